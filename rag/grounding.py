@@ -1,0 +1,162 @@
+"""Is each sentence of an answer supported by the reviews it cites?
+
+A sentence is compared with every sentence of the chunks it cites, by embedding similarity; what it puts in
+quotation marks must stand in a cited review, word for word. Similarity alone cannot tell "the acting is good"
+from "the acting is not good"; that weakness is known and measured by `reviewqa eval answers`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import regex
+
+from rag import prompt
+from rag.chunking import Span, split_sentences
+from rag.embedding import Embedder, Vectors
+from rag.index import ReviewIndex
+from rag.schema import AnswerSentence, Citation, RetrievedChunk
+
+_QUOTED = re.compile(r"“([^“”]{2,})”|\"([^\"\n]{2,})\"")
+_WORD = regex.compile(r"\w+")  # unlike re's, with combining marks
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A sentence of the generated text, before it is checked."""
+
+    text: str
+    numbers: tuple[int, ...]
+
+
+def check_answer(
+    text: str, retrieved: Sequence[RetrievedChunk], index: ReviewIndex, embedder: Embedder, *, threshold: float
+) -> tuple[tuple[AnswerSentence, ...], int]:
+    """The sentences of `text` with their citations resolved and checked, and how many markers named no chunk."""
+    pieces = split_answer(text)
+    known = {found.number: found for found in retrieved}
+    dropped = sum(number not in known for piece in pieces for number in piece.numbers)
+    claims = [piece.text for piece in pieces if piece.text not in prompt.HEADINGS]
+    vectors = iter(embedder.embed_documents(claims) if claims else ())
+    sentences = []
+    for piece in pieces:
+        if piece.text in prompt.HEADINGS:
+            sentences.append(AnswerSentence(piece.text, supported=True, score=1.0, heading=True))
+        else:
+            cited = [known[number] for number in piece.numbers if number in known]
+            sentences.append(_checked(piece.text, next(vectors), cited, index, threshold))
+    return tuple(sentences), dropped
+
+
+def is_refusal(sentences: Sequence[AnswerSentence]) -> bool:
+    """True when the answer says that the reviews do not say, and nothing that is cited."""
+    if not sentences or any(sentence.citations for sentence in sentences):
+        return False
+    return _plain(prompt.REFUSAL) in _plain(sentences[0].text)
+
+
+def split_answer(text: str) -> list[_Piece]:
+    """Generated text cut into sentences, each with the numbers it cites.
+
+    A marker belongs to the words before it, also when it stands after the full stop ("Good. [1] But ..."). A
+    sentence is never cut inside quotation marks, and a list item is a sentence of its own.
+    """
+    pieces: list[_Piece] = []
+    for line in text.splitlines():
+        line = _BULLET.sub("", line).strip().strip("*#").strip()
+        if not line:
+            continue
+        clean, markers = prompt.strip_markers(line)
+        spans = _outside_quotes(clean, split_sentences(clean))
+        if not spans:
+            if pieces:  # a line of markers only belongs to the sentence before it
+                numbers = tuple(dict.fromkeys((*pieces[-1].numbers, *(n for m in markers for n in m.numbers))))
+                pieces[-1] = _Piece(pieces[-1].text, numbers)
+            continue
+        cited: list[list[int]] = [[] for _ in spans]
+        for marker in markers:
+            owner = max((i for i, (start, _) in enumerate(spans) if start < marker.position), default=0)
+            cited[owner].extend(marker.numbers)
+        pieces.extend(
+            _Piece(clean[start:end], tuple(dict.fromkeys(numbers)))
+            for (start, end), numbers in zip(spans, cited, strict=True)
+        )
+    return pieces
+
+
+def _outside_quotes(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Join spans whose common border lies inside quotation marks."""
+    quoted = [match.span() for match in _QUOTED.finditer(text)]
+    joined: list[Span] = []
+    for start, end in spans:
+        if joined and any(low < start < high for low, high in quoted):
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _checked(
+    text: str, vector: Vectors, cited: Sequence[RetrievedChunk], index: ReviewIndex, threshold: float
+) -> AnswerSentence:
+    quotes = [first or second for first, second in _QUOTED.findall(text)]
+    quotes = [quote for quote in quotes if len(_plain(quote).split()) >= 3]
+    bare = _plain(_QUOTED.sub(" ", text)) == ""  # nothing but quotation
+    citations, unfound = [], set(quotes)
+    for found in cited:
+        similarities = index.vectors([sentence.row for sentence in found.sentences]) @ vector
+        best = int(np.argmax(similarities))
+        start, end = found.sentences[best].start, found.sentences[best].end
+        score = float(np.clip(similarities[best], 0, 1))
+        for quote in quotes:
+            place = find_quote(quote, found.chunk.text)
+            if place is not None:
+                unfound.discard(quote)
+                start, end = found.chunk.start + place[0], found.chunk.start + place[1]
+                score = 1.0 if bare else score
+        citations.append(
+            Citation(
+                found.number, found.review.review_id, found.chunk.chunk_id, start, end,
+                found.review.text[start:end], round(score, 4), score >= threshold,
+            )
+        )  # fmt: skip
+    score = max((citation.score for citation in citations), default=0.0)
+    supported = not unfound and score >= threshold
+    return AnswerSentence(text, supported, score, tuple(citations))
+
+
+def find_quote(quote: str, text: str) -> Span | None:
+    """Where `quote` stands in `text`, word for word, "…" standing for left-out words.
+
+    Case, punctuation and blanks may differ.
+    """
+    words = [(match.group().casefold(), match.span()) for match in _WORD.finditer(text)]
+    position, start, end = 0, None, 0
+    for part in re.split(r"…|\.{3,}", quote):
+        wanted = _plain(part).split()
+        if not wanted:
+            continue
+        place = next(
+            (
+                i
+                for i in range(position, len(words) - len(wanted) + 1)
+                if [w for w, _ in words[i : i + len(wanted)]] == wanted
+            ),
+            None,
+        )
+        if place is None:
+            return None
+        start = words[place][1][0] if start is None else start
+        position = place + len(wanted)
+        end = words[position - 1][1][1]
+    while end < len(text) and not text[end].isspace() and not _WORD.match(text, end):
+        end += 1  # take the closing punctuation along
+    return None if start is None else (start, end)
+
+
+def _plain(text: str) -> str:
+    return " ".join(_WORD.findall(text.casefold()))

@@ -1,0 +1,67 @@
+"""Checking an index: every checksum, count and offset, and the name of whatever is broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rag.files import sha256_of
+from rag.index.reader import ReviewIndex
+from rag.index.store import DATA_FILES, Manifest, live_generation
+from rag.schema import IndexFileError
+
+
+def verify_index(folder: Path) -> list[str]:
+    """What is wrong with the live generation, in sentences; empty when nothing is."""
+    try:
+        return problems_of(live_generation(folder))
+    except IndexFileError as error:
+        return [str(error)]
+
+
+def problems_of(generation: Path) -> list[str]:
+    """What is wrong with one generation's folder; empty when nothing is."""
+    try:
+        manifest = Manifest.read(generation)
+    except IndexFileError as error:
+        return [str(error)]
+    problems = []
+    for name in DATA_FILES:
+        path = generation / name
+        if not path.is_file():
+            problems.append(f"{name} is missing.")
+        elif sha256_of(path) != manifest.files.get(name):
+            problems.append(f"{name} is not the file that was written: its SHA-256 differs from the manifest's.")
+    if problems:
+        return problems
+    try:
+        index = ReviewIndex(generation)
+    except IndexFileError as error:
+        return [str(error)]
+    return _row_problems(index)
+
+
+def _row_problems(index: ReviewIndex) -> list[str]:
+    """Offsets, row numbers and vectors that do not fit together."""
+    problems = []
+    rows = np.arange(index.manifest.sentences, dtype=np.int64)
+    for start in range(0, len(rows), 65_536):
+        lengths = np.linalg.norm(index.vectors(rows[start : start + 65_536]), axis=1)
+        for row in np.flatnonzero(np.abs(lengths - 1) > 1e-3)[:3]:
+            problems.append(f"Vector {start + row} has length {lengths[row]:.4f} instead of 1.")
+    next_sentence = 0
+    seen: set[str] = set()
+    for row in range(index.manifest.chunks):
+        chunk = index.chunk(row)
+        sentences = index.sentences_of_chunk(row)
+        ends = [chunk.start, *(end for sentence in sentences for end in (sentence.start, sentence.end)), chunk.end]
+        if not sentences or sentences[0].row != next_sentence or ends != sorted(ends) or not chunk.text:
+            problems.append(f"Chunk {chunk.chunk_id} (row {row}) and its sentences do not fit together.")
+        if chunk.chunk_id in seen:
+            problems.append(f"Two chunks have the id {chunk.chunk_id}.")
+        seen.add(chunk.chunk_id)
+        next_sentence = sentences[-1].row + 1 if sentences else next_sentence
+    if next_sentence != index.manifest.sentences:
+        problems.append(f"The chunks hold {next_sentence} sentences of {index.manifest.sentences}.")
+    return problems

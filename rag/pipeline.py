@@ -1,0 +1,191 @@
+"""The only composer: build an index, open it, answer, stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from rag import prompt
+from rag.config import Settings, index_fingerprint
+from rag.embedding import Embedder, SentenceTransformerEmbedder
+from rag.evidence import asks_for_fact, evidence_score
+from rag.generator import ChosenGenerator, choose_generator
+from rag.generator.protocol import never_cancelled
+from rag.grounding import check_answer, is_refusal
+from rag.index import BuildProgress, ReviewIndex, build_index, index_folder
+from rag.retriever import Limits, overview, renumbered, retrieve
+from rag.reviews import ReadReport, read_reviews
+from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk, Review, ReviewFileError
+
+
+def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
+    """The embedder that the settings name."""
+    return SentenceTransformerEmbedder(settings.embedder, batch_size=settings.embed_batch_size)
+
+
+def read_files(paths: Sequence[Path], mapping: dict[str, str] | None = None) -> tuple[list[Review], list[ReadReport]]:
+    """All reviews of several files, and a report for each. Raises `ReviewFileError` when two files share an id."""
+    reviews: list[Review] = []
+    reports: list[ReadReport] = []
+    origin: dict[str, str] = {}
+    for path in paths:
+        found, report = read_reviews(path, mapping=mapping)
+        for review in found:
+            if review.review_id in origin:
+                raise ReviewFileError(
+                    f'The review id "{review.review_id}" stands in {origin[review.review_id]} and in {path}. '
+                    "Build from one of them, or give the reviews ids of their own."
+                )
+            origin[review.review_id] = str(path)
+        reviews.extend(found)
+        reports.append(report)
+    return reviews, reports
+
+
+def build(
+    settings: Settings, name: str, reviews: Sequence[Review], progress: BuildProgress, embedder: Embedder | None = None
+) -> ReviewIndex:
+    """Build the index `name` from `reviews` and make it live."""
+    return build_index(
+        reviews,
+        embedder or make_embedder(settings),
+        index_folder(settings.indexes_dir, name),
+        chunking=settings.chunking,
+        chunk_tokens=settings.chunk_tokens,
+        progress=progress,
+    )
+
+
+class Pipeline:
+    """An open index, an embedder and a generator: asks questions, checks the answers. Safe to share between threads."""
+
+    def __init__(self, settings: Settings, index: ReviewIndex, embedder: Embedder, chosen: ChosenGenerator) -> None:
+        index.require_fingerprint(
+            index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens), embedder.identity
+        )
+        self.settings = settings
+        self.index = index
+        self.embedder = embedder
+        self.generator = chosen.generator
+        self.generator_reason = chosen.reason
+
+    @classmethod
+    def open(cls, settings: Settings, index_name: str, embedder: Embedder | None = None) -> Pipeline:
+        """Open an index by name with the embedder and the generator of the settings. Raises `ReviewQAError`."""
+        index = ReviewIndex.open(index_folder(settings.indexes_dir, index_name))
+        embedder = embedder or make_embedder(settings)
+        return cls(settings, index, embedder, choose_generator(settings, embedder, index.leaning))
+
+    def retrieve(self, question: str) -> list[RetrievedChunk]:
+        """The chunks for a question, best first, before the prompt's budget is applied."""
+        limits = Limits(self.settings.top_k, self.settings.chunks_per_review, self.settings.near_duplicate)
+        if prompt.task_for(question):
+            return overview(self.index, limits)
+        return retrieve(self.index, self.embedder, question, limits)
+
+    def within_budget(self, question: str, retrieved: Sequence[RetrievedChunk]) -> list[RetrievedChunk]:
+        """The chunks that fit into `max_prompt_tokens` with the rest of the prompt: best first, whole ones only.
+
+        A chunk that does not fit is passed over, and a shorter one after it may still be taken. Raises
+        `GeneratorError` when not even one fits.
+        """
+        kept: list[RetrievedChunk] = []
+        for found in retrieved:
+            trial = renumbered([*kept, found])
+            if self.generator.count_tokens(prompt.build_messages(question, trial)) <= self.settings.max_prompt_tokens:
+                kept = trial
+        if retrieved and not kept:
+            raise GeneratorError(
+                f"Not one review fits into max_prompt_tokens = {self.settings.max_prompt_tokens} "
+                "beside the question. Raise it."
+            )
+        return kept
+
+    def messages(self, question: str) -> list[Message]:
+        """The messages that `ask` would send."""
+        return prompt.build_messages(question, self.within_budget(question, self.retrieve(question)))
+
+    def ask(self, question: str) -> Answer:
+        """The checked answer to a question."""
+        *_, answer = self.stream(question)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def stream(self, question: str, cancelled: Callable[[], bool] = never_cancelled) -> Iterator[str | Answer]:
+        """Pieces of text as they are generated, and at the end the checked `Answer`."""
+        begun = time.perf_counter()
+        retrieved = self.retrieve(question)
+        timings = {"retrieve_s": time.perf_counter() - begun}
+        if not self._has_evidence(question, retrieved):
+            yield prompt.REFUSAL
+            yield self._refusal(question, retrieved, timings, begun)
+            return
+        retrieved = self.within_budget(question, retrieved)
+        text = ""
+        for piece in self.generator.stream(
+            prompt.build_messages(question, retrieved), max_new_tokens=self.settings.max_new_tokens, cancelled=cancelled
+        ):
+            if not text:
+                timings["first_words_s"] = time.perf_counter() - begun
+            text += piece
+            yield piece
+        timings["generate_s"] = time.perf_counter() - begun - timings["retrieve_s"]
+        yield self._checked(question, text, retrieved, timings, begun)
+
+    def _has_evidence(self, question: str, retrieved: Sequence[RetrievedChunk]) -> bool:
+        if prompt.task_for(question):
+            return bool(retrieved)
+        floor = self.settings.fact_evidence_floor if asks_for_fact(question) else self.settings.evidence_floor
+        return evidence_score(question, retrieved) >= floor
+
+    def _checked(
+        self, question: str, text: str, retrieved: Sequence[RetrievedChunk], timings: dict[str, float], begun: float
+    ) -> Answer:
+        checking = time.perf_counter()
+        sentences, dropped = check_answer(
+            text, retrieved, self.index, self.embedder, threshold=self.settings.support_threshold
+        )
+        if not sentences or is_refusal(sentences):
+            return self._refusal(question, retrieved, timings, begun)
+        timings["check_s"] = time.perf_counter() - checking
+        timings["total_s"] = time.perf_counter() - begun
+        return Answer(
+            question=question,
+            sentences=sentences,
+            refused=False,
+            generator=self.generator.name,
+            generator_reason=self.generator_reason,
+            retrieved=tuple(retrieved),
+            dropped_markers=dropped,
+            notes=(mix_of(retrieved),),
+            timings=timings,
+        )
+
+    def _refusal(
+        self, question: str, retrieved: Sequence[RetrievedChunk], timings: dict[str, float], begun: float
+    ) -> Answer:
+        timings["total_s"] = time.perf_counter() - begun
+        return Answer(
+            question=question,
+            sentences=(AnswerSentence(prompt.REFUSAL, supported=True, score=1.0),),
+            refused=True,
+            generator=self.generator.name,
+            generator_reason=self.generator_reason,
+            retrieved=tuple(retrieved),
+            notes=("These are the closest reviews; none of them seems to answer the question.",) if retrieved else (),
+            timings=timings,
+        )
+
+
+def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:
+    """How the reviews used were rated, counted in code, in a sentence. High is the top third of the scale."""
+    fractions = [found.review.rating_fraction for found in retrieved]
+    rated = [value for value in fractions if value is not None]
+    if not rated:
+        return f"{len(fractions)} reviews used, none of them with a rating."
+    high, low = sum(value >= 2 / 3 for value in rated), sum(value <= 1 / 3 for value in rated)
+    return (
+        f"{len(fractions)} reviews used: {high} rated high, {low} rated low, {len(rated) - high - low} in between, "
+        f"{len(fractions) - len(rated)} without a rating."
+    )

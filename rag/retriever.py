@@ -1,0 +1,138 @@
+"""From a question to numbered chunks: dense search over sentences, a chunk ranked by its best one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import faiss
+import numpy as np
+
+from rag.embedding import Embedder, Vectors
+from rag.index import ReviewIndex
+from rag.schema import RetrievedChunk
+
+_OVERVIEW_SENTENCES = 20_000  # enough to see the themes of any corpus; k-means over them takes about a second
+_CLEAR_LEANING = 0.3
+_OVERFETCH = 8  # sentences fetched for each chunk wanted; several may be of one chunk or be copies
+
+
+@dataclass(slots=True)
+class _Hit:
+    chunk_row: int
+    score: float
+    vector: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many chunks, how many of one review, and from which cosine on two chunks say the same."""
+
+    top_k: int
+    chunks_per_review: int
+    near_duplicate: float
+
+
+def retrieve(index: ReviewIndex, embedder: Embedder, query: str, limits: Limits) -> list[RetrievedChunk]:
+    """At most `limits.top_k` chunks, numbered from 1, best first.
+
+    A chunk that says the same as a better one is folded into it: within a review it is dropped, from another
+    review the better chunk's `also_in` names it. So a copied review does not speak twice.
+    """
+    return _voices(index, [list(_hits(index, embedder.embed_queries([query])[0], limits.top_k))], limits)
+
+
+def overview(index: ReviewIndex, limits: Limits, *, themes: int = 12) -> list[RetrievedChunk]:
+    """At most `limits.top_k` chunks that stand for the whole corpus: what most reviews speak of, from both sides.
+
+    A question such as "what are the positive and negative aspects?" resembles no sentence of any review, so
+    searching for it finds nothing of use. Instead the sentence vectors are grouped (k-means), and each theme, the
+    one that most reviews share first, gives its most typical praising sentence and its most typical complaint.
+    `score` is the cosine of that sentence and its theme.
+    """
+    rows = index.sample_sentences(_OVERVIEW_SENTENCES)
+    vectors = index.vectors(rows)
+    leanings = np.array([index.sentence_leaning(int(row), vector) for row, vector in zip(rows, vectors, strict=True)])
+    kmeans = faiss.Kmeans(
+        vectors.shape[1], min(themes, len(rows)), niter=20, seed=0, spherical=True, min_points_per_centroid=1
+    )
+    kmeans.train(vectors)
+    centroids = np.asarray(kmeans.centroids)
+    similarity = vectors @ centroids.T
+    theme = similarity.argmax(axis=1)
+    spoken_of = [len(set(index.sentence_review[rows[theme == number]])) for number in range(len(centroids))]
+    piles: dict[bool, list[_Hit]] = {True: [], False: []}
+    for number in np.argsort(spoken_of)[::-1]:
+        for praise in piles:
+            members = np.flatnonzero(
+                (theme == number) & ((leanings > _CLEAR_LEANING) if praise else (leanings < -_CLEAR_LEANING))
+            )
+            if len(members):
+                best = members[int(similarity[members, number].argmax())]
+                chunk_row = int(index.sentence_chunk[rows[best]])
+                piles[praise].append(_Hit(chunk_row, float(similarity[best, number]), _chunk_vector(index, chunk_row)))
+    return _voices(index, list(piles.values()), limits)
+
+
+def _voices(index: ReviewIndex, piles: Sequence[Sequence[_Hit]], limits: Limits) -> list[RetrievedChunk]:
+    """The hits dealt from each pile in turn, copies folded, few from any one review, numbered."""
+    chosen: list[_Hit] = []
+    also_in: list[list[str]] = []
+    spoken: dict[int, int] = {}
+    taken: set[int] = set()
+    for hit in _dealt(piles):
+        if hit.chunk_row in taken:
+            continue
+        taken.add(hit.chunk_row)
+        review_row = int(index.chunk_review[hit.chunk_row])
+        twin = next(
+            (n for n, other in enumerate(chosen) if float(hit.vector @ other.vector) >= limits.near_duplicate), None
+        )
+        if twin is not None:
+            if review_row != int(index.chunk_review[chosen[twin].chunk_row]):
+                also_in[twin].append(index.chunk(hit.chunk_row).review_id)
+        elif spoken.get(review_row, 0) < limits.chunks_per_review and len(chosen) < limits.top_k:
+            spoken[review_row] = spoken.get(review_row, 0) + 1
+            chosen.append(hit)
+            also_in.append([])
+    return [
+        RetrievedChunk(
+            number=number,
+            chunk=index.chunk(hit.chunk_row),
+            review=index.review(int(index.chunk_review[hit.chunk_row])),
+            score=hit.score,
+            sentences=index.sentences_of_chunk(hit.chunk_row),
+            also_in=tuple(dict.fromkeys(copies)),
+        )
+        for number, (hit, copies) in enumerate(zip(chosen, also_in, strict=True), 1)
+    ]
+
+
+def renumbered(retrieved: Iterable[RetrievedChunk]) -> list[RetrievedChunk]:
+    """The same chunks numbered from 1 in their present order."""
+    return [replace(found, number=number) for number, found in enumerate(retrieved, 1)]
+
+
+def _hits(index: ReviewIndex, query: Vectors, top_k: int) -> Iterable[_Hit]:
+    """Chunks by their best sentence, best first."""
+    scores, rows = index.search(query[None, :], top_k * _OVERFETCH)
+    seen: set[int] = set()
+    for score, row in zip(scores[0], rows[0], strict=True):
+        chunk_row = int(index.sentence_chunk[row])
+        if chunk_row not in seen:
+            seen.add(chunk_row)
+            yield _Hit(chunk_row, float(score), _chunk_vector(index, chunk_row))
+
+
+def _chunk_vector(index: ReviewIndex, chunk_row: int) -> Vectors:
+    """Unit vector of a chunk: the mean of its sentences'. Used to tell copies, never to rank."""
+    mean = index.vectors(index.sentence_rows(chunk_row)).mean(axis=0)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
+
+
+def _dealt(piles: Sequence[Sequence[_Hit]]) -> Iterable[_Hit]:
+    """Round-robin: the best of each pile, then the second of each."""
+    for place in range(max((len(pile) for pile in piles), default=0)):
+        for pile in piles:
+            if place < len(pile):
+                yield pile[place]

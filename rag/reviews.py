@@ -1,0 +1,279 @@
+"""Reading review files: CSV, TSV, JSON, JSON Lines and Parquet, plain or .gz, columns found by name.
+
+A row without text is reported, never skipped silently; what could not be understood in a row that is kept
+(a rating of "N/A", a date in words of a language we do not read) is simply absent from the review.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import html
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dateutil import parser as date_parser
+
+from rag.schema import Review, ReviewFileError
+
+# Names are compared lower-case, letters and digits only; earlier names win over later ones.
+_COLUMN_NAMES: dict[str, tuple[str, ...]] = {
+    "review_id": ("reviewid", "id", "uuid"),
+    "text": (
+        "text", "review", "reviewtext", "reviewbody", "body", "content", "comment", "comments", "description",
+        "verifiedreviews", "reviewcontent", "usercomment", "textofthereview", "message",
+    ),
+    "title": ("title", "summary", "headline", "reviewtitle", "subject"),
+    "rating": ("rating", "score", "stars", "overall", "overallrating", "userrate", "userrating", "reviewrating"),
+    "date": ("date", "reviewdate", "reviewtime", "createdat", "timestamp", "dateofcreationofthereview", "published"),
+    "author": ("author", "user", "username", "reviewer", "reviewername", "name"),
+    "item": (
+        "item", "itemid", "product", "productid", "asin", "imdbid", "listingid", "showid", "movie", "airlinename",
+        "variation",
+    ),
+    "helpful_votes": ("helpfulvotes", "helpful", "votes", "vote", "thumbsup", "likes"),
+    "language": ("language", "lang"),
+}  # fmt: skip
+_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+_RATING = re.compile(r"(-?\d+(?:[.,]\d+)?)(?:\s*(?:/|out of|of)\s*(\d+))?")
+
+
+@dataclass(slots=True)
+class ReadReport:
+    """What became of the rows of a file: ``kept + sum(dropped.values()) == read``."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    read: int = 0
+    kept: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    examples: list[str] = field(default_factory=list)
+
+    def drop(self, reason: str, where: str) -> None:
+        """Count one row as dropped, and remember where for the first few."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        if len(self.examples) < 5:
+            self.examples.append(f"{where}: {reason}")
+
+
+def read_reviews(path: Path, *, mapping: Mapping[str, str] | None = None) -> tuple[list[Review], ReadReport]:
+    """All reviews of a file, and a report of its rows.
+
+    `mapping` gives column names for fields (``{"text": "Review_body"}``) where the names are not recognised.
+    Identifiers are the file's own where a column has unique ones, else a hash of the content.
+    Raises `ReviewFileError` for a file that cannot be read, has no text column, or has no usable row.
+    """
+    rows = list(_rows(path))
+    report = ReadReport(read=len(rows))
+    if not rows:
+        raise ReviewFileError(f"{path} has no rows.")
+    seen = list(dict.fromkeys(name for _, row in rows[:100] for name in row))
+    report.columns = find_columns(seen, mapping or {}, path)
+    reviews = []
+    for line, row in rows:
+        review = _review(row, report.columns, path.name, line)
+        if review.text:
+            reviews.append(review)
+        else:
+            report.drop("no text", f"{path.name}, line {line}")
+    report.kept = len(reviews)
+    if not reviews:
+        raise ReviewFileError(f'{path}: no row has text in the column "{report.columns["text"]}".')
+    return _with_ids(_with_scale(reviews)), report
+
+
+def find_columns(names: Iterable[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
+    """Field -> column name, for the fields that were found. Raises `ReviewFileError` when text is not among them."""
+    names = list(names)
+    for wanted, name in mapping.items():
+        if wanted not in _COLUMN_NAMES:
+            raise ReviewFileError(f'Cannot map a column to "{wanted}": the fields are {", ".join(_COLUMN_NAMES)}.')
+        if name not in names:
+            raise ReviewFileError(f'{path} has no column "{name}". Its columns: {", ".join(map(repr, names))}.')
+    plain = {re.sub(r"\W|_", "", name.lower()): name for name in reversed(names)}
+    found = dict(mapping)
+    for wanted, known in _COLUMN_NAMES.items():
+        match = next((plain[name] for name in known if name in plain and plain[name] not in found.values()), None)
+        if wanted not in found and match is not None:
+            found[wanted] = match
+    if "text" not in found and len(names) == 1:
+        found["text"] = names[0]
+    if "text" not in found:
+        raise ReviewFileError(
+            f"{path}: cannot tell which column holds the review text. Its columns: {', '.join(map(repr, names))}. "
+            f"Say which, for example --map text={names[0]!r}."
+        )
+    return found
+
+
+def clean_text(text: str) -> str:
+    """Text as stored: Unicode NFC, HTML entities and tags turned to text, blanks tidied, paragraphs kept.
+
+    Only things that look like tags (``<b>``, ``<br />``) go, so that "I <3 this" stays.
+    """
+    text = html.unescape(text)
+    text = re.sub(r"<\s*(?:br|/?p|/?div|/?li)\b[^<>]*>", "\n", text, flags=re.IGNORECASE)
+    text = re.sub(r"</?[a-zA-Z][^<>]{0,200}>", "", text)
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+    text = re.sub(r"[^\S\n]+", " ", text)
+    return re.sub(r" ?\n ?(?:\n ?)*", lambda gap: "\n\n" if gap.group().count("\n") > 1 else "\n", text).strip()
+
+
+def parse_rating(value: Any) -> tuple[float, float | None] | None:
+    """``"8"`` -> (8, None); ``"8/10"`` -> (8, 10); ``"N/A"``, blanks and non-numbers -> None."""
+    match = _RATING.match(str(value).strip())
+    if match is None:
+        return None
+    return float(match.group(1).replace(",", ".")), float(match.group(2)) if match.group(2) else None
+
+
+def parse_date(value: Any) -> str:
+    """ISO date of ``2021-10-02``, ``Jan 5, 2022``, ``31-Jul-18`` or a Unix time in (milli)seconds; else empty."""
+    text = str(value).strip()
+    if re.fullmatch(r"\d{9,10}|\d{12,13}", text):
+        seconds = int(text) / (1000 if len(text) > 10 else 1)
+        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+    if not re.search(r"\d", text) or len(text) > 40:
+        return ""
+    try:
+        return date_parser.parse(text, default=datetime(1, 1, 1)).date().isoformat()  # "2022" is 2022-01-01
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, row) pairs; the line is where the row begins, from 1, the header being a line of its own."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    zipped = suffixes[-1:] == [".gz"]
+    suffix = suffixes[-2 if zipped else -1] if len(suffixes) > zipped else ""
+    if suffix not in _SUFFIXES:
+        raise ReviewFileError(f"{path}: files must end in one of {', '.join(_SUFFIXES)}, or one of these and .gz.")
+    try:
+        data = gzip.decompress(path.read_bytes()) if zipped else path.read_bytes()
+    except FileNotFoundError as error:
+        raise ReviewFileError(f"There is no file {path}.") from error
+    except (OSError, EOFError) as error:
+        raise ReviewFileError(f"Cannot read {path}: {error}.") from error
+    if suffix == ".parquet":
+        yield from _parquet_rows(path, data)
+        return
+    text = _decode(data)
+    if suffix in (".csv", ".tsv"):
+        yield from _csv_rows(path, text, "\t" if suffix == ".tsv" else ",")
+    else:
+        yield from _json_rows(path, text)
+
+
+def _decode(data: bytes) -> str:
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        header = next(reader, None)
+        if header is None:
+            return
+        names = [name.strip() or f"column_{number}" for number, name in enumerate(header, 1)]
+        begin = reader.line_num + 1
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield begin, dict(zip(names, cells, strict=False))
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise ReviewFileError(f"{path}, line {reader.line_num}: not valid CSV ({error}).") from error
+
+
+def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    if text.lstrip()[:1] == "[":
+        try:
+            values = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ReviewFileError(f"{path} is not valid JSON: {error}.") from error
+        numbered: Iterable[tuple[int, Any]] = enumerate(values, 1)
+    else:
+        numbered = ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+    for number, value in numbered:
+        if isinstance(value, str) and text.lstrip()[:1] != "[":
+            try:
+                value = json.loads(value)
+            except (json.JSONDecodeError, RecursionError) as error:
+                raise ReviewFileError(f"{path}, line {number} is not valid JSON: {error}.") from error
+        if not isinstance(value, dict):
+            raise ReviewFileError(f"{path}, entry {number} is not an object with named fields.")
+        yield number, value
+
+
+def _parquet_rows(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError) as error:
+        raise ReviewFileError(f"{path} is not a Parquet file that can be read: {error}.") from error
+    yield from enumerate(table.to_pylist(), 1)
+
+
+def _review(row: Mapping[str, Any], columns: Mapping[str, str], source: str, line: int) -> Review:
+    def cell(name: str) -> str:
+        value = row.get(columns.get(name, ""))
+        return "" if value is None or value != value else str(value).strip()
+
+    rating = parse_rating(cell("rating"))
+    votes = parse_rating(cell("helpful_votes"))
+    return Review(
+        review_id=cell("review_id"),
+        text=clean_text(cell("text")),
+        title=clean_text(cell("title")),
+        rating=rating[0] if rating else None,
+        rating_max=(rating[1] or 0.0) if rating else 0.0,
+        date=parse_date(cell("date")),
+        author=cell("author"),
+        item=cell("item"),
+        helpful_votes=int(votes[0]) if votes else None,
+        language=cell("language"),
+        source=source,
+        line=line,
+    )
+
+
+def _with_scale(reviews: list[Review]) -> list[Review]:
+    """Give every rating one scale: the one written in the file ("8/10"), else the smallest usual one that fits."""
+    values = [review.rating for review in reviews if review.rating is not None]
+    if not values:
+        return reviews
+    written = max(review.rating_max for review in reviews)
+    lowest = min(0.0, *values)  # 1/-1 scales
+    highest = written or next((top for top in (1.0, 5.0, 10.0, 100.0) if max(values) <= top), max(values))
+    if lowest == 0.0 and min(values) >= 1 and highest in (5.0, 10.0):
+        lowest = 1.0  # stars and marks out of ten begin at one
+    return [replace(review, rating_min=lowest, rating_max=highest) for review in reviews]
+
+
+def _with_ids(reviews: list[Review]) -> list[Review]:
+    given = [review.review_id for review in reviews]
+    if all(given) and len(set(given)) == len(given):
+        return reviews
+    counts: dict[str, int] = {}
+    result = []
+    for review in reviews:
+        content = json.dumps([review.text, review.title, review.rating, review.date, review.author, review.item])
+        key = hashlib.sha256(content.encode()).hexdigest()[:12]
+        counts[key] = counts.get(key, 0) + 1
+        result.append(replace(review, review_id=key if counts[key] == 1 else f"{key}-{counts[key]}"))
+    return result

@@ -1,0 +1,163 @@
+"""The frozen records that cross module boundaries, and the error tree. Standard library only.
+
+Character offsets always count Python characters (code points) of `Review.text` as stored in the index,
+half-open: ``review.text[start:end]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class ReviewQAError(Exception):
+    """Something the user can mend. The message says what was wrong, where, and what to do next."""
+
+
+class SettingsError(ReviewQAError):
+    """A setting is unknown, of the wrong type, or out of range."""
+
+
+class ReviewFileError(ReviewQAError):
+    """A review or question file cannot be read, or a row of it is unusable."""
+
+
+class IndexFileError(ReviewQAError):
+    """An index is missing, damaged, or was built with another embedder."""
+
+
+class ModelError(ReviewQAError):
+    """Model weights are missing, damaged, or not what the settings say."""
+
+
+class GeneratorError(ReviewQAError):
+    """A generator could not produce an answer (server down, time-out, out of memory)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One review as stored.
+
+    `rating` is as the reviewer gave it, on the scale `rating_min`..`rating_max`; `date` is ISO 8601
+    (``YYYY-MM-DD``) or empty; `line` is the line (or row) of the source file where the review began.
+    """
+
+    review_id: str
+    text: str
+    title: str = ""
+    rating: float | None = None
+    rating_min: float = 0.0
+    rating_max: float = 10.0
+    date: str = ""
+    author: str = ""
+    item: str = ""
+    helpful_votes: int | None = None
+    language: str = ""
+    source: str = ""
+    line: int = 0
+
+    @property
+    def rating_fraction(self) -> float | None:
+        """The rating on a common 0..1 scale, or None."""
+        return fraction_of_scale(self.rating, self.rating_min, self.rating_max)
+
+
+def fraction_of_scale(rating: float | None, lowest: float, highest: float) -> float | None:
+    """`rating` mapped linearly from lowest..highest to 0..1, clipped; None where there is no rating."""
+    if rating is None or highest <= lowest:
+        return None
+    return min(1.0, max(0.0, (rating - lowest) / (highest - lowest)))
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSentence:
+    """One sentence of a review: the unit of evidence. `row` is its row in the index, and its vector's."""
+
+    row: int
+    review_id: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of whole sentences of one review; ``text == review.text[start:end]``."""
+
+    chunk_id: str
+    review_id: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedChunk:
+    """A chunk found for a question.
+
+    `number` is what citations call it (from 1); `score` is the cosine of the query and the chunk's best
+    sentence, larger is better; `sentences` are the chunk's sentences in reading order.
+    `also_in` names other reviews whose chunk said the same and was folded into this one.
+    """
+
+    number: int
+    chunk: Chunk
+    review: Review
+    score: float
+    sentences: tuple[ReviewSentence, ...]
+    also_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A marker in an answer, resolved: ``quote == review.text[start:end]`` is what supports the sentence best.
+
+    `score` is the support this span alone gives (0..1); `supports` is whether that passes the threshold.
+    """
+
+    number: int
+    review_id: str
+    chunk_id: str
+    start: int
+    end: int
+    quote: str
+    score: float
+    supports: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSentence:
+    """One sentence of an answer, markers removed, with the reviews it cites and whether they bear it out.
+
+    `heading` is a line that groups sentences ("What they criticise") and makes no claim of its own.
+    """
+
+    text: str
+    supported: bool
+    score: float
+    citations: tuple[Citation, ...] = ()
+    heading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A checked answer. `dropped_markers` counts citation numbers that name no retrieved chunk."""
+
+    question: str
+    sentences: tuple[AnswerSentence, ...]
+    refused: bool
+    generator: str
+    generator_reason: str
+    retrieved: tuple[RetrievedChunk, ...]
+    dropped_markers: int = 0
+    notes: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The answer's words without markers, one space between sentences."""
+        return " ".join(sentence.text for sentence in self.sentences)
+
+
+Message = Mapping[str, str]
+"""A chat message: ``{"role": "system" | "user" | "assistant", "content": text}``."""

@@ -1,0 +1,127 @@
+"""Is a sentence praise or complaint? Learnt, for each index, from the index's own ratings.
+
+A ridge regression from sentence vectors to their reviews' ratings finds how praise and complaint are worded in
+this corpus, in its languages and with this embedder; a fixed direction between a few praising and complaining
+sentences stands in for it where there are no ratings. A sentence's leaning is the sum of both and of its own
+review's rating.
+
+Measured on the sample, on 275 sentences that name a topic their reviewer is known to praise or criticise (AUC,
+held-out reviews): VADER's word list .55, the fixed direction .59, the regression .73, the review's rating .75,
+rating + direction + regression .81. VADER added nothing to any mix; nor did a direction learnt from 480 praising and
+complaining sentences written for it, which on other corpora did worse than the sixteen below. Both were left out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Side = Literal["praise", "criticism", "neutral"]
+Floats = NDArray[np.float32]
+
+PRAISING = (
+    "I loved it, it was wonderful.",
+    "Brilliant, moving and beautifully done.",
+    "The best part; it works so well.",
+    "A masterpiece, highly recommended.",
+    "This impressed me a lot.",
+    "It made me smile and cry, in the best way.",
+    "Great acting, great writing.",
+    "It is gripping and clever.",
+)
+COMPLAINING = (
+    "I hated it, it was terrible.",
+    "Awful, boring and badly done.",
+    "The worst part; it does not work at all.",
+    "A waste of time, avoid.",
+    "This disappointed me a lot.",
+    "It annoyed me and I stopped watching.",
+    "Bad acting, lazy writing.",
+    "It is dull and stupid.",
+)
+_RIDGE = 300.0
+_MOST_SENTENCES = 100_000  # more do not change the fit, and would cost minutes
+_FEWEST_RATED = 200  # sentences of rated reviews, under which the regression is left out
+_DIRECTION_WEIGHT, _REGRESSION_WEIGHT = 0.2, 0.25  # of parts with unit variance, over the index's sentences
+_RATING_WEIGHT = 0.4  # of a rating from -1 to 1; at 1 the AUC is the same, but a complaint inside a 9/10 is not heard
+_NEUTRAL_BAND = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class LeaningModel:
+    """How wording leans in one index: `vectors @ weights + offset` has mean 0 over the index's sentences."""
+
+    weights: Floats  # (dimension,)
+    offset: float
+
+    def leaning(self, vector: Floats, rating_fraction: float | None) -> float:
+        """About -1 (complaint) to 1 (praise) for a sentence with this unit vector, in a review rated 0..1 or not."""
+        wording = float(vector @ self.weights) + self.offset
+        value = wording if rating_fraction is None else wording + _RATING_WEIGHT * (2 * rating_fraction - 1)
+        return max(-1.0, min(1.0, value))
+
+
+def side_of(leaning: float) -> Side:
+    """Which side of an opinion a leaning is on; neutral when it is too small to tell."""
+    if abs(leaning) < _NEUTRAL_BAND:
+        return "neutral"
+    return "praise" if leaning > 0 else "criticism"
+
+
+def fit_leaning(vectors: Floats, ratings: NDArray[np.float64], praising: Floats, complaining: Floats) -> LeaningModel:
+    """Fit on an index's sentences.
+
+    `vectors` is (sentences, dimension); `ratings` (sentences,) holds each one's review's rating as 0..1,
+    NaN where it has none; `praising` and `complaining` are the vectors of `PRAISING` and `COMPLAINING`.
+    """
+    direction = praising.mean(axis=0) - complaining.mean(axis=0)
+    weights = _unit_variance(direction, vectors) * _DIRECTION_WEIGHT
+    rated = np.flatnonzero(~np.isnan(ratings))
+    if len(rated) >= _FEWEST_RATED and np.ptp(ratings[rated]) > 0:
+        if len(rated) > _MOST_SENTENCES:
+            rated = np.random.default_rng(0).choice(rated, _MOST_SENTENCES, replace=False)
+        centred = vectors[rated] - vectors[rated].mean(axis=0)
+        target = ratings[rated] - ratings[rated].mean()
+        gram = centred.T @ centred + _RIDGE * np.eye(centred.shape[1], dtype=np.float32)
+        weights = weights + _unit_variance(np.linalg.solve(gram, centred.T @ target), vectors) * _REGRESSION_WEIGHT
+    weights = weights.astype(np.float32)
+    return LeaningModel(weights, -float(vectors.mean(axis=0) @ weights))
+
+
+def _unit_variance(direction: NDArray[np.floating], vectors: Floats) -> NDArray[np.floating]:
+    spread = float((vectors[:_MOST_SENTENCES] @ direction).std())
+    return direction / spread if spread > 1e-9 else np.zeros_like(direction)
+
+
+_CRITICAL = re.compile(
+    r"\b(dislik\w*|hat(e|ed|es)|complain\w*|critici[sz]\w*|worst|bad|wrong|weak(ness\w*)?|annoy\w*|disappoint\w*|"
+    r"negative\w*|problems?|flaws?|bor(ed|ing)|fail\w*|cons|downsides?|drawbacks?|(not|n['’]t) (like|enjoy|love|work))\b",
+    re.IGNORECASE,
+)
+_FAVOURABLE = re.compile(
+    r"\b(lik(e|ed)|lov(e|ed)|enjoy\w*|prais\w*|best|good|great|strengths?|positive\w*|admir\w*|pros|"
+    r"favou?rites?|defend\w*|works? well|impress\w*)\b",
+    re.IGNORECASE,
+)
+_WHAT_IS_IT_LIKE = re.compile(r"\b(what|how)\b.{0,60}\blike\?", re.IGNORECASE)
+_WHETHER = re.compile(r"^\W*(is|are|was|were|does|do|did|any)\b", re.IGNORECASE)
+
+
+def asked_side(question: str) -> Side:
+    """The side a question asks for: "What do viewers dislike ..." is criticism.
+
+    Neutral when it names both or neither, and for a question whether something is so ("Is the dub any good?"),
+    which wants both sides whichever it names.
+    """
+    if _WHETHER.search(question):
+        return "neutral"
+    rest = _WHAT_IS_IT_LIKE.sub(" ", question)
+    critical = _CRITICAL.search(rest) is not None
+    favourable = _FAVOURABLE.search(_CRITICAL.sub(" ", rest)) is not None
+    if critical == favourable:
+        return "neutral"
+    return "criticism" if critical else "praise"

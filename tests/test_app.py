@@ -1,0 +1,188 @@
+"""The app's widgets and session state, by Streamlit's own test runner: real pipeline, fake embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, FakeEmbedder, build_fake_index
+
+import rag.pipeline
+from rag import prompt
+from rag.pipeline import Pipeline
+from rag.schema import GeneratorError
+from ui import app, render
+
+SCRIPT = Path(app.__file__)
+
+
+@pytest.fixture(scope="session")
+def indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("indexes")
+    build_fake_index(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def settings(indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)  # no reviewqa.toml of the developer's
+    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(indexes))
+    monkeypatch.setenv("REVIEWQA_GENERATOR", "extractive")
+    monkeypatch.setattr(rag.pipeline, "make_embedder", lambda settings: FakeEmbedder())
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def open_app(**query: str) -> AppTest:
+    test = AppTest.from_file(str(SCRIPT), default_timeout=20)
+    for key, value in query.items():
+        test.query_params[key] = value
+    return test.run()
+
+
+def ask(test: AppTest, question: str) -> AppTest:
+    test.text_input(key="question").set_value(question)
+    return next(button for button in test.button if button.label == "Ask").click().run()
+
+
+def page(test: AppTest) -> str:
+    """All markup on the page but the style sheet."""
+    assert not test.exception
+    return "\n".join(element.proto.body for element in test.get("html") if "<style>" not in element.proto.body)
+
+
+def test_a_question_is_answered_beside_its_reviews() -> None:
+    test = ask(open_app(), QUESTION)
+    assert QUESTION in page(test)
+    assert 'class="qa-chip"' in page(test)
+    assert "<mark>" in page(test)
+    assert "Index masks: 10 reviews." in page(test)
+    assert "the settings name it" in page(test)
+    assert not [button for button in test.button if button.label == "Stop"]
+
+
+def test_a_question_the_reviews_do_not_answer_is_refused_calmly() -> None:
+    markup = page(ask(open_app(), UNANSWERED))
+    assert prompt.REFUSAL in markup
+    assert "The closest reviews" in markup
+    assert "qa-chip" not in markup
+
+
+def test_examples_and_tasks_ask_their_question() -> None:
+    test = open_app()
+    test.button(key="example-0").click().run()
+    assert app.GENERAL_EXAMPLES[0] in page(test)
+    for task in prompt.TASKS:
+        test.button(key=f"task-{task.name}").click().run()
+        assert task.question in page(test)
+        assert test.text_input(key="question").value == task.question
+
+
+def test_a_blank_question_asks_nothing() -> None:
+    test = ask(open_app(), "   ")
+    assert page(test) == ""
+    assert test.session_state.history == []
+
+
+def test_history_shows_an_answer_again_without_computing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    test = ask(open_app(), QUESTION)
+    first = page(test)
+    ask(test, UNANSWERED)
+    assert prompt.REFUSAL in page(test)
+    monkeypatch.setattr(rag.pipeline.Pipeline, "stream", None)
+    test.button(key="history-0").click().run()
+    assert page(test) == first
+    assert len(test.session_state.history) == 2
+
+
+def test_a_link_asks_its_question_once() -> None:
+    test = open_app(q=QUESTION, index="masks")
+    assert QUESTION in page(test)
+    test.run()
+    assert len(test.session_state.history) == 1
+
+
+def test_without_an_index_the_page_says_how_to_build_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path / "nothing"))
+    test = open_app(q=QUESTION)
+    assert not test.exception
+    assert "reviewqa index build" in test.code[0].value
+
+
+def test_an_unknown_index_in_the_address_is_named_and_another_is_used() -> None:
+    test = open_app(index="![x](http://e.test/x.png)")
+    assert "![" not in test.warning[0].value
+    assert test.selectbox(key="index").value == "masks"
+    assert not test.error
+
+
+def test_errors_of_the_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWQA_TOPK", "3")
+    test = open_app()
+    assert not test.exception
+    assert "top\\_k" in test.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [(GeneratorError("The server is down."), "The server is down\\."), (ZeroDivisionError("secret"), app.SORRY)],
+)
+def test_errors_while_answering_are_shown_without_a_traceback(
+    error: Exception, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = open_app()
+
+    given: list[Callable[[], bool]] = []
+
+    def fail(pipeline: Pipeline, question: str, cancelled: Callable[[], bool]) -> Iterator[str]:
+        given.append(cancelled)
+        yield "half of"
+        assert not cancelled()
+        raise error
+
+    monkeypatch.setattr(rag.pipeline.Pipeline, "stream", fail)
+    ask(test, QUESTION)
+    assert [element.value for element in test.error] == [shown]
+    assert page(test) == ""
+    assert given[0]()  # a model that goes on in the background is told to end
+
+
+def test_a_damaged_index_is_an_error_and_the_picker_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_fake_index(tmp_path, "good")
+    build_fake_index(tmp_path, "broken")
+    for file in (tmp_path / "broken").glob("*/vectors.faiss"):
+        file.write_bytes(b"nonsense")
+    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path))
+    test = open_app(index="broken")
+    assert "damaged" in test.error[0].value
+    test.selectbox(key="index").set_value("good").run()
+    assert not test.error
+
+
+def test_a_rebuilt_index_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path))
+    build_fake_index(tmp_path)
+    test = ask(open_app(), QUESTION)
+    assert "10 reviews." in page(test)
+    build_fake_index(tmp_path, reviews=REVIEWS[:6])
+    assert "6 reviews." in page(ask(test, QUESTION))
+
+
+def test_a_stopped_answer_keeps_what_was_written() -> None:
+    test = open_app()
+    test.session_state.partial = (QUESTION, f"Half of it {XSS}")
+    test.run()
+    assert render.STOPPED in page(test)
+    assert "Half of it" in page(test)
+    assert "<script" not in page(test)
+
+
+def test_markup_in_the_question_stays_text() -> None:
+    test = ask(open_app(), f"**bold** {XSS}")
+    assert "<script" not in page(test) and "<img" not in page(test)
+    assert "**bold**" in page(test)
+    assert "\\*\\*bold" in test.button(key="history-0").label

@@ -1,0 +1,251 @@
+"""The app as people meet it: served on this machine, in headless Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from ui_fakes import QUESTION, UNANSWERED, XSS, build_fake_index
+
+from rag import prompt
+from ui import app, render
+
+ROOT = Path(__file__).resolve().parent.parent
+APP = ROOT / "ui" / "app.py"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 20_000
+
+# The app itself, with models that need no weights; REVIEWQA_GENERATOR still decides between quoting and the slow one.
+SERVED = """
+import os
+import rag.pipeline, ui_fakes
+from rag.generator import ChosenGenerator
+from ui import app
+rag.pipeline.make_embedder = lambda settings: ui_fakes.FakeEmbedder()
+if os.environ["REVIEWQA_GENERATOR"] == "slow":
+    rag.pipeline.choose_generator = lambda *given: ChosenGenerator(ui_fakes.SlowGenerator(), "a test asked")
+app.main()
+"""
+
+
+@contextmanager
+def served(folder: Path, generator: str, script: Path | None = None) -> Iterator[str]:
+    """The address of the app, served over the indexes in `folder`; with stand-ins unless `script` is given."""
+    if script is None:
+        script = folder / f"{generator}_app.py"
+        script.write_text(SERVED)
+        shutil.copytree(
+            APP.parent / ".streamlit", folder / ".streamlit", dirs_exist_ok=True
+        )  # read from beside the script
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+        "REVIEWQA_INDEXES_DIR": str(folder),
+        "REVIEWQA_GENERATOR": generator,
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    with open(folder / f"{generator}.log", "w+") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            address = f"http://127.0.0.1:{port}/"
+            _wait_until_up(address, process, Path(log.name))
+            yield address
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait_until_up(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(200):
+        try:
+            with urllib.request.urlopen(address + "_stcore/health", timeout=1):
+                return
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+    raise AssertionError(f"The app did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served")
+    build_fake_index(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    with served(folder, "extractive") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)  # without one: Playwright's own
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser, address: str, width: int = 1280, height: int = 800, scheme: str = "light"
+) -> Iterator[Page]:
+    """A fresh session of the app, which may ask no other machine for anything and must log no error."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    requested: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    page.goto(address)
+    yield page
+    assert [url for url in requested if not url.startswith((address.partition("?")[0], "data:", "blob:"))] == []
+    assert errors == []
+    context.close()
+
+
+def ask(page: Page, question: str) -> None:
+    box = page.get_by_label("Your question")
+    box.fill(question)
+    box.press("Enter")
+    expect(page.locator("h2.qa-question")).to_have_text(question)
+    expect(page.locator(".qa-about")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+def chips(page: Page) -> Locator:
+    return page.locator("a.qa-chip")
+
+
+def card_of(page: Page, chip: Locator) -> Locator:
+    return page.locator(f"[id='{(chip.get_attribute('href') or '')[1:]}']")
+
+
+def overflow(page: Page) -> int:
+    """Pixels by which the page is wider than its window."""
+    boxes = "[document.documentElement, document.querySelector('.stMain')]"
+    return int(page.evaluate(f"Math.max(...{boxes}.map(box => box.scrollWidth - box.clientWidth))"))
+
+
+def test_ask_read_and_jump_to_the_cited_review(browser: Browser, address: str) -> None:
+    with opened(browser, address, height=500) as page:
+        ask(page, QUESTION)
+        for chip in (chips(page).last, chips(page).first):
+            card = card_of(page, chip)
+            before = card.evaluate("e => getComputedStyle(e).boxShadow")
+            chip.click()
+            expect(card).to_be_in_viewport(ratio=0.2)
+            assert card.evaluate("e => e.matches(':target') && document.activeElement === e")
+            assert card.evaluate("e => getComputedStyle(e).boxShadow") != before
+            expect(card.locator("mark").first).to_be_in_viewport()
+            assert chip.get_attribute("target") is None
+            expect(chip).to_be_in_viewport()  # the answer stays beside the review
+        assert len(page.context.pages) == 1
+
+
+def test_the_whole_review_unfolds_with_its_marks(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        ask(page, QUESTION)
+        card = page.locator(".qa-card", has=page.locator("details")).filter(has=page.locator("mark")).first
+        expect(card.locator("details mark").first).to_be_hidden()
+        card.get_by_text("Show whole review").click()
+        expect(card.locator("details mark").first).to_be_visible()
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, address: str) -> None:
+    with opened(browser, address, 390, 844) as page:
+        ask(page, QUESTION)
+        assert overflow(page) <= 0
+        for summary in page.locator(".qa summary").all():
+            summary.click()
+        assert overflow(page) <= 0
+        chip = chips(page).last
+        chip.click()
+        expect(card_of(page, chip)).to_be_in_viewport(ratio=0.2)
+        card_of(page, chip).get_by_text("Back to the answer").click()
+        expect(page.locator(".qa-claim:target")).to_be_in_viewport()
+
+
+def test_tab_reaches_the_chips_and_enter_follows_one(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        ask(page, QUESTION)
+        for _ in range(6):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.classList.contains('qa-chip')"):
+                break
+        assert page.evaluate("document.activeElement.matches('.qa-chip:focus-visible')")
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        page.keyboard.press("Enter")
+        expect(page.locator(".qa-card:target mark").first).to_be_in_viewport()
+
+
+def test_markup_in_reviews_and_questions_does_nothing(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        ask(page, "dull villain in the mask badly written")
+        hostile = page.locator(".qa-card", has_text="<script>").first
+        expect(hostile).to_contain_text(XSS)
+        assert page.locator(".qa img, .qa script, .qa a[href^='javascript']").count() == 0
+        typed = f"**masks** :smile: :red[guards] $x$ [a](javascript:alert(1)) {XSS}"
+        ask(page, typed)
+        expect(page.get_by_role("button", name=typed)).to_be_visible()
+        assert page.evaluate("window.pwned") is None
+
+
+def test_a_refusal_and_the_way_back_through_the_history(browser: Browser, address: str) -> None:
+    with opened(browser, address, scheme="dark") as page:
+        ask(page, QUESTION)
+        cited = chips(page).count()
+        ask(page, UNANSWERED)
+        expect(page.locator(".qa-refusal")).to_have_text(prompt.REFUSAL)
+        assert chips(page).count() == 0
+        page.get_by_role("button", name=QUESTION).click()
+        expect(chips(page)).to_have_count(cited)
+
+
+def test_a_link_asks_its_question(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}?index=masks&q=What+about+the+masks%3F") as page:
+        expect(page.locator("h2.qa-question")).to_have_text("What about the masks?")
+        expect(chips(page).first).to_be_visible()
+
+
+def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, folder: Path) -> None:
+    with served(folder, "slow") as address, opened(browser, address) as page:
+        box = page.get_by_label("Your question")
+        box.fill(QUESTION)
+        box.press("Enter")
+        expect(page.locator(".qa-raw")).to_contain_text("<b>word</b>3")
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text(render.STOPPED)).to_be_visible()
+        expect(page.locator(".qa-raw")).to_contain_text("<b>word</b>3")
+        expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+def test_the_app_file_itself_starts_and_says_what_is_missing(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path, "extractive", APP) as address, opened(browser, address) as page:
+        expect(page.get_by_role("heading", name=app.TITLE)).to_be_visible()
+        expect(page.get_by_text("reviewqa index build")).to_be_visible()
+        assert page.get_by_text("Deploy").count() == 0

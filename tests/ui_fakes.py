@@ -1,0 +1,86 @@
+"""Stand-ins for the models behind the app, and ten reviews: no torch, and the same numbers on every machine."""
+
+from __future__ import annotations
+
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rag.config import Settings
+from rag.embedding import Progress, Vectors, no_progress
+from rag.generator.protocol import never_cancelled
+from rag.index.build import no_build_progress
+from rag.pipeline import build
+from rag.schema import Message, Review
+
+XSS = "<script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 1\"> <a href='javascript:window.pwned=1'>x</a>"
+_PADDING = (
+    "I watched it on a train. The coffee was cold and the seat was hard. Nobody else in the carriage looked up. " * 3
+)
+
+REVIEWS = (
+    Review(
+        "r1", "The guards in masks are terrible actors. " + _PADDING, "Masks", 3, 0, 10, "2021-09-20", "ann", "", 12
+    ),
+    Review(
+        "r2", "The masks and the guards looked wonderful. I loved every costume.", "Costumes", 9, 0, 10, "2021-09-21"
+    ),
+    Review("r3", f"The villain in the mask is dull {XSS} and badly written.", XSS, 2, 0, 10, XSS, XSS, XSS),
+    Review("r4", "Masks hide the acting of the guards, and that is a pity.", "", 5, 0, 10),
+    Review("r5", "The ending was rushed. It left me cold.", "Ending", 4, 0, 10),
+    Review("r6", "A moving ending, I cried for an hour 😭.", "Tears", 10, 0, 10, author="bea"),
+    Review("r7", "The music is haunting. I hum it at work.", "Music", 8, 0, 10),
+    Review("r8", "Marbles broke my heart. The best episode by far.", "Marbles", 10, 0, 10),
+    Review("r9", "Too much blood for my taste.\n\nI stopped after the first game.", "Blood", 3, 0, 10),
+    Review("r10", "The game with the doll was clever and tense.", "Doll", 8, 0, 10),
+)
+QUESTION = "What about the masks of the guards?"
+UNANSWERED = "Zebra quantum helicopter?"
+
+
+class FakeEmbedder:
+    """Words hashed into a vector: texts are alike when they share words."""
+
+    identity = "fake@0"
+    dimension = 256
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return self.embed_documents(texts)
+
+    def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        vectors = np.full((len(texts), self.dimension), 1e-6, dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in re.findall(r"\w+", text.casefold()):
+                vectors[row, zlib.crc32(word.encode()) % self.dimension] += 1
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+
+class SlowGenerator:
+    """Writes one word every tenth of a second, for longer than a test waits."""
+
+    name = "slow"
+    stop_tokens: tuple[str, ...] = ()
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        return 0
+
+    def stream(
+        self, messages: Sequence[Message], *, max_new_tokens: int, cancelled: Callable[[], bool] = never_cancelled
+    ) -> Iterator[str]:
+        for number in range(600):
+            if cancelled():
+                return
+            time.sleep(0.1)
+            yield f"<b>word</b>{number} "
+
+
+def build_fake_index(folder: Path, name: str = "masks", reviews: Sequence[Review] = REVIEWS) -> None:
+    """An index of `reviews` for `FakeEmbedder` in `folder`."""
+    build(Settings(indexes_dir=folder), name, reviews, no_build_progress, FakeEmbedder())

@@ -1,0 +1,229 @@
+"""The Streamlit app: widgets and session state only. What an answer looks like is `ui.render`'s business."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+import streamlit as st
+
+import rag.pipeline
+from rag.config import Settings, load_settings
+from rag.embedding import Embedder
+from rag.index.store import index_folder, list_indexes, live_generation
+from rag.pipeline import Pipeline
+from rag.prompt import TASKS
+from rag.schema import Answer, ReviewQAError
+from ui import render
+
+TITLE = "Answers from reviews"
+INTRO = "Ask a question. The answer comes from the reviews alone, and every sentence links to the reviews it rests on."
+SORRY = "Sorry, something went wrong. The details are in the program's log; please try again."
+DEFAULT_INDEX = "squid-game"
+EXAMPLES = {
+    DEFAULT_INDEX: (
+        "What do viewers dislike about the VIPs?",
+        "Is the violence too much, or does it serve the story?",
+        "How good is the acting?",
+        "Subtitles or the English dub?",
+        "What do people think of the ending?",
+    )
+}
+GENERAL_EXAMPLES = (
+    "What do people like most?",
+    "What do people complain about?",
+    "Is it worth the money?",
+    "Who is it for?",
+)
+MAX_QUESTION = 500  # characters
+MAX_HISTORY = 50
+REDRAW_S = 0.05  # between two drawings of a streamed answer
+
+_log = logging.getLogger(__name__)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _embedder(settings_key: str, _settings: Settings) -> Embedder:
+    """The embedder, shared by all sessions and all indexes."""
+    embedder = rag.pipeline.make_embedder(_settings)
+    embedder.embed_queries(["warm up"])  # it loads on first use, and the first question should not wait for that
+    return embedder
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _pipeline(name: str, generation: str, settings_key: str, _settings: Settings) -> Pipeline:
+    """The pipeline over an index. `generation` is part of the key so that a rebuilt index is opened anew."""
+    return Pipeline.open(_settings, name, _embedder(settings_key, _settings))
+
+
+def main() -> None:
+    """Draw the page. Whatever fails, the user sees a sentence and not a traceback."""
+    st.set_page_config(page_title=TITLE, page_icon="💬", layout="wide")
+    st.html(Path(__file__).with_name("style.css"))
+    st.title(TITLE, anchor=False)
+    st.markdown(INTRO)
+    try:
+        _page()
+    except ReviewQAError as error:
+        st.error(render.plain_markdown(str(error)))
+    except Exception:
+        _log.exception("The page could not be drawn.")
+        st.error(SORRY)
+
+
+def _page() -> None:
+    settings = load_settings()
+    names = list_indexes(settings.indexes_dir)
+    if not names:
+        _no_index(settings)
+        return
+    _start_session()
+    name = _picked_index(names)
+    _history()
+    about = st.sidebar.container()
+    _question_box()
+    above, middle, below = st.container(), st.container(), st.container()
+    state = st.session_state
+    with below if state.to_ask or state.partial or state.shown is not None else above:
+        _examples(name)
+    with middle:
+        with st.spinner("Loading the reviews and the models …"):
+            generation = live_generation(index_folder(settings.indexes_dir, name)).name
+            pipeline = _pipeline(name, generation, repr(settings), settings)
+        with about:
+            _about(pipeline)
+        if state.to_ask:
+            _answer(pipeline)
+        elif state.partial:
+            st.html(render.stopped_html(*state.partial))
+        elif state.shown is not None:
+            answer, index_line = state.history[state.shown]
+            st.html(render.answer_html(answer, prefix=f"a{state.shown + 1}", index_line=index_line))
+
+
+def _start_session() -> None:
+    """Session state: `history` of (answer, index line), which one is `shown`, the question `to_ask`, and `partial`:
+    question and text of an answer that is being written or was stopped."""
+    state = st.session_state
+    if "history" in state:
+        return
+    state.history, state.shown, state.to_ask, state.partial = [], None, None, None
+    _ask(st.query_params.get("q", ""))
+
+
+def _ask(question: str) -> None:
+    question = question.strip()[:MAX_QUESTION]
+    if question:
+        st.session_state.to_ask = st.session_state.question = question
+
+
+def _ask_typed() -> None:
+    _ask(st.session_state.question)
+
+
+def _show(number: int) -> None:
+    st.session_state.shown, st.session_state.partial = number, None
+    st.session_state.question = st.session_state.history[number][0].question
+
+
+def _answer(pipeline: Pipeline) -> None:
+    """Stream the answer to the waiting question, keep it, and draw the page anew with it."""
+    state = st.session_state
+    question, state.to_ask, state.shown = state.to_ask, None, None
+    state.partial = (question, "")
+    place, stop = st.empty(), st.empty()
+    place.html(render.progress_html(question, ""))
+    stop.button("Stop", key="stop")  # a click ends this run; the next one finds `partial` and shows it
+    text, drawn, answer = "", 0.0, None
+    ended = threading.Event()
+    try:
+        for piece in pipeline.stream(question, ended.is_set):
+            if isinstance(piece, Answer):
+                answer = piece
+                continue
+            text += piece
+            state.partial = (question, text)
+            if time.monotonic() - drawn >= REDRAW_S:
+                place.html(render.progress_html(question, text))
+                drawn = time.monotonic()
+    except Exception:
+        state.partial = None
+        place.empty()
+        stop.empty()
+        raise
+    finally:
+        ended.set()  # also when a click ended this run: a model must not go on writing for nobody
+    assert answer is not None
+    manifest = pipeline.index.manifest
+    state.history = [*state.history, (answer, f"Index {pipeline.index.name}: {manifest.reviews} reviews.")]
+    state.partial, state.shown = None, len(state.history) - 1
+    st.rerun()
+
+
+def _question_box() -> None:
+    with st.form("ask", border=False):
+        left, right = st.columns([7, 1], vertical_alignment="bottom")
+        left.text_input(
+            "Your question", key="question", max_chars=MAX_QUESTION, placeholder="What would you like to know?"
+        )
+        right.form_submit_button("Ask", type="primary", width="stretch", on_click=_ask_typed)
+
+
+def _examples(name: str) -> None:
+    st.caption("Or try one of these:")
+    with st.container(key="examples", horizontal=True, gap="xsmall"):
+        for task in TASKS:
+            st.button(task.label, key=f"task-{task.name}", on_click=_ask, args=(task.question,))
+        for number, question in enumerate(EXAMPLES.get(name, GENERAL_EXAMPLES)):
+            st.button(question, key=f"example-{number}", on_click=_ask, args=(question,))
+
+
+def _picked_index(names: list[str]) -> str:
+    wanted = st.query_params.get("index", DEFAULT_INDEX)
+    if "index" in st.query_params and wanted not in names:
+        st.warning(render.plain_markdown(f'There is no index "{wanted}" here; this is another one.'))
+    with st.sidebar:
+        return st.selectbox("Reviews to ask", names, index=names.index(wanted) if wanted in names else 0, key="index")
+
+
+def _history() -> None:
+    state = st.session_state
+    if not state.history:
+        return
+    with st.sidebar, st.container(key="history", gap="small"):
+        st.caption("Questions so far")
+        for number in range(len(state.history) - 1, max(-1, len(state.history) - 1 - MAX_HISTORY), -1):
+            label = render.plain_markdown(state.history[number][0].question)
+            st.button(
+                label,
+                key=f"history-{number}",
+                type="secondary" if number == state.shown else "tertiary",
+                width="stretch",
+                on_click=_show,
+                args=(number,),
+            )
+
+
+def _about(pipeline: Pipeline) -> None:
+    manifest = pipeline.index.manifest
+    with st.expander("About these answers"):
+        st.markdown(
+            render.plain_markdown(
+                f"{manifest.reviews} reviews in {manifest.sentences} sentences, indexed on {manifest.created[:10]}. "
+                f"Answers are written by {pipeline.generator.name} because {pipeline.generator_reason.rstrip('.')}. "
+                "After that a program checks every sentence against the reviews it cites, and marks it if they do not "
+                "bear it out."
+            )
+        )
+
+
+def _no_index(settings: Settings) -> None:
+    st.info("There are no reviews to ask yet. Build an index from a file of reviews, then reload this page:")
+    st.code(f"reviewqa index build reviews.csv --name {DEFAULT_INDEX}", language="bash")
+    st.caption(render.plain_markdown(f"Looked in: {settings.indexes_dir.absolute()}"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""The command line: `reviewqa`. The one place where errors become messages and exit codes.
+
+Exit codes: 0 done, 1 our error or a check that failed, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rag.config import Settings, load_settings
+from rag.schema import Answer, ReviewQAError
+from ui import terminal
+
+
+def example(text: str) -> str:
+    """The epilog of a command's help."""
+    return f"\b\nExample:\n  {text}"
+
+
+class Context:
+    """What the options before the command say; the settings are read when first asked for."""
+
+    def __init__(self, settings_file: Path | None, overrides: dict[str, Any]) -> None:
+        self._file = settings_file
+        self._overrides = overrides
+
+    def settings(self, **more: Any) -> Settings:
+        """The settings, with a command's own options on top."""
+        return load_settings(self._file, overrides={**self._overrides, **more})
+
+
+@click.group(epilog=example('reviewqa ask "What do viewers dislike about the VIPs?" --index squid-game'))
+@click.option(
+    "--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file; default reviewqa.toml."
+)
+@click.option("--indexes-dir", type=click.Path(path_type=Path), help="Where indexes live; default indexes/.")
+@click.version_option(package_name="reviewqa")
+@click.pass_context
+def cli(context: click.Context, settings_file: Path | None, indexes_dir: Path | None) -> None:
+    """Ask questions of a pile of reviews; every sentence of an answer cites the reviews it rests on."""
+    context.obj = Context(settings_file, {"indexes_dir": indexes_dir})
+
+
+@cli.group("index")
+def index_group() -> None:
+    """Build, list, inspect and verify indexes."""
+
+
+@index_group.command(
+    "build", epilog=example("reviewqa index build my-reviews.csv --name my-hotel --map text=Review_body")
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="Name of the index.")
+@click.option(
+    "--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Which column holds a field; may be repeated."
+)
+@click.pass_obj
+def build(context: Context, files: tuple[Path, ...], name: str, mapping: tuple[str, ...]) -> None:
+    """Build an index from review FILES (CSV, TSV, JSON, JSON Lines, Parquet; plain or .gz)."""
+    from rag import pipeline
+    from rag.index import index_folder
+
+    pairs = [pair.partition("=") for pair in mapping]
+    if any(not column for _, _, column in pairs):
+        raise click.BadParameter("write FIELD=COLUMN, for example text=Review_body", param_hint="--map")
+    settings = context.settings()
+    index_folder(settings.indexes_dir, name)  # a bad name should not cost a reading
+    reviews, reports = pipeline.read_files(files, {wanted: column for wanted, _, column in pairs})
+    for path, report in zip(files, reports, strict=True):
+        terminal.say(terminal.report_lines(path, report))
+    with terminal.StageProgress() as progress:
+        index = pipeline.build(settings, name, reviews, progress)
+    made = index.manifest
+    terminal.say(
+        f'The index "{name}" is live: {made.reviews} reviews, {made.chunks} chunks, {made.sentences} sentences. '
+        f'Ask it: reviewqa ask "..." --index {name}'
+    )
+
+
+@index_group.command("list", epilog=example("reviewqa index list"))
+@click.pass_obj
+def list_command(context: Context) -> None:
+    """List the indexes, a line each."""
+    from rag.index import Manifest, index_folder, list_indexes
+    from rag.index.store import live_generation
+
+    settings = context.settings()
+    names = list_indexes(settings.indexes_dir)
+    for name in names:
+        try:
+            made = Manifest.read(live_generation(index_folder(settings.indexes_dir, name)))
+        except ReviewQAError as error:
+            terminal.say(f"{name}\tdamaged: {error}")
+            continue
+        terminal.say(f"{name}\t{made.reviews} reviews\t{made.sentences} sentences\tbuilt {made.created}")
+    if not names:
+        terminal.say(
+            f"No indexes in {settings.indexes_dir}. Build one: reviewqa index build FILE --name NAME", err=True
+        )
+
+
+@index_group.command("info", epilog=example("reviewqa index info squid-game"))
+@click.argument("name")
+@click.pass_obj
+def info(context: Context, name: str) -> None:
+    """Print what an index holds and how it was made, as JSON."""
+    import dataclasses
+
+    from rag.index import Manifest, index_folder
+    from rag.index.store import live_generation
+
+    generation = live_generation(index_folder(context.settings().indexes_dir, name))
+    terminal.say_json({"name": name, "generation": generation.name, **dataclasses.asdict(Manifest.read(generation))})
+
+
+@index_group.command("verify", epilog=example("reviewqa index verify squid-game"))
+@click.argument("name")
+@click.pass_obj
+def verify(context: Context, name: str) -> None:
+    """Check every checksum, count and offset of an index; exit code 1 when something is wrong."""
+    from rag.index import index_folder, verify_index
+
+    problems = verify_index(index_folder(context.settings().indexes_dir, name))
+    for problem in problems:
+        terminal.say(problem, err=True)
+    if problems:
+        sys.exit(1)
+    terminal.say(f'The index "{name}" is sound.')
+
+
+@cli.command(epilog=example('reviewqa ask "Is the dubbing any good?" --index squid-game --json'))
+@click.argument("question")
+@click.option("--index", "name", help="Name of the index; may be left out when there is only one.")
+@click.option("--generator", help='"auto", "extractive", "openai", "smollm2-135m", or a model\'s name or folder.')
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--show-prompt", is_flag=True, help="Print the messages instead of asking.")
+@click.pass_obj
+def ask(
+    context: Context, question: str, name: str | None, generator: str | None, as_json: bool, show_prompt: bool
+) -> None:
+    """Answer QUESTION from the reviews of an index."""
+    from rag.pipeline import Pipeline
+
+    if not question.strip():
+        raise click.BadParameter("the question is empty", param_hint="QUESTION")
+    settings = context.settings(generator=generator)
+    pipeline = Pipeline.open(settings, _index_name(settings, name))
+    if show_prompt:
+        messages = pipeline.messages(question)
+        terminal.say_json(messages) if as_json else terminal.say("\n".join(m["content"] for m in messages))
+        return
+    for piece in pipeline.stream(question):
+        if isinstance(piece, Answer):
+            terminal.say_json(terminal.answer_object(piece)) if as_json else terminal.say(terminal.answer_footer(piece))
+        elif not as_json:
+            terminal.say(piece, newline=False)
+
+
+def _index_name(settings: Settings, name: str | None) -> str:
+    from rag.index import list_indexes
+
+    if name:
+        return name
+    names = list_indexes(settings.indexes_dir)
+    if len(names) == 1:
+        return names[0]
+    raise click.UsageError(
+        f"Say which index with --index NAME: {', '.join(names)}." if names else "There is no index yet."
+    )
+
+
+@cli.command(epilog=example("reviewqa app --port 8600"))
+@click.option("--host", help="Address to listen on; default 127.0.0.1, this machine only.")
+@click.option("--port", type=int, help="Port to listen on; default 8501.")
+@click.pass_obj
+def app(context: Context, host: str | None, port: int | None) -> None:
+    """Serve the app and print its address."""
+    from ui.serve import serve
+
+    settings = context.settings(host=host, port=port)
+    serve(settings, lambda address: terminal.say(f"The app is at {address}  (Ctrl-C ends it)"))
+
+
+@cli.group("eval")
+def eval_group() -> None:
+    """Measure how good the answers are."""
+
+
+@eval_group.command(
+    "answers", epilog=example("reviewqa eval answers --index squid-game --questions rag/sample/questions.jsonl")
+)
+@click.option("--index", "name", help="Name of the index; may be left out when there is only one.")
+@click.option("--questions", required=True, type=click.Path(path_type=Path), help="Question file, JSON Lines.")
+@click.option("--split", default="test", show_default=True, help='Which split; "all" for every question.')
+@click.option("--generator", "generators", multiple=True, help="Generator to measure; may be repeated.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Write all numbers and answers to this file."
+)
+@click.pass_obj
+def eval_answers(
+    context: Context, name: str | None, questions: Path, split: str, generators: tuple[str, ...], json_file: Path | None
+) -> None:
+    """Ask every question of a file and print a Markdown table: support, citations, refusals, key points, time."""
+    from rag.evaluation.answers import evaluate_answers, markdown_table
+    from rag.evaluation.questions import read_questions
+    from rag.pipeline import Pipeline
+
+    asked = read_questions(questions, None if split == "all" else split)
+    reports = []
+    for generator in generators or (None,):
+        settings = context.settings(generator=generator)
+        pipeline = Pipeline.open(settings, _index_name(settings, name))
+        with terminal.StageProgress() as progress:
+            reports.append(evaluate_answers(pipeline, asked, functools.partial(progress, "asking")))
+    if json_file is not None:
+        json_file.write_text(json.dumps([r.as_dict() for r in reports], indent=1, ensure_ascii=False), encoding="utf-8")
+    terminal.say(markdown_table(reports))
+
+
+def main() -> None:
+    """Entry point of `reviewqa`."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        terminal.say("Interrupted.", err=True)
+        sys.exit(130)
+    except ReviewQAError as error:
+        terminal.say(f"error: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader left; flushing at exit must not complain
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("REVIEWQA_DEBUG"):
+            raise
+        terminal.say(
+            f"error: something unforeseen went wrong ({type(error).__name__}: {error}). "
+            "Run it again with REVIEWQA_DEBUG=1 for the details.",
+            err=True,
+        )
+        sys.exit(1)

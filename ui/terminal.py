@@ -1,0 +1,133 @@
+"""What the command line prints: safe text, progress, and an answer in words or as JSON."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from rag.prompt import rating_words
+from rag.reviews import ReadReport
+from rag.schema import Answer
+
+
+def safe(text: str) -> str:
+    """`text` without control characters: reviews and models must not be able to drive the terminal."""
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf") or c == "\u200d" else "\ufffd" for c in text
+    )
+
+
+def say(text: str, *, err: bool = False, newline: bool = True) -> None:
+    """Print untrusted text."""
+    click.echo(safe(text), err=err, nl=newline)
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON; control characters are escaped by JSON itself."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+class StageProgress:
+    """A progress bar a stage on standard error: counts, rate and time left."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> StageProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Stage `stage` has done this much of `total`."""
+        if self._bar is None or stage != self._stage:
+            if self._bar is not None:
+                self._bar.close()
+            self._stage, self._bar = stage, tqdm(total=total, desc=stage, unit="", mininterval=0.5)
+        self._bar.update(done - self._bar.n)
+
+
+def report_lines(path: Path, report: ReadReport) -> str:
+    """What became of a file's rows."""
+    columns = ", ".join(f"{field}={column!r}" for field, column in report.columns.items())
+    lines = [f"{path}: {report.read} rows read, {report.kept} kept. Columns: {columns}."]
+    lines += [f"  dropped {count}: {reason}" for reason, count in report.dropped.items()]
+    lines += [f"    {example}" for example in report.examples]
+    return "\n".join(lines)
+
+
+def answer_object(answer: Answer) -> dict[str, Any]:
+    """The answer as `reviewqa ask --json` prints it."""
+    return {
+        "question": answer.question,
+        "answer": answer.text,
+        "refused": answer.refused,
+        "generator": answer.generator,
+        "generator_reason": answer.generator_reason,
+        "sentences": [
+            {
+                "text": sentence.text,
+                "heading": sentence.heading,
+                "supported": sentence.supported,
+                "score": round(sentence.score, 4),
+                "citations": [
+                    {
+                        "number": citation.number,
+                        "review_id": citation.review_id,
+                        "start": citation.start,
+                        "end": citation.end,
+                        "quote": citation.quote,
+                    }
+                    for citation in sentence.citations
+                ],
+            }
+            for sentence in answer.sentences
+        ],
+        "retrieved": [
+            {
+                "number": found.number,
+                "review_id": found.review.review_id,
+                "chunk_id": found.chunk.chunk_id,
+                "score": round(found.score, 4),
+                "text": found.chunk.text,
+            }
+            for found in answer.retrieved
+        ],
+        "dropped_markers": answer.dropped_markers,
+        "notes": list(answer.notes),
+        "timings": {name: round(value, 4) for name, value in answer.timings.items()},
+    }
+
+
+def answer_footer(answer: Answer) -> str:
+    """What follows a streamed answer: what is not supported, what was cited, and who answered."""
+    lines = ["", ""]
+    unsupported = [sentence.text for sentence in answer.sentences if not sentence.supported]
+    if unsupported:
+        lines += ["Not supported by the reviews they cite:", *(f"  ! {text}" for text in unsupported), ""]
+    cited = {citation.number for sentence in answer.sentences for citation in sentence.citations}
+    shown = [found for found in answer.retrieved if found.number in cited or (answer.refused and found.number <= 3)]
+    if shown:
+        lines.append("Closest reviews:" if answer.refused else "Cited reviews:")
+    for found in shown:
+        about = ", ".join(
+            filter(None, (found.review.review_id, f"rated {rating_words(found.review)}", found.review.date))
+        )
+        lines.append(f"  [{found.number}] {about}: {' '.join(found.chunk.text.split())}")
+    lines += [
+        "",
+        *answer.notes,
+        f"Answered by {answer.generator}: {answer.generator_reason}. {answer.timings['total_s']:.1f} s.",
+    ]
+    return "\n".join(lines)
