@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from rag.config import BUNDLED_EMBEDDER
 from rag.files import sha256_of
+from rag.quiet import quiet_libraries
 from rag.schema import ModelError
 
 Vectors = NDArray[np.float32]
@@ -88,7 +88,8 @@ class SentenceTransformerEmbedder:
 
     @functools.cached_property
     def _model(self) -> Any:
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        quiet_libraries()
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
 
         try:
@@ -98,7 +99,7 @@ class SentenceTransformerEmbedder:
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(
                 f'Cannot load the embedder "{self.name}": {str(error).splitlines()[0]} '
                 "Give a folder with a sentence-transformers model, or a hub name where a hub can be reached."

@@ -25,10 +25,10 @@ _STEM = 5  # characters; enough to let "directed" meet "director"
 # Words that say nothing about the subject of a question put to reviews.
 _EMPTY_WORDS = frozenset(
     """a about actually all an and any anybody anyone are as ask at be been by can could did do does doing else ever
-    exactly for from get got had has have how i if in is it its long lot many me mention mentioned mentions more most
-    much my no not of on one or other our people please really review reviewer reviewers reviews said say says share show
-    series so some somebody someone tell than that the their them there they think thinks this to two us viewer viewers
-    was we were what when where which who whom whose why will with would you your""".split()
+    exactly for from get got had has have how i if in is it its long lot many me mention mentioned mentions more
+    most much my no not of on one or other our people please really review reviewer reviewers reviews said say says
+    share show series so some somebody someone tell than that the their them there they think thinks this to two us
+    viewer viewers was we were what when where which who whom whose why will with would you your""".split()
 )
 _ASKS_FOR_A_FACT = re.compile(
     r"""^\W*(?:(?:exactly|so|and|in|on|at|for|about|do(?:es)?\ (?:any|the)\ reviews?\ (?:say|explain|mention))\s+)*
@@ -42,9 +42,16 @@ _ASKS_FOR_A_FACT = re.compile(
 )
 
 
+_ASKS_FOR_A_VIEW = re.compile(
+    r"\b(?:good|bad|best|worst|better|worse|worth|right|wrong|fair|enough|too|like|likes|loves?|hates?|enjoy\w*|idea|think|"
+    r"feel|opinions?|overrated|underrated|complain\w*|prais\w*|critici\w*|defend\w*|work|works)\b",
+    re.IGNORECASE,
+)
+
+
 def asks_for_fact(question: str) -> bool:
-    """Whether the question asks for one fact, by how it begins (English)."""
-    return _ASKS_FOR_A_FACT.search(question) is not None
+    """Whether the question asks for one fact, by how it begins and that it asks for no view (English)."""
+    return _ASKS_FOR_A_FACT.search(question) is not None and _ASKS_FOR_A_VIEW.search(question) is None
 
 
 def evidence_score(question: str, retrieved: Sequence[RetrievedChunk]) -> float:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rag.schema import Message, RetrievedChunk, Review
+from rag.schema import Message, RetrievedChunk, Review, fraction_of_scale
 
 REFUSAL = "The reviews do not say."
 PRAISE_HEADING = "What they praise:"
@@ -67,12 +67,32 @@ def task_for(question: str) -> Task | None:
 # One character for one character, so that offsets in a fenced text are offsets in the review. Angle and square
 # brackets go because they could close the fence, pose as a citation, or spell a control token
 # (<end_of_turn>, <|im_start|>, [INST]); line breaks go so that no line of a review can pose as one of ours.
-_FENCE = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "\n": " ", "\r": " ", "\u2028": " ", "\u2029": " "})
+_FENCE = str.maketrans(
+    {"<": "‹", ">": "›", "[": "(", "]": ")", "【": "(", "】": ")", "\n": " ", "\r": " ", "\u2028": " ", "\u2029": " "}
+)
 
 
 def fence(text: str) -> str:
     """`text` made safe to stand inside the prompt; same length, character for character."""
     return text.translate(_FENCE)
+
+
+_TO_THE_MODEL = re.compile(
+    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:reviews?|instructions?|rules|above|below|previous|earlier)\b"
+    r"|\b(?:note|message|instructions?) (?:to|for) (?:any |the |an )?(?:ai|model|assistant|llm|chatbot)\b"
+    r"|\banswer (?:every|all|each) questions?\b|\bcite (?:only )?this review\b"
+    r"|\b(?:system|admin(?:istrator)?) ?(?:prompt|session|message|mode)?\s*:"
+    r"|\bprint your\b.{0,30}\b(?:instructions|prompt)\b",
+    re.IGNORECASE,
+)
+
+
+def addresses_the_model(sentence: str) -> bool:
+    """Whether a sentence of a review reads as if written to steer a language model (heuristic, English).
+
+    The fence, not this, is what keeps such text from acting; this keeps it from being quoted as an opinion.
+    """
+    return _TO_THE_MODEL.search(sentence) is not None
 
 
 def rating_words(review: Review) -> str:
@@ -122,7 +142,8 @@ def read_prompt(messages: Sequence[Message]) -> tuple[str, list[PromptReview]]:
     reviews = []
     for number, rating, text in _REVIEW_BLOCK.findall(content):
         value, _, highest = rating.partition("/")
-        reviews.append(PromptReview(int(number), float(value) / float(highest) if highest else None, text))
+        fraction = fraction_of_scale(float(value), 0.0, float(highest)) if highest else None
+        reviews.append(PromptReview(int(number), fraction, text))
     question = content.rpartition("\n\n" + _QUESTION.format(question=""))[2]
     return question, reviews
 

@@ -12,8 +12,10 @@ import hashlib
 import html
 import io
 import json
+import math
 import re
 import unicodedata
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -92,6 +94,8 @@ def read_reviews(path: Path, *, mapping: Mapping[str, str] | None = None) -> tup
 def find_columns(names: Iterable[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
     """Field -> column name, for the fields that were found. Raises `ReviewFileError` when text is not among them."""
     names = list(names)
+    if not names:
+        raise ReviewFileError(f"{path} has no columns.")
     for wanted, name in mapping.items():
         if wanted not in _COLUMN_NAMES:
             raise ReviewFileError(f'Cannot map a column to "{wanted}": the fields are {", ".join(_COLUMN_NAMES)}.')
@@ -121,8 +125,9 @@ def clean_text(text: str) -> str:
     text = html.unescape(text)
     text = re.sub(r"<\s*(?:br|/?p|/?div|/?li)\b[^<>]*>", "\n", text, flags=re.IGNORECASE)
     text = re.sub(r"</?[a-zA-Z][^<>]{0,200}>", "", text)
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs"))
+    text = unicodedata.normalize("NFC", text)
     text = re.sub(r"[^\S\n]+", " ", text)
     return re.sub(r" ?\n ?(?:\n ?)*", lambda gap: "\n\n" if gap.group().count("\n") > 1 else "\n", text).strip()
 
@@ -132,7 +137,9 @@ def parse_rating(value: Any) -> tuple[float, float | None] | None:
     match = _RATING.match(str(value).strip())
     if match is None:
         return None
-    return float(match.group(1).replace(",", ".")), float(match.group(2)) if match.group(2) else None
+    rating = float(match.group(1).replace(",", "."))
+    highest = float(match.group(2)) if match.group(2) else None
+    return (rating, highest) if math.isfinite(rating) and math.isfinite(highest or 0.0) else None
 
 
 def parse_date(value: Any) -> str:
@@ -144,9 +151,10 @@ def parse_date(value: Any) -> str:
     if not re.search(r"\d", text) or len(text) > 40:
         return ""
     try:
-        return date_parser.parse(text, default=datetime(1, 1, 1)).date().isoformat()  # "2022" is 2022-01-01
+        date = date_parser.parse(text, default=datetime(1, 1, 1), ignoretz=True).date()  # "2022" is 2022-01-01
     except (ValueError, OverflowError):
         return ""
+    return "" if date.year == 1 else date.isoformat()  # "5 May" or "10:30" names no year
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -160,7 +168,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         data = gzip.decompress(path.read_bytes()) if zipped else path.read_bytes()
     except FileNotFoundError as error:
         raise ReviewFileError(f"There is no file {path}.") from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ReviewFileError(f"Cannot read {path}: {error}.") from error
     if suffix == ".parquet":
         yield from _parquet_rows(path, data)
@@ -185,7 +193,7 @@ def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, dict
     csv.field_size_limit(2**31 - 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        header = next(reader, None)
+        header = next((cells for cells in reader if any(cell.strip() for cell in cells)), None)
         if header is None:
             return
         names = [name.strip() or f"column_{number}" for number, name in enumerate(header, 1)]
@@ -202,16 +210,17 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     if text.lstrip()[:1] == "[":
         try:
             values = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise ReviewFileError(f"{path} is not valid JSON: {error}.") from error
         numbered: Iterable[tuple[int, Any]] = enumerate(values, 1)
     else:
-        numbered = ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+        lines = io.StringIO(text, newline=None)  # not splitlines(): a string in JSON may hold U+2028 or U+0085
+        numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
     for number, value in numbered:
         if isinstance(value, str) and text.lstrip()[:1] != "[":
             try:
                 value = json.loads(value)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
                 raise ReviewFileError(f"{path}, line {number} is not valid JSON: {error}.") from error
         if not isinstance(value, dict):
             raise ReviewFileError(f"{path}, entry {number} is not an object with named fields.")
@@ -223,16 +232,18 @@ def _parquet_rows(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(io.BytesIO(data))
-    except (pa.ArrowException, OSError) as error:
+        rows = pq.read_table(io.BytesIO(data)).to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise ReviewFileError(f"{path} is not a Parquet file that can be read: {error}.") from error
-    yield from enumerate(table.to_pylist(), 1)
+    yield from enumerate(rows, 1)
 
 
 def _review(row: Mapping[str, Any], columns: Mapping[str, str], source: str, line: int) -> Review:
     def cell(name: str) -> str:
         value = row.get(columns.get(name, ""))
-        return "" if value is None or value != value else str(value).strip()
+        if value is None or value != value:
+            return ""
+        return str(value).encode("utf-8", "replace").decode().strip()  # half an emoji cannot be stored
 
     rating = parse_rating(cell("rating"))
     votes = parse_rating(cell("helpful_votes"))

@@ -48,7 +48,7 @@ _MOST_SENTENCES = 100_000  # more do not change the fit, and would cost minutes
 _FEWEST_RATED = 200  # sentences of rated reviews, under which the regression is left out
 _DIRECTION_WEIGHT, _REGRESSION_WEIGHT = 0.2, 0.25  # of parts with unit variance, over the index's sentences
 _RATING_WEIGHT = 0.4  # of a rating from -1 to 1; at 1 the AUC is the same, but a complaint inside a 9/10 is not heard
-_NEUTRAL_BAND = 0.3
+_NEUTRAL_BAND = 0.4  # leaves out half of the sentences; of the others 82% are on the right side, of all 70%
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,12 @@ class LeaningModel:
     def leaning(self, vector: Floats, rating_fraction: float | None) -> float:
         """About -1 (complaint) to 1 (praise) for a sentence with this unit vector, in a review rated 0..1 or not."""
         wording = float(vector @ self.weights) + self.offset
-        value = wording if rating_fraction is None else wording + _RATING_WEIGHT * (2 * rating_fraction - 1)
+        value = wording
+        if rating_fraction is not None:
+            rating = 2 * rating_fraction - 1
+            value += _RATING_WEIGHT * rating
+            if wording * rating < 0:
+                value /= 2  # they contradict each other, and one of them is wrong
         return max(-1.0, min(1.0, value))
 
 
@@ -99,7 +104,8 @@ def _unit_variance(direction: NDArray[np.floating], vectors: Floats) -> NDArray[
 
 _CRITICAL = re.compile(
     r"\b(dislik\w*|hat(e|ed|es)|complain\w*|critici[sz]\w*|worst|bad|wrong|weak(ness\w*)?|annoy\w*|disappoint\w*|"
-    r"negative\w*|problems?|flaws?|bor(ed|ing)|fail\w*|cons|downsides?|drawbacks?|(not|n['’]t) (like|enjoy|love|work))\b",
+    r"negative\w*|problems?|flaws?|bor(ed|ing)|fail\w*|cons|downsides?|drawbacks?|"
+    r"(not|n['’]t) (like|enjoy|love|work))\b",
     re.IGNORECASE,
 )
 _FAVOURABLE = re.compile(
@@ -107,7 +113,10 @@ _FAVOURABLE = re.compile(
     r"favou?rites?|defend\w*|works? well|impress\w*)\b",
     re.IGNORECASE,
 )
-_WHAT_IS_IT_LIKE = re.compile(r"\b(what|how)\b.{0,60}\blike\?", re.IGNORECASE)
+_WHAT_IS_IT_LIKE = re.compile(  # but not "What do people like?"
+    r"\b(what|how)(['’]s|\s+(is|are|was|were))\b.{0,60}\blike\?|\b(be|feel|look|smell|sound|taste)s?\s+like\b",
+    re.IGNORECASE,
+)
 _WHETHER = re.compile(r"^\W*(is|are|was|were|does|do|did|any)\b", re.IGNORECASE)
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
-from ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, FakeEmbedder, build_fake_index
 
 import rag.pipeline
 from rag import prompt
 from rag.pipeline import Pipeline
 from rag.schema import GeneratorError
+from tests.ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, FakeEmbedder, build_fake_index
 from ui import app, render
 
 SCRIPT = Path(app.__file__)

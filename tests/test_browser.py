@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from ui_fakes import QUESTION, UNANSWERED, XSS, build_fake_index
 
 from rag import prompt
+from tests.ui_fakes import QUESTION, UNANSWERED, XSS, build_fake_index
 from ui import app, render
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +34,8 @@ PATIENCE_MS = 20_000
 # The app itself, with models that need no weights; REVIEWQA_GENERATOR still decides between quoting and the slow one.
 SERVED = """
 import os
-import rag.pipeline, ui_fakes
+import rag.pipeline
+from tests import ui_fakes
 from rag.generator import ChosenGenerator
 from ui import app
 rag.pipeline.make_embedder = lambda settings: ui_fakes.FakeEmbedder()
@@ -57,7 +58,7 @@ def served(folder: Path, generator: str, script: Path | None = None) -> Iterator
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+        "PYTHONPATH": str(ROOT),
         "REVIEWQA_INDEXES_DIR": str(folder),
         "REVIEWQA_GENERATOR": generator,
     }

@@ -67,7 +67,6 @@ def test_its_prompt_is_chatml(smollm2: TransformersGenerator) -> None:
     )
 
 
-# ruff: noqa: RUF001 - the commas below are meant
 TEXTS = {
     "English": "Unfortunately the cinematography, breathtaking as it is, can't save the plot. I gave it 4/10!",
     "marks": '<review number="12" rating="8/10" date="2003-05-01">\n[1][2] ($12.99)\n\n\n  x\n</review>',

@@ -124,13 +124,14 @@ def answer(generator: OpenAIGenerator) -> list[str]:
 def test_streams_the_answer_of_the_first_listed_model(start_server: StartServer) -> None:
     server = start_server(good_answer)
     generator = OpenAIGenerator(server.base_url)
+    assert generator.name == f"first model at {server.base_url}"
     assert answer(generator) == ["They ", "like it", " [1]. 日本"]
     (request,) = server.requests
     assert request["model"] == "tiny-model"
     assert request["messages"] == MESSAGES
     assert (request["stream"], request["temperature"], request["max_tokens"]) == (True, 0, 20)
     assert generator.stop_tokens == ()
-    assert server.base_url in generator.name
+    assert generator.name == f"tiny-model at {server.base_url}"
 
 
 def test_uses_the_model_it_is_given(start_server: StartServer) -> None:

@@ -8,10 +8,10 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ui_fakes import XSS
 
 from rag import prompt
 from rag.schema import Answer, AnswerSentence, Chunk, Citation, RetrievedChunk, Review
+from tests.ui_fakes import XSS
 from ui import render
 
 HOSTILE = (
@@ -23,8 +23,8 @@ HOSTILE = (
     "&lt;i&gt;",
     "<!--",
 )
-TAGS = set(["div", "section", "h2", "h3", "h4", "p", "ul", "li", "span", "a", "article", "mark", "details", "summary", "bdi"])
-ATTRIBUTES = set(["class", "id", "href", "title", "tabindex", "dir", "role", "style", "aria-label", "aria-hidden", "aria-busy"])
+TAGS = set("div section h2 h3 h4 p ul li span a article mark details summary bdi".split())
+ATTRIBUTES = set("class id href title tabindex dir role style aria-label aria-hidden aria-busy".split())
 TEXT = "I loved it. The ending 😭 was rushed. I would watch it again."
 
 
@@ -57,9 +57,6 @@ class Markup(HTMLParser):
     def handle_comment(self, data: str) -> None:
         raise AssertionError(f"a comment: {data}")
 
-    def classes(self) -> list[str]:
-        return [name for _, attributes in self.tags for name in (attributes.get("class") or "").split()]
-
 
 def parsed(markup: str) -> Markup:
     """The markup, after checking that it holds nothing but what the app itself writes."""
@@ -72,9 +69,7 @@ def parsed(markup: str) -> Markup:
         assert (attributes.get("style") or "width:").startswith("width:")
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert {(attributes.get("href") or "#" + ids[0])[1:] for _, attributes in page.tags if "href" in attributes} <= set(
-        ids
-    )
+    assert {(attributes["href"] or "")[1:] for _, attributes in page.tags if "href" in attributes} <= set(ids)
     return page
 
 

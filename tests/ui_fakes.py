@@ -17,7 +17,9 @@ from rag.index.build import no_build_progress
 from rag.pipeline import build
 from rag.schema import Message, Review
 
-XSS = "<script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 1\"> <a href='javascript:window.pwned=1'>x</a>"
+XSS = (
+    "<script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 1\"><a href='javascript:window.pwned=1'>x</a>"
+)
 _PADDING = (
     "I watched it on a train. The coffee was cold and the seat was hard. Nobody else in the carriage looked up. " * 3
 )

@@ -61,7 +61,7 @@ def pip(arguments, log):
         elif words[:1] == ["Downloading"] and "MB" in line:
             print("  fetching {} {}".format(words[1].split("/")[-1], " ".join(words[2:])))
         elif words[:3] == ["Installing", "collected", "packages:"]:
-            print(f"  installing {collected} packages (a minute or two)")
+            print("  installing {} packages (a minute or two)".format(collected))
         sys.stdout.flush()
     log.flush()
     return process.wait()
@@ -107,7 +107,7 @@ def main():
             shutil.rmtree(VENV)
         free = shutil.disk_usage(ROOT).free / 1e9
         if free < NEEDED_GB:
-            stop(f"{free:.1f} GB of disk are free here, and about {NEEDED_GB} are needed.")
+            stop("{:.1f} GB of disk are free here, and about {} are needed.".format(free, NEEDED_GB))
         print("Installing into .venv; the first time takes some minutes.")
         import venv
 
@@ -115,7 +115,7 @@ def main():
             venv.create(VENV, with_pip=True)
         except (OSError, subprocess.CalledProcessError) as error:
             shutil.rmtree(VENV, ignore_errors=True)
-            stop(f"cannot create .venv ({error}). On Debian: apt-get install python3-venv")
+            stop("cannot create .venv ({}). On Debian: apt-get install python3-venv".format(error))
     else:
         print("Updating .venv.")
         extras |= set(stamp.get("extras", []))

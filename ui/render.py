@@ -181,8 +181,10 @@ def _meta(review: Review) -> str:
         f"{votes} found this helpful" if votes else "",
         review.review_id,
     ]
-    # the dot stays with the fact before it where the line breaks
-    return '<span aria-hidden="true">\u00a0· </span>'.join(f"<bdi>{escape(fact)}</bdi>" for fact in facts if fact)
+    dot = '<span aria-hidden="true">\u00a0·</span>'  # stays with the fact before it where the line breaks
+    shown = [f"<bdi>{escape(fact)}</bdi>" for fact in facts if fact]
+    shown[:-1] = [fact + dot for fact in shown[:-1]]
+    return " ".join(f'<span class="qa-fact">{fact}</span>' for fact in shown)
 
 
 def _written(iso: str) -> str:

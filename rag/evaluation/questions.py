@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,16 +40,16 @@ class Question:
 def read_questions(path: Path, split: str | None = None) -> list[Question]:
     """The questions of a file, all or of one split. Raises `ReviewFileError` with the line of the first bad one."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ReviewFileError(f"Cannot read the question file {path}: {error}.") from error
     questions: dict[str, Question] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(io.StringIO(text), 1):  # a string in JSON may hold what splitlines() splits at
         if not line.strip():
             continue
         try:
             question = _question(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ReviewFileError(
                 f"{path}, line {number}: not a question ({type(error).__name__}: {error})."
             ) from error
@@ -62,6 +63,11 @@ def read_questions(path: Path, split: str | None = None) -> list[Question]:
 
 
 def _question(row: Mapping[str, Any]) -> Question:
+    if not isinstance(row, dict):
+        raise TypeError("not an object with named fields")
+    for name in ("review_ids", "key_points"):
+        if not isinstance(row.get(name, []), list):
+            raise TypeError(f"{name} is not a list")
     kind = row.get("kind", "opinion")
     if kind not in KINDS:
         raise ValueError(f'kind "{kind}" is not one of {", ".join(KINDS)}')

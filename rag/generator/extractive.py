@@ -107,7 +107,8 @@ def _quotable(text: str, fewest_words: int) -> Iterator[tuple[str, str]]:
             continue
         if len(sentence.split()) < _SHORT_WORDS and place + 1 < len(spans):
             end = spans[place + 1][1]
-        yield sentence, text[start:end]
+        if not prompt.addresses_the_model(text[start:end]):
+            yield sentence, text[start:end]
 
 
 def _grouped(quotes: Sequence[_Quote], asked: Side, *, overview: bool) -> list[tuple[str, list[_Quote]]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rag.quiet import quiet_libraries
 from rag.schema import GeneratorError, ModelError, ReviewQAError
 
 _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
@@ -19,6 +20,7 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.tx
 
 def load_model(model: str, adapter: str, quantization: str, dtype: str, device: str) -> tuple[Any, Any]:
     """The tokenizer and the model (with its adapter, if one is named), ready to answer. Raises `ModelError`."""
+    quiet_libraries()
     model, adapter = os.path.expanduser(model), os.path.expanduser(adapter)
     try:
         return load_tokenizer(model), _load_weights(model, adapter, quantization, dtype, device)

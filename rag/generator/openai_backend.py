@@ -50,13 +50,14 @@ class OpenAIGenerator:
         self._base_url = base_url
         self._local = parts.hostname in _LOOPBACK
         self._model = model
+        self._served = model  # what `name` says, once it is known
         self._api_key_env = api_key_env
         self._timeout_s = timeout_s
         self._retries = retries
 
     @property
     def name(self) -> str:
-        return f"{self._model or 'first model'} at {self._base_url}"
+        return f"{self._served or 'first model'} at {self._base_url}"
 
     @property
     def stop_tokens(self) -> tuple[str, ...]:
@@ -122,7 +123,7 @@ class OpenAIGenerator:
                     listed = (await client.models.list()).data
                     if not listed:
                         raise GeneratorError(f"The server at {self._base_url} lists no models: load one there.")
-                    model = listed[0].id
+                    model = self._served = listed[0].id
                 async with await _open_stream(client, model, messages, max_new_tokens) as stream:
                     async for chunk in stream:
                         for choice in chunk.choices[:1]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,23 +47,25 @@ def build_index(
     ids = {review.review_id for review in reviews}
     if len(ids) != len(reviews):
         raise IndexFileError(f"{len(reviews) - len(ids)} reviews have an id that another one has; ids must be unique.")
-    with store.writer_lock(folder):
-        store.remove_unfinished(folder)
-        generation = store.new_generation()
-        building = folder / f".building-{generation}"
-        try:
-            building.mkdir()
-            _write(reviews, embedder, building, chunking=chunking, chunk_tokens=chunk_tokens, progress=progress)
-            problems = problems_of(building)
-            if problems:
-                raise IndexFileError(f"The new index did not pass its own check, and is not used: {problems[0]}")
-            store.switch(folder, building, generation)
-        except OSError as error:
-            raise IndexFileError(
-                f"Cannot write the index in {folder}: {error.strerror or error}. The index that was live still is."
-            ) from error
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+    try:
+        with store.writer_lock(folder):
+            store.remove_unfinished(folder)
+            generation = store.new_generation()
+            building = folder / f".building-{generation}"
+            try:
+                building.mkdir()
+                _write(reviews, embedder, building, chunking=chunking, chunk_tokens=chunk_tokens, progress=progress)
+                problems = problems_of(building)
+                if problems:
+                    raise IndexFileError(f"The new index did not pass its own check, and is not used: {problems[0]}")
+                store.switch(folder, building, generation)
+            except BaseException:
+                store.discard(folder, generation)
+                raise
+    except OSError as error:
+        raise IndexFileError(
+            f"Cannot write the index in {folder}: {error.strerror or error}. The index that was live still is."
+        ) from error
     return ReviewIndex.open(folder)
 
 
@@ -100,6 +101,8 @@ def _write(
         if row % 200 == 0 or row + 1 == len(reviews):
             progress("chunking", row + 1, len(reviews))
 
+    if not texts:
+        raise IndexFileError("The reviews hold no text to build an index from.")
     vectors = embedder.embed_documents(texts, progress=lambda done, total: progress("embedding", done, total))
     if vectors.shape != (len(texts), embedder.dimension):
         raise IndexFileError(
@@ -109,7 +112,10 @@ def _write(
     progress("writing", 0, 1)
     flat = faiss.IndexFlatIP(embedder.dimension)
     flat.add(vectors)
-    faiss.write_index(flat, str(building / "vectors.faiss"))
+    try:
+        faiss.write_index(flat, str(building / "vectors.faiss"))
+    except RuntimeError as error:  # what faiss raises for a full disk
+        raise OSError(f"the vectors could not be written ({str(error).rpartition(': ')[0][-200:]})") from error
     _write_leaning(_fit(reviews, sentences["review_row"], vectors, embedder), building / "leaning.parquet")
     _write_reviews(reviews, building / "reviews.parquet")
     pq.write_table(

@@ -33,38 +33,39 @@ class ReviewIndex:
             chunks = pq.read_table(generation / "chunks.parquet")
             leaning = pq.read_table(generation / "leaning.parquet").column("weight").to_numpy()
             vectors = faiss.read_index(str(generation / "vectors.faiss"))
-        except (OSError, pa.ArrowException, RuntimeError) as error:
+            counts = (self._reviews.num_rows, sentences.num_rows, chunks.num_rows)
+            stated = (self.manifest.reviews, self.manifest.sentences, self.manifest.chunks)
+            if counts != stated or vectors.ntotal != sentences.num_rows:
+                raise IndexFileError(
+                    f"The index in {generation} does not fit together: reviews, sentences and chunks are {counts} where "
+                    f"the manifest says {stated}, and there are {vectors.ntotal} vectors for {counts[1]} sentences. "
+                "Rebuild it."
+                )
+            if vectors.d != self.manifest.dimension or len(leaning) != vectors.d + 1:
+                raise IndexFileError(
+                    f"The index in {generation} does not fit together: its vectors have {vectors.d} dimensions and its "
+                    f"leaning model {len(leaning) - 1}, where the manifest says {self.manifest.dimension}. Rebuild it."
+                )
+            self.leaning = LeaningModel(leaning[:-1].astype(np.float32), float(leaning[-1]))
+            self._vectors = vectors
+            self._rating_fractions = [
+                fraction_of_scale(*scale)
+                for scale in zip(
+                    *(self._reviews.column(f"rating{end}").to_pylist() for end in ("", "_min", "_max")), strict=True
+                )
+            ]
+            self._chunk_ids = chunks.column("chunk_id")
+            self.sentence_review, self._sentence_start, self._sentence_end, self.sentence_chunk = (
+                _integers(sentences, name) for name in ("review_row", "start", "end", "chunk_row")
+            )
+            self.chunk_review, self._chunk_start, self._chunk_end, self._chunk_first, self._chunk_last = (
+                _integers(chunks, name) for name in ("review_row", "start", "end", "first_sentence", "end_sentence")
+            )
+        except (OSError, pa.ArrowException, RuntimeError, KeyError, MemoryError) as error:
             raise IndexFileError(
-                f"The index in {generation} is damaged: {str(error).splitlines()[0]} "
+                f"The index in {generation} is damaged: {next(iter(str(error).splitlines()), '')} "
                 f"See `reviewqa index verify {self.name}`, then rebuild it."
             ) from error
-        counts = (self._reviews.num_rows, sentences.num_rows, chunks.num_rows)
-        stated = (self.manifest.reviews, self.manifest.sentences, self.manifest.chunks)
-        if counts != stated or vectors.ntotal != sentences.num_rows:
-            raise IndexFileError(
-                f"The index in {generation} does not fit together: reviews, sentences and chunks are {counts} where "
-                f"the manifest says {stated}, and there are {vectors.ntotal} vectors for {counts[1]} sentences. Rebuild it."
-            )
-        if vectors.d != self.manifest.dimension or len(leaning) != vectors.d + 1:
-            raise IndexFileError(
-                f"The index in {generation} does not fit together: its vectors have {vectors.d} dimensions and its "
-                f"leaning model {len(leaning) - 1}, where the manifest says {self.manifest.dimension}. Rebuild it."
-            )
-        self.leaning = LeaningModel(leaning[:-1].astype(np.float32), float(leaning[-1]))
-        self._vectors = vectors
-        self._rating_fractions = [
-            fraction_of_scale(*scale)
-            for scale in zip(
-                *(self._reviews.column(f"rating{end}").to_pylist() for end in ("", "_min", "_max")), strict=True
-            )
-        ]
-        self._chunk_ids = chunks.column("chunk_id")
-        self.sentence_review, self._sentence_start, self._sentence_end, self.sentence_chunk = (
-            _integers(sentences, name) for name in ("review_row", "start", "end", "chunk_row")
-        )
-        self.chunk_review, self._chunk_start, self._chunk_end, self._chunk_first, self._chunk_last = (
-            _integers(chunks, name) for name in ("review_row", "start", "end", "first_sentence", "end_sentence")
-        )
 
     @classmethod
     def open(cls, folder: Path) -> ReviewIndex:

@@ -29,7 +29,6 @@ from rag.files import sha256_of
 from rag.schema import IndexFileError
 
 FORMAT_VERSION = 1
-KEPT_GENERATIONS = 2
 DATA_FILES = ("reviews.parquet", "sentences.parquet", "chunks.parquet", "vectors.faiss", "leaning.parquet")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _GENERATION = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
@@ -65,6 +64,8 @@ class Manifest:
                     f"{path} has format version {version}, and this program reads version {FORMAT_VERSION}. "
                     "Rebuild the index from its review files."
                 )
+            if not isinstance(values["files"], dict):
+                raise TypeError("its files are no table")
             return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
         except OSError as error:
             raise IndexFileError(f"Cannot read {path}: {error.strerror}. Rebuild the index.") from error
@@ -140,7 +141,8 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def switch(folder: Path, building: Path, generation: str) -> None:
-    """Make `building` the live generation, atomically, and remove what is older than the last few."""
+    """Make `building` the live generation, atomically, and remove all others but the one that was live."""
+    kept = {generation, _current(folder)}
     os.replace(building, folder / generation)
     _fsync(folder)
     pending = folder / "CURRENT.new"
@@ -148,8 +150,8 @@ def switch(folder: Path, building: Path, generation: str) -> None:
     _fsync(pending)
     os.replace(pending, folder / "CURRENT")
     _fsync(folder)
-    for old in generations(folder)[:-KEPT_GENERATIONS]:
-        if old != generation:
+    for old in generations(folder):
+        if old not in kept:
             shutil.rmtree(folder / old, ignore_errors=True)
 
 
@@ -162,6 +164,22 @@ def remove_unfinished(folder: Path) -> None:
     """Remove what interrupted writers left. Call with the lock held."""
     for path in folder.glob(".building-*"):
         shutil.rmtree(path, ignore_errors=True)
+    (folder / "CURRENT.new").unlink(missing_ok=True)
+
+
+def discard(folder: Path, generation: str) -> None:
+    """Remove all that a failed writer made of `generation`, unless it is live already. Call with the lock held."""
+    if _current(folder) != generation:
+        shutil.rmtree(folder / generation, ignore_errors=True)
+    remove_unfinished(folder)
+
+
+def _current(folder: Path) -> str:
+    """What CURRENT says, or nothing where it cannot be read."""
+    try:
+        return (folder / "CURRENT").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _fsync(path: Path) -> None:

