@@ -49,6 +49,18 @@ _ASKS_FOR_A_VIEW = re.compile(
 )
 
 
+_ASKS_FOR_A_COUNT = re.compile(
+    r"\bhow many (?:of the )?(?:reviews|reviewers|people|viewers|users|guests|customers)\b"
+    r"|\b(?:what|which) (?:share|percentage|proportion|fraction|part) of\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_count(question: str) -> bool:
+    """Whether the question asks how many reviews say something (English)."""
+    return _ASKS_FOR_A_COUNT.search(question) is not None
+
+
 def asks_for_fact(question: str) -> bool:
     """Whether the question asks for one fact, by how it begins and that it asks for no view (English)."""
     return _ASKS_FOR_A_FACT.search(question) is not None and _ASKS_FOR_A_VIEW.search(question) is None

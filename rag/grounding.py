@@ -21,7 +21,8 @@ from rag.index import ReviewIndex
 from rag.schema import AnswerSentence, Citation, RetrievedChunk
 
 _QUOTED = re.compile(r"“([^“”]{2,})”|\"([^\"\n]{2,})\"")
-_WORD = regex.compile(r"\w+")  # unlike re's, with combining marks
+# Unlike \w, with combining marks and without what joins emoji.
+_WORD = regex.compile(r"[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -66,6 +67,7 @@ def split_answer(text: str) -> list[_Piece]:
     sentence is never cut inside quotation marks, and a list item is a sentence of its own.
     """
     pieces: list[_Piece] = []
+    text = text.encode("utf-8", "replace").decode()  # half an emoji, which a model can stop at, is no text
     for line in text.splitlines():
         line = _BULLET.sub("", line).strip().strip("*#").strip()
         if not line:
@@ -159,4 +161,4 @@ def find_quote(quote: str, text: str) -> Span | None:
 
 
 def _plain(text: str) -> str:
-    return " ".join(_WORD.findall(text.casefold()))
+    return " ".join(word.casefold() for word in _WORD.findall(text))

@@ -9,7 +9,7 @@ from pathlib import Path
 from rag import prompt
 from rag.config import Settings, index_fingerprint
 from rag.embedding import Embedder, SentenceTransformerEmbedder
-from rag.evidence import asks_for_fact, evidence_score
+from rag.evidence import asks_for_count, asks_for_fact, evidence_score
 from rag.generator import ChosenGenerator, choose_generator
 from rag.generator.protocol import never_cancelled
 from rag.grounding import check_answer, is_refusal
@@ -17,6 +17,9 @@ from rag.index import BuildProgress, ReviewIndex, build_index, index_folder
 from rag.retriever import Limits, overview, renumbered, retrieve
 from rag.reviews import ReadReport, read_reviews
 from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk, Review, ReviewFileError
+
+
+NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
 
 
 def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
@@ -158,7 +161,7 @@ class Pipeline:
             generator_reason=self.generator_reason,
             retrieved=tuple(retrieved),
             dropped_markers=dropped,
-            notes=(mix_of(retrieved),),
+            notes=(mix_of(retrieved), *([NOT_A_COUNT] if asks_for_count(question) else [])),
             timings=timings,
         )
 

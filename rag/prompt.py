@@ -117,7 +117,8 @@ def build_messages(question: str, retrieved: Sequence[RetrievedChunk]) -> list[M
 
 def template_hash() -> str:
     """Hex SHA-256 over everything of the prompt that does not depend on the question or the reviews."""
-    parts = (_OPENING, _RULES, _REVIEW, _QUESTION, *HEADINGS)
+    fenced = "".join(f"{chr(code)}{becomes}" for code, becomes in sorted(_FENCE.items()))
+    parts = (_OPENING, _RULES, _REVIEW, _QUESTION, fenced, *HEADINGS)
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 

@@ -61,17 +61,17 @@ def overview(index: ReviewIndex, limits: Limits, *, themes: int = 12) -> list[Re
     similarity = vectors @ centroids.T
     theme = similarity.argmax(axis=1)
     spoken_of = [len(set(index.sentence_review[rows[theme == number]])) for number in range(len(centroids))]
-    piles: dict[bool, list[_Hit]] = {True: [], False: []}
+    praising, complaining = leanings > _CLEAR_LEANING, leanings < -_CLEAR_LEANING
+    sides = [praising, complaining] if praising.any() or complaining.any() else [np.ones(len(rows), dtype=bool)]
+    piles: list[list[_Hit]] = [[] for _ in sides]
     for number in np.argsort(spoken_of)[::-1]:
-        for praise in piles:
-            members = np.flatnonzero(
-                (theme == number) & ((leanings > _CLEAR_LEANING) if praise else (leanings < -_CLEAR_LEANING))
-            )
+        for side, pile in zip(sides, piles, strict=True):
+            members = np.flatnonzero((theme == number) & side)
             if len(members):
                 best = members[int(similarity[members, number].argmax())]
                 chunk_row = int(index.sentence_chunk[rows[best]])
-                piles[praise].append(_Hit(chunk_row, float(similarity[best, number]), _chunk_vector(index, chunk_row)))
-    return _voices(index, list(piles.values()), limits)
+                pile.append(_Hit(chunk_row, float(similarity[best, number]), _chunk_vector(index, chunk_row)))
+    return _voices(index, piles, limits)
 
 
 def _voices(index: ReviewIndex, piles: Sequence[Sequence[_Hit]], limits: Limits) -> list[RetrievedChunk]:

@@ -119,6 +119,4 @@ def build_fake_index(
     chunk_tokens: int = CHUNK_TOKENS,
 ) -> ReviewIndex:
     """An index of `reviews` in `folder`, by `FakeEmbedder`."""
-    return build_index(
-        reviews, embedder or FakeEmbedder(), folder, chunking=chunking, chunk_tokens=chunk_tokens
-    )
+    return build_index(reviews, embedder or FakeEmbedder(), folder, chunking=chunking, chunk_tokens=chunk_tokens)

@@ -128,7 +128,7 @@ def test_files_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
         assert str(path) in str(error.value)
     latin = tmp_path / "latin.toml"
     latin.write_bytes(b'embedder = "caf\xe9"')
-    with pytest.raises(SettingsError, match="latin.toml"):
+    with pytest.raises(SettingsError, match=r"latin\.toml"):
         load_settings(latin, environ={})
 
 

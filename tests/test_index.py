@@ -184,7 +184,9 @@ def test_vectors_that_are_not_of_length_one_never_go_live(tmp_path: Path) -> Non
 # --- names
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "/x", "a/b", "a\\b", ".hidden", "-x", "x" * 65, "é", "a\n", "a b"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "/x", "a/b", "a\\b", ".hidden", "-x", "x" * 65, "é", "a\n", "a b"]
+)
 def test_names_that_are_no_plain_folder_name_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(IndexFileError, match="cannot be the name of an index"):
         index_folder(tmp_path, name)
@@ -211,7 +213,7 @@ def test_indexes_are_listed_by_name_and_other_folders_are_not(pristine: Path, tm
 def test_a_missing_index_is_answered_with_those_that_are_there(pristine: Path, tmp_path: Path) -> None:
     with pytest.raises(IndexFileError, match=r'no index "spa".*none yet.*reviewqa index build FILE --name spa'):
         ReviewIndex.open(tmp_path / "spa")
-    with pytest.raises(IndexFileError, match='no index "spa".*Indexes here: hotel'):
+    with pytest.raises(IndexFileError, match=r'no index "spa".*Indexes here: hotel'):
         ReviewIndex.open(pristine.parent / "spa")
 
 
@@ -259,9 +261,7 @@ def test_a_reader_is_not_disturbed_by_rebuilds(tmp_path: Path) -> None:
     assert (reader.search(QUERY, 3)[1].tolist(), reader.chunk(1), reader.review(1)) == before
 
 
-def test_at_every_moment_of_a_rebuild_one_whole_index_is_live(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_at_every_moment_of_a_rebuild_one_whole_index_is_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "index"
     build_fake_index(folder)
     seen: list[int] = []
@@ -602,7 +602,7 @@ def test_rows_that_differ_from_the_manifest_are_refused_with_both_numbers(folder
 
 def test_vectors_of_another_dimension_are_refused_with_both_numbers(folder: Path) -> None:
     edit_manifest(ReviewIndex.open(folder).generation, dimension=384)
-    with pytest.raises(IndexFileError, match="512 dimensions.*384"):
+    with pytest.raises(IndexFileError, match=r"512 dimensions.*384"):
         ReviewIndex.open(folder)
 
 

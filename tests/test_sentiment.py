@@ -21,6 +21,8 @@ DIMENSION = 16
         ("What didn't they like about the dub?", "criticism"),
         ("What didn’t they enjoy?", "criticism"),
         ("What did viewers not like?", "criticism"),
+        ("Which games don't work?", "criticism"),
+        ("What are the things people didn’t love?", "criticism"),
         ("Which actors are criticised?", "criticism"),
         ("Which actors are criticized?", "criticism"),
         ("What is the worst episode?", "criticism"),
@@ -35,6 +37,8 @@ DIMENSION = 16
         ("Is the dub any good?", "neutral"),
         ("Are there any problems with the sound?", "neutral"),
         ("Did anyone hate it?", "neutral"),
+        ("Isn't it boring?", "neutral"),
+        ("Doesn’t the ending work?", "neutral"),
         ("What is the hotel like?", "neutral"),
         ("What's the acting like?", "neutral"),
         ("What are the rooms like?", "neutral"),
@@ -54,14 +58,14 @@ def test_asked_side(question: str, side: Side) -> None:
 
 @pytest.mark.parametrize(
     ("leaning", "side"),
-    [(1.0, "praise"), (0.31, "praise"), (0.1, "neutral"), (0.0, "neutral"), (-0.1, "neutral"), (-0.9, "criticism")],
+    [(1.0, "praise"), (0.8, "praise"), (0.1, "neutral"), (0.0, "neutral"), (-0.1, "neutral"), (-0.9, "criticism")],
 )
 def test_side_of(leaning: float, side: Side) -> None:
     assert side_of(leaning) == side
 
 
 def unit(vectors: NDArray[np.floating]) -> Floats:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
 def opinions(count: int, axis: int, seed: int) -> tuple[Floats, NDArray[np.bool_]]:
@@ -147,8 +151,12 @@ def test_identical_sentences_lean_nowhere() -> None:
 def test_a_reviews_rating_pulls_its_sentences_along() -> None:
     vectors, praising = opinions(600, axis=0, seed=8)
     model = fit_leaning(vectors, praising.astype(float), *anchors(0))
-    vector = vectors.mean(axis=0)
-    bad, unknown, good = (model.leaning(vector, rating) for rating in (0.0, None, 1.0))
-    assert bad < unknown < good
-    assert model.leaning(vector, 0.5) == pytest.approx(unknown)
-    assert (side_of(bad), side_of(good)) == ("criticism", "praise")
+    for vector in vectors[:100]:
+        bad, unknown, good = (model.leaning(vector, rating) for rating in (0.0, None, 1.0))
+        assert bad < good
+        assert bad <= unknown <= good
+        assert model.leaning(vector, 0.5) == pytest.approx(unknown)
+    pairs = list(zip(vectors, praising, strict=True))
+    assert sum(model.leaning(v, float(praised)) * (1 if praised else -1) > 0 for v, praised in pairs) > 0.95 * len(
+        pairs
+    )

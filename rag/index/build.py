@@ -115,7 +115,9 @@ def _write(
     try:
         faiss.write_index(flat, str(building / "vectors.faiss"))
     except RuntimeError as error:  # what faiss raises for a full disk
-        raise OSError(f"the vectors could not be written ({str(error).rpartition(': ')[0][-200:]})") from error
+        raise OSError(
+            f"the vectors could not be written ({str(error).rpartition(' (')[2].rstrip(')')[-200:]})"
+        ) from error
     _write_leaning(_fit(reviews, sentences["review_row"], vectors, embedder), building / "leaning.parquet")
     _write_reviews(reviews, building / "reviews.parquet")
     pq.write_table(

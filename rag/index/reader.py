@@ -37,9 +37,9 @@ class ReviewIndex:
             stated = (self.manifest.reviews, self.manifest.sentences, self.manifest.chunks)
             if counts != stated or vectors.ntotal != sentences.num_rows:
                 raise IndexFileError(
-                    f"The index in {generation} does not fit together: reviews, sentences and chunks are {counts} where "
-                    f"the manifest says {stated}, and there are {vectors.ntotal} vectors for {counts[1]} sentences. "
-                "Rebuild it."
+                    f"The index in {generation} does not fit together: reviews, sentences and chunks are {counts} "
+                    f"and not {stated} as the manifest says, or there are {vectors.ntotal} vectors for {counts[1]} "
+                    "sentences. Rebuild it."
                 )
             if vectors.d != self.manifest.dimension or len(leaning) != vectors.d + 1:
                 raise IndexFileError(

@@ -69,7 +69,7 @@ class Manifest:
             return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
         except OSError as error:
             raise IndexFileError(f"Cannot read {path}: {error.strerror}. Rebuild the index.") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise IndexFileError(f"{path} is damaged ({error}). Rebuild the index.") from error
 
 

@@ -1,0 +1,138 @@
+"""Which generator answers, and why."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rag.config import BUNDLED_GENERATOR, Settings
+from rag.generator import choice
+from rag.generator.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
+from rag.generator.extractive import ExtractiveGenerator
+from rag.generator.openai_backend import OpenAIGenerator
+from rag.generator.transformers_backend import TransformersGenerator
+from rag.sentiment import LeaningModel
+from tests.fakes import FakeEmbedder
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "gpu_available", lambda: False)
+    monkeypatch.setattr(choice, "model_at_hand", lambda name: False)
+
+
+def choose(models: Path, **more: Any) -> ChosenGenerator:
+    leaning = LeaningModel(np.zeros(512, dtype=np.float32), 0.0)
+    return choose_generator(Settings(models_dir=models, **more), FakeEmbedder(), leaning)
+
+
+def make_model(folder: Path, *, age: int = 0) -> Path:
+    """What a merged model's folder looks like from outside."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": "gemma"}))
+    (folder / "model.safetensors").write_bytes(b"")
+    os.utime(folder / "config.json", (1e9 - age, 1e9 - age))
+    return folder
+
+
+def test_without_a_model_or_a_gpu_the_reviews_are_quoted(tmp_path: Path) -> None:
+    for models in (tmp_path, tmp_path / "nowhere"):
+        chosen = choose(models)
+        assert isinstance(chosen.generator, ExtractiveGenerator) and "no GPU" in chosen.reason
+
+
+def test_the_newest_merged_model_is_used_and_named(tmp_path: Path) -> None:
+    make_model(tmp_path / "a-old", age=50)
+    newest = make_model(tmp_path / "b-new")
+    make_model(tmp_path / "c-older", age=90)
+    chosen = choose(tmp_path)
+    assert isinstance(chosen.generator, TransformersGenerator) and "b-new" in chosen.generator.name
+    assert "newest merged model" in chosen.reason and str(tmp_path) in chosen.reason
+    assert newest_merged_model(tmp_path) == newest
+
+
+def test_a_merged_model_goes_before_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "gpu_available", lambda: True)
+    monkeypatch.setattr(choice, "model_at_hand", lambda name: True)
+    make_model(tmp_path / "merged")
+    assert "merged" in choose(tmp_path).generator.name
+
+
+def test_folders_that_hold_no_whole_model_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("models go here")
+    (tmp_path / "empty").mkdir()
+    (make_model(tmp_path / "no-weights") / "model.safetensors").unlink()
+    (make_model(tmp_path / "no-config") / "config.json").unlink()
+    for name, text in (("broken", "{"), ("list", "[]"), ("adapter", '{"peft_type": "LORA"}'), ("binary", "\udcff")):
+        (make_model(tmp_path / name) / "config.json").write_text(text, errors="surrogateescape")
+    assert newest_merged_model(tmp_path) is None
+    assert isinstance(choose(tmp_path).generator, ExtractiveGenerator)
+
+
+@pytest.mark.parametrize(("gpu", "at_hand"), [(True, True), (True, False), (False, True)])
+def test_a_gpu_and_a_model_that_can_be_had_are_both_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool, at_hand: bool
+) -> None:
+    monkeypatch.setattr(choice, "gpu_available", lambda: gpu)
+    monkeypatch.setattr(choice, "model_at_hand", lambda name: at_hand and name == GPU_MODEL)
+    chosen = choose(tmp_path)
+    if gpu and at_hand:
+        assert isinstance(chosen.generator, TransformersGenerator)
+        assert GPU_MODEL.split("/")[1] in chosen.generator.name and "GPU" in chosen.reason
+    else:
+        assert isinstance(chosen.generator, ExtractiveGenerator)
+
+
+def test_what_the_settings_name_is_used_even_with_a_merged_model(tmp_path: Path) -> None:
+    make_model(tmp_path / "merged")
+    other = make_model(tmp_path / "elsewhere" / "other")
+    for name, kind in (
+        ("extractive", ExtractiveGenerator),
+        ("openai", OpenAIGenerator),
+        (str(other), TransformersGenerator),
+    ):
+        chosen = choose(tmp_path, generator=name)
+        assert isinstance(chosen.generator, kind) and chosen.reason == "the settings name it"
+
+
+def test_the_bundled_model_is_loaded_from_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr("rag.generator.bundled.smollm2_folder", lambda cache: asked.append(cache) or make_model(cache))
+    chosen = choose(tmp_path, generator=BUNDLED_GENERATOR, cache_dir=tmp_path / "cache")
+    assert asked == [tmp_path / "cache"] and BUNDLED_GENERATOR in chosen.generator.name
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty hub cache, offline."""
+    monkeypatch.undo()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path), raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    return tmp_path
+
+
+def test_a_model_in_the_hub_cache_is_at_hand(hub: Path) -> None:
+    assert not choice.model_at_hand("maker/model")
+    snapshot = hub / "models--maker--model" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    (hub / "models--maker--model" / "refs").mkdir()
+    (hub / "models--maker--model" / "refs" / "main").write_text("abc")
+    assert choice.model_at_hand("maker/model") and not choice.model_at_hand("maker/other")
+
+
+@pytest.mark.parametrize("error", [None, OSError("no route"), ValueError("odd")], ids=repr)
+def test_otherwise_the_hub_is_asked(hub: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None:
+    def model_info(self: object, name: str, **more: object) -> None:
+        if error:
+            raise error
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
+    assert choice.model_at_hand("maker/model") == (error is None)

@@ -1,0 +1,119 @@
+"""Do the retrieved reviews bear on the question?"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.evidence import COVERAGE_WEIGHT, asks_for_fact, evidence_score
+from rag.schema import Chunk, RetrievedChunk, Review
+
+
+def found(text: str, score: float = 0.5, number: int = 1) -> RetrievedChunk:
+    return RetrievedChunk(number, Chunk(f"c{number}", "r", 0, len(text), text), Review("r", text), score, ())
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who directed the series?",
+        "who plays the recruiter",
+        "When was it filmed?",
+        "Where can I buy the tracksuit?",
+        "Which network made it?",
+        "In which country is it set?",
+        "Exactly how long is the final episode?",
+        "How much was the actor paid?",
+        "How old is Gi-hun?",
+        "How many episodes are there?",
+        "What year did it come out?",
+        "What is the name of the doll?",
+        "What was the budget?",
+        "Do the reviews say who wrote it?",
+        "Did it win an Emmy?",
+        "Has there been a fourth season?",
+        "  ... where was it shot?",
+        "WHO WON?",
+    ],
+)
+def test_questions_for_one_fact(question: str) -> None:
+    assert asks_for_fact(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What do people think of the music?",
+        "Is the violence too much, or does it serve the story?",
+        "Why do viewers dislike the ending?",
+        "How is the acting?",
+        "How many reviewers mention the doll?",
+        "How many of them cried?",
+        "How many people complain about the dub?",
+        "What are the positive and the negative aspects, according to the reviewers?",
+        "Does anyone actually defend the blood?",
+        "Should I watch it with children?",
+        "Summarise the reviews.",
+        "What is the mood like?",
+        "Whoever wrote this?",
+        "",
+    ],
+)
+def test_questions_for_opinions_and_counts(question: str) -> None:
+    assert not asks_for_fact(question)
+
+
+def test_without_chunks_there_is_no_evidence() -> None:
+    assert evidence_score("Is it good?", []) == 0
+
+
+def test_the_words_of_the_question_count() -> None:
+    question = "How much was the actor paid?"
+    near_miss = evidence_score(question, [found("Neither actor raises his voice.")])
+    answer = evidence_score(question, [found("The actor was paid in peanuts.")])
+    unrelated = evidence_score(question, [found("The doll turns her head.")])
+    assert unrelated < near_miss < answer
+    assert answer - unrelated == pytest.approx(COVERAGE_WEIGHT)
+
+
+def test_forms_of_a_word_and_capitals_count_as_the_word() -> None:
+    assert evidence_score("Who DIRECTED it?", [found("Directors come and go.")]) == pytest.approx(0.5 + COVERAGE_WEIGHT)
+    assert evidence_score("Qui a joué?", [found("Il JOUÉ bien; a qui?")]) == pytest.approx(0.5 + COVERAGE_WEIGHT)
+
+
+def test_a_question_of_empty_words_is_judged_by_its_score_alone() -> None:
+    scores = [evidence_score("What do they say?", [found(text)]) for text in ("Any words.", "Others entirely.")]
+    assert scores[0] == scores[1]
+
+
+def test_words_may_be_spread_over_chunks() -> None:
+    together = evidence_score("marbles and dolls", [found("Marbles and dolls.")])
+    spread = evidence_score("marbles and dolls", [found("Marbles."), found("Dolls.", number=2)])
+    assert together == pytest.approx(spread)
+
+
+WORDS = "marbles doll bridge recruiter voting music violence".split()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    asked=st.lists(st.sampled_from(WORDS), min_size=1, unique=True),
+    said=st.lists(st.sampled_from(WORDS), unique=True),
+    more=st.sampled_from(WORDS),
+    score=st.floats(-1, 1),
+)
+def test_more_words_found_never_lower_the_score(asked: list[str], said: list[str], more: str, score: float) -> None:
+    question = " ".join(asked)
+    before = evidence_score(question, [found(" ".join(said), score)])
+    after = evidence_score(question, [found(" ".join([*said, more]), score)])
+    assert score <= before <= after <= score + COVERAGE_WEIGHT + 1e-9
+    assert (after > before) == (more in asked and more not in said)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=12))
+def test_the_best_chunk_decides_whatever_the_order(scores: list[float]) -> None:
+    chunks = [found("The doll.", score, number) for number, score in enumerate(scores, 1)]
+    assert evidence_score("doll", chunks) == evidence_score("doll", chunks[::-1])
+    assert evidence_score("doll", chunks) == pytest.approx(max(scores) + COVERAGE_WEIGHT)

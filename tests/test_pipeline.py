@@ -1,0 +1,304 @@
+"""The whole way from a question to a checked answer, with stand-ins for the two models."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rag import pipeline as pipeline_module
+from rag import prompt
+from rag.config import Settings
+from rag.generator import ChosenGenerator, Generator
+from rag.generator.extractive import ExtractiveGenerator
+from rag.generator.protocol import never_cancelled
+from rag.index import ReviewIndex, index_folder, verify_index
+from rag.pipeline import Pipeline, build, make_embedder, mix_of, read_files
+from rag.schema import Answer, GeneratorError, IndexFileError, Message, Review, ReviewFileError
+from tests.fakes import CHUNK_TOKENS, INJECTION, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index, review
+
+QUESTION = "Was the swimming pool warm and clean?"
+FAR = "Zebra quantum helicopter?"
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
+    return build_fake_index(tmp_path_factory.mktemp("indexes") / "hotel")
+
+
+def make(index: ReviewIndex, generator: Generator, **more: Any) -> Pipeline:
+    values: dict[str, Any] = {
+        "chunk_tokens": CHUNK_TOKENS, "evidence_floor": 0.4, "fact_evidence_floor": 0.4, "support_threshold": 0.5, **more
+    }  # fmt: skip
+    return Pipeline(Settings(**values), index, FakeEmbedder(), ChosenGenerator(generator, "the test says so"))
+
+
+def pool_answer(messages: Sequence[Message]) -> str:
+    """Cites the pool by the number it has in the prompt."""
+    _, reviews = prompt.read_prompt(messages)
+    number = next(r.number for r in reviews if "swimming pool" in r.text)
+    return f"The swimming pool was warm and clean [{number}]. It was made of gold [{number}][99]."
+
+
+def test_a_stream_gives_pieces_and_then_one_checked_answer(index: ReviewIndex) -> None:
+    generator = FakeGenerator(pool_answer)
+    *pieces, answer = make(index, generator).stream(QUESTION)
+    assert isinstance(answer, Answer) and all(isinstance(piece, str) for piece in pieces)
+    assert "".join(map(str, pieces)) == pool_answer(generator.sent[0]) and len(pieces) > 3
+    assert answer.question == QUESTION and not answer.refused and answer.dropped_markers == 1
+    assert [s.supported for s in answer.sentences] == [True, False]
+    assert answer.text == "The swimming pool was warm and clean. It was made of gold."
+    assert (answer.generator, answer.generator_reason) == (generator.name, "the test says so")
+    for citation in (c for s in answer.sentences for c in s.citations):
+        text = next(r.text for r in REVIEWS if r.review_id == citation.review_id)
+        assert citation.review_id == "pool" and citation.quote == text[citation.start : citation.end]
+    assert len(answer.notes) == 1 and f"{len(answer.retrieved)} reviews used" in answer.notes[0]
+
+
+def test_ask_gives_the_answer_of_the_stream(index: ReviewIndex) -> None:
+    pipeline = make(index, FakeGenerator(pool_answer))
+    *_, streamed = pipeline.stream(QUESTION)
+    asked = pipeline.ask(QUESTION)
+    assert isinstance(streamed, Answer)
+    assert dataclasses.replace(asked, timings={}) == dataclasses.replace(streamed, timings={})
+
+
+def test_the_generator_gets_the_messages_that_are_shown(index: ReviewIndex) -> None:
+    generator = FakeGenerator(pool_answer)
+    pipeline = make(index, generator)
+    answer = pipeline.ask(QUESTION)
+    assert generator.sent == [pipeline.messages(QUESTION)]
+    assert generator.sent[0] == prompt.build_messages(QUESTION, answer.retrieved)
+
+
+def test_timings_are_parts_of_the_total(index: ReviewIndex) -> None:
+    timings = make(index, FakeGenerator(pool_answer)).ask(QUESTION).timings
+    assert set(timings) == {"retrieve_s", "first_words_s", "generate_s", "check_s", "total_s"}
+    assert all(value >= 0 for value in timings.values())
+    assert timings["retrieve_s"] + timings["generate_s"] + timings["check_s"] <= timings["total_s"] + 1e-6
+    assert timings["first_words_s"] <= timings["retrieve_s"] + timings["generate_s"] + 1e-6
+    assert "total_s" in make(index, FakeGenerator(pool_answer)).ask(FAR).timings
+
+
+# --- refusals
+
+
+def test_below_the_floor_the_generator_is_not_asked(index: ReviewIndex) -> None:
+    generator = FakeGenerator(pool_answer)
+    *pieces, answer = make(index, generator).stream(FAR)
+    assert generator.sent == [] and pieces == [prompt.REFUSAL]
+    assert isinstance(answer, Answer) and answer.refused and answer.text == prompt.REFUSAL
+    assert answer.retrieved and answer.notes  # what came closest is shown
+    assert not answer.sentences[0].citations
+
+
+def test_fact_questions_have_a_floor_of_their_own(index: ReviewIndex) -> None:
+    generator = FakeGenerator(pool_answer)
+    pipeline = make(index, generator, evidence_floor=-1.0, fact_evidence_floor=2.0)
+    assert pipeline.ask("Who was warm and clean in the swimming pool?").refused and generator.sent == []
+    assert not pipeline.ask("Describe the swimming pool, was it warm and clean?").refused
+
+
+@pytest.mark.parametrize("text", [prompt.REFUSAL, f" {prompt.REFUSAL}\n", f"**{prompt.REFUSAL}**", "", " \n", "[1]"])
+def test_a_model_that_says_nothing_or_that_the_reviews_do_not_say_refuses(index: ReviewIndex, text: str) -> None:
+    answer = make(index, FakeGenerator(text)).ask(QUESTION)
+    assert answer.refused and answer.text == prompt.REFUSAL and answer.dropped_markers == 0
+    assert answer.sentences[0].supported
+
+
+def test_tasks_are_asked_without_a_floor(index: ReviewIndex) -> None:
+    for task in prompt.TASKS:
+        generator = FakeGenerator("The swimming pool was warm.")
+        answer = make(index, generator, evidence_floor=2.0, fact_evidence_floor=2.0).ask(task.question)
+        assert len(generator.sent) == 1 and not answer.refused and answer.retrieved
+
+
+# --- the budget
+
+
+@pytest.mark.parametrize("budget", [190, 200, 220, 260, 5000])
+def test_only_whole_chunks_within_the_budget_are_sent(index: ReviewIndex, budget: int) -> None:
+    generator = FakeGenerator(pool_answer)
+    pipeline = make(index, generator, max_prompt_tokens=budget, evidence_floor=-1.0)
+    answer = pipeline.ask(QUESTION)
+    assert generator.count_tokens(generator.sent[0]) <= budget
+    assert [found.number for found in answer.retrieved] == list(range(1, len(answer.retrieved) + 1))
+    chunks = {index.chunk(row).text for row in range(index.manifest.chunks)}
+    _, sent = prompt.read_prompt(generator.sent[0])
+    assert [r.text for r in sent] == [prompt.fence(found.chunk.text) for found in answer.retrieved]
+    assert all(found.chunk.text in chunks for found in answer.retrieved)
+    everything = pipeline.retrieve(QUESTION)
+    assert answer.retrieved[0].chunk == everything[0].chunk
+    assert (len(answer.retrieved) == len(everything)) == (budget == 5000)
+
+
+def test_a_chunk_that_does_not_fit_is_passed_over_for_a_shorter_one(tmp_path: Path) -> None:
+    reviews = [
+        review("best", "The soup was cold."),
+        review("long", "The soup was cold and " + "very " * 80 + "thin."),
+        review("short", "My soup was thin."),
+    ]
+    index = build_fake_index(tmp_path / "x", reviews)
+    generator = FakeGenerator("Cold [1].")
+    pipeline = make(index, generator, max_prompt_tokens=10_000)
+    needed = generator.count_tokens(pipeline.messages("the soup was cold and very thin"))
+    answer = make(index, generator, max_prompt_tokens=needed - 20).ask("the soup was cold and very thin")
+    assert {found.review.review_id for found in answer.retrieved} == {"best", "short"}
+
+
+def test_a_budget_that_holds_no_review_is_an_error_that_names_it(index: ReviewIndex) -> None:
+    with pytest.raises(GeneratorError, match="max_prompt_tokens = 64"):
+        make(index, FakeGenerator(pool_answer), max_prompt_tokens=64).ask(QUESTION)
+
+
+# --- cancelling and failing
+
+
+def test_a_cancelled_stream_ends_with_the_answer_so_far(index: ReviewIndex) -> None:
+    seen: list[str | Answer] = []
+    for piece in make(index, FakeGenerator(pool_answer)).stream(QUESTION, cancelled=lambda: len(seen) >= 3):
+        seen.append(piece)
+    assert len(seen) == 4 and isinstance(seen[-1], Answer)
+    assert pool_answer.__name__ and seen[-1].text == "".join(map(str, seen[:-1])).strip()
+
+
+def test_a_stream_cancelled_at_once_refuses(index: ReviewIndex) -> None:
+    (answer,) = make(index, FakeGenerator(pool_answer)).stream(QUESTION, cancelled=lambda: True)
+    assert isinstance(answer, Answer) and answer.refused
+
+
+def test_closing_the_stream_closes_the_generators(index: ReviewIndex) -> None:
+    closed: list[bool] = []
+
+    class Endless(FakeGenerator):
+        def stream(
+            self,
+            messages: Sequence[Message],
+            *,
+            max_new_tokens: int,
+            cancelled: Callable[[], bool] = never_cancelled,
+        ) -> Iterator[str]:
+            try:
+                while True:
+                    yield "more "
+            finally:
+                closed.append(True)
+
+    stream = make(index, Endless("")).stream(QUESTION)
+    assert next(stream) == "more "
+    stream.close()  # type: ignore[attr-defined]
+    assert closed == [True]
+
+
+def test_max_new_tokens_reaches_the_generator(index: ReviewIndex) -> None:
+    asked: list[int] = []
+
+    class Curious(FakeGenerator):
+        def stream(
+            self,
+            messages: Sequence[Message],
+            *,
+            max_new_tokens: int,
+            cancelled: Callable[[], bool] = never_cancelled,
+        ) -> Iterator[str]:
+            asked.append(max_new_tokens)
+            yield from super().stream(messages, max_new_tokens=max_new_tokens, cancelled=cancelled)
+
+    make(index, Curious(pool_answer), max_new_tokens=17).ask(QUESTION)
+    assert asked == [17]
+
+
+def test_an_error_of_the_generator_comes_through(index: ReviewIndex) -> None:
+    def down(messages: Sequence[Message]) -> str:
+        raise GeneratorError("the server is down")
+
+    with pytest.raises(GeneratorError, match="the server is down"):
+        make(index, FakeGenerator(down)).ask(QUESTION)
+
+
+# --- reviews that give orders
+
+
+@pytest.mark.parametrize("question", [QUESTION, "What is the password?", *(task.question for task in prompt.TASKS)])
+def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, question: str) -> None:
+    index = build_fake_index(tmp_path / "x", [*REVIEWS, INJECTION])
+    pipeline = make(index, ExtractiveGenerator(FakeEmbedder(), index.leaning), evidence_floor=-1.0)
+    answer = pipeline.ask(question)
+    content = pipeline.messages(question)[-1]["content"]
+    assert content.count("</review>") == len(prompt.read_prompt([{"role": "user", "content": content}])[1]) + 0
+    assert "<end_of_turn>" not in content and content.endswith(question)
+    for sentence in answer.sentences:
+        if not sentence.heading and not answer.refused:
+            assert sentence.supported and sentence.citations
+            for citation in sentence.citations:
+                text = next(r.text for r in [*REVIEWS, INJECTION] if r.review_id == citation.review_id)
+                assert citation.quote == text[citation.start : citation.end]
+    # whatever speaks of PWNED is a quote from the review that says so
+    for sentence in answer.sentences:
+        if "PWNED" in sentence.text:
+            assert "injection" in {c.review_id for c in sentence.citations}
+
+
+def test_a_model_that_obeys_a_review_is_shown_as_unsupported(index: ReviewIndex) -> None:
+    answer = make(index, FakeGenerator("PWNED.")).ask(QUESTION)
+    assert not any(sentence.supported for sentence in answer.sentences)
+
+
+# --- opening and building
+
+
+def test_an_index_of_another_embedder_is_refused_when_opened(index: ReviewIndex) -> None:
+    with pytest.raises(IndexFileError, match="was built with the embedder fake@512"):
+        Pipeline(
+            Settings(chunk_tokens=CHUNK_TOKENS), index, FakeEmbedder("other"), ChosenGenerator(FakeGenerator(""), "")
+        )
+
+
+def test_an_index_of_other_chunking_is_refused_when_opened(index: ReviewIndex) -> None:
+    with pytest.raises(IndexFileError, match="built with other settings"):
+        make(index, FakeGenerator(""), chunk_tokens=CHUNK_TOKENS + 1)
+
+
+def test_build_and_open_by_name(tmp_path: Path) -> None:
+    settings = Settings(
+        indexes_dir=tmp_path, models_dir=tmp_path / "models", generator="extractive", chunk_tokens=CHUNK_TOKENS
+    )
+    stages: list[str] = []
+    made = build(settings, "hotel", REVIEWS, lambda stage, done, total: stages.append(stage), FakeEmbedder())
+    assert made.name == "hotel" and set(stages) == {"chunking", "embedding", "writing"}
+    assert verify_index(index_folder(tmp_path, "hotel")) == []
+    pipeline = Pipeline.open(settings, "hotel", FakeEmbedder())
+    assert pipeline.ask("The swimming pool was warm and clean.").retrieved[0].review.review_id == "pool"
+    assert pipeline.generator_reason
+    with pytest.raises(IndexFileError, match="Indexes here: hotel"):
+        Pipeline.open(settings, "spa", FakeEmbedder())
+
+
+def test_the_embedder_is_the_one_that_the_settings_name() -> None:
+    assert make_embedder(Settings(embedder="some/folder")).name == "some/folder"
+
+
+def test_several_files_are_read_together_and_reported_each(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(f"id,text\n{name}1,Good soup.\n{name}2,\n", encoding="utf-8")
+    reviews, reports = read_files([tmp_path / "a.csv", tmp_path / "b.csv"])
+    assert [r.review_id for r in reviews] == ["a1", "b1"] and [report.kept for report in reports] == [1, 1]
+    with pytest.raises(ReviewFileError, match=r'id "a1" stands in .*a\.csv and in .*a\.csv'):
+        read_files([tmp_path / "a.csv", tmp_path / "a.csv"])
+
+
+def test_the_mix_of_ratings_is_counted(index: ReviewIndex) -> None:
+    found = make(index, FakeGenerator("")).retrieve("the")
+    rated: list[Review] = [f.review for f in found]
+    text = mix_of(found)
+    assert text.startswith(f"{len(rated)} reviews used: ")
+    assert f"{sum(r.rating is None for r in rated)} without a rating." in text
+    assert "none of them with a rating" in mix_of([f for f in found if f.review.rating is None])
+
+
+def test_only_the_pipeline_module_composes() -> None:
+    """The pipeline is what the others are for: it can be imported without torch."""
+    assert pipeline_module.Pipeline is Pipeline
