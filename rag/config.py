@@ -16,6 +16,7 @@ from typing import Any
 from rag.schema import SettingsError
 
 ENV_PREFIX = "REVIEWQA_"
+DEBUG_VARIABLE = "REVIEWQA_DEBUG"  # no setting: the command line then shows the traceback of an unforeseen error
 SETTINGS_FILE = "reviewqa.toml"
 BUNDLED_EMBEDDER = "all-MiniLM-L6-v2"
 BUNDLED_GENERATOR = "smollm2-135m"
@@ -103,7 +104,7 @@ def load_settings(
         for key, value in table.items():
             values[key] = _checked(key, value, f"{file}")
     for variable, text in (os.environ if environ is None else environ).items():
-        if variable.startswith(ENV_PREFIX):
+        if variable.startswith(ENV_PREFIX) and variable != DEBUG_VARIABLE:
             key = variable[len(ENV_PREFIX) :].lower()
             values[key] = _checked(key, text, f"the environment variable {variable}")
     for key, value in (overrides or {}).items():

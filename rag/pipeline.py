@@ -18,7 +18,6 @@ from rag.retriever import Limits, overview, renumbered, retrieve
 from rag.reviews import ReadReport, read_reviews
 from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk, Review, ReviewFileError
 
-
 NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
 
 

@@ -15,15 +15,23 @@ from rag.generator import choice
 from rag.generator.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
 from rag.generator.extractive import ExtractiveGenerator
 from rag.generator.openai_backend import OpenAIGenerator
-from rag.generator.transformers_backend import TransformersGenerator
 from rag.sentiment import LeaningModel
-from tests.fakes import FakeEmbedder
+from tests.fakes import FakeEmbedder, FakeGenerator
+
+
+class Transformers(FakeGenerator):
+    """Stands for the transformers generator, which would load the model."""
+
+    def __init__(self, model: str, **more: str) -> None:
+        super().__init__("")
+        self.model, self.more = model, more
 
 
 @pytest.fixture(autouse=True)
-def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_gpu_and_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "gpu_available", lambda: False)
     monkeypatch.setattr(choice, "model_at_hand", lambda name: False)
+    monkeypatch.setattr("rag.generator.transformers_backend.TransformersGenerator", Transformers)
 
 
 def choose(models: Path, **more: Any) -> ChosenGenerator:
@@ -51,7 +59,7 @@ def test_the_newest_merged_model_is_used_and_named(tmp_path: Path) -> None:
     newest = make_model(tmp_path / "b-new")
     make_model(tmp_path / "c-older", age=90)
     chosen = choose(tmp_path)
-    assert isinstance(chosen.generator, TransformersGenerator) and "b-new" in chosen.generator.name
+    assert isinstance(chosen.generator, Transformers) and chosen.generator.model == str(newest)
     assert "newest merged model" in chosen.reason and str(tmp_path) in chosen.reason
     assert newest_merged_model(tmp_path) == newest
 
@@ -59,8 +67,9 @@ def test_the_newest_merged_model_is_used_and_named(tmp_path: Path) -> None:
 def test_a_merged_model_goes_before_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "gpu_available", lambda: True)
     monkeypatch.setattr(choice, "model_at_hand", lambda name: True)
-    make_model(tmp_path / "merged")
-    assert "merged" in choose(tmp_path).generator.name
+    merged = make_model(tmp_path / "merged")
+    chosen = choose(tmp_path).generator
+    assert isinstance(chosen, Transformers) and chosen.model == str(merged)
 
 
 def test_folders_that_hold_no_whole_model_are_passed_over(tmp_path: Path) -> None:
@@ -82,8 +91,8 @@ def test_a_gpu_and_a_model_that_can_be_had_are_both_needed(
     monkeypatch.setattr(choice, "model_at_hand", lambda name: at_hand and name == GPU_MODEL)
     chosen = choose(tmp_path)
     if gpu and at_hand:
-        assert isinstance(chosen.generator, TransformersGenerator)
-        assert GPU_MODEL.split("/")[1] in chosen.generator.name and "GPU" in chosen.reason
+        assert isinstance(chosen.generator, Transformers) and chosen.generator.model == GPU_MODEL
+        assert "GPU" in chosen.reason
     else:
         assert isinstance(chosen.generator, ExtractiveGenerator)
 
@@ -94,17 +103,29 @@ def test_what_the_settings_name_is_used_even_with_a_merged_model(tmp_path: Path)
     for name, kind in (
         ("extractive", ExtractiveGenerator),
         ("openai", OpenAIGenerator),
-        (str(other), TransformersGenerator),
+        (str(other), Transformers),
     ):
         chosen = choose(tmp_path, generator=name)
-        assert isinstance(chosen.generator, kind) and chosen.reason == "the settings name it"
+        assert isinstance(chosen.generator, kind) and "settings name" in chosen.reason
+
+
+def test_adapter_and_precision_of_the_settings_reach_the_model(tmp_path: Path) -> None:
+    generator = choose(tmp_path, generator="x", adapter="a", quantization="4bit", dtype="float16").generator
+    assert isinstance(generator, Transformers) and generator.model == "x"
+    assert generator.more | {"adapter": "a", "quantization": "4bit", "dtype": "float16"} == generator.more
 
 
 def test_the_bundled_model_is_loaded_from_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Path] = []
-    monkeypatch.setattr("rag.generator.bundled.smollm2_folder", lambda cache: asked.append(cache) or make_model(cache))
+
+    def smollm2_folder(cache: Path) -> Path:
+        asked.append(cache)
+        return make_model(cache)
+
+    monkeypatch.setattr("rag.generator.bundled.smollm2_folder", smollm2_folder)
     chosen = choose(tmp_path, generator=BUNDLED_GENERATOR, cache_dir=tmp_path / "cache")
-    assert asked == [tmp_path / "cache"] and BUNDLED_GENERATOR in chosen.generator.name
+    assert asked == [tmp_path / "cache"] and isinstance(chosen.generator, Transformers)
+    assert chosen.generator.model == str(tmp_path / "cache") and chosen.generator.more["name"] == BUNDLED_GENERATOR
 
 
 @pytest.fixture

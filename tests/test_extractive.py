@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,8 +21,15 @@ LINE = re.compile(r"- “(?P<quote>[^“”]+)” (?P<markers>(?:\[\d+\])+)")
 
 @pytest.fixture(scope="module")
 def generator() -> ExtractiveGenerator:
-    """Its leaning is the rating alone."""
-    return ExtractiveGenerator(EMBEDDER, LeaningModel(np.zeros(EMBEDDER.dimension, dtype=np.float32), 0.0))
+    """It takes "lovely" for praise and "dishwater" for a complaint, beside the rating."""
+    lovely, dishwater = EMBEDDER.embed_documents(["lovely", "dishwater"])
+    return ExtractiveGenerator(EMBEDDER, LeaningModel(lovely - dishwater, 0.0))
+
+
+SOUPS = (
+    review("good", "Hot soup every single evening, lovely.", 10),
+    review("bad", "Their soup tasted like dishwater again.", 1),
+)
 
 
 def messages(question: str, reviews: Sequence[Review]) -> list[Message]:
@@ -80,22 +86,14 @@ def test_the_nearest_sentence_is_quoted_first(generator: ExtractiveGenerator) ->
 
 
 def test_both_sides_stand_under_their_headings(generator: ExtractiveGenerator) -> None:
-    reviews = [
-        review("good", "The soup of the day was hot and good.", 10),
-        review("bad", "The soup of the house was cold and thin.", 1),
-    ]
-    lines = answer(generator, "How was the soup?", reviews)
+    lines = answer(generator, "How was the soup?", SOUPS)
     praise, criticism = lines.index(prompt.PRAISE_HEADING), lines.index(prompt.CRITICISM_HEADING)
     assert "[1]" in lines[praise + 1] and "[2]" in lines[criticism + 1]
 
 
 def test_a_question_for_one_side_gets_that_side(generator: ExtractiveGenerator) -> None:
-    reviews = [
-        review("good", "The soup of the day was hot and good.", 10),
-        review("bad", "The soup of the house was cold and thin.", 1),
-    ]
-    assert prompt.PRAISE_HEADING not in answer(generator, "What do guests complain about in the soup?", reviews)
-    assert prompt.CRITICISM_HEADING not in answer(generator, "What do guests praise about the soup?", reviews)
+    assert prompt.PRAISE_HEADING not in answer(generator, "What do guests complain about in the soup?", SOUPS)
+    assert prompt.CRITICISM_HEADING not in answer(generator, "What do guests praise about the soup?", SOUPS)
 
 
 def test_reviews_that_say_the_same_are_cited_together(generator: ExtractiveGenerator) -> None:
@@ -184,11 +182,15 @@ TEXTS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(texts=st.lists(TEXTS, min_size=1, max_size=4), ratings=st.lists(st.sampled_from([None, 1.0, 5.0, 10.0])), question=st.sampled_from(QUESTIONS))  # fmt: skip
+@given(
+    texts=st.lists(TEXTS, min_size=1, max_size=4),
+    ratings=st.lists(st.sampled_from([None, 1.0, 5.0, 10.0]), min_size=4, max_size=4),
+    question=st.sampled_from(QUESTIONS),
+)
 def test_whatever_the_reviews_say_quotes_are_true(
     generator: ExtractiveGenerator, texts: list[str], ratings: list[float | None], question: str
 ) -> None:
-    reviews = [review(str(n), text, ratings[n] if n < len(ratings) else None) for n, text in enumerate(texts)]
+    reviews = [review(str(n), text, ratings[n]) for n, text in enumerate(texts)]
     lines = answer(generator, question, reviews)
     if lines != [prompt.REFUSAL]:
         assert_every_line_is_a_heading_or_a_true_quote(lines, reviews)

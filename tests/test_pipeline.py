@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from rag import pipeline as pipeline_module
 from rag import prompt
 from rag.config import Settings
 from rag.generator import ChosenGenerator, Generator
@@ -30,10 +29,10 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
 
 
 def make(index: ReviewIndex, generator: Generator, **more: Any) -> Pipeline:
-    values: dict[str, Any] = {
-        "chunk_tokens": CHUNK_TOKENS, "evidence_floor": 0.4, "fact_evidence_floor": 0.4, "support_threshold": 0.5, **more
-    }  # fmt: skip
-    return Pipeline(Settings(**values), index, FakeEmbedder(), ChosenGenerator(generator, "the test says so"))
+    values = {"chunk_tokens": CHUNK_TOKENS, "evidence_floor": 0.4, "fact_evidence_floor": 0.4, "support_threshold": 0.5}
+    return Pipeline(
+        Settings(**{**values, **more}), index, FakeEmbedder(), ChosenGenerator(generator, "the test says so")
+    )
 
 
 def pool_answer(messages: Sequence[Message]) -> str:
@@ -119,7 +118,7 @@ def test_tasks_are_asked_without_a_floor(index: ReviewIndex) -> None:
 # --- the budget
 
 
-@pytest.mark.parametrize("budget", [190, 200, 220, 260, 5000])
+@pytest.mark.parametrize("budget", [160, 180, 200, 220, 5000])
 def test_only_whole_chunks_within_the_budget_are_sent(index: ReviewIndex, budget: int) -> None:
     generator = FakeGenerator(pool_answer)
     pipeline = make(index, generator, max_prompt_tokens=budget, evidence_floor=-1.0)
@@ -141,11 +140,13 @@ def test_a_chunk_that_does_not_fit_is_passed_over_for_a_shorter_one(tmp_path: Pa
         review("long", "The soup was cold and " + "very " * 80 + "thin."),
         review("short", "My soup was thin."),
     ]
-    index = build_fake_index(tmp_path / "x", reviews)
+    index = build_fake_index(tmp_path / "x", reviews, chunk_tokens=200)
     generator = FakeGenerator("Cold [1].")
-    pipeline = make(index, generator, max_prompt_tokens=10_000)
+    pipeline = make(index, generator, max_prompt_tokens=10_000, chunk_tokens=200)
     needed = generator.count_tokens(pipeline.messages("the soup was cold and very thin"))
-    answer = make(index, generator, max_prompt_tokens=needed - 20).ask("the soup was cold and very thin")
+    answer = make(index, generator, max_prompt_tokens=needed - 20, chunk_tokens=200).ask(
+        "the soup was cold and very thin"
+    )
     assert {found.review.review_id for found in answer.retrieved} == {"best", "short"}
 
 
@@ -162,7 +163,7 @@ def test_a_cancelled_stream_ends_with_the_answer_so_far(index: ReviewIndex) -> N
     for piece in make(index, FakeGenerator(pool_answer)).stream(QUESTION, cancelled=lambda: len(seen) >= 3):
         seen.append(piece)
     assert len(seen) == 4 and isinstance(seen[-1], Answer)
-    assert pool_answer.__name__ and seen[-1].text == "".join(map(str, seen[:-1])).strip()
+    assert seen[-1].text == "".join(map(str, seen[:-1])).strip()
 
 
 def test_a_stream_cancelled_at_once_refuses(index: ReviewIndex) -> None:
@@ -228,7 +229,7 @@ def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, ques
     pipeline = make(index, ExtractiveGenerator(FakeEmbedder(), index.leaning), evidence_floor=-1.0)
     answer = pipeline.ask(question)
     content = pipeline.messages(question)[-1]["content"]
-    assert content.count("</review>") == len(prompt.read_prompt([{"role": "user", "content": content}])[1]) + 0
+    assert content.count("</review>") == len(pipeline.retrieve(question))
     assert "<end_of_turn>" not in content and content.endswith(question)
     for sentence in answer.sentences:
         if not sentence.heading and not answer.refused:
@@ -236,9 +237,7 @@ def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, ques
             for citation in sentence.citations:
                 text = next(r.text for r in [*REVIEWS, INJECTION] if r.review_id == citation.review_id)
                 assert citation.quote == text[citation.start : citation.end]
-    # whatever speaks of PWNED is a quote from the review that says so
-    for sentence in answer.sentences:
-        if "PWNED" in sentence.text:
+        if "PWNED" in sentence.text:  # quoted from the review that says so
             assert "injection" in {c.review_id for c in sentence.citations}
 
 
@@ -297,8 +296,3 @@ def test_the_mix_of_ratings_is_counted(index: ReviewIndex) -> None:
     assert text.startswith(f"{len(rated)} reviews used: ")
     assert f"{sum(r.rating is None for r in rated)} without a rating." in text
     assert "none of them with a rating" in mix_of([f for f in found if f.review.rating is None])
-
-
-def test_only_the_pipeline_module_composes() -> None:
-    """The pipeline is what the others are for: it can be imported without torch."""
-    assert pipeline_module.Pipeline is Pipeline

@@ -96,7 +96,7 @@ def test_ratings_teach_how_this_corpus_words_praise() -> None:
     model = fit_leaning(vectors, np.where(praising, 0.9, 0.2), *anchors(0))
     unseen, truth = opinions(400, axis=1, seed=2)
     without = fit_leaning(vectors, np.full(1000, np.nan), *anchors(0))
-    assert accuracy([model.leaning(v, None) for v in unseen], truth) > 0.85
+    assert accuracy([model.leaning(v, None) for v in unseen], truth) > 0.8
     assert accuracy([without.leaning(v, None) for v in unseen], truth) < 0.6
 
 
@@ -154,8 +154,9 @@ def test_a_reviews_rating_pulls_its_sentences_along() -> None:
     for vector in vectors[:100]:
         bad, unknown, good = (model.leaning(vector, rating) for rating in (0.0, None, 1.0))
         assert bad < good
-        assert bad <= unknown <= good
-        assert model.leaning(vector, 0.5) == pytest.approx(unknown)
+        # a middling rating says nothing, and no rating leaves more to the wording
+        assert abs(model.leaning(vector, 0.5)) <= abs(unknown)
+        assert model.leaning(vector, 0.5) * unknown >= 0
     pairs = list(zip(vectors, praising, strict=True))
     assert sum(model.leaning(v, float(praised)) * (1 if praised else -1) > 0 for v, praised in pairs) > 0.95 * len(
         pairs

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from rag.config import Settings, load_settings
+from rag.config import DEBUG_VARIABLE, Settings, load_settings
 from rag.schema import Answer, ReviewQAError
 from ui import terminal
 
@@ -150,6 +150,7 @@ def ask(
 
     if not question.strip():
         raise click.BadParameter("the question is empty", param_hint="QUESTION")
+    question = question.encode(errors="replace").decode()  # bytes of the command line that are no UTF-8
     settings = context.settings(generator=generator)
     pipeline = Pipeline.open(settings, _index_name(settings, name))
     if show_prompt:
@@ -219,9 +220,13 @@ def eval_answers(
         pipeline = Pipeline.open(settings, _index_name(settings, name))
         with terminal.StageProgress() as progress:
             reports.append(evaluate_answers(pipeline, asked, functools.partial(progress, "asking")))
-    if json_file is not None:
-        json_file.write_text(json.dumps([r.as_dict() for r in reports], indent=1, ensure_ascii=False), encoding="utf-8")
     terminal.say(markdown_table(reports))
+    if json_file is not None:
+        text = json.dumps([report.as_dict() for report in reports], indent=1, ensure_ascii=False)
+        try:
+            json_file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise click.FileError(str(json_file), error.strerror) from error
 
 
 def main() -> None:
@@ -235,7 +240,7 @@ def main() -> None:
         terminal.say("Interrupted.", err=True)
         sys.exit(130)
     except ReviewQAError as error:
-        terminal.say(f"error: {error}", err=True)
+        terminal.say(f"error: {' '.join(str(error).split())}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         os.dup2(
@@ -243,11 +248,11 @@ def main() -> None:
         )  # the reader left; flushing at exit must not complain
         sys.exit(0)
     except Exception as error:
-        if os.environ.get("REVIEWQA_DEBUG"):
+        if os.environ.get(DEBUG_VARIABLE):
             raise
         terminal.say(
-            f"error: something unforeseen went wrong ({type(error).__name__}: {error}). "
-            "Run it again with REVIEWQA_DEBUG=1 for the details.",
+            f"error: something unforeseen went wrong ({type(error).__name__}: {' '.join(str(error).split())}). "
+            f"Run it again with {DEBUG_VARIABLE}=1 for the details.",
             err=True,
         )
         sys.exit(1)

@@ -41,7 +41,7 @@ def read_stamp():
         with open(STAMP) as file:
             stamp = json.load(file)
         subprocess.check_output([VENV_PYTHON, "-c", "import click, numpy"], stderr=subprocess.STDOUT)
-        return stamp
+        return stamp if isinstance(stamp, dict) else None
     except (OSError, ValueError, subprocess.CalledProcessError):
         return None
 
@@ -64,6 +64,7 @@ def pip(arguments, log):
             print("  installing {} packages (a minute or two)".format(collected))
         sys.stdout.flush()
     log.flush()
+    process.stdout.close()
     return process.wait()
 
 

@@ -24,7 +24,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
                 f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}). "
                 f"Another app may be running there; choose another port: reviewqa app --port {settings.port + 1}"
             ) from error
-    announce(f"http://{settings.host}:{settings.port}")
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    announce(f"http://{host}:{settings.port}")
     environment = {
         **os.environ,
         **{ENV_PREFIX + name.upper(): str(value) for name, value in dataclasses.asdict(settings).items()},

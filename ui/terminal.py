@@ -18,9 +18,11 @@ from rag.schema import Answer
 
 def safe(text: str) -> str:
     """`text` without control characters: reviews and models must not be able to drive the terminal."""
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf") or c == "\u200d" else "\ufffd" for c in text
-    )
+    return "".join(c if c in "\n\t" or not _drives(c) else "\ufffd" for c in text)
+
+
+def _drives(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf") and character != "\u200d"
 
 
 def say(text: str, *, err: bool = False, newline: bool = True) -> None:
@@ -29,8 +31,9 @@ def say(text: str, *, err: bool = False, newline: bool = True) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print a value as JSON; control characters are escaped by JSON itself."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a value as JSON, all control characters escaped; JSON itself asks that only of the first 32."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    click.echo("".join(json.dumps(c)[1:-1] if c != "\n" and _drives(c) else c for c in text))
 
 
 class StageProgress:

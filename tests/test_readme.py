@@ -1,0 +1,159 @@
+"""The README is true: its commands run, its settings load, its file tree is the tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tomllib
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from rag.config import load_settings
+from tests.test_browser import FLAGS, PATIENCE_MS
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+OFFLINE = {**os.environ, "HF_HUB_OFFLINE": "1", "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+SERVERS = ("make app", "reviewqa app")  # they run until they are stopped
+SLOW = ("eval answers", "tests.benchmarks")  # run once here in a smaller form
+REVIEWS = """Review_body,Stars
+"Very quiet at night, I slept like a stone.",5
+"The lift hums and the street is loud until two at night.",2
+"Breakfast was cold.",3
+"""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with the review file and the sample that the commands name."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "my-reviews.csv").write_text(REVIEWS, encoding="utf-8")
+    (folder / "rag").symlink_to(ROOT / "rag")
+    return folder
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, shell=True, cwd=folder, env=OFFLINE, capture_output=True, text=True, timeout=300)
+
+
+def test_commands_over_your_own_reviews_run_in_the_order_given(folder: Path) -> None:
+    own = [line for line in commands() if "my-hotel" in line or line == "reviewqa index list"]
+    assert len(own) >= 7
+    for command in own:
+        done = run(command, folder)
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout.strip()
+
+
+def test_the_evaluation_command_prints_the_readmes_table(folder: Path) -> None:
+    (command,) = (line for line in commands() if "eval answers" in line)
+    questions = (ROOT / "rag" / "sample" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    (folder / "few.jsonl").write_text("\n".join(q for q in questions if '"split": "test"' in q and '"q-11' in q))
+    assert run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder).returncode == 0
+    few = command.replace("rag/sample/questions.jsonl", "few.jsonl").replace(" --generator smollm2-135m", "")
+    done = run(few, folder)
+    assert done.returncode == 0, done.stderr
+    header = done.stdout.splitlines()[0]
+    assert header in README
+    assert "| extractive" in done.stdout
+
+
+def test_every_command_is_covered_here_or_by_ci(folder: Path) -> None:
+    known = (*SERVERS, *SLOW, "make test", "make ask", "my-hotel", "reviewqa index list")
+    assert [line for line in commands() if not any(part in line for part in known)] == []
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+    for module in re.findall(r"python -m (tests\.benchmarks\.\w+)", README):
+        assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
+
+
+@pytest.mark.parametrize("text", blocks("toml"))
+def test_settings_load(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "reviewqa.toml"
+    file.write_text(text, encoding="utf-8")
+    settings = load_settings(file, environ={})
+    for key, value in tomllib.loads(text).items():
+        assert getattr(settings, key) == value
+
+
+def test_the_file_tree_names_every_file() -> None:
+    tree = blocks("")[-1]
+    named = set(re.findall(r"^ *([\w./-]+) {2,}\S", tree, re.MULTILINE))
+    for package in ("rag", "finetune", "ui"):
+        for path in (ROOT / package).rglob("*.py"):
+            if path.name != "__init__.py" and "__pycache__" not in path.parts:
+                assert path.relative_to(ROOT).as_posix() in named, path
+    for name in named:
+        assert (ROOT / name).exists(), name
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize("command", ["make app", "reviewqa app"])
+def test_the_app_commands_reach_a_page_that_answers(command: str, folder: Path) -> None:
+    port = free_port()
+    environment = {**OFFLINE, "REVIEWQA_PORT": str(port)}
+    working = ROOT if command.startswith("make") else folder
+    if working == folder and not (folder / "indexes" / "squid-game").exists():
+        run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder)
+    server = subprocess.Popen(
+        command.split(), cwd=working, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert server.stdout is not None
+        announced = next(line for line in server.stdout if "http://" in line)
+        address = f"http://127.0.0.1:{port}"
+        assert address in announced
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                assert server.poll() is None
+        with sync_playwright() as playwright:
+            chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            page = browser.new_page()
+            page.goto(f"{address}/?index=squid-game&q=What+do+viewers+dislike+about+the+VIPs%3F")
+            expect(page.locator("mark").first).to_be_visible(timeout=6 * PATIENCE_MS)
+            browser.close()
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.communicate(timeout=20)
+
+
+def test_make_ask_passes_the_question_on_unharmed() -> None:
+    question = "What's said about \"the VIPs\" & $HOME's `dub`?"
+    done = subprocess.run(
+        ["make", "ask", f"Q={question}"], cwd=ROOT, env=OFFLINE, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Answered by" in done.stdout
+
+
+def test_a_second_make_installs_nothing() -> None:
+    stamp = ROOT / ".venv" / "installed.json"
+    before = stamp.stat().st_mtime_ns
+    done = subprocess.run(["make", "install"], cwd=ROOT, env=OFFLINE, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "Installing" not in done.stdout
+    assert stamp.stat().st_mtime_ns == before
