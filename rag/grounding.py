@@ -55,9 +55,11 @@ def check_answer(
 
 def is_refusal(sentences: Sequence[AnswerSentence]) -> bool:
     """True when the answer says that the reviews do not say, and nothing that is cited."""
-    if not sentences or any(sentence.citations for sentence in sentences):
+    if not sentences:
         return False
-    return _plain(prompt.REFUSAL) in _plain(sentences[0].text)
+    if len(sentences) == 1 and _plain(sentences[0].text) == _plain(prompt.REFUSAL):
+        return True  # whatever it cites
+    return _plain(sentences[0].text).startswith(_plain(prompt.REFUSAL)) and not any(s.citations for s in sentences)
 
 
 def split_answer(text: str) -> list[_Piece]:
@@ -106,7 +108,7 @@ def _checked(
     text: str, vector: Vectors, cited: Sequence[RetrievedChunk], index: ReviewIndex, threshold: float
 ) -> AnswerSentence:
     quotes = [first or second for first, second in _QUOTED.findall(text)]
-    quotes = [quote for quote in quotes if len(_plain(quote).split()) >= 3]
+    quotes = [quote for quote in quotes if _is_quotation(quote)]
     bare = _plain(_QUOTED.sub(" ", text)) == ""  # nothing but quotation
     citations, unfound = [], set(quotes)
     for found in cited:
@@ -131,6 +133,11 @@ def _checked(
     return AnswerSentence(text, supported, score, tuple(citations))
 
 
+def _is_quotation(quote: str) -> bool:
+    """Whether words in quotation marks are claimed to be somebody's, and are not only a title or an odd word."""
+    return len(_plain(quote).split()) >= 3 or sum(not character.isascii() for character in quote) >= 6
+
+
 def find_quote(quote: str, text: str) -> Span | None:
     """Where `quote` stands in `text`, word for word, "…" standing for left-out words.
 
@@ -151,13 +158,19 @@ def find_quote(quote: str, text: str) -> Span | None:
             None,
         )
         if place is None:
-            return None
+            return _find_unspaced(quote, text)
         start = words[place][1][0] if start is None else start
         position = place + len(wanted)
         end = words[position - 1][1][1]
     while end < len(text) and not text[end].isspace() and not _WORD.match(text, end):
         end += 1  # take the closing punctuation along
     return None if start is None else (start, end)
+
+
+def _find_unspaced(quote: str, text: str) -> Span | None:
+    """The same for scripts that put no blanks between words, where a quotation is part of what looks like one word."""
+    start = text.find(quote) if any("\u3040" <= character <= "\u9fff" for character in quote) else -1
+    return None if start < 0 else (start, start + len(quote))
 
 
 def _plain(text: str) -> str:

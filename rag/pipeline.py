@@ -9,11 +9,12 @@ from pathlib import Path
 from rag import prompt
 from rag.config import Settings, index_fingerprint
 from rag.embedding import Embedder, SentenceTransformerEmbedder
-from rag.evidence import asks_for_count, asks_for_fact, evidence_score
+from rag.evidence import evidence_score
 from rag.generator import ChosenGenerator, choose_generator
 from rag.generator.protocol import never_cancelled
 from rag.grounding import check_answer, is_refusal
 from rag.index import BuildProgress, ReviewIndex, build_index, index_folder
+from rag.question import asks_for_count, asks_for_fact
 from rag.retriever import Limits, overview, renumbered, retrieve
 from rag.reviews import ReadReport, read_reviews
 from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk, Review, ReviewFileError

@@ -143,7 +143,8 @@ def read_prompt(messages: Sequence[Message]) -> tuple[str, list[PromptReview]]:
     reviews = []
     for number, rating, text in _REVIEW_BLOCK.findall(content):
         value, _, highest = rating.partition("/")
-        fraction = fraction_of_scale(float(value), 0.0, float(highest)) if highest else None
+        lowest = 1.0 if highest in ("5", "10") and float(value) >= 1 else 0.0  # stars and marks out of ten begin at one
+        fraction = fraction_of_scale(float(value), lowest, float(highest)) if highest else None
         reviews.append(PromptReview(int(number), fraction, text))
     question = content.rpartition("\n\n" + _QUESTION.format(question=""))[2]
     return question, reviews

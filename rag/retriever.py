@@ -10,10 +10,11 @@ import numpy as np
 
 from rag.embedding import Embedder, Vectors
 from rag.index import ReviewIndex
+from rag.question import content_words
 from rag.schema import RetrievedChunk
+from rag.sentiment import side_of
 
 _OVERVIEW_SENTENCES = 20_000  # enough to see the themes of any corpus; k-means over them takes about a second
-_CLEAR_LEANING = 0.3
 _OVERFETCH = 8  # sentences fetched for each chunk wanted; several may be of one chunk or be copies
 
 
@@ -39,7 +40,23 @@ def retrieve(index: ReviewIndex, embedder: Embedder, query: str, limits: Limits)
     A chunk that says the same as a better one is folded into it: within a review it is dropped, from another
     review the better chunk's `also_in` names it. So a copied review does not speak twice.
     """
-    return _voices(index, [list(_hits(index, embedder.embed_queries([query])[0], limits.top_k))], limits)
+    vector = query_vector(embedder, query)
+    sentences = limits.top_k * _OVERFETCH
+    while True:
+        found = _voices(index, [list(_hits(index, vector, sentences))], limits)
+        if len(found) == limits.top_k or sentences >= index.manifest.sentences:
+            return found
+        sentences *= 4  # too many of those were of one review, or copies
+
+
+def query_vector(embedder: Embedder, question: str) -> Vectors:
+    """(dimension,) unit vector to search with: halfway between the question and its content words.
+
+    "What do people say about" draws the embedding towards sentences about people saying things. Share of gold reviews
+    among the first twelve, sample, train / dev / test: question .47 / .55 / .45, halfway .49 / .60 / .49.
+    """
+    both = embedder.embed_queries([question, content_words(question)]).sum(axis=0)
+    return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12), dtype=np.float32)
 
 
 def overview(index: ReviewIndex, limits: Limits, *, themes: int = 12) -> list[RetrievedChunk]:
@@ -61,7 +78,8 @@ def overview(index: ReviewIndex, limits: Limits, *, themes: int = 12) -> list[Re
     similarity = vectors @ centroids.T
     theme = similarity.argmax(axis=1)
     spoken_of = [len(set(index.sentence_review[rows[theme == number]])) for number in range(len(centroids))]
-    praising, complaining = leanings > _CLEAR_LEANING, leanings < -_CLEAR_LEANING
+    leaning_to = np.array([side_of(float(leaning)) for leaning in leanings])
+    praising, complaining = leaning_to == "praise", leaning_to == "criticism"
     sides = [praising, complaining] if praising.any() or complaining.any() else [np.ones(len(rows), dtype=bool)]
     piles: list[list[_Hit]] = [[] for _ in sides]
     for number in np.argsort(spoken_of)[::-1]:
@@ -113,9 +131,9 @@ def renumbered(retrieved: Iterable[RetrievedChunk]) -> list[RetrievedChunk]:
     return [replace(found, number=number) for number, found in enumerate(retrieved, 1)]
 
 
-def _hits(index: ReviewIndex, query: Vectors, top_k: int) -> Iterable[_Hit]:
+def _hits(index: ReviewIndex, query: Vectors, sentences: int) -> Iterable[_Hit]:
     """Chunks by their best sentence, best first."""
-    scores, rows = index.search(query[None, :], top_k * _OVERFETCH)
+    scores, rows = index.search(query[None, :], sentences)
     seen: set[int] = set()
     for score, row in zip(scores[0], rows[0], strict=True):
         chunk_row = int(index.sentence_chunk[row])

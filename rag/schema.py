@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 class ReviewQAError(Exception):
@@ -158,6 +159,9 @@ class Answer:
         """The answer's words without markers, one space between sentences."""
         return " ".join(sentence.text for sentence in self.sentences)
 
+
+Side = Literal["praise", "criticism", "neutral"]
+"""A side of an opinion; neutral is neither, or too little to tell."""
 
 Message = Mapping[str, str]
 """A chat message: ``{"role": "system" | "user" | "assistant", "content": text}``."""

@@ -13,14 +13,13 @@ complaining sentences written for it, which on other corpora did worse than the 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Side = Literal["praise", "criticism", "neutral"]
+from rag.schema import Side
+
 Floats = NDArray[np.float32]
 
 PRAISING = (
@@ -104,37 +103,3 @@ def fit_leaning(vectors: Floats, ratings: NDArray[np.float64], praising: Floats,
 def _unit_variance(direction: NDArray[np.floating], vectors: Floats) -> NDArray[np.floating]:
     spread = float((vectors[:_MOST_SENTENCES] @ direction).std())
     return direction / spread if spread > 1e-9 else np.zeros_like(direction)
-
-
-_CRITICAL = re.compile(
-    r"\b(dislik\w*|hat(e|ed|es)|complain\w*|critici[sz]\w*|worst|bad|wrong|weak(ness\w*)?|annoy\w*|disappoint\w*|"
-    r"negative\w*|problems?|flaws?|bor(ed|ing)|fail\w*|cons|downsides?|drawbacks?|"
-    r"not (like|enjoy|love|work))\b|n['’]t (\w+ ){0,2}(like|enjoy|love|work)\b",
-    re.IGNORECASE,
-)
-_FAVOURABLE = re.compile(
-    r"\b(lik(e|ed)|lov(e|ed)|enjoy\w*|prais\w*|best|good|great|strengths?|positive\w*|admir\w*|pros|"
-    r"favou?rites?|defend\w*|works? well|impress\w*)\b",
-    re.IGNORECASE,
-)
-_WHAT_IS_IT_LIKE = re.compile(  # but not "What do people like?"
-    r"\b(what|how)(['’]s|\s+(is|are|was|were))\b.{0,60}\blike\?|\b(be|feel|look|smell|sound|taste)s?\s+like\b",
-    re.IGNORECASE,
-)
-_WHETHER = re.compile(r"^\W*(is|are|was|were|does|do|did|any)(n['’]t)?\b", re.IGNORECASE)
-
-
-def asked_side(question: str) -> Side:
-    """The side a question asks for: "What do viewers dislike ..." is criticism.
-
-    Neutral when it names both or neither, and for a question whether something is so ("Is the dub any good?"),
-    which wants both sides whichever it names.
-    """
-    if _WHETHER.search(question):
-        return "neutral"
-    rest = _WHAT_IS_IT_LIKE.sub(" ", question)
-    critical = _CRITICAL.search(rest) is not None
-    favourable = _FAVOURABLE.search(_CRITICAL.sub(" ", rest)) is not None
-    if critical == favourable:
-        return "neutral"
-    return "criticism" if critical else "praise"

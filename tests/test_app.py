@@ -61,7 +61,7 @@ def test_a_question_is_answered_beside_its_reviews() -> None:
     assert 'class="qa-chip"' in page(test)
     assert "<mark>" in page(test)
     assert "Index masks: 10 reviews." in page(test)
-    assert "the settings name it" in page(test)
+    assert "it is what the settings name" in page(test)
     assert not [button for button in test.button if button.label == "Stop"]
 
 

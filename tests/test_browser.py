@@ -35,10 +35,10 @@ PATIENCE_MS = 20_000
 SERVED = """
 import os
 import rag.pipeline
-from tests import ui_fakes
+from tests import fakes, ui_fakes
 from rag.generator import ChosenGenerator
 from ui import app
-rag.pipeline.make_embedder = lambda settings: ui_fakes.FakeEmbedder()
+rag.pipeline.make_embedder = lambda settings: fakes.FakeEmbedder()
 if os.environ["REVIEWQA_GENERATOR"] == "slow":
     rag.pipeline.choose_generator = lambda *given: ChosenGenerator(ui_fakes.SlowGenerator(), "a test asked")
 app.main()

@@ -143,6 +143,8 @@ def test_a_model_in_the_hub_cache_is_at_hand(hub: Path) -> None:
     snapshot = hub / "models--maker--model" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     (snapshot / "config.json").write_text("{}")
+    assert not choice.model_at_hand("maker/model")  # a config alone answers nothing
+    (snapshot / "model.safetensors").write_bytes(b"weights")
     (hub / "models--maker--model" / "refs").mkdir()
     (hub / "models--maker--model" / "refs" / "main").write_text("abc")
     assert choice.model_at_hand("maker/model") and not choice.model_at_hand("maker/other")

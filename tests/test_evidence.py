@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.evidence import COVERAGE_WEIGHT, asks_for_fact, evidence_score
+from rag.evidence import COVERAGE_WEIGHT, evidence_score
+from rag.question import asks_for_fact
 from rag.schema import Chunk, RetrievedChunk, Review
 
 

@@ -315,5 +315,6 @@ def test_the_refusal_is_recognised_however_it_is_dressed(text: str) -> None:
 def test_what_cites_a_review_or_says_something_else_is_no_refusal() -> None:
     assert not is_refusal([])
     assert not is_refusal(said("The pool is warm."))
-    assert not is_refusal(said(prompt.REFUSAL, cited=True))
+    assert is_refusal(said(prompt.REFUSAL, cited=True))  # nothing else is said, whatever it cites
+    assert not is_refusal([*said(prompt.REFUSAL, cited=True), *said("The pool is warm.", cited=True)])
     assert not is_refusal([*said("The pool is warm."), *said(prompt.REFUSAL)])

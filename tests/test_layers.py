@@ -20,6 +20,7 @@ LAYERS = {
     "rag.reviews": 1,
     "rag.chunking": 1,
     "rag.prompt": 1,
+    "rag.question": 1,
     "rag.sentiment": 1,
     "rag.files": 1,
     "rag.quiet": 1,

@@ -91,7 +91,7 @@ def test_settings_load(text: str, tmp_path: Path) -> None:
 
 
 def test_the_file_tree_names_every_file() -> None:
-    tree = blocks("")[-1]
+    (tree,) = blocks("text")
     named = set(re.findall(r"^ *([\w./-]+) {2,}\S", tree, re.MULTILINE))
     for package in ("rag", "finetune", "ui"):
         for path in (ROOT / package).rglob("*.py"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rag.index import ReviewIndex
-from rag.retriever import Limits, overview, renumbered, retrieve
+from rag.retriever import Limits, overview, query_vector, renumbered, retrieve
 from rag.schema import RetrievedChunk
 from tests.fakes import COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
 
@@ -28,7 +28,7 @@ def hotel(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
 def test_the_score_is_the_cosine_of_the_best_sentence_and_the_best_comes_first(hotel: ReviewIndex) -> None:
     query = "was the water of the swimming pool warm"
     found = retrieve(hotel, EMBEDDER, query, LIMITS)
-    vector = EMBEDDER.embed_queries([query])[0]
+    vector = query_vector(EMBEDDER, query)
     assert found[0].review.review_id == "pool"
     assert [f.number for f in found] == list(range(1, len(found) + 1))
     assert [f.score for f in found] == sorted((f.score for f in found), reverse=True)

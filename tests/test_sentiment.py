@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rag.sentiment import COMPLAINING, PRAISING, Floats, Side, asked_side, fit_leaning, side_of
+from rag.question import asked_side
+from rag.schema import Side
+from rag.sentiment import COMPLAINING, PRAISING, Floats, fit_leaning, side_of
 
 DIMENSION = 16
 

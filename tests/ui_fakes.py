@@ -1,21 +1,17 @@
-"""Stand-ins for the models behind the app, and ten reviews: no torch, and the same numbers on every machine."""
+"""Ten reviews for the app's tests, one of them hostile, and a generator too slow to wait for."""
 
 from __future__ import annotations
 
-import re
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from rag.config import Settings
-from rag.embedding import Progress, Vectors, no_progress
 from rag.generator.protocol import never_cancelled
 from rag.index.build import no_build_progress
 from rag.pipeline import build
 from rag.schema import Message, Review
+from tests.fakes import FakeEmbedder
 
 XSS = (
     "<script>window.pwned = 1</script><img src=x onerror=\"window.pwned = 1\"><a href='javascript:window.pwned=1'>x</a>"
@@ -42,26 +38,6 @@ REVIEWS = (
 )
 QUESTION = "What about the masks of the guards?"
 UNANSWERED = "Zebra quantum helicopter?"
-
-
-class FakeEmbedder:
-    """Words hashed into a vector: texts are alike when they share words."""
-
-    identity = "fake@0"
-    dimension = 256
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return self.embed_documents(texts)
-
-    def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
-        vectors = np.full((len(texts), self.dimension), 1e-6, dtype=np.float32)
-        for row, text in enumerate(texts):
-            for word in re.findall(r"\w+", text.casefold()):
-                vectors[row, zlib.crc32(word.encode()) % self.dimension] += 1
-        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(text.split()) for text in texts]
 
 
 class SlowGenerator:

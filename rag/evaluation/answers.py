@@ -6,7 +6,7 @@
   whichever are fewer).
 - refusal precision, recall, F1: "The reviews do not say", against the questions marked unanswerable.
 - key points: share of a question's key points that some sentence of the answer comes close to (cosine of their
-  embeddings at or over `KEY_POINT_THRESHOLD`); 0 for a question wrongly refused. Count questions are left out: their
+  embeddings at or over the support threshold); 0 for a question wrongly refused. Count questions are left out: their
   key point is a number, which similarity cannot tell from another.
 
 Supported, citations and key points are means over questions; answers refused rightly count in none of them.
@@ -18,12 +18,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from rag.embedding import Embedder
 from rag.evaluation.questions import Question
 from rag.pipeline import Pipeline
 from rag.schema import Answer
-
-KEY_POINT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def evaluate_answers(
     """Ask every question and measure the answers."""
     results = []
     for number, question in enumerate(questions, 1):
-        results.append(_result(question, pipeline.ask(question.question), pipeline.embedder))
+        results.append(_result(question, pipeline.ask(question.question), pipeline))
         progress(number, len(questions))
     return summarise(pipeline.generator.name, results)
 
@@ -120,7 +117,7 @@ def summarise(generator: str, results: Sequence[QuestionResult]) -> AnswerReport
     )
 
 
-def _result(question: Question, answer: Answer, embedder: Embedder) -> QuestionResult:
+def _result(question: Question, answer: Answer, pipeline: Pipeline) -> QuestionResult:
     claims = [] if answer.refused else [sentence for sentence in answer.sentences if not sentence.heading]
     cited = {citation.review_id for sentence in claims for citation in sentence.citations}
     hits = len(cited & question.review_ids)
@@ -137,19 +134,20 @@ def _result(question: Question, answer: Answer, embedder: Embedder) -> QuestionR
         supported=sum(sentence.supported for sentence in claims) / len(claims) if claims else None,
         citation_precision=(hits / len(cited) if cited else 0.0) if graded else None,
         citation_recall=hits / reachable if graded else None,
-        key_points=_key_points(question, [sentence.text for sentence in claims], embedder),
+        key_points=_key_points(question, [sentence.text for sentence in claims], pipeline),
         dropped_markers=answer.dropped_markers,
         seconds=round(answer.timings["total_s"], 3),
     )
 
 
-def _key_points(question: Question, sentences: Sequence[str], embedder: Embedder) -> float | None:
+def _key_points(question: Question, sentences: Sequence[str], pipeline: Pipeline) -> float | None:
     if not question.answerable or question.kind == "count" or not question.key_points:
         return None
     if not sentences:
         return 0.0
-    similarity = embedder.embed_documents(question.key_points) @ embedder.embed_documents(sentences).T
-    return float((similarity.max(axis=1) >= KEY_POINT_THRESHOLD).mean())
+    embed = pipeline.embedder.embed_documents
+    similarity = embed(question.key_points) @ embed(sentences).T
+    return float((similarity.max(axis=1) >= pipeline.settings.support_threshold).mean())
 
 
 def _mean(values: Sequence[float | None]) -> float:

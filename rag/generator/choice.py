@@ -81,7 +81,8 @@ def model_at_hand(name: str) -> bool:
     from huggingface_hub.constants import HF_HUB_OFFLINE
     from huggingface_hub.errors import HfHubHTTPError
 
-    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+    weights = ("model.safetensors", "model.safetensors.index.json")  # a config alone would be of no use
+    if any(isinstance(try_to_load_from_cache(name, file), str) for file in weights):
         return True
     if HF_HUB_OFFLINE:
         return False

@@ -10,8 +10,9 @@ from rag import prompt
 from rag.chunking import split_sentences
 from rag.embedding import Embedder, Vectors
 from rag.generator.protocol import never_cancelled
-from rag.schema import Message
-from rag.sentiment import LeaningModel, Side, asked_side, side_of
+from rag.question import asked_side
+from rag.schema import Message, Side
+from rag.sentiment import LeaningModel, side_of
 
 _PER_SIDE = 4  # quotes under one heading when there are several
 _ALONE = 5  # and when there is one

@@ -14,8 +14,9 @@ import numpy as np
 from rag import pipeline
 from rag.config import Settings
 from rag.evaluation.questions import SPLITS, Question, read_questions
-from rag.evidence import asks_for_fact, evidence_score
+from rag.evidence import evidence_score
 from rag.index import ReviewIndex
+from rag.question import asks_for_fact
 from rag.retriever import Limits, retrieve
 
 SAMPLE = Path(pipeline.__file__).parent / "sample"

@@ -58,7 +58,8 @@ def answer_table(settings: Settings, generators: list[str]) -> None:
                 if isinstance(piece, Answer) and place and not piece.refused:  # the first question warms up
                     times[name].append((piece.timings["retrieve_s"], first, piece.timings["total_s"]))
     print(
-        "\n| generator | answers | retrieval p50 s | first words p50 s | whole answer p50 s | p95 s |\n|---|---|---|---|---|---|"
+        "\n| generator | answers | retrieval p50 s | first words p50 s | whole answer p50 s | p95 s |\n"
+        "|---|---|---|---|---|---|"
     )
     for name, rows in times.items():
         retrieval, first_words, total = (sorted(column) for column in zip(*rows, strict=True))
