@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rag.config import BUNDLED_EMBEDDER
 from rag.files import sha256_of
+from rag.question import content_words
 from rag.quiet import quiet_libraries
 from rag.schema import ModelError
 
@@ -53,6 +54,16 @@ class Embedder(Protocol):
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without the special tokens around it."""
         ...
+
+
+def query_vector(embedder: Embedder, question: str) -> Vectors:
+    """(dimension,) unit vector to search with: halfway between the question and its content words.
+
+    "What do people say about" draws the embedding towards sentences about people saying things. Share of gold reviews
+    among the first twelve, sample, train / dev / test: question .47 / .55 / .45, halfway .49 / .60 / .49.
+    """
+    both = embedder.embed_queries([question, content_words(question)]).sum(axis=0)
+    return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12), dtype=np.float32)
 
 
 def bundled_embedder_folder() -> Path:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import faiss
 import numpy as np
 
-from rag.embedding import Embedder, Vectors
+from rag.embedding import Embedder, Vectors, query_vector
 from rag.index import ReviewIndex
-from rag.question import content_words
 from rag.schema import RetrievedChunk
 from rag.sentiment import side_of
 
@@ -47,16 +46,6 @@ def retrieve(index: ReviewIndex, embedder: Embedder, query: str, limits: Limits)
         if len(found) == limits.top_k or sentences >= index.manifest.sentences:
             return found
         sentences *= 4  # too many of those were of one review, or copies
-
-
-def query_vector(embedder: Embedder, question: str) -> Vectors:
-    """(dimension,) unit vector to search with: halfway between the question and its content words.
-
-    "What do people say about" draws the embedding towards sentences about people saying things. Share of gold reviews
-    among the first twelve, sample, train / dev / test: question .47 / .55 / .45, halfway .49 / .60 / .49.
-    """
-    both = embedder.embed_queries([question, content_words(question)]).sum(axis=0)
-    return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12), dtype=np.float32)
 
 
 def overview(index: ReviewIndex, limits: Limits, *, themes: int = 12) -> list[RetrievedChunk]:

@@ -13,7 +13,8 @@ import rag.pipeline
 from rag import prompt
 from rag.pipeline import Pipeline
 from rag.schema import GeneratorError
-from tests.ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, FakeEmbedder, build_fake_index
+from tests.fakes import FakeEmbedder
+from tests.ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, build_fake_index
 from ui import app, render
 
 SCRIPT = Path(app.__file__)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rag.embedding import query_vector
 from rag.index import ReviewIndex
-from rag.retriever import Limits, overview, query_vector, renumbered, retrieve
+from rag.retriever import Limits, overview, renumbered, retrieve
 from rag.schema import RetrievedChunk
 from tests.fakes import COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rag import prompt
 from rag.chunking import split_sentences
-from rag.embedding import Embedder, Vectors
+from rag.embedding import Embedder, Vectors, query_vector
 from rag.generator.protocol import never_cancelled
 from rag.question import asked_side
 from rag.schema import Message, Side
@@ -18,6 +18,7 @@ _PER_SIDE = 4  # quotes under one heading when there are several
 _ALONE = 5  # and when there is one
 _RELEVANT = 0.75  # a quote's relevance, as a share of the best quote's
 _LEANING_WEIGHT = 0.1  # of leaning beside relevance, when the question asks for one side
+_OUTSPOKEN = 0.2  # of leaning to either side beside centrality, in an overview
 _WRONG_SIDE = 0.5  # a quote leaning further than this to the other side is not what was asked for
 _SAME = 0.80  # similarity from which two quotes would repeat each other
 _ECHO = 0.70  # similarity from which another review is cited as saying much the same
@@ -83,17 +84,21 @@ class ExtractiveGenerator:
                 yield line
 
     def _quotes(self, question: str, reviews: Sequence[prompt.PromptReview]) -> list[_Quote]:
-        """Every sentence worth quoting, most relevant first; for an overview, where none is, most outspoken first."""
+        """Every sentence worth quoting, most relevant first.
+
+        No sentence is near to a question about everything; for an overview those are relevant that are most like all
+        the others (degree centrality, as in LexRank, Erkan & Radev 2004) and take a side.
+        """
         overview = prompt.task_for(question) is not None
         fewest = _FEWEST_WORDS_ALONE if overview else _FEWEST_WORDS
         found = [(review, *pair) for review in reviews for pair in _quotable(review.text, fewest)]
         if not found:
             return []
-        asked = self._embedder.embed_queries([question])[0]
         vectors = self._embedder.embed_documents([sentence for _, sentence, _ in found])
+        asked = vectors.mean(axis=0) if overview else query_vector(self._embedder, question)
         leanings = [self._leaning.leaning(v, review.rating) for (review, *_), v in zip(found, vectors, strict=True)]
         quotes = [
-            _Quote(review.number, text, leaning, abs(leaning) if overview else float(vector @ asked), vector)
+            _Quote(review.number, text, leaning, float(vector @ asked) + overview * _OUTSPOKEN * abs(leaning), vector)
             for (review, _, text), vector, leaning in zip(found, vectors, leanings, strict=True)
         ]
         return sorted(quotes, key=lambda quote: -quote.relevance)
