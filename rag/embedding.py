@@ -62,7 +62,7 @@ def query_vector(embedder: Embedder, question: str) -> Vectors:
     "What do people say about" draws the embedding towards sentences about people saying things. Share of gold reviews
     among the first twelve, sample, train / dev / test: question .47 / .55 / .45, halfway .49 / .60 / .49.
     """
-    both = embedder.embed_queries([question, content_words(question)]).sum(axis=0)
+    both = embedder.embed_queries([question, content_words(question) or question]).sum(axis=0)
     return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12), dtype=np.float32)
 
 

@@ -30,7 +30,7 @@ def evidence_score(question: str, retrieved: Sequence[RetrievedChunk]) -> float:
         return 0.0
     wanted = {word[:_STEM] for word in _words(content_words(question))}
     found = {word[:_STEM] for chunk in retrieved[:_CHUNKS] for word in _words(chunk.chunk.text)}
-    coverage = len(wanted & found) / max(1, len(wanted))
+    coverage = len(wanted & found) / len(wanted) if wanted else 1.0
     return max(chunk.score for chunk in retrieved) + COVERAGE_WEIGHT * coverage
 
 

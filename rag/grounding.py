@@ -20,8 +20,13 @@ from rag.embedding import Embedder, Vectors
 from rag.index import ReviewIndex
 from rag.schema import AnswerSentence, Citation, RetrievedChunk
 
-_QUOTED = re.compile(r"“([^“”]{2,})”|\"([^\"\n]{2,})\"")
+_QUOTED = re.compile(
+    r"“([^“”]{2,})”|\"([^\"\n]{2,})\"|«([^«»]{2,})»|»([^«»]{2,})«|„([^„“”]{2,})[“”]|「([^「」]{2,})」|『([^『』]{2,})』"
+)
 # Unlike \w, with combining marks and without what joins emoji.
+_ELLIPSIS = re.compile(r"…|\.{3,}")
+_SPLICED_WORDS = 3  # fewest words of each part of a quotation with an ellipsis in it
+_MOST_LEFT_OUT = 15  # words, at one ellipsis
 _WORD = regex.compile(r"[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
@@ -107,7 +112,7 @@ def _outside_quotes(text: str, spans: Sequence[Span]) -> list[Span]:
 def _checked(
     text: str, vector: Vectors, cited: Sequence[RetrievedChunk], index: ReviewIndex, threshold: float
 ) -> AnswerSentence:
-    quotes = [first or second for first, second in _QUOTED.findall(text)]
+    quotes = ["".join(forms) for forms in _QUOTED.findall(text)]
     quotes = [quote for quote in quotes if _is_quotation(quote)]
     bare = _plain(_QUOTED.sub(" ", text)) == ""  # nothing but quotation
     citations, unfound = [], set(quotes)
@@ -116,21 +121,29 @@ def _checked(
         best = int(np.argmax(similarities))
         start, end = found.sentences[best].start, found.sentences[best].end
         score = float(np.clip(similarities[best], 0, 1))
-        for quote in quotes:
-            place = find_quote(quote, found.chunk.text)
-            if place is not None:
-                unfound.discard(quote)
-                start, end = found.chunk.start + place[0], found.chunk.start + place[1]
-                score = 1.0 if bare else score
+        places = {quote: place for quote in quotes if (place := find_quote(quote, found.chunk.text)) is not None}
+        unfound -= places.keys()
+        for quote, place in places.items():
+            start, end = found.chunk.start + place[0], found.chunk.start + place[1]
+            if bare and not _ELLIPSIS.search(quote.strip("… .")):
+                score = 1.0
         citations.append(
             Citation(
-                found.number, found.review.review_id, found.chunk.chunk_id, start, end,
-                found.review.text[start:end], round(score, 4), score >= threshold,
+                number=found.number,
+                review_id=found.review.review_id,
+                chunk_id=found.chunk.chunk_id,
+                start=start,
+                end=end,
+                quote=found.review.text[start:end],
+                score=round(score, 4),
+                # a review that says much the same does not bear out somebody else's words
+                supports=score >= threshold and (not quotes or bool(places)),
             )
-        )  # fmt: skip
-    score = max((citation.score for citation in citations), default=0.0)
+        )
+    score = max((citation.score for citation in citations if citation.supports), default=0.0)
     supported = not unfound and score >= threshold
-    return AnswerSentence(text, supported, score, tuple(citations))
+    best_score = max((citation.score for citation in citations), default=0.0)
+    return AnswerSentence(text, supported, score if supported else best_score, tuple(citations))
 
 
 def _is_quotation(quote: str) -> bool:
@@ -139,32 +152,31 @@ def _is_quotation(quote: str) -> bool:
 
 
 def find_quote(quote: str, text: str) -> Span | None:
-    """Where `quote` stands in `text`, word for word, "…" standing for left-out words.
+    """Where `quote` stands in `text`, word for word, "…" standing for a few left-out words.
 
-    Case, punctuation and blanks may differ.
+    Case, punctuation and blanks may differ. Each part around an ellipsis must have some length and follow soon after
+    the one before: by leaving out enough, one can quote anybody as saying anything.
     """
     words = [(match.group().casefold(), match.span()) for match in _WORD.finditer(text)]
-    position, start, end = 0, None, 0
-    for part in re.split(r"…|\.{3,}", quote):
-        wanted = _plain(part).split()
-        if not wanted:
-            continue
-        place = next(
-            (
-                i
-                for i in range(position, len(words) - len(wanted) + 1)
-                if [w for w, _ in words[i : i + len(wanted)]] == wanted
-            ),
-            None,
-        )
-        if place is None:
-            return _find_unspaced(quote, text)
-        start = words[place][1][0] if start is None else start
-        position = place + len(wanted)
-        end = words[position - 1][1][1]
+    parts = [wanted for part in _ELLIPSIS.split(quote) if (wanted := _plain(part).split())]
+    if len(parts) > 1 and min(map(len, parts)) < _SPLICED_WORDS:
+        return None
+    reached: dict[int, int] = {}  # word after the parts so far: word they began at, for every place they stand
+    for number, wanted in enumerate(parts):
+        places = [i for i in range(len(words)) if [word for word, _ in words[i : i + len(wanted)]] == wanted]
+        before = {i: i for i in places} if number == 0 else reached
+        reached = {
+            i + len(wanted): before[max(ends)]
+            for i in places
+            if (ends := [e for e in range(i - (_MOST_LEFT_OUT if number else 0), i + 1) if e in before])
+        }
+    if not reached:
+        return _find_unspaced(quote, text) if parts else None
+    last = min(reached)
+    start, end = words[reached[last]][1][0], words[last - 1][1][1]
     while end < len(text) and not text[end].isspace() and not _WORD.match(text, end):
         end += 1  # take the closing punctuation along
-    return None if start is None else (start, end)
+    return start, end
 
 
 def _find_unspaced(quote: str, text: str) -> Span | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rag import prompt
@@ -14,11 +15,14 @@ from rag.generator import ChosenGenerator, choose_generator
 from rag.generator.protocol import never_cancelled
 from rag.grounding import check_answer, is_refusal
 from rag.index import BuildProgress, ReviewIndex, build_index, index_folder
-from rag.question import asks_for_count, asks_for_fact
+from rag.question import asks_for_count, asks_for_fact, wants_overview
 from rag.retriever import Limits, overview, renumbered, retrieve
 from rag.reviews import ReadReport, read_reviews
-from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk, Review, ReviewFileError
+from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk, Review
 
+CLOSEST = "These are the closest reviews; none of them seems to answer the question."
+WROTE_NOTHING = "The generator wrote nothing; these are the closest reviews."
+NOT_NEAR_ENOUGH = "no review came near enough to the question to ask one"
 NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
 
 
@@ -28,19 +32,12 @@ def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
 
 
 def read_files(paths: Sequence[Path], mapping: dict[str, str] | None = None) -> tuple[list[Review], list[ReadReport]]:
-    """All reviews of several files, and a report for each. Raises `ReviewFileError` when two files share an id."""
+    """All reviews of several files, and a report for each. Raises `ReviewFileError`."""
     reviews: list[Review] = []
     reports: list[ReadReport] = []
-    origin: dict[str, str] = {}
+    taken: set[str] = set()
     for path in paths:
-        found, report = read_reviews(path, mapping=mapping)
-        for review in found:
-            if review.review_id in origin:
-                raise ReviewFileError(
-                    f'The review id "{review.review_id}" stands in {origin[review.review_id]} and in {path}. '
-                    "Build from one of them, or give the reviews ids of their own."
-                )
-            origin[review.review_id] = str(path)
+        found, report = read_reviews(path, mapping=mapping, taken=taken)
         reviews.extend(found)
         reports.append(report)
     return reviews, reports
@@ -78,12 +75,13 @@ class Pipeline:
         """Open an index by name with the embedder and the generator of the settings. Raises `ReviewQAError`."""
         index = ReviewIndex.open(index_folder(settings.indexes_dir, index_name))
         embedder = embedder or make_embedder(settings)
+        embedder.embed_queries(["warm up"])  # it loads on first use, and the first question should not wait for that
         return cls(settings, index, embedder, choose_generator(settings, embedder, index.leaning))
 
     def retrieve(self, question: str) -> list[RetrievedChunk]:
         """The chunks for a question, best first, before the prompt's budget is applied."""
         limits = Limits(self.settings.top_k, self.settings.chunks_per_review, self.settings.near_duplicate)
-        if prompt.task_for(question):
+        if wants_overview(question):
             return overview(self.index, limits)
         return retrieve(self.index, self.embedder, question, limits)
 
@@ -106,7 +104,7 @@ class Pipeline:
         return kept
 
     def messages(self, question: str) -> list[Message]:
-        """The messages that `ask` would send."""
+        """The messages that `ask` sends if the evidence is above the floor."""
         return prompt.build_messages(question, self.within_budget(question, self.retrieve(question)))
 
     def ask(self, question: str) -> Answer:
@@ -122,7 +120,8 @@ class Pipeline:
         timings = {"retrieve_s": time.perf_counter() - begun}
         if not self._has_evidence(question, retrieved):
             yield prompt.REFUSAL
-            yield self._refusal(question, retrieved, timings, begun)
+            refusal = self._refusal(question, retrieved, timings, begun, CLOSEST)
+            yield replace(refusal, generator="no generator", generator_reason=NOT_NEAR_ENOUGH)
             return
         retrieved = self.within_budget(question, retrieved)
         text = ""
@@ -137,7 +136,7 @@ class Pipeline:
         yield self._checked(question, text, retrieved, timings, begun)
 
     def _has_evidence(self, question: str, retrieved: Sequence[RetrievedChunk]) -> bool:
-        if prompt.task_for(question):
+        if wants_overview(question):
             return bool(retrieved)
         floor = self.settings.fact_evidence_floor if asks_for_fact(question) else self.settings.evidence_floor
         return evidence_score(question, retrieved) >= floor
@@ -150,7 +149,7 @@ class Pipeline:
             text, retrieved, self.index, self.embedder, threshold=self.settings.support_threshold
         )
         if not sentences or is_refusal(sentences):
-            return self._refusal(question, retrieved, timings, begun)
+            return self._refusal(question, retrieved, timings, begun, CLOSEST if sentences else WROTE_NOTHING)
         timings["check_s"] = time.perf_counter() - checking
         timings["total_s"] = time.perf_counter() - begun
         return Answer(
@@ -166,7 +165,12 @@ class Pipeline:
         )
 
     def _refusal(
-        self, question: str, retrieved: Sequence[RetrievedChunk], timings: dict[str, float], begun: float
+        self,
+        question: str,
+        retrieved: Sequence[RetrievedChunk],
+        timings: dict[str, float],
+        begun: float,
+        note: str,
     ) -> Answer:
         timings["total_s"] = time.perf_counter() - begun
         return Answer(
@@ -176,19 +180,19 @@ class Pipeline:
             generator=self.generator.name,
             generator_reason=self.generator_reason,
             retrieved=tuple(retrieved),
-            notes=("These are the closest reviews; none of them seems to answer the question.",) if retrieved else (),
+            notes=(note,) if retrieved else (),
             timings=timings,
         )
 
 
 def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:
-    """How the reviews used were rated, counted in code, in a sentence. High is the top third of the scale."""
+    """How the passages' reviews were rated, counted in code, in a sentence. High is the top third of the scale."""
     fractions = [found.review.rating_fraction for found in retrieved]
     rated = [value for value in fractions if value is not None]
     if not rated:
-        return f"{len(fractions)} reviews used, none of them with a rating."
+        return f"{len(fractions)} passages read, none of them with a rating."
     high, low = sum(value >= 2 / 3 for value in rated), sum(value <= 1 / 3 for value in rated)
     return (
-        f"{len(fractions)} reviews used: {high} rated high, {low} rated low, {len(rated) - high - low} in between, "
+        f"{len(fractions)} passages read: {high} rated high, {low} rated low, {len(rated) - high - low} in between, "
         f"{len(fractions) - len(rated)} without a rating."
     )

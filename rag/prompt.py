@@ -35,40 +35,26 @@ _REVIEW = '<review number="{number}" rating="{rating}" date="{date}">\n{text}\n<
 _QUESTION = "Question: {question}"
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A standing question about the whole corpus; its reviews are an overview, not the nearest to its words."""
-
-    name: str
-    label: str
-    question: str
-
-
-# The two tasks of the original before-and-after comparison.
-TASKS = (
-    Task(
-        "summary",
-        "Summarise and explain",
-        "Summarise and explain what is reviewed here: what is it about, and what do the reviewers make of it?",
-    ),
-    Task(
-        "aspects",
-        "Positive and negative aspects",
-        "What are the positive and the negative aspects, according to the reviewers?",
-    ),
-)
-
-
-def task_for(question: str) -> Task | None:
-    """The task whose question this is, word for word, or None."""
-    return next((task for task in TASKS if task.question == question.strip()), None)
-
-
 # One character for one character, so that offsets in a fenced text are offsets in the review. Angle and square
 # brackets go because they could close the fence, pose as a citation, or spell a control token
 # (<end_of_turn>, <|im_start|>, [INST]); line breaks go so that no line of a review can pose as one of ours.
 _FENCE = str.maketrans(
-    {"<": "‹", ">": "›", "[": "(", "]": ")", "【": "(", "】": ")", "\n": " ", "\r": " ", "\u2028": " ", "\u2029": " "}
+    {
+        "<": "‹",
+        ">": "›",
+        "[": "(",
+        "]": ")",
+        "【": "(",
+        "】": ")",
+        "＜": "‹",
+        "＞": "›",
+        "［": "(",
+        "］": ")",
+        "\n": " ",
+        "\r": " ",
+        "\u2028": " ",
+        "\u2029": " ",
+    }
 )
 
 
@@ -78,10 +64,10 @@ def fence(text: str) -> str:
 
 
 _TO_THE_MODEL = re.compile(
-    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:reviews?|instructions?|rules|above|below|previous|earlier)\b"
+    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instructions?|prompts?|rules|above|below|previous|earlier)\b"
     r"|\b(?:note|message|instructions?) (?:to|for) (?:any |the |an )?(?:ai|model|assistant|llm|chatbot)\b"
     r"|\banswer (?:every|all|each) questions?\b|\bcite (?:only )?this review\b"
-    r"|\b(?:system|admin(?:istrator)?) ?(?:prompt|session|message|mode)?\s*:"
+    r"|(?:^|[.!?]\s+)\W*(?:system|admin(?:istrator)?)(?: (?:prompt|session|message|mode))?\s*:"
     r"|\bprint your\b.{0,30}\b(?:instructions|prompt)\b",
     re.IGNORECASE,
 )
@@ -150,11 +136,15 @@ def read_prompt(messages: Sequence[Message]) -> tuple[str, list[PromptReview]]:
     return question, reviews
 
 
-# [1]  [1, 3]  [1-3]  [Review 2]  [1; 4 and 5]  and the same in full-width brackets, which some models prefer.
+# [1]  [1, 3]  [1-3]  [Review 2]  [1; 4 and 5]  [1][3]  [1], [3]  [1]-[3]; and in full-width brackets, which some models
+# prefer. A run of markers is one: what joins them must not be left behind in the text.
 _NUMBER = r"(?:(?:reviews?|no\.?|#)\s*)?\d{1,9}"
-_JOIN = r"\s*(?:,|;|&|and|-|–|—|to)\s*"
-_MARKER = re.compile(rf"[\[【]\s*({_NUMBER}(?:{_JOIN}{_NUMBER})*)\s*[\]】]", re.IGNORECASE)
-_RANGE = re.compile(rf"({_NUMBER})\s*(?:-|–|—|to)\s*({_NUMBER})", re.IGNORECASE)
+_JOIN = r"\s*(?:,|;|&|and\b|-|–|—|to\b)\s*"
+_OPEN, _CLOSE = r"[\[【［]\s*", r"\s*[\]】］]"
+_ONE_MARKER = rf"{_OPEN}{_NUMBER}(?:{_JOIN}{_NUMBER})*{_CLOSE}"
+_MARKER = re.compile(rf"{_ONE_MARKER}(?:(?:{_JOIN}|\s*){_ONE_MARKER})*", re.IGNORECASE)
+_BETWEEN = re.compile(rf"{_CLOSE}((?:{_JOIN})?)\s*{_OPEN}", re.IGNORECASE)
+_RANGE = re.compile(rf"({_NUMBER})\s*(?:-|–|—|to\b)\s*({_NUMBER})", re.IGNORECASE)
 _MAX_RANGE = 50  # a model that writes [1-9999] means no such thing; such a range counts as its two ends
 
 
@@ -185,7 +175,7 @@ def strip_markers(text: str) -> tuple[str, list[Marker]]:
             stripped += " "
         kept.append(stripped)
         length += len(stripped)
-        markers.append(Marker(length, _numbers(match.group(1))))
+        markers.append(Marker(length, _numbers(_BETWEEN.sub(lambda between: between.group(1) or ",", match.group()))))
         done = match.end()
     kept.append(text[done:])
     return "".join(kept), markers

@@ -3,30 +3,69 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from rag.schema import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A standing question about the whole corpus; its reviews are an overview, not the nearest to its words."""
+
+    name: str
+    label: str
+    question: str
+
+
+# The two tasks of the original before-and-after comparison.
+TASKS = (
+    Task(
+        "summary",
+        "Summarise and explain",
+        "Summarise and explain what is reviewed here: what is it about, and what do the reviewers make of it?",
+    ),
+    Task(
+        "aspects",
+        "Positive and negative aspects",
+        "What are the positive and the negative aspects, according to the reviewers?",
+    ),
+)
+
+
+def task_for(question: str) -> Task | None:
+    """The task whose question this is, word for word, or None."""
+    return next((task for task in TASKS if task.question == question.strip()), None)
+
 
 # Words that say nothing about the subject of a question put to reviews.
 _EMPTY_WORDS = frozenset(
     """a about actually all an and any anybody anyone are as ask at be been by can could did do does doing else ever
     exactly for from get got had has have how i if in is it its long lot many me mention mentioned mentions more
     most much my no not of on one or other our people please really review reviewer reviewers reviews said say says
-    share show series so some somebody someone tell than that the their them there they think thinks this to two us
-    viewer viewers was we were what when where which who whom whose why will with would you your""".split()
+    share so some somebody someone tell than that the their them there they thing things think thinks this to two us
+    user users viewer viewers was we were what when where which who whom whose why will with would you your
+    complain complains complaint complaints dislike dislikes enjoy enjoys hate hates like likes love loves opinion
+    opinions overall praise praises""".split()
 )
 _ASKS_FOR_A_FACT = re.compile(
     r"""^\W*(?:(?:exactly|so|and|in|on|at|for|about|do(?:es)?\ (?:any|the)\ reviews?\ (?:say|explain|mention))\s+)*
-    (?:who|whom|whose|when|where|which|did|was|has|have|is\ there
+    (?:when|where|whose
+      |who(?:m|['’]s)?\ (?:is|was|are|were|cast|composed|created|designed|did|directed|dubbed|edited|founded|invented
+        |made|owns|paid|played|plays|produced|sang|sings|translated|voiced|voices|won|writes|wrote)
       |how\ (?:long|much|old|far|big|tall|large|high|often)
       |how\ many\ (?!reviews|reviewers|people|viewers|of|say|complain|mention|users|guests|customers)
-      |what\ (?:year|date|time|day|did|had|happens|happened|language|country|city|kind|other)
+      |(?:which|what)\ (?:other|year|date|time|day|month|language|country|city|company|channel|actor|actress
+        |award|studio)
+      |what\ (?:had|happens|happened)
       |what\ (?:is|was|are|were)\ the\ (?:name|title|price|cost|address|budget)
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 _ASKS_FOR_A_VIEW = re.compile(
-    r"\b(?:good|bad|best|worst|better|worse|worth|right|wrong|fair|enough|too|like|likes|loves?|hates?|enjoy\w*|idea|think|satisf\w*|convinc\w*|believable|realistic|funny|fun|boring|"
-    r"feel|opinions?|overrated|underrated|complain\w*|prais\w*|critici\w*|defend\w*|work|works)\b",
+    r"\b(?:annoy\w*|bad|believable|best|better|boring|complain\w*|convinc\w*|critici\w*|defend\w*|dislik\w*|distract\w*|"
+    r"enjoy\w*|enough|fair|favou?rite|feel|fun|funny|good|hate[sd]?|idea|impress\w*|liked?|likes|love[sd]?|memorable|"
+    r"opinions?|overrated|prais\w*|realistic|right|satisf\w*|steals?|strong\w*|think|too|underrated|weak\w*|worse|worst|"
+    r"worth|wrong)\b",
     re.IGNORECASE,
 )
 _ASKS_FOR_A_COUNT = re.compile(
@@ -47,12 +86,16 @@ def asks_for_fact(question: str) -> bool:
 
 
 def content_words(question: str) -> str:
-    """The words that say what the question is about, in their order; the whole question where none do.
+    """The words that say what the question is about, in their order; empty where none do.
 
     "What do people say about the marbles episode?" is about "marbles episode".
     """
-    words = [word for word in re.findall(r"[\w'’-]+", question) if word.casefold() not in _EMPTY_WORDS]
-    return " ".join(words) or question
+    return " ".join(word for word in re.findall(r"[\w'’-]+", question) if word.casefold() not in _EMPTY_WORDS)
+
+
+def wants_overview(question: str) -> bool:
+    """Whether the question is about everything: a task's, or one without a subject ("What do people like most?")."""
+    return task_for(question) is not None or not (content_words(question) or asks_for_fact(question))
 
 
 _CRITICAL = re.compile(

@@ -45,6 +45,7 @@ _COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "language": ("language", "lang"),
 }  # fmt: skip
 _SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+_SURPLUS = "\0surplus"  # under this name, the cells of a CSV row beyond the header's
 _RATING = re.compile(r"(-?\d+(?:[.,]\d+)?)(?:\s*(?:/|out of|of)\s*(\d+))?")
 
 
@@ -57,6 +58,7 @@ class ReadReport:
     kept: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
+    renamed: int = 0  # reviews whose id another one had, which now ends in "-2" or so
 
     def drop(self, reason: str, where: str) -> None:
         """Count one row as dropped, and remember where for the first few."""
@@ -65,30 +67,39 @@ class ReadReport:
             self.examples.append(f"{where}: {reason}")
 
 
-def read_reviews(path: Path, *, mapping: Mapping[str, str] | None = None) -> tuple[list[Review], ReadReport]:
+def read_reviews(
+    path: Path, *, mapping: Mapping[str, str] | None = None, taken: set[str] | None = None
+) -> tuple[list[Review], ReadReport]:
     """All reviews of a file, and a report of its rows.
 
     `mapping` gives column names for fields (``{"text": "Review_body"}``) where the names are not recognised.
-    Identifiers are the file's own where a column has unique ones, else a hash of the content.
+    Ids are the file's own, else a hash of the content; `taken` holds ids of other files, and grows.
     Raises `ReviewFileError` for a file that cannot be read, has no text column, or has no usable row.
     """
     rows = list(_rows(path))
     report = ReadReport(read=len(rows))
     if not rows:
         raise ReviewFileError(f"{path} has no rows.")
-    seen = list(dict.fromkeys(name for _, row in rows[:100] for name in row))
+    seen = list(dict.fromkeys(name for _, row in rows[:100] for name in row if name != _SURPLUS))
     report.columns = find_columns(seen, mapping or {}, path)
     reviews = []
     for line, row in rows:
+        _rejoin_surplus(row, report.columns)
         review = _review(row, report.columns, path.name, line)
-        if review.text:
+        if _SURPLUS in row:
+            report.drop(
+                "more cells than columns (quote a text that has the separator in it)", f"{path.name}, line {line}"
+            )
+        elif review.text:
             reviews.append(review)
         else:
             report.drop("no text", f"{path.name}, line {line}")
     report.kept = len(reviews)
-    if not reviews:
+    if not reviews and set(report.dropped) == {"no text"}:
         raise ReviewFileError(f'{path}: no row has text in the column "{report.columns["text"]}".')
-    return _with_ids(_with_scale(reviews)), report
+    if not reviews:
+        raise ReviewFileError(f"{path}: no row can be used. {report.examples[0]}.")
+    return with_unique_ids(_with_scale(reviews), report, set() if taken is None else taken), report
 
 
 def find_columns(names: Iterable[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -140,6 +151,12 @@ def parse_rating(value: Any) -> tuple[float, float | None] | None:
     rating = float(match.group(1).replace(",", "."))
     highest = float(match.group(2)) if match.group(2) else None
     return (rating, highest) if math.isfinite(rating) and math.isfinite(highest or 0.0) else None
+
+
+def parse_votes(value: Any) -> int | None:
+    """``"12"``, ``"1,234"`` or ``"67 out of 144"`` -> 12, 1234, 67; anything else -> None."""
+    match = re.match(r"\s*(\d{1,3}(?:[,.\u00a0 ]\d{3})+(?!\d)|\d{1,12}(?!\d))", str(value))
+    return int(re.sub(r"\D", "", match.group(1))) if match else None
 
 
 def parse_date(value: Any) -> str:
@@ -200,7 +217,10 @@ def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, dict
         begin = reader.line_num + 1
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                yield begin, dict(zip(names, cells, strict=False))
+                row: dict[str, Any] = dict(zip(names, cells, strict=False))
+                if any(cell.strip() for cell in cells[len(names) :]):
+                    row[_SURPLUS] = "".join(delimiter + cell for cell in cells[len(names) :])
+                yield begin, row
             begin = reader.line_num + 1
     except csv.Error as error:
         raise ReviewFileError(f"{path}, line {reader.line_num}: not valid CSV ({error}).") from error
@@ -238,6 +258,13 @@ def _parquet_rows(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]
     yield from enumerate(rows, 1)
 
 
+def _rejoin_surplus(row: dict[str, Any], columns: Mapping[str, str]) -> None:
+    """Put a text back together that was cut at its own separators, where it is the last column: it can be nothing else."""
+    last = next(reversed([name for name in row if name != _SURPLUS]), None)
+    if _SURPLUS in row and last == columns["text"]:
+        row[last] += row.pop(_SURPLUS)
+
+
 def _review(row: Mapping[str, Any], columns: Mapping[str, str], source: str, line: int) -> Review:
     def cell(name: str) -> str:
         value = row.get(columns.get(name, ""))
@@ -246,7 +273,6 @@ def _review(row: Mapping[str, Any], columns: Mapping[str, str], source: str, lin
         return str(value).encode("utf-8", "replace").decode().strip()  # half an emoji cannot be stored
 
     rating = parse_rating(cell("rating"))
-    votes = parse_rating(cell("helpful_votes"))
     return Review(
         review_id=cell("review_id"),
         text=clean_text(cell("text")),
@@ -256,7 +282,7 @@ def _review(row: Mapping[str, Any], columns: Mapping[str, str], source: str, lin
         date=parse_date(cell("date")),
         author=cell("author"),
         item=cell("item"),
-        helpful_votes=int(votes[0]) if votes else None,
+        helpful_votes=parse_votes(cell("helpful_votes")),
         language=cell("language"),
         source=source,
         line=line,
@@ -276,15 +302,25 @@ def _with_scale(reviews: list[Review]) -> list[Review]:
     return [replace(review, rating_min=lowest, rating_max=highest) for review in reviews]
 
 
-def _with_ids(reviews: list[Review]) -> list[Review]:
-    given = [review.review_id for review in reviews]
-    if all(given) and len(set(given)) == len(given):
-        return reviews
-    counts: dict[str, int] = {}
+def with_unique_ids(reviews: Iterable[Review], report: ReadReport, taken: set[str]) -> list[Review]:
+    """Give an id to every review: its own; where it has none, a hash of its content; "-2" and so on where one is taken.
+
+    `taken` holds the ids that are gone already, and grows. What was changed is noted in the report.
+    """
     result = []
+    reviews = list(reviews)
+    given = {review.review_id for review in reviews}
+    numbers: dict[str, int] = {}  # the last one tried for an id
     for review in reviews:
         content = json.dumps([review.text, review.title, review.rating, review.date, review.author, review.item])
-        key = hashlib.sha256(content.encode()).hexdigest()[:12]
-        counts[key] = counts.get(key, 0) + 1
-        result.append(replace(review, review_id=key if counts[key] == 1 else f"{key}-{counts[key]}"))
+        key = name = review.review_id or hashlib.sha256(content.encode()).hexdigest()[:12]
+        number = numbers.get(key, 1)
+        while name in taken or (name != key and name in given):
+            number += 1
+            name = f"{key}-{number}"
+        numbers[key] = number
+        if name != key and review.review_id:
+            report.renamed += 1
+        taken.add(name)
+        result.append(replace(review, review_id=name))
     return result

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag import prompt
+from rag import question as question_module
 from rag.generator.extractive import ExtractiveGenerator
 from rag.schema import Chunk, Message, RetrievedChunk, Review
 from rag.sentiment import LeaningModel
@@ -69,7 +70,7 @@ QUESTIONS = (
     "What do guests dislike about the room?",
     "What do guests like about the desk?",
     "Is the bar loud?",
-    *(task.question for task in prompt.TASKS),
+    *(task.question for task in question_module.TASKS),
 )
 
 
@@ -148,7 +149,7 @@ def test_it_stops_at_max_new_tokens_with_whole_lines(generator: ExtractiveGenera
 def test_it_ends_when_cancelled(generator: ExtractiveGenerator) -> None:
     pieces: list[str] = []
     for piece in generator.stream(
-        messages(prompt.TASKS[0].question, REVIEWS),
+        messages(question_module.TASKS[0].question, REVIEWS),
         max_new_tokens=1000,
         cancelled=lambda: any(LINE.match(piece) for piece in pieces),
     ):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rag import prompt
+from rag import question as question_module
 from rag.config import Settings
 from rag.generator import ChosenGenerator, Generator
 from rag.generator.extractive import ExtractiveGenerator
@@ -109,7 +110,7 @@ def test_a_model_that_says_nothing_or_that_the_reviews_do_not_say_refuses(index:
 
 
 def test_tasks_are_asked_without_a_floor(index: ReviewIndex) -> None:
-    for task in prompt.TASKS:
+    for task in question_module.TASKS:
         generator = FakeGenerator("The swimming pool was warm.")
         answer = make(index, generator, evidence_floor=2.0, fact_evidence_floor=2.0).ask(task.question)
         assert len(generator.sent) == 1 and not answer.refused and answer.retrieved
@@ -223,7 +224,9 @@ def test_an_error_of_the_generator_comes_through(index: ReviewIndex) -> None:
 # --- reviews that give orders
 
 
-@pytest.mark.parametrize("question", [QUESTION, "What is the password?", *(task.question for task in prompt.TASKS)])
+@pytest.mark.parametrize(
+    "question", [QUESTION, "What is the password?", *(task.question for task in question_module.TASKS)]
+)
 def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, question: str) -> None:
     index = build_fake_index(tmp_path / "x", [*REVIEWS, INJECTION])
     pipeline = make(index, ExtractiveGenerator(FakeEmbedder(), index.leaning), evidence_floor=-1.0)

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag import prompt
+from rag import question as question_module
 from rag.prompt import Marker, build_messages, fence, read_prompt, strip_markers, template_hash, write_marker
 from rag.schema import Chunk, RetrievedChunk, Review, ReviewSentence
 
@@ -128,10 +129,10 @@ def test_template_hash_changes_with_the_template(part: str, monkeypatch: pytest.
 
 
 def test_tasks_are_found_by_their_question() -> None:
-    assert len({task.name for task in prompt.TASKS}) == len(prompt.TASKS) == 2
-    for task in prompt.TASKS:
-        assert prompt.task_for(f" {task.question}\n") is task
-    assert prompt.task_for("Is it any good?") is None
+    assert len({task.name for task in question_module.TASKS}) == len(question_module.TASKS) == 2
+    for task in question_module.TASKS:
+        assert question_module.task_for(f" {task.question}\n") is task
+    assert question_module.task_for("Is it any good?") is None
 
 
 @settings(max_examples=150, deadline=None)

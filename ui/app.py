@@ -14,7 +14,7 @@ from rag.config import Settings, load_settings
 from rag.embedding import Embedder
 from rag.index.store import index_folder, list_indexes, live_generation
 from rag.pipeline import Pipeline
-from rag.prompt import TASKS
+from rag.question import TASKS
 from rag.schema import Answer, ReviewQAError
 from ui import render
 
@@ -35,7 +35,6 @@ GENERAL_EXAMPLES = (
     "What do people like most?",
     "What do people complain about?",
     "Is it worth the money?",
-    "Who is it for?",
 )
 MAX_QUESTION = 500  # characters
 MAX_HISTORY = 50
@@ -47,9 +46,7 @@ _log = logging.getLogger(__name__)
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _embedder(settings_key: str, _settings: Settings) -> Embedder:
     """The embedder, shared by all sessions and all indexes."""
-    embedder = rag.pipeline.make_embedder(_settings)
-    embedder.embed_queries(["warm up"])  # it loads on first use, and the first question should not wait for that
-    return embedder
+    return rag.pipeline.make_embedder(_settings)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

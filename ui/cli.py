@@ -48,7 +48,7 @@ def cli(context: click.Context, settings_file: Path | None, indexes_dir: Path | 
     context.obj = Context(settings_file, {"indexes_dir": indexes_dir})
 
 
-@cli.group("index")
+@cli.group("index", epilog=example("reviewqa index build my-reviews.csv --name my-hotel"))
 def index_group() -> None:
     """Build, list, inspect and verify indexes."""
 
@@ -189,7 +189,7 @@ def app(context: Context, host: str | None, port: int | None) -> None:
     serve(settings, lambda address: terminal.say(f"The app is at {address}  (Ctrl-C ends it)"))
 
 
-@cli.group("eval")
+@cli.group("eval", epilog=example("reviewqa eval answers --index squid-game --questions rag/sample/questions.jsonl"))
 def eval_group() -> None:
     """Measure how good the answers are."""
 
@@ -209,24 +209,33 @@ def eval_answers(
     context: Context, name: str | None, questions: Path, split: str, generators: tuple[str, ...], json_file: Path | None
 ) -> None:
     """Ask every question of a file and print a Markdown table: support, citations, refusals, key points, time."""
-    from rag.evaluation.answers import evaluate_answers, markdown_table
+    from rag.evaluation.answers import AnswerReport, evaluate_answers, markdown_table
     from rag.evaluation.questions import read_questions
     from rag.pipeline import Pipeline
 
     asked = read_questions(questions, None if split == "all" else split)
-    reports = []
-    for generator in generators or (None,):
-        settings = context.settings(generator=generator)
-        pipeline = Pipeline.open(settings, _index_name(settings, name))
-        with terminal.StageProgress() as progress:
-            reports.append(evaluate_answers(pipeline, asked, functools.partial(progress, "asking")))
-    terminal.say(markdown_table(reports))
-    if json_file is not None:
-        text = json.dumps([report.as_dict() for report in reports], indent=1, ensure_ascii=False)
-        try:
-            json_file.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise click.FileError(str(json_file), error.strerror) from error
+    reports: list[AnswerReport] = []
+    try:
+        for generator in generators or (None,):
+            settings = context.settings(generator=generator)
+            pipeline = Pipeline.open(settings, _index_name(settings, name))
+            with terminal.StageProgress() as progress:
+                reports.append(evaluate_answers(pipeline, asked, functools.partial(progress, "asking")))
+            del pipeline  # its model makes room for the next one's
+            if reports[-1].failed:
+                terminal.say(f"{reports[-1].generator} failed on {reports[-1].failed} questions.", err=True)
+            if json_file is not None:
+                _write_json(json_file, [report.as_dict() for report in reports])
+    finally:
+        if reports:  # what was measured is shown, whatever went wrong after it
+            terminal.say(markdown_table(reports))
+
+
+def _write_json(file: Path, value: Any) -> None:
+    try:
+        file.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(file), error.strerror) from error
 
 
 def main() -> None:

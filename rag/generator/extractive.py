@@ -10,18 +10,16 @@ from rag import prompt
 from rag.chunking import split_sentences
 from rag.embedding import Embedder, Vectors, query_vector
 from rag.generator.protocol import never_cancelled
-from rag.question import asked_side
+from rag.question import asked_side, wants_overview
 from rag.schema import Message, Side
 from rag.sentiment import LeaningModel, side_of
 
-_PER_SIDE = 4  # quotes under one heading when there are several
-_ALONE = 5  # and when there is one
+_PER_SIDE = 4  # quotes under one heading
 _RELEVANT = 0.75  # a quote's relevance, as a share of the best quote's
 _LEANING_WEIGHT = 0.1  # of leaning beside relevance, when the question asks for one side
 _OUTSPOKEN = 0.2  # of leaning to either side beside centrality, in an overview
-_WRONG_SIDE = 0.5  # a quote leaning further than this to the other side is not what was asked for
 _SAME = 0.80  # similarity from which two quotes would repeat each other
-_ECHO = 0.70  # similarity from which another review is cited as saying much the same
+_ECHO = 0.75  # similarity from which another review is cited as saying much the same
 _SHORT_WORDS = 8  # a shorter sentence is quoted with the one after it
 _FEWEST_WORDS = 4  # of a sentence worth quoting
 _FEWEST_WORDS_ALONE = 7  # and where no question gives it a meaning
@@ -71,7 +69,7 @@ class ExtractiveGenerator:
         if not quotes:
             yield prompt.REFUSAL
             return
-        groups = _grouped(quotes, asked_side(question), overview=prompt.task_for(question) is not None)
+        groups = _grouped(quotes, asked_side(question), overview=wants_overview(question))
         left = max_new_tokens
         for number, (heading, chosen) in enumerate(groups):
             if len(groups) > 1 or heading != prompt.NEUTRAL_HEADING:
@@ -89,7 +87,7 @@ class ExtractiveGenerator:
         No sentence is near to a question about everything; for an overview those are relevant that are most like all
         the others (degree centrality, as in LexRank, Erkan & Radev 2004) and take a side.
         """
-        overview = prompt.task_for(question) is not None
+        overview = wants_overview(question)
         fewest = _FEWEST_WORDS_ALONE if overview else _FEWEST_WORDS
         found = [(review, *pair) for review in reviews for pair in _quotable(review.text, fewest)]
         if not found:
@@ -118,22 +116,23 @@ def _quotable(text: str, fewest_words: int) -> Iterator[tuple[str, str]]:
 
 
 def _grouped(quotes: Sequence[_Quote], asked: Side, *, overview: bool) -> list[tuple[str, list[_Quote]]]:
-    """(heading, quotes): the side that was asked for, else both, the fuller one first."""
+    """(heading, quotes): both sides, the fuller one first, or the side that was asked for; then what is on neither.
+
+    A quote stands under a side's heading only if it leans there clearly; when one side is asked for, quotes that
+    lean clearly to the other are left out.
+    """
     best = quotes[0].relevance
     relevant = list(quotes) if overview else [quote for quote in quotes if quote.relevance >= _RELEVANT * best]
-    if asked != "neutral" and not overview:
+    if asked != "neutral":
         sign = 1 if asked == "praise" else -1
-        on_side = [quote for quote in relevant if sign * quote.leaning > -_WRONG_SIDE]
-        on_side.sort(key=lambda quote: -quote.relevance - _LEANING_WEIGHT * sign * quote.leaning)
-        if on_side:
-            return [(_HEADINGS[asked], _chosen(on_side, _ALONE))]
-        return [(prompt.NEUTRAL_HEADING, _chosen(relevant, _ALONE))]
-    chosen = _chosen(relevant, 3 * _PER_SIDE)
+        relevant = [quote for quote in relevant if side_of(quote.leaning) in (asked, "neutral")] or relevant
+        relevant.sort(key=lambda quote: -quote.relevance - _LEANING_WEIGHT * sign * quote.leaning)
     sides: dict[Side, list[_Quote]] = {"praise": [], "criticism": [], "neutral": []}
-    for quote in chosen:
+    for quote in _chosen(relevant, 3 * _PER_SIDE):
         sides[side_of(quote.leaning)].append(quote)
-    groups = [(_HEADINGS[side], found[:_PER_SIDE]) for side, found in sides.items() if found]
-    return sorted(groups, key=lambda group: (group[0] == prompt.NEUTRAL_HEADING, -len(group[1])))
+    groups = [(side, found[:_PER_SIDE]) for side, found in sides.items() if found]
+    groups.sort(key=lambda group: (group[0] == "neutral", -len(group[1])))
+    return [(_HEADINGS[side], found) for side, found in groups]
 
 
 def _chosen(quotes: Sequence[_Quote], most: int) -> list[_Quote]:

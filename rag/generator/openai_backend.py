@@ -169,7 +169,7 @@ class OpenAIGenerator:
             )
         elif isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
             held = "holds" if key else "does not hold"
-            words = f"{server} refused the API key. The environment variable {self._api_key_env} {held} one; set it."
+            words = f"{server} refused the API key. The environment variable that openai_api_key_env names {held} one."
         elif isinstance(error, openai.NotFoundError):
             words = (
                 f'{server} has no model "{model}", or no such address ({said}). Check openai_model and openai_base_url '

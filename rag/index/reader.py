@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rag.embedding import Vectors
-from rag.index.store import Manifest, live_generation
+from rag.index.store import Manifest, damaged_files, live_generation
 from rag.schema import Chunk, IndexFileError, Review, ReviewSentence, fraction_of_scale
 from rag.sentiment import LeaningModel
 
@@ -69,8 +69,12 @@ class ReviewIndex:
 
     @classmethod
     def open(cls, folder: Path) -> ReviewIndex:
-        """Open the live generation of the index in `folder`. Raises `IndexFileError`."""
-        return cls(live_generation(folder))
+        """Open the live generation of the index in `folder`. Raises `IndexFileError`, also when a file was changed."""
+        generation = live_generation(folder)
+        problems = damaged_files(generation, Manifest.read(generation))  # before anything parses them
+        if problems:
+            raise IndexFileError(f"The index in {generation} is damaged: {problems[0]} Rebuild it.")
+        return cls(generation)
 
     def require_fingerprint(self, fingerprint: str, embedder: str) -> None:
         """Raise `IndexFileError` unless the index was built with this embedder and these settings."""

@@ -140,6 +140,21 @@ def checksums(folder: Path) -> dict[str, str]:
     return {name: sha256_of(folder / name) for name in DATA_FILES}
 
 
+def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
+    """What is wrong with a generation's data files, in sentences."""
+    problems = []
+    for name in DATA_FILES:
+        path = folder / name
+        try:
+            if not path.is_file():
+                problems.append(f"{name} is missing.")
+            elif sha256_of(path) != manifest.files.get(name):
+                problems.append(f"{name} is not the file that was written: its SHA-256 differs from the manifest's.")
+        except OSError as error:
+            problems.append(f"{name} cannot be read: {error.strerror}.")
+    return problems
+
+
 def switch(folder: Path, building: Path, generation: str) -> None:
     """Make `building` the live generation, atomically, and remove all others but the one that was live."""
     kept = {generation, _current(folder)}

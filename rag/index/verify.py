@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.files import sha256_of
 from rag.index.reader import ReviewIndex
-from rag.index.store import DATA_FILES, Manifest, live_generation
+from rag.index.store import Manifest, damaged_files, live_generation
 from rag.schema import IndexFileError
 
 
@@ -26,13 +25,7 @@ def problems_of(generation: Path) -> list[str]:
         manifest = Manifest.read(generation)
     except IndexFileError as error:
         return [str(error)]
-    problems = []
-    for name in DATA_FILES:
-        path = generation / name
-        if not path.is_file():
-            problems.append(f"{name} is missing.")
-        elif sha256_of(path) != manifest.files.get(name):
-            problems.append(f"{name} is not the file that was written: its SHA-256 differs from the manifest's.")
+    problems = damaged_files(generation, manifest)
     if problems:
         return problems
     try:
@@ -50,6 +43,8 @@ def _row_problems(index: ReviewIndex) -> list[str]:
         ("sentence names a chunk", index.sentence_chunk, made.chunks),
         ("chunk names a review", index.chunk_review, made.reviews),
     ):
+        if len(named) == 0:
+            return [f"The index is empty: no {what}."]
         if named.min() < 0 or named.max() >= count:
             return [
                 f"A {what} that is not there: there are {count}, and the rows named are {named.min()}..{named.max()}."
@@ -74,8 +69,13 @@ def _row_problems(index: ReviewIndex) -> list[str]:
             return [*problems, f"Chunk {chunk.chunk_id} (row {row}) and its sentences do not name each other."]
         sentences = index.sentences_of_chunk(row)
         ends = [chunk.start, *(end for sentence in sentences for end in (sentence.start, sentence.end)), chunk.end]
-        if not sentences or sentences[0].row != next_sentence or ends != sorted(ends) or not chunk.text:
+        if not sentences or sentences[0].row != next_sentence or ends != sorted(ends) or chunk.start < 0:
             problems.append(f"Chunk {chunk.chunk_id} (row {row}) and its sentences do not fit together.")
+        for start, end, text in [(part.start, part.end, part.text) for part in sentences] + [
+            (chunk.start, chunk.end, chunk.text)
+        ]:
+            if not text or len(text) != end - start:
+                problems.append(f"{start}..{end} of chunk {chunk.chunk_id} is not within its review.")
         if chunk.chunk_id in seen:
             problems.append(f"Two chunks have the id {chunk.chunk_id}.")
         seen.add(chunk.chunk_id)

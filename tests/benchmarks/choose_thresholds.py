@@ -62,8 +62,8 @@ def floor_table(settings: Settings, index: ReviewIndex, questions: list[Question
     split = np.array([q.split for q in questions])
     print("\nEvidence floors: refusal F1 (wrong refusals of answerable questions) by split")
     print("| floor | fact floor | train | dev | test |\n|---|---|---|---|---|")
-    for floor in (0.46, 0.50, 0.52, 0.54, 0.58):
-        for fact_floor in (floor, 0.64, 0.68, 0.70, 0.72, 0.76):
+    for floor in (0.46, 0.50, 0.54, 0.58):
+        for fact_floor in (floor, 0.64, 0.68, 0.72, 0.76, 0.80, 0.84):
             refused = score < np.where(fact, fact_floor, floor)
             cells = []
             for name in SPLITS:
