@@ -259,7 +259,7 @@ def _parquet_rows(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]
 
 
 def _rejoin_surplus(row: dict[str, Any], columns: Mapping[str, str]) -> None:
-    """Put a text back together that was cut at its own separators, where it is the last column: it can be nothing else."""
+    """Put a text back together that was cut at its own separators, where it is the last column, and only there."""
     last = next(reversed([name for name in row if name != _SURPLUS]), None)
     if _SURPLUS in row and last == columns["text"]:
         row[last] += row.pop(_SURPLUS)

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 import rag.pipeline
 from rag import prompt
-from rag import question as question_module
 from rag.pipeline import Pipeline
+from rag.question import TASKS
 from rag.schema import GeneratorError
 from tests.fakes import FakeEmbedder
 from tests.ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, build_fake_index
@@ -78,7 +78,7 @@ def test_examples_and_tasks_ask_their_question() -> None:
     test = open_app()
     test.button(key="example-0").click().run()
     assert app.GENERAL_EXAMPLES[0] in page(test)
-    for task in question_module.TASKS:
+    for task in TASKS:
         test.button(key=f"task-{task.name}").click().run()
         assert task.question in page(test)
         assert test.text_input(key="question").value == task.question

@@ -15,6 +15,7 @@ from rag.generator import choice
 from rag.generator.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
 from rag.generator.extractive import ExtractiveGenerator
 from rag.generator.openai_backend import OpenAIGenerator
+from rag.schema import SettingsError
 from rag.sentiment import LeaningModel
 from tests.fakes import FakeEmbedder, FakeGenerator
 
@@ -29,6 +30,7 @@ class Transformers(FakeGenerator):
 
 @pytest.fixture(autouse=True)
 def no_gpu_and_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_loaded", {})
     monkeypatch.setattr(choice, "gpu_available", lambda: False)
     monkeypatch.setattr(choice, "model_at_hand", lambda name: False)
     monkeypatch.setattr("rag.generator.transformers_backend.TransformersGenerator", Transformers)
@@ -95,6 +97,23 @@ def test_a_gpu_and_a_model_that_can_be_had_are_both_needed(
         assert "GPU" in chosen.reason
     else:
         assert isinstance(chosen.generator, ExtractiveGenerator)
+        says = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
+        assert says in chosen.reason and ("no GPU" in chosen.reason) == (not gpu)
+
+
+def test_a_model_is_loaded_once_and_makes_room_for_another(tmp_path: Path) -> None:
+    first = choose(tmp_path, generator="x").generator
+    assert choose(tmp_path, generator="x").generator is first
+    for more in ({"adapter": "a"}, {"quantization": "4bit"}, {"dtype": "float16"}, {"generator": "y"}):
+        other = choose(tmp_path, **{"generator": "x", **more}).generator
+        assert other is not first and list(choice._loaded.values()) == [other]
+    assert choose(tmp_path, generator="x").generator is not first
+
+
+@pytest.mark.parametrize("name", ["extractive", "openai", "auto"])
+def test_an_adapter_on_what_takes_none_is_a_plain_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=r'adapter "a" cannot be put on .*generator = <hub name or folder>'):
+        choose(tmp_path, generator=name, adapter="a")
 
 
 def test_what_the_settings_name_is_used_even_with_a_merged_model(tmp_path: Path) -> None:
@@ -150,7 +169,7 @@ def test_a_model_in_the_hub_cache_is_at_hand(hub: Path) -> None:
     assert choice.model_at_hand("maker/model") and not choice.model_at_hand("maker/other")
 
 
-@pytest.mark.parametrize("error", [None, OSError("no route"), ValueError("odd")], ids=repr)
+@pytest.mark.parametrize("error", [None, OSError("no route"), ValueError("odd"), RuntimeError("closed")], ids=repr)
 def test_otherwise_the_hub_is_asked(hub: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None:
     def model_info(self: object, name: str, **more: object) -> None:
         if error:

@@ -24,7 +24,7 @@ from rag.evaluation.questions import KINDS, SPLITS, Question, read_questions
 from rag.generator import ChosenGenerator
 from rag.index import ReviewIndex
 from rag.pipeline import Pipeline
-from rag.schema import Message, ReviewFileError
+from rag.schema import GeneratorError, Message, ReviewFileError
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index
 
 SAMPLE = Path(__file__).parent.parent / "rag" / "sample"
@@ -33,14 +33,14 @@ SAMPLE = Path(__file__).parent.parent / "rag" / "sample"
 def result(**more: Any) -> QuestionResult:
     values: dict[str, Any] = {
         "id": "q", "kind": "opinion", "question": "?", "answer": ".", "answerable": True, "refused": False,
-        "sentences": 1, "supported": 1.0, "citation_precision": 1.0, "citation_recall": 1.0, "key_points": 1.0,
+        "sentences": 1, "supported": 1, "citation_precision": 1.0, "citation_recall": 1.0, "key_points": 1.0,
         "dropped_markers": 0, "seconds": 1.0, **more,
     }  # fmt: skip
     return QuestionResult(**values)
 
 
 REFUSED: dict[str, Any] = {
-    "refused": True, "supported": None, "citation_precision": None, "citation_recall": None, "sentences": 0
+    "refused": True, "supported": 0, "citation_precision": None, "citation_recall": 0.0, "sentences": 0
 }  # fmt: skip
 
 
@@ -48,16 +48,16 @@ def test_means_leave_out_what_does_not_apply() -> None:
     report = summarise(
         "g",
         [
-            result(supported=1.0, citation_precision=0.5, citation_recall=0.2, key_points=1.0, seconds=1.0),
-            result(supported=0.5, citation_precision=1.0, citation_recall=0.4, key_points=None, seconds=2.0),
+            result(sentences=1, supported=1, citation_precision=0.5, citation_recall=0.2, key_points=1.0, seconds=1.0),
+            result(sentences=4, supported=2, citation_precision=1.0, citation_recall=0.4, key_points=None, seconds=2.0),
             result(**REFUSED, answerable=True, key_points=0.0, seconds=3.0),
-            result(**REFUSED, answerable=False, key_points=None, seconds=10.0),
+            result(**{**REFUSED, "citation_recall": None}, answerable=False, key_points=None, seconds=10.0),
         ],
     )
     assert (report.generator, report.questions) == ("g", 4)
-    assert report.supported == pytest.approx(0.75)
+    assert report.supported == pytest.approx(3 / 5)
     assert report.citation_precision == pytest.approx(0.75)
-    assert report.citation_recall == pytest.approx(0.3)
+    assert report.citation_recall == pytest.approx(0.2)
     assert report.key_points == pytest.approx(0.5)
     assert (report.seconds_median, report.seconds_p95) == (2.5, 10.0)
 
@@ -131,7 +131,7 @@ def test_support_and_citations_of_one_answer(indexes: Path) -> None:
         "The pool was made of gold bricks by elves [{pool}][{loud}]. Free unicorns [99]. Birds sing."
     )
     found = measure(indexes, says, question(review_ids=("pool", "desk", "gone")))
-    assert (found.sentences, found.supported, found.dropped_markers) == (4, 0.25, 1)
+    assert (found.sentences, found.supported, found.dropped_markers) == (4, 1, 1)
     assert found.citation_precision == 0.5  # pool is gold, loud is not
     assert found.citation_recall == pytest.approx(1 / 3)
 
@@ -144,7 +144,7 @@ def test_recall_counts_no_more_gold_than_the_prompt_could_hold(indexes: Path) ->
 
 def test_an_answer_that_cites_nothing_has_no_precision(indexes: Path) -> None:
     found = measure(indexes, "The swimming pool was warm.", question())
-    assert (found.supported, found.citation_precision, found.citation_recall) == (0.0, 0.0, 0.0)
+    assert (found.supported, found.citation_precision, found.citation_recall) == (0, 0.0, 0.0)
 
 
 def test_key_points_that_some_sentence_comes_close_to(indexes: Path) -> None:
@@ -158,14 +158,44 @@ def test_key_points_that_some_sentence_comes_close_to(indexes: Path) -> None:
 
 def test_a_wrong_refusal_and_a_right_one(indexes: Path) -> None:
     wrong = measure(indexes, prompt.REFUSAL, question())
-    assert wrong.refused and wrong.answerable and wrong.supported is wrong.citation_precision is None
+    assert wrong.refused and wrong.answerable and wrong.supported == 0
+    assert (wrong.citation_precision, wrong.citation_recall) == (None, 0.0)
     right = measure(indexes, prompt.REFUSAL, question("unanswerable", review_ids=()))
-    assert right.refused and not right.answerable and right.key_points is None
+    assert right.refused and not right.answerable and right.key_points is right.citation_recall is None
 
 
 def test_an_unanswerable_question_that_is_answered_has_support_but_no_citation_marks(indexes: Path) -> None:
     found = measure(indexes, "The swimming pool was warm and clean [{pool}].", question("unanswerable", ()))
-    assert found.supported == 1.0 and found.citation_precision is found.citation_recall is None
+    assert found.supported == 1 and found.citation_precision is found.citation_recall is None
+
+
+@pytest.mark.parametrize("down", [(2,), (1, 3), (1, 2, 3)])
+def test_a_question_the_generator_fails_on_is_counted_and_the_rest_go_on(indexes: Path, down: tuple[int, ...]) -> None:
+    asked: list[int] = []
+
+    def says(messages: Sequence[Message]) -> str:
+        asked.append(len(asked) + 1)
+        if asked[-1] in down:
+            raise GeneratorError(f"down at {asked[-1]}")
+        return "The pool was warm [1]."
+
+    values: dict[str, Any] = {"chunk_tokens": CHUNK_TOKENS, "evidence_floor": -1.0, "fact_evidence_floor": -1.0}
+    pipeline = Pipeline(
+        Settings(**values),
+        ReviewIndex.open(indexes / "hotel"),
+        FakeEmbedder(),
+        ChosenGenerator(FakeGenerator(says), ""),
+    )
+    questions = [dataclasses.replace(question(), id=str(number)) for number in (1, 2, 3)]
+    if len(down) == 3:
+        with pytest.raises(GeneratorError, match="down at 1"):
+            evaluate_answers(pipeline, questions, lambda done, total: None)
+        return
+    seen: list[int] = []
+    report = evaluate_answers(pipeline, questions, lambda done, total: seen.append(done))
+    assert seen == asked == [1, 2, 3]
+    assert (report.failed, report.questions) == (len(down), 3 - len(down))
+    assert [int(r.id) for r in report.results] == [number for number in (1, 2, 3) if number not in down]
 
 
 def test_the_table_has_a_row_a_generator_and_json_has_all() -> None:

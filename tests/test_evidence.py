@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.evidence import COVERAGE_WEIGHT, evidence_score
-from rag.question import asks_for_fact
+from rag.question import asks_for_fact, content_words, wants_overview
 from rag.schema import Chunk, RetrievedChunk, Review
 
 
@@ -22,7 +22,8 @@ def found(text: str, score: float = 0.5, number: int = 1) -> RetrievedChunk:
         "who plays the recruiter",
         "When was it filmed?",
         "Where can I buy the tracksuit?",
-        "Which network made it?",
+        "Which actor left after a season?",
+        "Which company is behind it?",
         "In which country is it set?",
         "Exactly how long is the final episode?",
         "How much was the actor paid?",
@@ -32,8 +33,8 @@ def found(text: str, score: float = 0.5, number: int = 1) -> RetrievedChunk:
         "What is the name of the doll?",
         "What was the budget?",
         "Do the reviews say who wrote it?",
-        "Did it win an Emmy?",
-        "Has there been a fourth season?",
+        "Whose voice is it?",
+        "What happens to the recruiter?",
         "  ... where was it shot?",
         "WHO WON?",
     ],
@@ -58,11 +59,40 @@ def test_questions_for_one_fact(question: str) -> None:
         "Summarise the reviews.",
         "What is the mood like?",
         "Whoever wrote this?",
+        "Was the dubbing distracting?",
+        "Which character is most annoying?",
+        "Who steals the show?",
+        "Did people binge it?",
+        "Did it win an Emmy?",
+        "Has there been a fourth season?",
+        "Which network made it?",
+        "Who played it best?",
         "",
     ],
 )
 def test_questions_for_opinions_and_counts(question: str) -> None:
     assert not asks_for_fact(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("What do people say about the marbles episode?", "marbles episode"),
+        ("What do people like most?", ""),
+        ("What do people complain about?", ""),
+        ("How long is it?", ""),
+        ("", ""),
+    ],
+)
+def test_content_words_are_what_a_question_is_about(question: str, words: str) -> None:
+    assert content_words(question) == words
+
+
+def test_a_question_without_a_subject_wants_an_overview_unless_it_asks_for_a_fact() -> None:
+    for question in ("What do people like most?", "What do people complain about?", "Overall opinion?"):
+        assert wants_overview(question)
+    for question in ("What do people like about the doll?", "How long is it?", "When was it?", "Is it worth it?"):
+        assert not wants_overview(question)
 
 
 def test_without_chunks_there_is_no_evidence() -> None:

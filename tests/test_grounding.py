@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import regex
 from hypothesis import given, settings
@@ -12,7 +15,7 @@ from rag.grounding import check_answer, find_quote, is_refusal, split_answer
 from rag.index import ReviewIndex
 from rag.retriever import Limits, retrieve
 from rag.schema import AnswerSentence, Citation, RetrievedChunk
-from tests.fakes import REVIEWS, FakeEmbedder, build_fake_index
+from tests.fakes import REVIEWS, FakeEmbedder, build_fake_index, review
 
 EMBEDDER = FakeEmbedder()
 THRESHOLD = 0.6
@@ -150,11 +153,39 @@ def test_headings_make_no_claim(
 # --- quotes
 
 
-@pytest.mark.parametrize("marks", ["“{}”", '"{}"'])
+@pytest.mark.parametrize("marks", ["“{}”", '"{}"', "«{}»", "»{}«", "„{}“", "„{}”", "「{}」", "『{}』"])
 def test_a_quote_is_cited_where_it_stands(index: ReviewIndex, retrieved: list[RetrievedChunk], marks: str) -> None:
     quote = "did not sleep at all"
     sentence = one(f"A guest wrote {marks.format(quote)} about the night [1].", retrieved, index)
     assert sentence.citations[0].quote == "did not sleep at all."
+    invented = f"The swimming pool was warm and clean, {marks.format('slept like a stone')} [2]."
+    assert not one(invented, retrieved, index).supported
+
+
+@pytest.mark.parametrize("marks", ["«{}»", "»{}«"])
+def test_what_stands_between_two_quotes_is_no_quote(
+    index: ReviewIndex, retrieved: list[RetrievedChunk], marks: str
+) -> None:
+    both = " and then there was ".join(marks.format(words) for words in ("The swimming pool was", "warm and clean"))
+    (citation,) = one(f"{both} [2].", retrieved, index).citations
+    assert citation.supports and one(f"{both} [2].", retrieved, index).supported
+
+
+def test_a_review_with_none_of_the_quoted_words_does_not_support_them(tmp_path: Path) -> None:
+    reviews = [review("a", "The soup was cold and thin."), review("b", "The soup was thin and cold.")]
+    index = build_fake_index(tmp_path / "x", reviews)
+    found = sorted(retrieve(index, EMBEDDER, "soup", Limits(2, 1, 1.1)), key=lambda f: f.review.review_id)
+    found = [replace(f, number=number) for number, f in enumerate(found, 1)]
+    sentence = one("“The soup was cold and thin.” [1][2]", found, index)
+    assert [c.supports for c in sentence.citations] == [True, False] and sentence.supported and sentence.score == 1
+    sentence = one("They say “the soup was cold and thin” here [2][1].", found, index)
+    assert [c.supports for c in sentence.citations] == [False, True] and sentence.score == sentence.citations[1].score
+    assert not one("“The soup was cold and thin.” [2]", found, index).supported
+
+
+def test_a_spliced_quote_is_scored_like_other_words(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
+    assert one("“The swimming pool … warm and clean.” [2]", retrieved, index).citations[0].score < 1
+    assert one("“The swimming pool was warm …” [2]", retrieved, index).score == 1  # nothing is left out inside
 
 
 def test_nothing_but_a_true_quote_is_fully_supported(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
@@ -202,8 +233,14 @@ REVIEW = (
         ("We didn’t sleep", "We didn’t sleep"),
         ("we DIDN'T sleep", "We didn’t sleep"),
         ("the bar downstairs was loud", "the bar (downstairs) was LOUD."),
-        ("Best view … was loud", "Best view ever 😍👩‍👩‍👧! We didn’t sleep — the bar (downstairs) was LOUD."),
-        ("Best view ... sleep", "Best view ever 😍👩‍👩‍👧! We didn’t sleep"),
+        (
+            "best view ever … downstairs was loud",
+            "Best view ever 😍👩‍👩‍👧! We didn’t sleep — the bar (downstairs) was LOUD.",
+        ),
+        ("Best view ever ... the bar downstairs …", "Best view ever 😍👩‍👩‍👧! We didn’t sleep — the bar (downstairs)"),
+        ("Best view … was loud", None),
+        ("Best view ever … loud", None),
+        ("Best view ... sleep", None),
         ("… the bar …", "the bar"),
         ("view ever 😍", "view ever"),
         ("view ever 🙁 we", "view ever 😍👩‍👩‍👧! We"),
@@ -226,6 +263,19 @@ REVIEW = (
 def test_a_quote_is_found_word_for_word(quote: str, found: str | None) -> None:
     place = find_quote(quote, REVIEW)
     assert (place and REVIEW[place[0] : place[1]]) == found
+
+
+@pytest.mark.parametrize("left_out", [0, 1, 15, 16, 40])
+def test_few_words_may_be_left_out_at_an_ellipsis(left_out: int) -> None:
+    text = f"The room was {'very ' * left_out}nice and quiet."
+    place = find_quote("the room was … nice and quiet", text)
+    assert place == ((0, len(text)) if left_out <= 15 else None)
+
+
+def test_a_spliced_quote_may_begin_where_its_first_words_stand_again() -> None:
+    text = f"We loved the pool. {'Nothing else here. ' * 8}We loved the pool and, oddly, its dark tiles."
+    place = find_quote("we loved the pool … its dark tiles", text)
+    assert place is not None and text[place[0] : place[1]] == "We loved the pool and, oddly, its dark tiles."
 
 
 WORD = regex.compile(r"[\p{L}\p{N}]+")
@@ -282,11 +332,15 @@ def test_a_citations_quote_is_always_the_reviews_own_text(
         numbers = [c.number for c in sentence.citations]
         assert len(numbers) == len(set(numbers))
         assert sentence.heading or sentence.supported <= any(c.supports for c in sentence.citations)
+        if sentence.supported and not sentence.heading:
+            assert sentence.score == max(c.score for c in sentence.citations if c.supports)
         for citation in sentence.citations:
             chunk = by_number[citation.number].chunk
             assert citation.quote == by_id[citation.review_id].text[citation.start : citation.end] != ""
             assert chunk.start <= citation.start < citation.end <= chunk.end and citation.chunk_id == chunk.chunk_id
-            assert 0 <= citation.score <= 1 and citation.supports == (citation.score >= THRESHOLD)
+            assert 0 <= citation.score <= 1 and citation.supports <= (citation.score >= THRESHOLD)
+            if not set(sentence.text) & set('“”"«»„「」『』'):
+                assert citation.supports == (citation.score >= THRESHOLD)
     assert dropped >= 0
 
 

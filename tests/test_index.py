@@ -479,10 +479,22 @@ def test_verify_names_the_damaged_file_and_no_other(folder: Path, name: str, har
     harm(generation / name)
     problems = verify_index(folder)
     assert len(problems) == 1 and problems[0].startswith(name)
-    if harm is not flip_a_bit:
-        with pytest.raises(IndexFileError, match=r"is damaged: .*reviewqa index verify hotel") as error:
-            ReviewIndex.open(folder)
-        assert "\n" not in str(error.value)
+    with pytest.raises(IndexFileError, match=rf"is damaged: {name} .*Rebuild it\.") as error:
+        ReviewIndex.open(folder)
+    assert "\n" not in str(error.value)
+    if harm is not flip_a_bit:  # and without the check, what cannot be parsed is no crash either
+        with pytest.raises(IndexFileError, match=r"is damaged: .*reviewqa index verify hotel"):
+            ReviewIndex(generation)
+
+
+def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*arguments: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(hashlib, "file_digest", fails)
+    with pytest.raises(IndexFileError, match=rf"is damaged: {DATA_FILES[0]} cannot be read: Input/output error"):
+        ReviewIndex.open(folder)
+    assert len(verify_index(folder)) == len(DATA_FILES)
 
 
 def test_several_damaged_files_are_all_named(folder: Path) -> None:
@@ -506,8 +518,10 @@ def test_any_flipped_bit_is_found_and_never_a_crash(folder: Path, name: str, pla
     path.write_bytes(harmed)
     try:
         assert [problem.split()[0] for problem in verify_index(folder)] == [name]
-        try:
+        with pytest.raises(IndexFileError, match=f"is damaged: {name} "):
             ReviewIndex.open(folder)
+        try:
+            ReviewIndex(path.parent)
         except IndexFileError as error:
             assert "is damaged" in str(error) or "does not fit together" in str(error)
     finally:
@@ -611,6 +625,9 @@ def test_vectors_of_another_dimension_are_refused_with_both_numbers(folder: Path
     [
         ("sentences", "end", 3, 0),
         ("sentences", "start", 3, 10_000),
+        ("sentences", "end", -1, 10_000),
+        ("chunks", "end", -1, 10_000),
+        ("chunks", "start", 0, -1),
         ("sentences", "review_row", 3, 900),
         ("sentences", "chunk_row", 3, 7),
         ("chunks", "end", 2, 0),
@@ -631,6 +648,19 @@ def test_verify_finds_offsets_and_rows_that_do_not_fit(
     pq.write_table(rows.set_column(rows.column_names.index(column), column, pa.array(values, pa.int32())), path)
     accept_files(generation)
     assert verify_index(folder)
+
+
+@pytest.mark.parametrize("table", ["sentences", "chunks", "reviews"])
+def test_verify_finds_an_empty_table(folder: Path, table: str) -> None:
+    generation = ReviewIndex.open(folder).generation
+    path = generation / f"{table}.parquet"
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    if table == "sentences":
+        faiss.write_index(faiss.IndexFlatIP(512), str(generation / "vectors.faiss"))
+    edit_manifest(generation, **{table: 0})
+    accept_files(generation)
+    (problem,) = verify_index(folder)
+    assert "empty" in problem or "there are 0" in problem
 
 
 def test_nothing_is_pickled() -> None:

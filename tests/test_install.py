@@ -109,7 +109,9 @@ def test_changed_requirements_update_in_place_and_the_stamp_is_gone_meanwhile(
     workplace.start(monkeypatch)
     (workplace.root / name).write_text("# changed\n")
     workplace.start(monkeypatch)
-    assert workplace.created == 0 and len(workplace.pip) >= 2 and not any(workplace.stamped)
+    assert workplace.created == 0 and len(workplace.pip) >= 2
+    assert [call[0] for call in workplace.pip][:2] == ["download", "install"]
+    assert workplace.stamped[0] and not any(workplace.stamped[1:])  # the probe alone changes nothing
     workplace.start(monkeypatch)
     assert workplace.pip == []
 
@@ -157,6 +159,39 @@ def test_an_update_that_breaks_off_leaves_no_stamp(
     workplace.codes = {"install": 1}
     fails(workplace, monkeypatch, capsys)
     assert not workplace.stamp.exists()
+
+
+def test_an_update_without_a_mirror_keeps_what_is_there(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace.start(monkeypatch)
+    before = workplace.stamp.read_text()
+    changed = workplace.root / "constraints.txt"
+    old = changed.read_text()
+    changed.write_text("# changed\n")
+    workplace.codes = {"download": 1}
+    assert "no package mirror" in fails(workplace, monkeypatch, capsys)
+    assert workplace.stamp.read_text() == before
+    changed.write_text(old)
+    workplace.start(monkeypatch)
+    assert workplace.pip == []
+
+
+def test_a_venv_that_was_moved_is_built_anew(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace.start(monkeypatch)
+    stamp = json.loads(workplace.stamp.read_text())
+    assert stamp["root"] == str(workplace.root)
+    workplace.stamp.write_text(json.dumps({**stamp, "root": "/elsewhere"}))
+    workplace.start(monkeypatch)
+    assert workplace.created == 1 and "building it anew" in capsys.readouterr().out
+
+
+def test_the_check_looks_for_the_main_modules() -> None:
+    assert subprocess.run([sys.executable, "-c", install.CHECK], cwd=SOURCE.parent.parent, check=False).returncode == 0
+    absent = install.CHECK.replace("click", "no_such_module_here")
+    assert subprocess.run([sys.executable, "-c", absent], cwd=SOURCE.parent.parent, check=False).returncode == 1
 
 
 @pytest.mark.parametrize("harm", ["no python", "python fails", "stamp cut off", "stamp gone", "empty folder"])

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from rag import prompt
-from rag import question as question_module
 from rag.config import Settings
+from rag.embedding import Vectors
 from rag.generator import ChosenGenerator, Generator
 from rag.generator.extractive import ExtractiveGenerator
 from rag.generator.protocol import never_cancelled
 from rag.index import ReviewIndex, index_folder, verify_index
-from rag.pipeline import Pipeline, build, make_embedder, mix_of, read_files
-from rag.schema import Answer, GeneratorError, IndexFileError, Message, Review, ReviewFileError
+from rag.pipeline import CLOSEST, WROTE_NOTHING, Pipeline, build, make_embedder, mix_of, read_files
+from rag.question import TASKS
+from rag.schema import Answer, GeneratorError, IndexFileError, Message, Review
 from tests.fakes import CHUNK_TOKENS, INJECTION, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index, review
 
 QUESTION = "Was the swimming pool warm and clean?"
@@ -55,7 +56,7 @@ def test_a_stream_gives_pieces_and_then_one_checked_answer(index: ReviewIndex) -
     for citation in (c for s in answer.sentences for c in s.citations):
         text = next(r.text for r in REVIEWS if r.review_id == citation.review_id)
         assert citation.review_id == "pool" and citation.quote == text[citation.start : citation.end]
-    assert len(answer.notes) == 1 and f"{len(answer.retrieved)} reviews used" in answer.notes[0]
+    assert len(answer.notes) == 1 and f"{len(answer.retrieved)} passages read" in answer.notes[0]
 
 
 def test_ask_gives_the_answer_of_the_stream(index: ReviewIndex) -> None:
@@ -93,6 +94,29 @@ def test_below_the_floor_the_generator_is_not_asked(index: ReviewIndex) -> None:
     assert isinstance(answer, Answer) and answer.refused and answer.text == prompt.REFUSAL
     assert answer.retrieved and answer.notes  # what came closest is shown
     assert not answer.sentences[0].citations
+    assert answer.generator == "no generator" and "near enough" in answer.generator_reason
+    assert answer.notes == (CLOSEST,)
+
+
+@pytest.mark.parametrize(("text", "note"), [("", WROTE_NOTHING), (" \n", WROTE_NOTHING), (prompt.REFUSAL, CLOSEST)])
+def test_a_refusal_says_whether_the_generator_wrote_anything(index: ReviewIndex, text: str, note: str) -> None:
+    generator = FakeGenerator(text)
+    answer = make(index, generator).ask(QUESTION)
+    assert answer.refused and answer.notes == (note,)
+    assert (answer.generator, answer.generator_reason) == (generator.name, "the test says so")
+
+
+@pytest.mark.parametrize("question", ["What do people like most?", "What do people complain about?"])
+def test_questions_without_a_subject_are_asked_without_a_floor(index: ReviewIndex, question: str) -> None:
+    generator = FakeGenerator("The swimming pool was warm.")
+    pipeline = make(index, generator, evidence_floor=2.0, fact_evidence_floor=2.0)
+    assert pipeline.retrieve(question) == pipeline.retrieve(TASKS[0].question)
+    assert not pipeline.ask(question).refused and len(generator.sent) == 1
+
+
+def test_a_question_for_a_fact_has_a_floor_also_without_a_subject(index: ReviewIndex) -> None:
+    generator = FakeGenerator("An hour.")
+    assert make(index, generator, fact_evidence_floor=2.0).ask("How long is it?").refused and generator.sent == []
 
 
 def test_fact_questions_have_a_floor_of_their_own(index: ReviewIndex) -> None:
@@ -110,7 +134,7 @@ def test_a_model_that_says_nothing_or_that_the_reviews_do_not_say_refuses(index:
 
 
 def test_tasks_are_asked_without_a_floor(index: ReviewIndex) -> None:
-    for task in question_module.TASKS:
+    for task in TASKS:
         generator = FakeGenerator("The swimming pool was warm.")
         answer = make(index, generator, evidence_floor=2.0, fact_evidence_floor=2.0).ask(task.question)
         assert len(generator.sent) == 1 and not answer.refused and answer.retrieved
@@ -224,9 +248,7 @@ def test_an_error_of_the_generator_comes_through(index: ReviewIndex) -> None:
 # --- reviews that give orders
 
 
-@pytest.mark.parametrize(
-    "question", [QUESTION, "What is the password?", *(task.question for task in question_module.TASKS)]
-)
+@pytest.mark.parametrize("question", [QUESTION, "What is the password?", *(task.question for task in TASKS)])
 def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, question: str) -> None:
     index = build_fake_index(tmp_path / "x", [*REVIEWS, INJECTION])
     pipeline = make(index, ExtractiveGenerator(FakeEmbedder(), index.leaning), evidence_floor=-1.0)
@@ -272,7 +294,15 @@ def test_build_and_open_by_name(tmp_path: Path) -> None:
     made = build(settings, "hotel", REVIEWS, lambda stage, done, total: stages.append(stage), FakeEmbedder())
     assert made.name == "hotel" and set(stages) == {"chunking", "embedding", "writing"}
     assert verify_index(index_folder(tmp_path, "hotel")) == []
-    pipeline = Pipeline.open(settings, "hotel", FakeEmbedder())
+    embedded: list[str] = []
+
+    class Noting(FakeEmbedder):
+        def embed_queries(self, texts: Sequence[str]) -> Vectors:
+            embedded.extend(texts)
+            return super().embed_queries(texts)
+
+    pipeline = Pipeline.open(settings, "hotel", Noting())
+    assert embedded  # it was warmed up
     assert pipeline.ask("The swimming pool was warm and clean.").retrieved[0].review.review_id == "pool"
     assert pipeline.generator_reason
     with pytest.raises(IndexFileError, match="Indexes here: hotel"):
@@ -288,14 +318,15 @@ def test_several_files_are_read_together_and_reported_each(tmp_path: Path) -> No
         (tmp_path / f"{name}.csv").write_text(f"id,text\n{name}1,Good soup.\n{name}2,\n", encoding="utf-8")
     reviews, reports = read_files([tmp_path / "a.csv", tmp_path / "b.csv"])
     assert [r.review_id for r in reviews] == ["a1", "b1"] and [report.kept for report in reports] == [1, 1]
-    with pytest.raises(ReviewFileError, match=r'id "a1" stands in .*a\.csv and in .*a\.csv'):
-        read_files([tmp_path / "a.csv", tmp_path / "a.csv"])
+    assert [report.renamed for report in reports] == [0, 0]
+    reviews, reports = read_files([tmp_path / "a.csv", tmp_path / "a.csv"])
+    assert [r.review_id for r in reviews] == ["a1", "a1-2"] and [report.renamed for report in reports] == [0, 1]
 
 
 def test_the_mix_of_ratings_is_counted(index: ReviewIndex) -> None:
     found = make(index, FakeGenerator("")).retrieve("the")
     rated: list[Review] = [f.review for f in found]
     text = mix_of(found)
-    assert text.startswith(f"{len(rated)} reviews used: ")
+    assert text.startswith(f"{len(rated)} passages read: ")
     assert f"{sum(r.rating is None for r in rated)} without a rating." in text
     assert "none of them with a rating" in mix_of([f for f in found if f.review.rating is None])

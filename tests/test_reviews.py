@@ -7,6 +7,8 @@ import csv
 import gzip
 import io
 import json
+import re
+import time
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -19,7 +21,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rag.reviews import clean_text, find_columns, parse_date, parse_rating, read_reviews
+from rag.reviews import (
+    ReadReport,
+    clean_text,
+    find_columns,
+    parse_date,
+    parse_rating,
+    parse_votes,
+    read_reviews,
+    with_unique_ids,
+)
 from rag.schema import Review, ReviewFileError
 
 Rows = Sequence[Mapping[str, Any]]
@@ -188,8 +199,25 @@ def test_without_a_text_column_the_message_names_the_columns_and_the_way_out(tmp
 
 
 def test_rows_of_uneven_length_are_read(tmp_path: Path) -> None:
-    reviews = read(tmp_path, "a.csv", "text,rating\nshort\nlong,4,extra,cells\n")
-    assert [(r.text, r.rating) for r in reviews] == [("short", None), ("long", 4.0)]
+    data = "text,rating\nshort\nlong,4,extra,cells\nblank,5, ,\n"
+    reviews, report = read_reviews(write(tmp_path, "a.csv", data))
+    assert [(r.text, r.rating) for r in reviews] == [("short", None), ("blank", 5.0)]
+    assert (report.read, report.kept, sum(report.dropped.values())) == (3, 2, 1)
+    assert report.examples[0].startswith("a.csv, line 3: more cells than columns")
+    assert set(report.columns.values()) == {"text", "rating"}
+
+
+@pytest.mark.parametrize(("suffix", "cut"), [("csv", ","), ("tsv", "\t")])
+def test_a_last_text_that_was_cut_is_put_together(tmp_path: Path, suffix: str, cut: str) -> None:
+    lines = ["rating\ttext", "4\tWarm\t clean\t quiet.", "5\tshort"]
+    reviews, report = read_reviews(write(tmp_path, f"a.{suffix}", "\n".join(lines).replace("\t", cut)))
+    assert [r.text for r in reviews] == ["Warm, clean, quiet." if suffix == "csv" else "Warm clean quiet.", "short"]
+    assert report.dropped == {}
+
+
+def test_a_file_of_rows_with_too_many_cells_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ReviewFileError, match=r"a\.csv, line 2: more cells than columns"):
+        read(tmp_path, "a.csv", "text,rating\nlong,4,extra\n")
 
 
 CELLS = st.one_of(
@@ -222,12 +250,37 @@ def test_dropped_rows_are_shown_with_file_and_line(tmp_path: Path) -> None:
     assert report.examples == ["a.csv, line 3: no text", "a.csv, line 4: no text"]
 
 
-def test_unique_ids_are_kept_and_others_replaced_by_hashes(tmp_path: Path) -> None:
-    assert [r.review_id for r in read(tmp_path, "a.csv", "id,text\n7,one\n8,two\n")] == ["7", "8"]
-    for data in ("id,text\n7,one\n7,two\n", "id,text\n7,one\n,two\n", "text,x\none,7\ntwo,7\n"):
-        ids = [r.review_id for r in read(tmp_path, "a.csv", data)]
-        assert len(set(ids)) == 2
-        assert "7" not in ids
+@pytest.mark.parametrize(
+    ("given_ids", "ids", "renamed"),
+    [
+        ("7 8", "7 8", 0),
+        ("7 7", "7 7-2", 1),
+        ("7 7 7", "7 7-2 7-3", 2),
+        ("7 7 7-2", "7 7-3 7-2", 1),  # an id of one review alone stays
+        ("7 - 8", "7 hash 8", 0),
+        ("- -", "hash hash", 0),
+    ],
+)
+def test_given_ids_stay_and_missing_ones_become_hashes(tmp_path: Path, given_ids: str, ids: str, renamed: int) -> None:
+    rows = [{"id": "" if i == "-" else i, "text": f"text {n}"} for n, i in enumerate(given_ids.split())]
+    reviews, report = read_reviews(write(tmp_path, "a.csv", delimited(rows)))
+    found = [r.review_id for r in reviews]
+    assert ["hash" if re.fullmatch("[0-9a-f]{12}", i) else i for i in found] == ids.split()
+    assert len(set(found)) == len(found) and report.renamed == renamed
+
+
+def test_ids_of_other_files_are_taken(tmp_path: Path) -> None:
+    path, taken = write(tmp_path, "a.csv", delimited(ROWS)), {"a"}
+    reviews, report = read_reviews(path, taken=taken)
+    assert [r.review_id for r in reviews] == ["a-2", "b", "c"] and report.renamed == 1
+    assert taken == {"a", "a-2", "b", "c"}
+
+
+def test_one_id_for_all_rows_takes_no_time_that_grows_with_their_square() -> None:
+    many = 40_000
+    started = time.process_time()
+    reviews = with_unique_ids([Review("same", "x")] * many, ReadReport(), set())
+    assert reviews[-1].review_id == f"same-{many}" and time.process_time() - started < 10
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -357,6 +410,15 @@ def test_half_an_emoji_in_a_name_can_still_be_stored(tmp_path: Path) -> None:
 def test_helpful_votes_are_whole_numbers_or_absent(tmp_path: Path) -> None:
     rows = [{"text": "x", "votes": votes} for votes in ("12", "67 out of 144 found this helpful", "many", "9" * 400)]
     assert [r.helpful_votes for r in read(tmp_path, "a.jsonl", json_lines(rows))] == [12, 67, None, None]
+
+
+@pytest.mark.parametrize(
+    ("value", "votes"),
+    [("12", 12), (12, 12), ("1,234", 1234), ("1.234.567", 1234567), ("1 234", 1234), ("67 out of 144", 67),
+     ("3.0", 3), ("0", 0), ("many", None), ("", None), (None, None), ("9" * 13, None)],
+)  # fmt: skip
+def test_votes(value: Any, votes: int | None) -> None:
+    assert parse_votes(value) == votes
 
 
 def test_not_a_number_is_no_value(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from rag.question import asked_side, wants_overview
 from rag.schema import Message, Side
 from rag.sentiment import LeaningModel, side_of
 
-_PER_SIDE = 4  # quotes under one heading
+_PER_SIDE = 5  # quotes under one heading
 _RELEVANT = 0.75  # a quote's relevance, as a share of the best quote's
 _LEANING_WEIGHT = 0.1  # of leaning beside relevance, when the question asks for one side
 _OUTSPOKEN = 0.2  # of leaning to either side beside centrality, in an overview
