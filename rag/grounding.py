@@ -23,10 +23,10 @@ from rag.schema import AnswerSentence, Citation, RetrievedChunk
 _QUOTED = re.compile(
     r"“([^“”]{2,})”|\"([^\"\n]{2,})\"|«([^«»]{2,})»|»([^«»]{2,})«|„([^„“”]{2,})[“”]|「([^「」]{2,})」|『([^『』]{2,})』"
 )
-# Unlike \w, with combining marks and without what joins emoji.
 _ELLIPSIS = re.compile(r"…|\.{3,}")
 _SPLICED_WORDS = 3  # fewest words of each part of a quotation with an ellipsis in it
 _MOST_LEFT_OUT = 15  # words, at one ellipsis
+# Unlike \w, with combining marks and without what joins emoji.
 _WORD = regex.compile(r"[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
@@ -125,7 +125,7 @@ def _checked(
         unfound -= places.keys()
         for quote, place in places.items():
             start, end = found.chunk.start + place[0], found.chunk.start + place[1]
-            if bare and not _ELLIPSIS.search(quote.strip("… .")):
+            if bare and _plain(found.chunk.text[slice(*place)]) == _plain(quote):  # nothing was left out
                 score = 1.0
         citations.append(
             Citation(
@@ -157,10 +157,18 @@ def find_quote(quote: str, text: str) -> Span | None:
     Case, punctuation and blanks may differ. Each part around an ellipsis must have some length and follow soon after
     the one before: by leaving out enough, one can quote anybody as saying anything.
     """
-    words = [(match.group().casefold(), match.span()) for match in _WORD.finditer(text)]
-    parts = [wanted for part in _ELLIPSIS.split(quote) if (wanted := _plain(part).split())]
-    if len(parts) > 1 and min(map(len, parts)) < _SPLICED_WORDS:
+    if not (whole := _plain(quote).split()):
         return None
+    parts = [wanted for part in _ELLIPSIS.split(quote) if (wanted := _plain(part).split())]
+    place = _find_parts([whole], text)  # "…" may be the reviewer's own
+    if place is None and len(parts) > 1 and min(map(len, parts)) >= _SPLICED_WORDS:
+        place = _find_parts(parts, text)
+    return place or _find_unspaced(quote, text)
+
+
+def _find_parts(parts: Sequence[Sequence[str]], text: str) -> Span | None:
+    """Where the parts stand in `text`, one after another with few words between them."""
+    words = [(match.group().casefold(), match.span()) for match in _WORD.finditer(text)]
     reached: dict[int, int] = {}  # word after the parts so far: word they began at, for every place they stand
     for number, wanted in enumerate(parts):
         places = [i for i in range(len(words)) if [word for word, _ in words[i : i + len(wanted)]] == wanted]
@@ -171,7 +179,7 @@ def find_quote(quote: str, text: str) -> Span | None:
             if (ends := [e for e in range(i - (_MOST_LEFT_OUT if number else 0), i + 1) if e in before])
         }
     if not reached:
-        return _find_unspaced(quote, text) if parts else None
+        return None
     last = min(reached)
     start, end = words[reached[last]][1][0], words[last - 1][1][1]
     while end < len(text) and not text[end].isspace() and not _WORD.match(text, end):

@@ -239,6 +239,7 @@ REVIEW = (
         ),
         ("Best view ever ... the bar downstairs …", "Best view ever 😍👩‍👩‍👧! We didn’t sleep — the bar (downstairs)"),
         ("Best view … was loud", None),
+        ("The end… of", None),
         ("Best view ever … loud", None),
         ("Best view ... sleep", None),
         ("… the bar …", "the bar"),
@@ -263,6 +264,12 @@ REVIEW = (
 def test_a_quote_is_found_word_for_word(quote: str, found: str | None) -> None:
     place = find_quote(quote, REVIEW)
     assert (place and REVIEW[place[0] : place[1]]) == found
+
+
+def test_an_ellipsis_may_be_the_reviewers_own() -> None:
+    text = "Drones, a boat, and he finds... a tent. Why?"
+    assert find_quote("and he finds... a tent.", text) == (16, 39)
+    assert find_quote("and he finds … tent", text) is None
 
 
 @pytest.mark.parametrize("left_out", [0, 1, 15, 16, 40])
