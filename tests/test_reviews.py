@@ -498,3 +498,12 @@ def test_a_damaged_file_gives_reviews_or_a_review_file_error(
         assert "a." in str(error)
     else:
         assert all(review.text for review in reviews)
+
+
+def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rest(tmp_path: Path) -> None:
+    file = tmp_path / "open.csv"
+    file.write_text('id,text\n1,"Fine."\n2,"Loud, all night.\n3,Quiet.\n4,Clean.\n', encoding="utf-8")
+    with pytest.raises(ReviewFileError, match=r"line 3: a quotation mark"):
+        read_reviews(file)
+    file.write_text('id,text\n1,"Fine."\n2,A 5" pipe\n3,"Two\nlines, ""quoted""."\n', encoding="utf-8")
+    assert [review.text for review in read_reviews(file)[0]] == ["Fine.", 'A 5" pipe', 'Two\nlines, "quoted".']

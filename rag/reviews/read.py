@@ -6,24 +6,16 @@ A row without text is reported, never skipped silently; what could not be unders
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import html
-import io
 import json
-import math
 import re
-import unicodedata
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dateutil import parser as date_parser
-
+from rag.reviews.cells import clean_text, parse_date, parse_rating, parse_votes
+from rag.reviews.files import SURPLUS, read_rows
 from rag.schema import Review, ReviewFileError
 
 # Names are compared lower-case, letters and digits only; earlier names win over later ones.
@@ -44,9 +36,6 @@ _COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "helpful_votes": ("helpfulvotes", "helpful", "votes", "vote", "thumbsup", "likes"),
     "language": ("language", "lang"),
 }  # fmt: skip
-_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
-_SURPLUS = "\0surplus"  # under this name, the cells of a CSV row beyond the header's
-_RATING = re.compile(r"(-?\d+(?:[.,]\d+)?)(?:\s*(?:/|out of|of)\s*(\d+))?")
 
 
 @dataclass(slots=True)
@@ -76,17 +65,17 @@ def read_reviews(
     Ids are the file's own, else a hash of the content; `taken` holds ids of other files, and grows.
     Raises `ReviewFileError` for a file that cannot be read, has no text column, or has no usable row.
     """
-    rows = list(_rows(path))
+    rows = list(read_rows(path))
     report = ReadReport(read=len(rows))
     if not rows:
         raise ReviewFileError(f"{path} has no rows.")
-    seen = list(dict.fromkeys(name for _, row in rows[:100] for name in row if name != _SURPLUS))
+    seen = list(dict.fromkeys(name for _, row in rows[:100] for name in row if name != SURPLUS))
     report.columns = find_columns(seen, mapping or {}, path)
     reviews = []
     for line, row in rows:
         _rejoin_surplus(row, report.columns)
         review = _review(row, report.columns, path.name, line)
-        if _SURPLUS in row:
+        if SURPLUS in row:
             report.drop(
                 "more cells than columns (quote a text that has the separator in it)", f"{path.name}, line {line}"
             )
@@ -128,141 +117,11 @@ def find_columns(names: Iterable[str], mapping: Mapping[str, str], path: Path) -
     return found
 
 
-def clean_text(text: str) -> str:
-    """Text as stored: Unicode NFC, HTML entities and tags turned to text, blanks tidied, paragraphs kept.
-
-    Only things that look like tags (``<b>``, ``<br />``) go, so that "I <3 this" stays.
-    """
-    text = html.unescape(text)
-    text = re.sub(r"<\s*(?:br|/?p|/?div|/?li)\b[^<>]*>", "\n", text, flags=re.IGNORECASE)
-    text = re.sub(r"</?[a-zA-Z][^<>]{0,200}>", "", text)
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs"))
-    text = unicodedata.normalize("NFC", text)
-    text = re.sub(r"[^\S\n]+", " ", text)
-    return re.sub(r" ?\n ?(?:\n ?)*", lambda gap: "\n\n" if gap.group().count("\n") > 1 else "\n", text).strip()
-
-
-def parse_rating(value: Any) -> tuple[float, float | None] | None:
-    """``"8"`` -> (8, None); ``"8/10"`` -> (8, 10); ``"N/A"``, blanks and non-numbers -> None."""
-    match = _RATING.match(str(value).strip())
-    if match is None:
-        return None
-    rating = float(match.group(1).replace(",", "."))
-    highest = float(match.group(2)) if match.group(2) else None
-    return (rating, highest) if math.isfinite(rating) and math.isfinite(highest or 0.0) else None
-
-
-def parse_votes(value: Any) -> int | None:
-    """``"12"``, ``"1,234"`` or ``"67 out of 144"`` -> 12, 1234, 67; anything else -> None."""
-    match = re.match(r"\s*(\d{1,3}(?:[,.\u00a0 ]\d{3})+(?!\d)|\d{1,12}(?!\d))", str(value))
-    return int(re.sub(r"\D", "", match.group(1))) if match else None
-
-
-def parse_date(value: Any) -> str:
-    """ISO date of ``2021-10-02``, ``Jan 5, 2022``, ``31-Jul-18`` or a Unix time in (milli)seconds; else empty."""
-    text = str(value).strip()
-    if re.fullmatch(r"\d{9,10}|\d{12,13}", text):
-        seconds = int(text) / (1000 if len(text) > 10 else 1)
-        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    if not re.search(r"\d", text) or len(text) > 40:
-        return ""
-    try:
-        date = date_parser.parse(text, default=datetime(1, 1, 1), ignoretz=True).date()  # "2022" is 2022-01-01
-    except (ValueError, OverflowError):
-        return ""
-    return "" if date.year == 1 else date.isoformat()  # "5 May" or "10:30" names no year
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, row) pairs; the line is where the row begins, from 1, the header being a line of its own."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    zipped = suffixes[-1:] == [".gz"]
-    suffix = suffixes[-2 if zipped else -1] if len(suffixes) > zipped else ""
-    if suffix not in _SUFFIXES:
-        raise ReviewFileError(f"{path}: files must end in one of {', '.join(_SUFFIXES)}, or one of these and .gz.")
-    try:
-        data = gzip.decompress(path.read_bytes()) if zipped else path.read_bytes()
-    except FileNotFoundError as error:
-        raise ReviewFileError(f"There is no file {path}.") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise ReviewFileError(f"Cannot read {path}: {error}.") from error
-    if suffix == ".parquet":
-        yield from _parquet_rows(path, data)
-        return
-    text = _decode(data)
-    if suffix in (".csv", ".tsv"):
-        yield from _csv_rows(path, text, "\t" if suffix == ".tsv" else ",")
-    else:
-        yield from _json_rows(path, text)
-
-
-def _decode(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1")
-
-
-def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        header = next((cells for cells in reader if any(cell.strip() for cell in cells)), None)
-        if header is None:
-            return
-        names = [name.strip() or f"column_{number}" for number, name in enumerate(header, 1)]
-        begin = reader.line_num + 1
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                row: dict[str, Any] = dict(zip(names, cells, strict=False))
-                if any(cell.strip() for cell in cells[len(names) :]):
-                    row[_SURPLUS] = "".join(delimiter + cell for cell in cells[len(names) :])
-                yield begin, row
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        raise ReviewFileError(f"{path}, line {reader.line_num}: not valid CSV ({error}).") from error
-
-
-def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    if text.lstrip()[:1] == "[":
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ReviewFileError(f"{path} is not valid JSON: {error}.") from error
-        numbered: Iterable[tuple[int, Any]] = enumerate(values, 1)
-    else:
-        lines = io.StringIO(text, newline=None)  # not splitlines(): a string in JSON may hold U+2028 or U+0085
-        numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-    for number, value in numbered:
-        if isinstance(value, str) and text.lstrip()[:1] != "[":
-            try:
-                value = json.loads(value)
-            except (ValueError, RecursionError) as error:
-                raise ReviewFileError(f"{path}, line {number} is not valid JSON: {error}.") from error
-        if not isinstance(value, dict):
-            raise ReviewFileError(f"{path}, entry {number} is not an object with named fields.")
-        yield number, value
-
-
-def _parquet_rows(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_table(io.BytesIO(data)).to_pylist()
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise ReviewFileError(f"{path} is not a Parquet file that can be read: {error}.") from error
-    yield from enumerate(rows, 1)
-
-
 def _rejoin_surplus(row: dict[str, Any], columns: Mapping[str, str]) -> None:
     """Put a text back together that was cut at its own separators, where it is the last column, and only there."""
-    last = next(reversed([name for name in row if name != _SURPLUS]), None)
-    if _SURPLUS in row and last == columns["text"]:
-        row[last] += row.pop(_SURPLUS)
+    last = next(reversed([name for name in row if name != SURPLUS]), None)
+    if SURPLUS in row and last == columns["text"]:
+        row[last] += row.pop(SURPLUS)
 
 
 def _review(row: Mapping[str, Any], columns: Mapping[str, str], source: str, line: int) -> Review:
