@@ -64,7 +64,7 @@ def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, dict
             if last and begin < reader.line_num and "".join(lines[begin - 1 :]).count('"') % 2:
                 raise ReviewFileError(
                     f'{path}, line {begin}: a quotation mark (") opened in this row is never closed, and would take '
-                    f"the other {reader.line_num - begin} lines into one review. Close it, or write it twice inside a text."
+                    f"{reader.line_num - begin} more lines into one review. Close it, or write it twice in a text."
                 )
             if any(cell.strip() for cell in cells):
                 row: dict[str, Any] = dict(zip(names, cells, strict=False))
