@@ -417,3 +417,9 @@ def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rest(tmp_pat
         read_reviews(file)
     file.write_text('id,text\n1,"Fine."\n2,A 5" pipe\n3,"Two\nlines, ""quoted""."\n', encoding="utf-8")
     assert [review.text for review in read_reviews(file)[0]] == ["Fine.", 'A 5" pipe', 'Two\nlines, "quoted".']
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "$"])
+def test_a_csv_file_may_use_another_separator(tmp_path: Path, delimiter: str) -> None:
+    reviews = read(tmp_path, "other.csv", delimited(ROWS, delimiter))
+    assert [(review.review_id, review.text) for review in reviews] == [(row["id"], row["text"]) for row in ROWS]

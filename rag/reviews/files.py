@@ -35,7 +35,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         return
     text = _decode(data)
     if suffix in (".csv", ".tsv"):
-        yield from _csv_rows(path, text, "\t" if suffix == ".tsv" else ",")
+        yield from _csv_rows(path, text, "\t" if suffix == ".tsv" else _delimiter(text))
     else:
         yield from _json_rows(path, text)
 
@@ -47,6 +47,12 @@ def _decode(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
     return data.decode("latin-1")
+
+
+def _delimiter(text: str) -> str:
+    """What separates the columns: of the usual characters, the one that the first non-blank line has most of."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    return max(",;\t|$", key=header.count)  # the comma, where it has none
 
 
 def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any]]]:
