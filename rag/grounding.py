@@ -2,7 +2,7 @@
 
 A sentence is compared with every sentence of the chunks it cites, by embedding similarity; what it puts in
 quotation marks must stand in a cited review, word for word. Similarity alone cannot tell "the acting is good"
-from "the acting is not good"; that weakness is known and measured by `reviewqa eval answers`.
+from "the acting is not good"; that weakness is known, and not yet measured.
 """
 
 from __future__ import annotations

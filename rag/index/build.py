@@ -66,7 +66,7 @@ def build_index(
         raise IndexFileError(
             f"Cannot write the index in {folder}: {error.strerror or error}. The index that was live still is."
         ) from error
-    return ReviewIndex.open(folder)
+    return ReviewIndex(folder / generation)  # just verified; `open` would read every byte once more
 
 
 def _write(

@@ -161,6 +161,11 @@ def _with_scale(reviews: list[Review]) -> list[Review]:
     return [replace(review, rating_min=lowest, rating_max=highest) for review in reviews]
 
 
+def _content_hash(review: Review) -> str:
+    content = json.dumps([review.text, review.title, review.rating, review.date, review.author, review.item])
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
 def with_unique_ids(reviews: Iterable[Review], report: ReadReport, taken: set[str]) -> list[Review]:
     """Give an id to every review: its own; where it has none, a hash of its content; "-2" and so on where one is taken.
 
@@ -171,8 +176,7 @@ def with_unique_ids(reviews: Iterable[Review], report: ReadReport, taken: set[st
     given = {review.review_id for review in reviews}
     numbers: dict[str, int] = {}  # the last one tried for an id
     for review in reviews:
-        content = json.dumps([review.text, review.title, review.rating, review.date, review.author, review.item])
-        key = name = review.review_id or hashlib.sha256(content.encode()).hexdigest()[:12]
+        key = name = review.review_id or _content_hash(review)
         number = numbers.get(key, 1)
         while name in taken or (name != key and name in given):
             number += 1
