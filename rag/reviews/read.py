@@ -1,164 +1,331 @@
-"""Reading review files: CSV, TSV, JSON, JSON Lines and Parquet, plain or .gz, columns found by name.
+"""Reviews from files: columns recognised, text cleaned, every row accounted for, all of it as a stream.
 
-A row without text is reported, never skipped silently; what could not be understood in a row that is kept
+A row that cannot be used is reported, never skipped silently; what could not be understood in a row that is kept
 (a rating of "N/A", a date in words of a language we do not read) is simply absent from the review.
 """
 
 from __future__ import annotations
 
+import csv
+import functools
 import hashlib
+import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rag.reviews.cells import clean_text, parse_date, parse_rating, parse_votes
-from rag.reviews.files import SURPLUS, read_rows
+import numpy as np
+
+from rag.reviews.cells import parse_date, parse_rating, parse_votes
+from rag.reviews.cleaning import STEPS, clean
+from rag.reviews.columns import Recognised, is_no_text, is_nothing, recognise
+from rag.reviews.duplicates import Groups, group, signature
+from rag.reviews.language import detect_language, language_name
+from rag.reviews.report import MOST_PREVIEWED, ReadReport, count_in, most_first
+from rag.reviews.rows import Row, RowSource, open_sources
+from rag.reviews.staging import StagedReviews
 from rag.schema import Review, ReviewFileError
 
-# Names are compared lower-case, letters and digits only; earlier names win over later ones.
-_COLUMN_NAMES: dict[str, tuple[str, ...]] = {
-    "review_id": ("reviewid", "id", "uuid"),
-    "text": (
-        "text", "review", "reviewtext", "reviewbody", "body", "content", "comment", "comments", "description",
-        "verifiedreviews", "reviewcontent", "usercomment", "textofthereview", "message",
-    ),
-    "title": ("title", "summary", "headline", "reviewtitle", "subject"),
-    "rating": ("rating", "score", "stars", "overall", "overallrating", "userrate", "userrating", "reviewrating"),
-    "date": ("date", "reviewdate", "reviewtime", "createdat", "timestamp", "dateofcreationofthereview", "published"),
-    "author": ("author", "user", "username", "reviewer", "reviewername", "name"),
-    "item": (
-        "item", "itemid", "product", "productid", "asin", "imdbid", "listingid", "showid", "movie", "airlinename",
-        "variation",
-    ),
-    "helpful_votes": ("helpfulvotes", "helpful", "votes", "vote", "thumbsup", "likes"),
-    "language": ("language", "lang"),
-}  # fmt: skip
+Progress = Callable[[str, int, int], None]
+SAMPLE_ROWS = 1000  # rows looked at before the columns are decided
+NO_TEXT = "no text"
+_LONGEST_ID = 200
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-@dataclass(slots=True)
-class ReadReport:
-    """What became of the rows of a file: ``kept + sum(dropped.values()) == read``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """How files are read: columns given by hand (field -> column), cleaning steps, whether a bad row stops all."""
 
-    columns: dict[str, str] = field(default_factory=dict)
-    read: int = 0
-    kept: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    examples: list[str] = field(default_factory=list)
-    renamed: int = 0  # reviews whose id another one had, which now ends in "-2" or so
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[str, ...] = STEPS
+    strict: bool = False
+    max_unpack_ratio: float = 200.0
 
-    def drop(self, reason: str, where: str) -> None:
-        """Count one row as dropped, and remember where for the first few."""
-        self.dropped[reason] = self.dropped.get(reason, 0) + 1
-        if len(self.examples) < 5:
-            self.examples.append(f"{where}: {reason}")
+
+def no_read_progress(stage: str, done: int, total: int) -> None:
+    """The default for `progress`: say nothing."""
+
+
+class Import:
+    """Reviews read from files, cleaned and staged on the disk; iterating gives them, with unique ids, each time anew.
+
+    `reports` has one report for each file. `rejects` is a CSV file of all rows that were dropped, if there are any.
+    """
+
+    def __init__(self, staging: Path) -> None:
+        self.reports: list[ReadReport] = []
+        self.rejects: Path | None = None
+        self._staging = staging
+        self._sources: list[tuple[ReadReport, StagedReviews, _Scale]] = []
+        self._given: set[str] = set()
+
+    @property
+    def read(self) -> int:
+        """Rows of all files."""
+        return sum(report.read for report in self.reports)
+
+    @property
+    def kept(self) -> int:
+        """Reviews kept, of all files."""
+        return sum(report.kept for report in self.reports)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Rows dropped, by reason, of all files."""
+        counts: dict[str, int] = {}
+        for report in self.reports:
+            for reason, count in report.dropped.items():
+                counts[reason] = counts.get(reason, 0) + count
+        return counts
+
+    @property
+    def exact_duplicates(self) -> int:
+        """Reviews whose text another one has, too."""
+        return self._groups.exact
+
+    @property
+    def near_duplicates(self) -> int:
+        """Reviews whose text is nearly that of another one."""
+        return self._groups.near
+
+    @functools.cached_property
+    def _groups(self) -> Groups:
+        rows = [signature(review.text) for _, staged, _ in self._sources for review in staged]
+        return group(np.array(rows, dtype=np.uint32).reshape(len(rows), -1))
+
+    def __len__(self) -> int:
+        return self.kept
+
+    def __iter__(self) -> Iterator[Review]:
+        taken: set[str] = set()
+        numbers: dict[str, int] = {}  # the last one tried for an id
+        for _, staged, scale in self._sources:
+            for review in staged:
+                review = scale.applied(review)
+                yield replace(review, review_id=_unique_id(review, taken, numbers, self._given))
+
+    def _begin(self, report: ReadReport) -> StagedReviews:
+        self.reports.append(report)
+        return StagedReviews(self._staging / f"{len(self.reports):04d}.parquet")
+
+    def _reject(self, report: ReadReport, row: Row, reason: str) -> None:
+        report.drop(reason, f"{report.file}, line {row.line}")
+        first = self.rejects is None
+        self.rejects = self._staging / "rejected.csv"
+        with self.rejects.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            if first:
+                writer.writerow(("file", "line", "reason", "row"))
+            content = row.raw or json.dumps(row.cells, ensure_ascii=False, default=str)
+            cells = (report.file, str(row.line), reason, content.encode("utf-8", "replace").decode())
+            # a cell that begins like a formula would be run by a spreadsheet
+            writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+
+
+def import_reviews(
+    locations: Sequence[str | Path],
+    staging: Path,
+    options: ReadOptions | None = None,
+    progress: Progress = no_read_progress,
+) -> Import:
+    """Read all reviews at `locations` (see `open_sources`) into the folder `staging`.
+
+    `progress` is called with ("reading", bytes done, bytes in all). Raises `ReviewFileError` for a file that cannot be
+    read, in which the text cannot be found or no row can be used (in a folder or an archive of several files such a
+    file is reported and passed over, unless all are such), and with `options.strict` for the first bad row.
+    """
+    options = options or ReadOptions()
+    imported = Import(staging)
+    opened = [open_sources(location, max_unpack_ratio=options.max_unpack_ratio) for location in locations]
+    total = sum(source.total for sources in opened for source in sources)
+    before = 0
+    for location, sources in zip(locations, opened, strict=True):
+        problems: list[ReviewFileError] = []
+        for source in sources:
+            tell = functools.partial(_tell, progress, source, before, total)
+            try:
+                _read_source(source, imported, options, tell)
+            except ReviewFileError as error:
+                if len(sources) == 1 or options.strict:
+                    raise
+                imported.reports[-1].skipped = str(error)
+                problems.append(error)
+            before += source.total
+        if sources and len(problems) == len(sources):
+            raise ReviewFileError(f"{location}: none of its {len(sources)} files can be used. {problems[0]}")
+    progress("reading", total, total)
+    return imported
 
 
 def read_reviews(
     path: Path, *, mapping: Mapping[str, str] | None = None, taken: set[str] | None = None
 ) -> tuple[list[Review], ReadReport]:
-    """All reviews of a file, and a report of its rows.
+    """All reviews of one small file in memory, and the report. `taken` holds ids that are gone, and grows.
 
-    `mapping` gives column names for fields (``{"text": "Review_body"}``) where the names are not recognised.
-    Ids are the file's own, else a hash of the content; `taken` holds ids of other files, and grows.
-    Raises `ReviewFileError` for a file that cannot be read, has no text column, or has no usable row.
+    Raises `ReviewFileError` as `import_reviews` does.
     """
-    rows = list(read_rows(path))
-    report = ReadReport(read=len(rows))
-    if not rows:
-        raise ReviewFileError(f"{path} has no rows.")
-    seen = list(dict.fromkeys(name for _, row in rows[:100] for name in row if name != SURPLUS))
-    report.columns = find_columns(seen, mapping or {}, path)
-    reviews = []
-    for line, row in rows:
-        _rejoin_surplus(row, report.columns)
-        review = _review(row, report.columns, path.name, line)
-        if SURPLUS in row:
-            report.drop(
-                "more cells than columns (quote a text that has the separator in it)", f"{path.name}, line {line}"
-            )
-        elif review.text:
-            reviews.append(review)
-        else:
-            report.drop("no text", f"{path.name}, line {line}")
-    report.kept = len(reviews)
-    if not reviews and set(report.dropped) == {"no text"}:
-        raise ReviewFileError(f'{path}: no row has text in the column "{report.columns["text"]}".')
-    if not reviews:
-        raise ReviewFileError(f"{path}: no row can be used. {report.examples[0]}.")
-    return with_unique_ids(_with_scale(reviews), report, set() if taken is None else taken), report
+    with tempfile.TemporaryDirectory(prefix="reviewqa-") as staging:
+        imported = import_reviews([path], Path(staging), ReadOptions(mapping=mapping or {}))
+        reviews = list(imported)
+    if taken is not None:
+        numbers: dict[str, int] = {}
+        reviews = [replace(review, review_id=_unique_id(review, taken, numbers, set())) for review in reviews]
+    return reviews, imported.reports[0]
 
 
-def find_columns(names: Iterable[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
-    """Field -> column name, for the fields that were found. Raises `ReviewFileError` when text is not among them."""
-    names = list(names)
+def _tell(progress: Progress, source: RowSource, before: int, total: int) -> None:
+    progress("reading", min(before + source.done, total) if total else source.done, total)
+
+
+def _read_source(source: RowSource, imported: Import, options: ReadOptions, tell: Callable[[], None]) -> None:
+    report = ReadReport(file=source.name, format=source.format)
+    staged = imported._begin(report)
+    rows = iter(source)
+    sample = list(itertools.islice(rows, SAMPLE_ROWS))
+    report.format = source.format  # some are known only when reading has begun
+    if not sample:
+        raise ReviewFileError(f"{source.name} has no rows.")
+    names = list(dict.fromkeys(name for row in sample for name in row.cells))
     if not names:
-        raise ReviewFileError(f"{path} has no columns.")
-    for wanted, name in mapping.items():
-        if wanted not in _COLUMN_NAMES:
-            raise ReviewFileError(f'Cannot map a column to "{wanted}": the fields are {", ".join(_COLUMN_NAMES)}.')
-        if name not in names:
-            raise ReviewFileError(f'{path} has no column "{name}". Its columns: {", ".join(map(repr, names))}.')
-    plain = {re.sub(r"\W|_", "", name.lower()): name for name in reversed(names)}
-    found = dict(mapping)
-    for wanted, known in _COLUMN_NAMES.items():
-        match = next((plain[name] for name in known if name in plain and plain[name] not in found.values()), None)
-        if wanted not in found and match is not None:
-            found[wanted] = match
-    if "text" not in found and len(names) == 1:
-        found["text"] = names[0]
-    if "text" not in found:
+        report.read = 0
+        raise ReviewFileError(f"{source.name}, line {sample[0].line}: {sample[0].problem or 'no columns were found'}.")
+    recognised = recognise(names, [row for row in sample if not row.problem] or sample, options.mapping, source.name)
+    report.columns, report.layout, report.unused = recognised.columns, recognised.layout, recognised.unused
+    scale = _Scale()
+    for number, row in enumerate(itertools.chain(sample, rows), 1):
+        report.read += 1
+        reason = row.problem
+        if not reason:
+            review, written = _review(row, recognised, options, source.name, report)
+            if review is not None:
+                report.renamed += review.review_id in imported._given
+                if review.review_id:
+                    imported._given.add(review.review_id)
+                scale.see(review.rating, written)
+                staged.add(review)
+                report.kept += 1
+                if len(report.preview) < MOST_PREVIEWED:
+                    report.preview.append(review)
+                count_in(report.languages, review.language or "unknown")
+            else:
+                reason = NO_TEXT
+        if reason:
+            if options.strict:
+                raise ReviewFileError(
+                    f"{source.name}, line {row.line}: {reason}. Mend that row, or read without --strict "
+                    "to leave it out."
+                )
+            imported._reject(report, row, reason)
+        if number % 500 == 0:
+            tell()
+    staged.finish()
+    report.languages = most_first(report.languages)
+    report.rating_scale = scale.name
+    report.preview = [scale.applied(_with_id(review)) for review in report.preview]
+    if not report.kept:
+        text = report.columns["text"].name
+        where = f"in the column {text!r}" if set(report.dropped) == {NO_TEXT} else f"({report.examples[0]})"
         raise ReviewFileError(
-            f"{path}: cannot tell which column holds the review text. Its columns: {', '.join(map(repr, names))}. "
-            f"Say which, for example --map text={names[0]!r}."
+            f"{source.name}: no row can be used: none of the {report.read} rows has text {where}. "
+            f"Its columns: {', '.join(map(repr, names[:60]))}. Name the right one with --map text=COLUMN."
         )
-    return found
+    imported._sources.append((report, staged, scale))
 
 
-def _rejoin_surplus(row: dict[str, Any], columns: Mapping[str, str]) -> None:
-    """Put a text back together that was cut at its own separators, where it is the last column, and only there."""
-    last = next(reversed([name for name in row if name != SURPLUS]), None)
-    if SURPLUS in row and last == columns["text"]:
-        row[last] += row.pop(SURPLUS)
+def _review(
+    row: Row, recognised: Recognised, options: ReadOptions, source: str, report: ReadReport
+) -> tuple[Review | None, float | None]:
+    """The review of a row, or None where it has no text; and the top of the rating's scale, where it is written."""
 
+    def raw(name: str) -> Any:
+        choice = recognised.columns.get(name)
+        value = row.cells.get(choice.name) if choice else None
+        return None if is_nothing(value) else value
 
-def _review(row: Mapping[str, Any], columns: Mapping[str, str], source: str, line: int) -> Review:
     def cell(name: str) -> str:
-        value = row.get(columns.get(name, ""))
-        if value is None or value != value:
-            return ""
-        return str(value).encode("utf-8", "replace").decode().strip()  # half an emoji cannot be stored
+        value = raw(name)
+        return "" if value is None else str(value).encode("utf-8", "replace").decode().strip()
 
-    rating = parse_rating(cell("rating"))
-    return Review(
-        review_id=cell("review_id"),
-        text=clean_text(cell("text")),
-        title=clean_text(cell("title")),
+    text = row.cells.get(recognised.columns["text"].name)
+    cleaned = clean("" if text is None else str(text), options.steps)
+    if is_no_text(cleaned.text):
+        return None, None
+    for step in cleaned.changed:
+        count_in(report.cleaned, step)
+    rating = parse_rating(raw("rating")) if raw("rating") is not None else None
+    stated = cell("language")
+    language = language_name(stated) if stated else detect_language(cleaned.text) if "language" in options.steps else ""
+    votes = parse_votes(raw("helpful_votes")) if raw("helpful_votes") is not None else None
+    review = Review(
+        review_id=_plain_id(cell("review_id")),
+        text=cleaned.text,
+        title=" ".join(clean(cell("title"), options.steps).text.split()),
         rating=rating[0] if rating else None,
-        rating_max=(rating[1] or 0.0) if rating else 0.0,
-        date=parse_date(cell("date")),
-        author=cell("author"),
-        item=cell("item"),
-        helpful_votes=parse_votes(cell("helpful_votes")),
-        language=cell("language"),
+        date=parse_date(raw("date"), day_first=recognised.day_first) if raw("date") is not None else "",
+        author=_plain(cell("author")),
+        item=_plain(cell("item")),
+        helpful_votes=cleaned.votes if votes is None else votes,
+        language=language,
         source=source,
-        line=line,
+        line=row.line,
     )
+    return review, rating[1] if rating else None
 
 
-def _with_scale(reviews: list[Review]) -> list[Review]:
-    """Give every rating one scale: the one written in the file ("8/10"), else the smallest usual one that fits."""
-    values = [review.rating for review in reviews if review.rating is not None]
-    if not values:
-        return reviews
-    written = max(review.rating_max for review in reviews)
-    lowest = min(0.0, *values)  # 1/-1 scales
-    highest = written or next((top for top in (1.0, 5.0, 10.0, 100.0) if max(values) <= top), max(values))
-    if lowest == 0.0 and min(values) >= 1 and highest in (5.0, 10.0):
-        lowest = 1.0  # stars and marks out of ten begin at one
-    return [replace(review, rating_min=lowest, rating_max=highest) for review in reviews]
+class _Scale:
+    """The rating scale of one file: the one written in it ("8/10"), else the smallest usual one that fits."""
+
+    def __init__(self) -> None:
+        self._least = self._most = self._written = 0.0
+        self._any = False
+
+    def see(self, rating: float | None, written: float | None) -> None:
+        """Take note of a review's rating."""
+        if rating is not None:
+            self._least = min(self._least, rating) if self._any else rating
+            self._most = max(self._most, rating) if self._any else rating
+            self._written = max(self._written, written or 0.0)
+            self._any = True
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Lowest and highest mark."""
+        lowest = min(0.0, self._least)  # 1/-1 scales
+        fitting = next((top for top in (1.0, 5.0, 10.0, 100.0) if self._most <= top), self._most)
+        highest = self._written or fitting
+        if lowest == 0.0 and self._least >= 1 and highest in (5.0, 10.0):
+            lowest = 1.0  # stars and marks out of ten begin at one
+        return lowest, highest
+
+    @property
+    def name(self) -> str:
+        """ "1..10", or nothing where there are no ratings."""
+        return "{:g}..{:g}".format(*self.ends) if self._any else ""
+
+    def applied(self, review: Review) -> Review:
+        """The review with its rating on this scale."""
+        if not self._any:
+            return review
+        return replace(review, rating_min=self.ends[0], rating_max=self.ends[1])
+
+
+def _plain(text: str) -> str:
+    """One line without control characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+
+
+def _plain_id(text: str) -> str:
+    text = _plain(text)
+    return text if len(text) <= _LONGEST_ID else hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _with_id(review: Review) -> Review:
+    return review if review.review_id else replace(review, review_id=_content_hash(review))
 
 
 def _content_hash(review: Review) -> str:
@@ -166,24 +333,13 @@ def _content_hash(review: Review) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def with_unique_ids(reviews: Iterable[Review], report: ReadReport, taken: set[str]) -> list[Review]:
-    """Give an id to every review: its own; where it has none, a hash of its content; "-2" and so on where one is taken.
-
-    `taken` holds the ids that are gone already, and grows. What was changed is noted in the report.
-    """
-    result = []
-    reviews = list(reviews)
-    given = {review.review_id for review in reviews}
-    numbers: dict[str, int] = {}  # the last one tried for an id
-    for review in reviews:
-        key = name = review.review_id or _content_hash(review)
-        number = numbers.get(key, 1)
-        while name in taken or (name != key and name in given):
-            number += 1
-            name = f"{key}-{number}"
-        numbers[key] = number
-        if name != key and review.review_id:
-            report.renamed += 1
-        taken.add(name)
-        result.append(replace(review, review_id=name))
-    return result
+def _unique_id(review: Review, taken: set[str], numbers: dict[str, int], given: Iterable[str]) -> str:
+    """The review's own id, or a hash of its content; "-2" and so on where that is taken. `taken` grows."""
+    key = name = review.review_id or _content_hash(review)
+    number = numbers.get(key, 1)
+    while name in taken or (name != key and name in given):
+        number += 1
+        name = f"{key}-{number}"
+    numbers[key] = number
+    taken.add(name)
+    return name
