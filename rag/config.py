@@ -20,7 +20,7 @@ DEBUG_VARIABLE = "REVIEWQA_DEBUG"  # no setting: the command line then shows the
 SETTINGS_FILE = "reviewqa.toml"
 BUNDLED_EMBEDDER = "all-MiniLM-L6-v2"
 BUNDLED_GENERATOR = "smollm2-135m"
-NORMALISATION = "nfc+html-text/1"  # changes whenever cleaning a review's text changes
+NORMALISATION = "nfc+html-text/2"  # changes whenever cleaning a review's text changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +30,18 @@ class Settings:
     indexes_dir: Path = Path("indexes")
     models_dir: Path = Path("models")
     cache_dir: Path = Path("~/.cache/reviewqa")
+    reviews_dir: Path = Path(".")  # the app reads named review files only from inside this folder
+    max_upload_mb: int = 200  # the largest file that the app takes
+    max_unpack_ratio: float = 200.0  # an archive that unpacks to more times its size is refused
 
     embedder: str = BUNDLED_EMBEDDER  # a sentence-transformers name or folder
     embed_batch_size: int = 64
     chunking: str = "sentences"  # "sentences", or "whole": one chunk and one vector for a whole review
     chunk_tokens: int = 64  # of the embedder's tokenizer
+    vector_index: str = (
+        "auto"  # "auto": by the number of vectors; or "flat" (exact), "ivf_sq8" (approximate, re-scored)
+    )
+    keep_generations: int = 2  # how many earlier generations of an index are kept to go back to
 
     top_k: int = 12
     chunks_per_review: int = 1  # twelve chunks should be twelve voices
@@ -60,20 +67,22 @@ class Settings:
     port: int = 8501
 
     def __post_init__(self) -> None:
-        for name in ("indexes_dir", "models_dir", "cache_dir"):
+        for name in ("indexes_dir", "models_dir", "cache_dir", "reviews_dir"):
             object.__setattr__(self, name, Path(getattr(self, name)).expanduser())
         for name, low, high in (
             ("top_k", 1, 100), ("chunks_per_review", 1, 100), ("chunk_tokens", 8, 100_000),
             ("embed_batch_size", 1, 4096), ("max_prompt_tokens", 64, 10_000_000), ("max_new_tokens", 1, 100_000),
             ("evidence_floor", -1, 2), ("fact_evidence_floor", -1, 2), ("support_threshold", 0, 1),
             ("near_duplicate", 0, 1), ("openai_timeout_s", 0.1, 86_400), ("openai_retries", 0, 20),
-            ("port", 1, 65_535),
+            ("port", 1, 65_535), ("max_upload_mb", 1, 100_000), ("max_unpack_ratio", 1, 1_000_000),
+            ("keep_generations", 0, 1000),
         ):  # fmt: skip
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"{name} = {value} is out of range: it must lie between {low} and {high}.")
         for name, allowed in (
             ("chunking", ("sentences", "whole")),
+            ("vector_index", ("auto", "flat", "ivf_sq8")),
             ("quantization", ("none", "4bit")),
             ("dtype", ("auto", "bfloat16", "float16", "float32")),
         ):

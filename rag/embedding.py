@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.config import BUNDLED_EMBEDDER
+from rag.config import BUNDLED_EMBEDDER, Settings
 from rag.files import sha256_of
 from rag.question import content_words
 from rag.quiet import quiet_libraries
@@ -172,3 +172,8 @@ class SentenceTransformerEmbedder:
             list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False
         )
         return [len(ids) for ids in encoded["input_ids"]]
+
+
+def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
+    """The embedder that the settings name."""
+    return SentenceTransformerEmbedder(settings.embedder, batch_size=settings.embed_batch_size)

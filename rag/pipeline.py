@@ -1,60 +1,28 @@
-"""The only composer: build an index, open it, answer, stream."""
+"""Composes what answers a question: open an index, retrieve, prompt, generate, check."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from rag import prompt
 from rag.config import Settings, index_fingerprint
-from rag.embedding import Embedder, SentenceTransformerEmbedder
+from rag.embedding import Embedder, make_embedder
 from rag.evidence import evidence_score
 from rag.generator import ChosenGenerator, choose_generator
 from rag.generator.protocol import never_cancelled
 from rag.grounding import check_answer, is_refusal
-from rag.index import BuildProgress, ReviewIndex, build_index, index_folder
+from rag.index import ReviewIndex, index_folder
 from rag.question import asks_for_count, asks_for_fact, wants_overview
 from rag.retriever import Limits, overview, renumbered, retrieve
-from rag.reviews import ReadReport, read_reviews
-from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk, Review
+from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk
+from rag.where import Condition
 
 CLOSEST = "These are the closest reviews; none of them seems to answer the question."
 WROTE_NOTHING = "The generator wrote nothing; these are the closest reviews."
 NOT_NEAR_ENOUGH = "no review came near enough to the question to ask one"
 NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
-
-
-def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
-    """The embedder that the settings name."""
-    return SentenceTransformerEmbedder(settings.embedder, batch_size=settings.embed_batch_size)
-
-
-def read_files(paths: Sequence[Path], mapping: dict[str, str] | None = None) -> tuple[list[Review], list[ReadReport]]:
-    """All reviews of several files, and a report for each. Raises `ReviewFileError`."""
-    reviews: list[Review] = []
-    reports: list[ReadReport] = []
-    taken: set[str] = set()
-    for path in paths:
-        found, report = read_reviews(path, mapping=mapping, taken=taken)
-        reviews.extend(found)
-        reports.append(report)
-    return reviews, reports
-
-
-def build(
-    settings: Settings, name: str, reviews: Sequence[Review], progress: BuildProgress, embedder: Embedder | None = None
-) -> ReviewIndex:
-    """Build the index `name` from `reviews` and make it live."""
-    return build_index(
-        reviews,
-        embedder or make_embedder(settings),
-        index_folder(settings.indexes_dir, name),
-        chunking=settings.chunking,
-        chunk_tokens=settings.chunk_tokens,
-        progress=progress,
-    )
 
 
 class Pipeline:
@@ -78,12 +46,16 @@ class Pipeline:
         embedder.embed_queries(["warm up"])  # it loads on first use, and the first question should not wait for that
         return cls(settings, index, embedder, choose_generator(settings, embedder, index.leaning))
 
-    def retrieve(self, question: str) -> list[RetrievedChunk]:
-        """The chunks for a question, best first, before the prompt's budget is applied."""
+    def retrieve(self, question: str, where: Sequence[Condition] = ()) -> list[RetrievedChunk]:
+        """The chunks for a question, best first, before the prompt's budget is applied.
+
+        Only of reviews that meet the conditions of `where`; there may be none.
+        """
         limits = Limits(self.settings.top_k, self.settings.chunks_per_review, self.settings.near_duplicate)
+        allowed = self.index.sentences_where(where) if where else None
         if wants_overview(question):
-            return overview(self.index, limits)
-        return retrieve(self.index, self.embedder, question, limits)
+            return overview(self.index, limits, allowed)
+        return retrieve(self.index, self.embedder, question, limits, allowed)
 
     def within_budget(self, question: str, retrieved: Sequence[RetrievedChunk]) -> list[RetrievedChunk]:
         """The chunks that fit into `max_prompt_tokens` with the rest of the prompt: best first, whole ones only.
@@ -103,20 +75,22 @@ class Pipeline:
             )
         return kept
 
-    def messages(self, question: str) -> list[Message]:
+    def messages(self, question: str, where: Sequence[Condition] = ()) -> list[Message]:
         """The messages that `ask` sends if the evidence is above the floor."""
-        return prompt.build_messages(question, self.within_budget(question, self.retrieve(question)))
+        return prompt.build_messages(question, self.within_budget(question, self.retrieve(question, where)))
 
-    def ask(self, question: str) -> Answer:
-        """The checked answer to a question."""
-        *_, answer = self.stream(question)
+    def ask(self, question: str, where: Sequence[Condition] = ()) -> Answer:
+        """The checked answer to a question, from the reviews that meet the conditions of `where`."""
+        *_, answer = self.stream(question, where=where)
         assert isinstance(answer, Answer)
         return answer
 
-    def stream(self, question: str, cancelled: Callable[[], bool] = never_cancelled) -> Iterator[str | Answer]:
+    def stream(
+        self, question: str, cancelled: Callable[[], bool] = never_cancelled, where: Sequence[Condition] = ()
+    ) -> Iterator[str | Answer]:
         """Pieces of text as they are generated, and at the end the checked `Answer`."""
         begun = time.perf_counter()
-        retrieved = self.retrieve(question)
+        retrieved = self.retrieve(question, where)
         timings = {"retrieve_s": time.perf_counter() - begun}
         if not self._has_evidence(question, retrieved):
             yield prompt.REFUSAL

@@ -10,6 +10,7 @@ import numpy as np
 
 from rag.embedding import Embedder, Vectors, query_vector
 from rag.index import ReviewIndex
+from rag.index.vectors import Mask
 from rag.schema import RetrievedChunk
 from rag.sentiment import side_of
 
@@ -33,22 +34,28 @@ class Limits:
     near_duplicate: float
 
 
-def retrieve(index: ReviewIndex, embedder: Embedder, query: str, limits: Limits) -> list[RetrievedChunk]:
-    """At most `limits.top_k` chunks, numbered from 1, best first.
+def retrieve(
+    index: ReviewIndex, embedder: Embedder, query: str, limits: Limits, where: Mask | None = None
+) -> list[RetrievedChunk]:
+    """At most `limits.top_k` chunks, numbered from 1, best first; only of sentences in `where`, if it is given.
 
     A chunk that says the same as a better one is folded into it: within a review it is dropped, from another
-    review the better chunk's `also_in` names it. So a copied review does not speak twice.
+    review the better chunk's `also_in` names it. So a copied review does not speak twice, nor do the reviews that the
+    index knows for copies of one another, whichever of their sentences are found.
     """
     vector = query_vector(embedder, query)
     sentences = limits.top_k * _OVERFETCH
+    there = index.manifest.sentences if where is None else int(where.sum())
     while True:
-        found = _voices(index, [list(_hits(index, vector, sentences))], limits)
-        if len(found) == limits.top_k or sentences >= index.manifest.sentences:
+        found = _voices(index, [list(_hits(index, vector, sentences, where))], limits)
+        if len(found) == limits.top_k or sentences >= there:
             return found
         sentences *= 4  # too many of those were of one review, or copies
 
 
-def overview(index: ReviewIndex, limits: Limits, *, themes: int = 12) -> list[RetrievedChunk]:
+def overview(
+    index: ReviewIndex, limits: Limits, where: Mask | None = None, *, themes: int = 12
+) -> list[RetrievedChunk]:
     """At most `limits.top_k` chunks that stand for the whole corpus: what most reviews speak of, from both sides.
 
     A question such as "what are the positive and negative aspects?" resembles no sentence of any review, so
@@ -56,7 +63,9 @@ def overview(index: ReviewIndex, limits: Limits, *, themes: int = 12) -> list[Re
     one that most reviews share first, gives its most typical praising sentence and its most typical complaint.
     `score` is the cosine of that sentence and its theme.
     """
-    rows = index.sample_sentences(_OVERVIEW_SENTENCES)
+    rows = index.sample_sentences(_OVERVIEW_SENTENCES, where)
+    if not len(rows):
+        return []
     vectors = index.vectors(rows)
     leanings = np.array([index.sentence_leaning(int(row), vector) for row, vector in zip(rows, vectors, strict=True)])
     kmeans = faiss.Kmeans(
@@ -66,7 +75,8 @@ def overview(index: ReviewIndex, limits: Limits, *, themes: int = 12) -> list[Re
     centroids = np.asarray(kmeans.centroids)
     similarity = vectors @ centroids.T
     theme = similarity.argmax(axis=1)
-    spoken_of = [len(set(index.sentence_review[rows[theme == number]])) for number in range(len(centroids))]
+    voice = index.review_group[index.sentence_review[rows]]
+    spoken_of = [len(set(voice[theme == number])) for number in range(len(centroids))]
     leaning_to = np.array([side_of(float(leaning)) for leaning in leanings])
     praising, complaining = leaning_to == "praise", leaning_to == "criticism"
     sides = [praising, complaining] if praising.any() or complaining.any() else [np.ones(len(rows), dtype=bool)]
@@ -92,14 +102,15 @@ def _voices(index: ReviewIndex, piles: Sequence[Sequence[_Hit]], limits: Limits)
             continue
         taken.add(hit.chunk_row)
         review_row = int(index.chunk_review[hit.chunk_row])
+        voice = int(index.review_group[review_row])
         twin = next(
             (n for n, other in enumerate(chosen) if float(hit.vector @ other.vector) >= limits.near_duplicate), None
         )
         if twin is not None:
             if review_row != int(index.chunk_review[chosen[twin].chunk_row]):
                 also_in[twin].append(index.chunk(hit.chunk_row).review_id)
-        elif spoken.get(review_row, 0) < limits.chunks_per_review and len(chosen) < limits.top_k:
-            spoken[review_row] = spoken.get(review_row, 0) + 1
+        elif spoken.get(voice, 0) < limits.chunks_per_review and len(chosen) < limits.top_k:
+            spoken[voice] = spoken.get(voice, 0) + 1
             chosen.append(hit)
             also_in.append([])
     return [
@@ -120,11 +131,13 @@ def renumbered(retrieved: Iterable[RetrievedChunk]) -> list[RetrievedChunk]:
     return [replace(found, number=number) for number, found in enumerate(retrieved, 1)]
 
 
-def _hits(index: ReviewIndex, query: Vectors, sentences: int) -> Iterable[_Hit]:
+def _hits(index: ReviewIndex, query: Vectors, sentences: int, where: Mask | None) -> Iterable[_Hit]:
     """Chunks by their best sentence, best first."""
-    scores, rows = index.search(query[None, :], sentences)
+    scores, rows = index.search(query[None, :], sentences, where)
     seen: set[int] = set()
     for score, row in zip(scores[0], rows[0], strict=True):
+        if row < 0:  # fewer were found
+            continue
         chunk_row = int(index.sentence_chunk[row])
         if chunk_row not in seen:
             seen.add(chunk_row)

@@ -43,7 +43,7 @@ COMPLAINING = (
     "It is dull and stupid.",
 )
 _RIDGE = 300.0
-_MOST_SENTENCES = 100_000  # more do not change the fit, and would cost minutes
+MOST_SENTENCES = 100_000  # more do not change the fit, and would cost minutes
 _FEWEST_RATED = 200  # sentences of rated reviews, under which the regression is left out
 _DIRECTION_SHARE = 0.45  # of wording, beside the regression; both with unit variance over the index's sentences
 _WORDING_WEIGHT = 0.36  # standard deviation of the wording's part
@@ -89,8 +89,8 @@ def fit_leaning(vectors: Floats, ratings: NDArray[np.float64], praising: Floats,
     weights = _unit_variance(direction, vectors)
     rated = np.flatnonzero(~np.isnan(ratings))
     if len(rated) >= _FEWEST_RATED and np.ptp(ratings[rated]) > 0:
-        if len(rated) > _MOST_SENTENCES:
-            rated = np.random.default_rng(0).choice(rated, _MOST_SENTENCES, replace=False)
+        if len(rated) > MOST_SENTENCES:
+            rated = np.random.default_rng(0).choice(rated, MOST_SENTENCES, replace=False)
         centred = vectors[rated] - vectors[rated].mean(axis=0)
         target = ratings[rated] - ratings[rated].mean()
         gram = centred.T @ centred + _RIDGE * np.eye(centred.shape[1], dtype=np.float32)
@@ -101,5 +101,5 @@ def fit_leaning(vectors: Floats, ratings: NDArray[np.float64], praising: Floats,
 
 
 def _unit_variance(direction: NDArray[np.floating], vectors: Floats) -> NDArray[np.floating]:
-    spread = float((vectors[:_MOST_SENTENCES] @ direction).std())
+    spread = float((vectors[:MOST_SENTENCES] @ direction).std())
     return direction / spread if spread > 1e-9 else np.zeros_like(direction)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.config import index_fingerprint
 from rag.embedding import Progress, Vectors, no_progress
-from rag.index import Manifest, ReviewIndex, build_index, index_folder, list_indexes, verify_index
+from rag.index import Manifest, ReviewIndex, build_index, disk, index_folder, list_indexes, verify_index
+from rag.index.embedded import WORK_FOLDER
 from rag.index.store import DATA_FILES
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index, review
@@ -119,7 +120,8 @@ def test_progress_names_every_stage_and_reaches_its_total(tmp_path: Path) -> Non
         REVIEWS, EMBEDDER, tmp_path / "x", chunking="sentences", chunk_tokens=CHUNK_TOKENS,
         progress=lambda stage, done, total: last.update({stage: (done, total)}),
     )  # fmt: skip
-    assert list(last) == ["chunking", "embedding", "writing"]
+    assert list(last) == ["comparing", "chunking", "embedding", "writing", "checking"]
+    assert last.pop("comparing") == (len(REVIEWS), 0)  # how many will come is not known before
     assert last["chunking"] == (len(REVIEWS), len(REVIEWS))
     assert all(done == total for done, total in last.values())
 
@@ -154,7 +156,7 @@ def test_vectors_that_are_not_of_length_one_never_go_live(tmp_path: Path) -> Non
 
     with pytest.raises(IndexFileError, match=r"its own check.*length 3\.0"):
         build_fake_index(tmp_path / "index", embedder=Long())
-    assert entries(tmp_path / "index") == set()
+    assert entries(tmp_path / "index") == {WORK_FOLDER}
 
 
 # --- names
@@ -219,19 +221,20 @@ def test_other_chunking_is_refused_with_what_it_was_built_with(pristine: Path, c
 # --- rebuilding
 
 
-def test_a_rebuild_keeps_the_generation_before_it_and_no_more(tmp_path: Path) -> None:
+def test_a_rebuild_keeps_two_generations_before_it_and_no_more(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    made = [build_fake_index(folder, REVIEWS[: number + 1]).generation.name for number in range(4)]
-    assert entries(folder) == {"CURRENT", made[2], made[3]}
-    assert (folder / "CURRENT").read_text().strip() == made[3]
-    assert ReviewIndex.open(folder).manifest.reviews == 4 and verify_index(folder) == []
+    made = [build_fake_index(folder, REVIEWS[: number + 1]).generation.name for number in range(5)]
+    assert made == sorted(made)  # also within a second
+    assert entries(folder) == {"CURRENT", *made[2:]}
+    assert (folder / "CURRENT").read_text().strip() == made[4]
+    assert ReviewIndex.open(folder).manifest.reviews == 5 and verify_index(folder) == []
 
 
 def test_a_reader_is_not_disturbed_by_rebuilds(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     reader = build_fake_index(folder)
     before = (reader.search(QUERY, 3)[1].tolist(), reader.chunk(1), reader.review(1))
-    for number in range(3):  # by the last, the reader's own generation is gone from the disk
+    for number in range(4):  # by the last, the reader's own generation is gone from the disk
         build_fake_index(folder, [replace(REVIEWS[0], text=f"Something else, number {number}.")])
     assert not reader.generation.exists()
     assert (reader.search(QUERY, 3)[1].tolist(), reader.chunk(1), reader.review(1)) == before
@@ -252,9 +255,11 @@ def test_at_every_moment_of_a_rebuild_one_whole_index_is_live(tmp_path: Path, mo
 
         return call
 
+    watched_os = types.SimpleNamespace(**vars(os))
     with monkeypatch.context() as patch:
-        for module, name in ((os, "replace"), (os, "fsync"), (shutil, "rmtree"), (pq, "write_table")):
-            patch.setattr(module, name, watched(getattr(module, name)))
+        patch.setattr(disk, "os", watched_os)
+        for name in ("open", "replace", "fsync", "unlink", "mkdir", "rmdir"):
+            setattr(watched_os, name, watched(getattr(os, name)))
         build_fake_index(folder, REVIEWS[:3])
     assert set(seen) == {len(REVIEWS), 3} and seen == sorted(seen, reverse=True)
 

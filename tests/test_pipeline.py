@@ -11,12 +11,12 @@ import pytest
 
 from rag import prompt
 from rag.config import Settings
-from rag.embedding import Vectors
+from rag.embedding import Vectors, make_embedder
 from rag.generator import ChosenGenerator, Generator
 from rag.generator.extractive import ExtractiveGenerator
 from rag.generator.protocol import never_cancelled
 from rag.index import ReviewIndex, index_folder, verify_index
-from rag.pipeline import CLOSEST, WROTE_NOTHING, Pipeline, build, make_embedder, mix_of, read_files
+from rag.pipeline import CLOSEST, WROTE_NOTHING, Pipeline, mix_of
 from rag.question import TASKS
 from rag.schema import Answer, GeneratorError, IndexFileError, Message, Review
 from tests.fakes import CHUNK_TOKENS, INJECTION, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index, review
@@ -290,10 +290,8 @@ def test_build_and_open_by_name(tmp_path: Path) -> None:
     settings = Settings(
         indexes_dir=tmp_path, models_dir=tmp_path / "models", generator="extractive", chunk_tokens=CHUNK_TOKENS
     )
-    stages: list[str] = []
-    made = build(settings, "hotel", REVIEWS, lambda stage, done, total: stages.append(stage), FakeEmbedder())
-    assert made.name == "hotel" and set(stages) == {"chunking", "embedding", "writing"}
-    assert verify_index(index_folder(tmp_path, "hotel")) == []
+    made = build_fake_index(index_folder(tmp_path, "hotel"))
+    assert made.name == "hotel" and verify_index(index_folder(tmp_path, "hotel")) == []
     embedded: list[str] = []
 
     class Noting(FakeEmbedder):
@@ -311,16 +309,6 @@ def test_build_and_open_by_name(tmp_path: Path) -> None:
 
 def test_the_embedder_is_the_one_that_the_settings_name() -> None:
     assert make_embedder(Settings(embedder="some/folder")).name == "some/folder"
-
-
-def test_several_files_are_read_together_and_reported_each(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / f"{name}.csv").write_text(f"id,text\n{name}1,Good soup.\n{name}2,\n", encoding="utf-8")
-    reviews, reports = read_files([tmp_path / "a.csv", tmp_path / "b.csv"])
-    assert [r.review_id for r in reviews] == ["a1", "b1"] and [report.kept for report in reports] == [1, 1]
-    assert [report.renamed for report in reports] == [0, 0]
-    reviews, reports = read_files([tmp_path / "a.csv", tmp_path / "a.csv"])
-    assert [r.review_id for r in reviews] == ["a1", "a1-2"] and [report.renamed for report in reports] == [0, 1]
 
 
 def test_the_mix_of_ratings_is_counted(index: ReviewIndex) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from rag import pipeline
 from rag.config import Settings
-from rag.index import verify_index
+from rag.embedding import make_embedder
+from rag.index import build_index, verify_index
 from rag.reviews import read_reviews
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -27,8 +28,10 @@ def test_a_real_file_builds_and_answers(name: str, tmp_path: Path) -> None:
     reviews, report = read_reviews(file)
     assert report.read == report.kept + sum(report.dropped.values()) == rows
     settings = Settings(indexes_dir=tmp_path, generator="extractive")
-    embedder = pipeline.make_embedder(settings)
-    pipeline.build(settings, "real", reviews[:150], lambda *_: None, embedder)
+    embedder = make_embedder(settings)
+    build_index(
+        reviews[:150], embedder, tmp_path / "real", chunking=settings.chunking, chunk_tokens=settings.chunk_tokens
+    )
     assert verify_index(tmp_path / "real") == []
     answer = pipeline.Pipeline.open(settings, "real", embedder).ask(question)
     assert not answer.refused

@@ -1,15 +1,21 @@
-"""A review index on disk: `store` (layout and switch), `build` (writing one), `reader` (opening and searching)."""
+"""A review index on disk.
 
-from rag.index.build import BuildProgress, build_index
+`store` (layout and switch), `disk` (durable writes), `compare`, `cut`, `embedded` and `build` (writing a generation),
+`tables` and `vectors` (its files), `reader` (opening and searching), `verify`, `manage` (whole indexes).
+"""
+
+from rag.index.build import BuildProgress, Changed, build_index, change_index
 from rag.index.reader import ReviewIndex
 from rag.index.store import Manifest, index_folder, list_indexes
 from rag.index.verify import verify_index
 
 __all__ = [
     "BuildProgress",
+    "Changed",
     "Manifest",
     "ReviewIndex",
     "build_index",
+    "change_index",
     "index_folder",
     "list_indexes",
     "verify_index",

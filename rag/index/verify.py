@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 
+from rag.index import tables
 from rag.index.reader import ReviewIndex
 from rag.index.store import Manifest, damaged_files, live_generation
+from rag.index.vectors import release
 from rag.schema import IndexFileError
+
+_BLOCK = 65_536
 
 
 def verify_index(folder: Path) -> list[str]:
@@ -25,18 +30,18 @@ def problems_of(generation: Path) -> list[str]:
         manifest = Manifest.read(generation)
     except IndexFileError as error:
         return [str(error)]
-    problems = damaged_files(generation, manifest)
+    problems = damaged_files(generation, manifest, thorough=True)
     if problems:
         return problems
     try:
         index = ReviewIndex(generation)
     except IndexFileError as error:
         return [str(error)]
-    return _row_problems(index)
+    return _row_problems(index) or [*_span_problems(index), *_review_problems(index), *_vector_problems(index)]
 
 
 def _row_problems(index: ReviewIndex) -> list[str]:
-    """Offsets, row numbers and vectors that do not fit together."""
+    """Row numbers that lead nowhere, or to one another in no order."""
     made = index.manifest
     for what, named, count in (
         ("sentence names a review", index.sentence_review, made.reviews),
@@ -50,36 +55,75 @@ def _row_problems(index: ReviewIndex) -> list[str]:
                 f"A {what} that is not there: there are {count}, and the rows named are {named.min()}..{named.max()}."
             ]
     problems = []
-    rows = np.arange(made.sentences, dtype=np.int64)
-    for start in range(0, len(rows), 65_536):
-        lengths = np.linalg.norm(index.vectors(rows[start : start + 65_536]), axis=1)
-        for row in np.flatnonzero(np.abs(lengths - 1) > 1e-3)[:3]:
-            problems.append(f"Vector {start + row} has length {lengths[row]:.4f} instead of 1.")
-    next_sentence = 0
-    seen: set[str] = set()
-    for row in range(made.chunks):
-        chunk = index.chunk(row)
-        own = index.sentence_rows(row)
-        if (
-            own.start < 0
-            or own.stop > made.sentences
-            or np.any(index.sentence_chunk[own.start : own.stop] != row)
-            or np.any(index.sentence_review[own.start : own.stop] != index.chunk_review[row])
-        ):
-            return [*problems, f"Chunk {chunk.chunk_id} (row {row}) and its sentences do not name each other."]
-        sentences = index.sentences_of_chunk(row)
-        ends = [chunk.start, *(end for sentence in sentences for end in (sentence.start, sentence.end)), chunk.end]
-        if not sentences or sentences[0].row != next_sentence or ends != sorted(ends) or chunk.start < 0:
-            problems.append(f"Chunk {chunk.chunk_id} (row {row}) and its sentences do not fit together.")
-        for start, end, text in [(part.start, part.end, part.text) for part in sentences] + [
-            (chunk.start, chunk.end, chunk.text)
-        ]:
-            if not text or len(text) != end - start:
-                problems.append(f"{start}..{end} of chunk {chunk.chunk_id} is not within its review.")
-        if chunk.chunk_id in seen:
-            problems.append(f"Two chunks have the id {chunk.chunk_id}.")
-        seen.add(chunk.chunk_id)
-        next_sentence = sentences[-1].row + 1 if sentences else next_sentence
-    if next_sentence != made.sentences:
-        problems.append(f"The chunks hold {next_sentence} sentences of {made.sentences}.")
+    first, last = index.chunk_first.astype(np.int64), index.chunk_last.astype(np.int64)
+    expected = np.concatenate([[0], last[:-1]])
+    wrong = np.flatnonzero((first != expected) | (last <= first))
+    if len(wrong) or last[-1] != made.sentences:
+        row = int(wrong[0]) if len(wrong) else made.chunks - 1
+        return [f"The sentences of {_chunk(index, row)} do not follow those of the chunk before it, or end too soon."]
+    owner = np.repeat(np.arange(made.chunks), last - first)
+    for wrong in (
+        np.flatnonzero(index.sentence_chunk != owner),
+        np.flatnonzero(index.sentence_review != index.chunk_review[owner]),
+    ):
+        if len(wrong):
+            problems.append(f"{_chunk(index, int(owner[wrong[0]]))} and its sentences do not name each other.")
     return problems
+
+
+def _span_problems(index: ReviewIndex) -> list[str]:
+    """Characters that are not in the review, or not in order."""
+    lengths = np.asarray(pc.utf8_length(index.reviews_table.column("text")).to_numpy())
+    start, end = index.sentence_start, index.sentence_end
+    problems = []
+    for what, begins, ends, review in (
+        ("Sentence", start, end, index.sentence_review),
+        ("Chunk", index.chunk_start, index.chunk_end, index.chunk_review),
+    ):
+        for row in np.flatnonzero((begins < 0) | (ends <= begins) | (ends > lengths[review]))[:3]:
+            problems.append(
+                f"{what} {row} is {begins[row]}..{ends[row]} of review {index.review_id(int(review[row]))!r}, "
+                f"which has {lengths[review[row]]} characters."
+            )
+    same = index.sentence_chunk[1:] == index.sentence_chunk[:-1]
+    for row in np.flatnonzero(same & (start[1:] < end[:-1]))[:3]:
+        problems.append(f"Sentences {row} and {row + 1} overlap.")
+    outer = (index.chunk_start != start[index.chunk_first]) | (index.chunk_end != end[index.chunk_last - 1])
+    for row in np.flatnonzero(outer)[:3]:
+        problems.append(f"{_chunk(index, int(row))} does not begin and end with its sentences.")
+    again = index.chunk_review[1:] == index.chunk_review[:-1]
+    for row in np.flatnonzero(again & (index.chunk_start[1:] < index.chunk_end[:-1]))[:3]:
+        problems.append(f"{_chunk(index, int(row))} and the chunk after it overlap.")
+    return problems
+
+
+def _review_problems(index: ReviewIndex) -> list[str]:
+    problems = []
+    ids = index.reviews_table.column("review_id")
+    different = pc.count_distinct(ids).as_py()
+    if different != len(ids):
+        problems.append(f"{len(ids) - different} reviews have an id that another one has.")
+    groups = index.review_group
+    if groups.min() < 0 or groups.max() >= len(groups) or np.any(groups[groups] != groups):
+        problems.append("The groups of copied reviews name rows that are not there, or lead to others.")
+    for row in (0, len(ids) // 2, len(ids) - 1):
+        if index.reviews_table.column("content")[row].as_py() != tables.content_key(index.review(row)):
+            problems.append(f"The content key of review {index.review_id(row)!r} is not that of its content.")
+    return problems
+
+
+def _vector_problems(index: ReviewIndex) -> list[str]:
+    problems: list[str] = []
+    for start in range(0, index.manifest.sentences, _BLOCK):
+        lengths = np.linalg.norm(index.vectors(slice(start, start + _BLOCK)), axis=1)
+        for row in np.flatnonzero(~(np.abs(lengths - 1) <= 1e-3))[:3]:
+            problems.append(f"Vector {start + row} has length {lengths[row]:.4f} instead of 1.")
+        release(index.all_vectors)
+    return problems
+
+
+def _chunk(index: ReviewIndex, row: int) -> str:
+    review_row = int(index.chunk_review[row])
+    return (
+        f"Chunk {tables.chunk_id(index.review_id(review_row), int(index.chunk_start[row]), int(index.chunk_end[row]))}"
+    )

@@ -11,26 +11,27 @@ from pathlib import Path
 
 import numpy as np
 
-from rag import pipeline
 from rag.config import Settings
+from rag.embedding import make_embedder
 from rag.evaluation.questions import SPLITS, Question, read_questions
 from rag.evidence import evidence_score
-from rag.index import ReviewIndex
+from rag.index import ReviewIndex, index_folder
 from rag.question import asks_for_fact
+from rag.rebuild import rebuild
 from rag.retriever import Limits, retrieve
 
-SAMPLE = Path(pipeline.__file__).parent / "sample"
+SAMPLE = Path(__file__).parents[2] / "rag" / "sample"
 
 
 def open_sample(settings: Settings) -> tuple[ReviewIndex, list[Question]]:
     """The sample's index, built anew, and its questions."""
-    reviews, _ = pipeline.read_files([SAMPLE / "reviews.csv"])
-    return pipeline.build(settings, "sample", reviews, lambda *_: None), read_questions(SAMPLE / "questions.jsonl")
+    rebuild(settings, "sample", [SAMPLE / "reviews.csv"], mode="new", progress=lambda *_: None)
+    return ReviewIndex.open(index_folder(settings.indexes_dir, "sample")), read_questions(SAMPLE / "questions.jsonl")
 
 
 def support_table(settings: Settings, index: ReviewIndex, questions: list[Question]) -> None:
     """Key points against their own gold reviews (supported) and against another topic's (not supported)."""
-    embedder = pipeline.make_embedder(settings)
+    embedder = make_embedder(settings)
     rows_of: dict[str, list[int]] = {}
     for row in range(index.manifest.sentences):
         rows_of.setdefault(index.sentences([row])[0].review_id, []).append(row)
@@ -54,7 +55,7 @@ def support_table(settings: Settings, index: ReviewIndex, questions: list[Questi
 
 def floor_table(settings: Settings, index: ReviewIndex, questions: list[Question]) -> None:
     """Refusal F1 and wrong refusals for pairs of floors."""
-    embedder = pipeline.make_embedder(settings)
+    embedder = make_embedder(settings)
     limits = Limits(settings.top_k, settings.chunks_per_review, settings.near_duplicate)
     score = np.array([evidence_score(q.question, retrieve(index, embedder, q.question, limits)) for q in questions])
     fact = np.array([asks_for_fact(q.question) for q in questions])

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from rag import pipeline
 from rag.config import Settings
+from rag.embedding import make_embedder
 from rag.evaluation.questions import read_questions
+from rag.rebuild import rebuild
 from rag.schema import Answer
 
 SAMPLE = Path(pipeline.__file__).parent / "sample"
@@ -22,29 +24,27 @@ SAMPLE = Path(pipeline.__file__).parent / "sample"
 
 def build_table(settings: Settings, file: Path) -> None:
     """Build an index and print what each stage took."""
-    embedder = pipeline.make_embedder(settings)
+    embedder = make_embedder(settings)
     embedder.embed_queries(["warm up"])
     begun = time.perf_counter()
-    reviews, _ = pipeline.read_files([file])
-    marks: dict[str, float] = {"reading": time.perf_counter()}
+    marks: dict[str, float] = {}
 
     def mark(stage: str, done: int, total: int) -> None:
         marks[stage] = time.perf_counter()
 
-    index = pipeline.build(settings, "speed", reviews, mark, embedder)
-    marks["verifying and opening"] = time.perf_counter()
-    print(f"\n{index.manifest.reviews} reviews, {index.manifest.sentences} sentences from {file.name}")
+    made = rebuild(settings, "speed", [file], mode="new", progress=mark, embedder=embedder)
+    marks["opening"] = time.perf_counter()
+    print(f"\n{made.reviews} reviews, {made.sentences} sentences from {file.name}")
     print("| stage | seconds | reviews per second |\n|---|---|---|")
     for stage, ended in marks.items():
-        print(f"| {stage} | {ended - begun:.2f} | {len(reviews) / (ended - begun):.0f} |")
+        print(f"| {stage} | {ended - begun:.2f} | {made.reviews / max(ended - begun, 1e-9):.0f} |")
         begun = ended
 
 
 def answer_table(settings: Settings, generators: list[str]) -> None:
     """Ask the test questions and print the times."""
-    reviews, _ = pipeline.read_files([SAMPLE / "reviews.csv"])
-    pipeline.build(settings, "sample", reviews, lambda *_: None)
-    embedder = pipeline.make_embedder(settings)
+    embedder = make_embedder(settings)
+    rebuild(settings, "sample", [SAMPLE / "reviews.csv"], mode="new", progress=lambda *_: None, embedder=embedder)
     settings_of = {name: Settings(indexes_dir=settings.indexes_dir, generator=name) for name in generators}
     pipelines = {name: pipeline.Pipeline.open(chosen, "sample", embedder) for name, chosen in settings_of.items()}
     times: dict[str, list[tuple[float, float, float]]] = {name: [] for name in generators}

@@ -1,0 +1,200 @@
+"""The vectors of an index: a file of full vectors, mapped into memory, and an approximate index where they are many.
+
+Exact search reads every vector, so its time grows with their number; from `FLAT_MOST` on, an inverted file with
+8-bit codes (FAISS IVF-SQ8) names candidates, which are scored again with the full vectors. Scores are therefore
+always exact; only which sentences are looked at is approximate. A search limited to few sentences looks at just
+those, exactly. Chosen with ``python -m tests.benchmarks.vector_index``.
+"""
+
+from __future__ import annotations
+
+import io
+import mmap
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.embedding import Vectors
+from rag.index import disk
+
+Mask = NDArray[np.bool_]
+"""(sentences,) True where a sentence may be found."""
+
+FLAT_MOST = 200_000  # vectors up to which exact search is quick enough to be the default
+EXACT_MOST = 50_000  # sentences that a filter leaves, up to which just those are searched, exactly
+_CANDIDATES = 4  # candidates scored again for each result wanted
+_PROBES = 32  # inverted lists looked into
+_TRAINING = 64  # vectors for each list to train on
+_BLOCK = 65_536  # rows at once
+RECALL_QUERIES = 200
+RECALL_AT = 10
+
+
+def write_array(path: Path, shape: tuple[int, int], dtype: Any, blocks: Iterator[NDArray[Any]]) -> disk.NewFile:
+    """Write a .npy file of known shape from consecutive blocks of rows; the closed file knows its hash and size."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    )
+    with disk.new_file(path) as file:
+        file.write(header.getvalue())
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype=dtype))
+    return file
+
+
+def map_array(path: Path) -> NDArray[Any]:
+    """A .npy file mapped into memory, read-only. Raises `OSError` or `ValueError`."""
+    return np.asarray(np.lib.format.open_memmap(path, mode="r"))
+
+
+def release(array: NDArray[Any]) -> None:
+    """Give back the memory that reading a mapped array took; what is in it stays readable, from the disk's cache."""
+    base: Any = array
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    if base is not None:
+        base.madvise(mmap.MADV_DONTNEED)
+
+
+def choose_type(setting: str, count: int) -> str:
+    """ "flat" or "ivf_sq8": what the setting says, and for "auto" what the number of vectors asks for."""
+    return ("flat" if count <= FLAT_MOST else "ivf_sq8") if setting == "auto" else setting
+
+
+def lists_for(count: int) -> int:
+    """How many inverted lists suit this many vectors: about four times its square root."""
+    return max(1, min(int(4 * count**0.5), count // 40))
+
+
+def build_approximate(
+    vectors: Vectors, *, trained: Any | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Any:
+    """IVF-SQ8 over `vectors`. With `trained`, an index of earlier vectors, its lists are used and not learnt again."""
+    count, dimension = vectors.shape
+    if trained is None:
+        lists = lists_for(count)
+        index = faiss.IndexIVFScalarQuantizer(
+            faiss.IndexFlatIP(dimension), dimension, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+        )
+        index.cp.niter = 10
+        some = np.random.default_rng(0).permutation(count)[: max(lists * _TRAINING, 10_000)]
+        index.train(np.ascontiguousarray(vectors[np.sort(some)]))
+    else:
+        index = faiss.clone_index(trained)
+        index.reset()
+    for start in range(0, count, _BLOCK):
+        index.add(np.ascontiguousarray(vectors[start : start + _BLOCK]))
+        release(vectors)
+        progress(min(start + _BLOCK, count), count)
+    return index
+
+
+def write_approximate(index: Any, path: Path) -> disk.NewFile:
+    """Write a FAISS index. Raises `OSError`."""
+    with disk.new_file(path) as file:
+        problem: list[BaseException] = []
+
+        def write(data: bytes) -> int:
+            try:
+                return file.write(data)
+            except BaseException as error:  # C++ calls this: what is raised here would be lost
+                problem.append(error)
+                return 0
+
+        try:
+            faiss.write_index(index, faiss.PyCallbackIOWriter(write))
+        except RuntimeError:
+            if not problem:
+                raise
+        if problem:
+            raise problem[0]
+    return file
+
+
+class VectorSearch:
+    """Search over the vectors of one generation."""
+
+    def __init__(self, vectors: Vectors, approximate: Any | None = None) -> None:
+        self.vectors = vectors
+        self.approximate = approximate
+
+    def search(self, queries: Vectors, k: int, where: Mask | None = None) -> tuple[Vectors, NDArray[np.int64]]:
+        """Cosines, best first, and rows; both (queries, at most k). Where fewer were found, rows end in -1."""
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        if where is not None:
+            allowed = np.flatnonzero(where)
+            if len(allowed) <= EXACT_MOST or self.approximate is None:
+                return self._exact_among(queries, min(k, len(allowed)), allowed)
+        k = min(k, len(self.vectors))
+        if self.approximate is None or k * _CANDIDATES >= len(self.vectors):
+            return self._exact(queries, k)
+        return self._approximate(queries, k, where)
+
+    def _exact(self, queries: Vectors, k: int) -> tuple[Vectors, NDArray[np.int64]]:
+        scores, rows = faiss.knn(queries, self.vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+        return scores, rows
+
+    def _exact_among(self, queries: Vectors, k: int, allowed: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.int64]]:
+        best = [np.empty(0, dtype=np.float32)] * len(queries)
+        rows = [np.empty(0, dtype=np.int64)] * len(queries)
+        for start in range(0, len(allowed), _BLOCK):
+            block = allowed[start : start + _BLOCK]
+            found = queries @ self.vectors[block].T
+            for number in range(len(queries)):
+                scores = np.concatenate([best[number], found[number]])
+                names = np.concatenate([rows[number], block])
+                top = _top(scores, k)
+                best[number], rows[number] = scores[top], names[top]
+        return np.array(best, dtype=np.float32).reshape(-1, k), np.array(rows, dtype=np.int64).reshape(-1, k)
+
+    def _approximate(self, queries: Vectors, k: int, where: Mask | None) -> tuple[Vectors, NDArray[np.int64]]:
+        assert self.approximate is not None
+        selector = None if where is None else faiss.IDSelectorBitmap(np.packbits(where, bitorder="little"))
+        probes = min(self.approximate.nlist, _PROBES)
+        parameters = faiss.SearchParametersIVF(sel=selector, nprobe=probes)
+        _, candidates = self.approximate.search(queries, k * _CANDIDATES, params=parameters)
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        rows = np.full((len(queries), k), -1, dtype=np.int64)
+        for number, names in enumerate(candidates):
+            names = names[names >= 0]
+            found = self.vectors[names] @ queries[number]
+            top = _top(found, k)
+            scores[number, : len(top)], rows[number, : len(top)] = found[top], names[top]
+        return scores, rows
+
+    def recall(self) -> float:
+        """Share of the true first ten that search finds, over 200 sentences of the index as queries."""
+        some = np.random.default_rng(0).permutation(len(self.vectors))[:RECALL_QUERIES]
+        queries = np.ascontiguousarray(self.vectors[np.sort(some)])
+        _, true = self._exact(queries, min(RECALL_AT, len(self.vectors)))
+        release(self.vectors)
+        _, found = self.search(queries, true.shape[1])
+        return float(np.mean([len(set(a) & set(b)) / true.shape[1] for a, b in zip(true, found, strict=True)]))
+
+
+def _top(scores: Vectors, k: int) -> NDArray[np.int64]:
+    """Places of the k largest, largest first; of equals the earlier."""
+    if len(scores) > k:
+        some = np.sort(np.argpartition(-scores, k - 1)[:k]) if k else np.empty(0, dtype=np.int64)
+    else:
+        some = np.arange(len(scores))
+    return np.asarray(some[np.argsort(-scores[some], kind="stable")], dtype=np.int64)
+
+
+def blocks_of(rows: NDArray[np.int64], take: Callable[[NDArray[np.int64]], NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """What `take` gives for the rows, some at a time."""
+    for start in range(0, len(rows), _BLOCK):
+        yield take(rows[start : start + _BLOCK])
+
+
+def sample(vectors: Vectors, most: int, rows: Sequence[int] | NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """At most `most` of the rows (all of them by default), the same ones each time, in order."""
+    all_rows = np.arange(len(vectors)) if rows is None else np.asarray(rows, dtype=np.int64)
+    if len(all_rows) <= most:
+        return all_rows
+    return np.sort(np.random.default_rng(0).choice(all_rows, most, replace=False))
