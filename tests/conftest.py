@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
+from collections.abc import Iterator
+from multiprocessing.pool import Pool
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import build_fake_index
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-faults",
+        action="store_true",
+        help="interrupt the index at every operation and play all power cuts, not just some",
+    )
+
+
+@pytest.fixture(scope="session")
+def all_faults(request: pytest.FixtureRequest) -> bool:
+    """Whether every fault is wanted, which takes a quarter of an hour, or some of each kind."""
+    return bool(request.config.getoption("--all-faults"))
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Pool]:
+    """Processes that have used no threads, so that others may be forked from them. Forked from pytest they would hang:
+    it has threads of FAISS and pyarrow.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.faults", "tests.test_index_kills", "tests.test_index_power"])
+    with context.Pool(2) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import rag.embedding
 import rag.pipeline
 from rag import prompt
 from rag.pipeline import Pipeline
@@ -16,7 +17,7 @@ from rag.question import TASKS
 from rag.schema import GeneratorError
 from tests.fakes import FakeEmbedder
 from tests.ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, build_fake_index
-from ui import app, render
+from ui import app, errors, render
 
 SCRIPT = Path(app.__file__)
 
@@ -33,7 +34,7 @@ def settings(indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)  # no reviewqa.toml of the developer's
     monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(indexes))
     monkeypatch.setenv("REVIEWQA_GENERATOR", "extractive")
-    monkeypatch.setattr(rag.pipeline, "make_embedder", lambda settings: FakeEmbedder())
+    monkeypatch.setattr(rag.embedding, "make_embedder", lambda settings: FakeEmbedder())
     st.cache_resource.clear()
     yield
     st.cache_resource.clear()
@@ -113,6 +114,8 @@ def test_without_an_index_the_page_says_how_to_build_one(tmp_path: Path, monkeyp
     test = open_app(q=QUESTION)
     assert not test.exception
     assert "reviewqa index build" in test.code[0].value
+    links = [link.proto.page for link in test.get("page_link")]
+    assert links.count("reviews") == 2  # above, and where one is needed
 
 
 def test_an_unknown_index_in_the_address_is_named_and_another_is_used() -> None:
@@ -131,7 +134,7 @@ def test_errors_of_the_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize(
     ("error", "shown"),
-    [(GeneratorError("The server is down."), "The server is down\\."), (ZeroDivisionError("secret"), app.SORRY)],
+    [(GeneratorError("The server is down."), "The server is down\\."), (ZeroDivisionError("secret"), errors.SORRY)],
 )
 def test_errors_while_answering_are_shown_without_a_traceback(
     error: Exception, shown: str, monkeypatch: pytest.MonkeyPatch
@@ -156,7 +159,7 @@ def test_errors_while_answering_are_shown_without_a_traceback(
 def test_a_damaged_index_is_an_error_and_the_picker_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build_fake_index(tmp_path, "good")
     build_fake_index(tmp_path, "broken")
-    for file in (tmp_path / "broken").glob("*/vectors.faiss"):
+    for file in (tmp_path / "broken").glob("*/vectors.npy"):
         file.write_bytes(b"nonsense")
     monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path))
     test = open_app(index="broken")

@@ -34,11 +34,12 @@ PATIENCE_MS = 20_000
 # The app itself, with models that need no weights; REVIEWQA_GENERATOR still decides between quoting and the slow one.
 SERVED = """
 import os
+import rag.embedding
 import rag.pipeline
 from tests import fakes, ui_fakes
 from rag.generator import ChosenGenerator
 from ui import app
-rag.pipeline.make_embedder = lambda settings: fakes.FakeEmbedder()
+rag.embedding.make_embedder = lambda settings: fakes.FakeEmbedder()
 if os.environ["REVIEWQA_GENERATOR"] == "slow":
     rag.pipeline.choose_generator = lambda *given: ChosenGenerator(ui_fakes.SlowGenerator(), "a test asked")
 app.main()

@@ -120,7 +120,9 @@ def test_build_reports_every_file_and_says_how_to_go_on(run: Runner, tmp_path: P
     file.write_text("Body,Stars\nThe soup was cold.,1\n,5\nThe soup was hot.,5\n", encoding="utf-8")
     ran = run("--indexes-dir", tmp_path / "ix", "index", "build", file, "--name", "soup", "--map", "text=Body")
     assert ran.code == 0
-    assert "3 rows read, 2 kept" in ran.out and "dropped 1: no text" in ran.out and "text='Body'" in ran.out
+    assert (
+        "3 rows read, 2 kept" in ran.out and "dropped 1: no text" in ran.out and "text = 'Body': you said so" in ran.out
+    )
     assert 'reviewqa ask "..." --index soup' in ran.out and "2 reviews" in ran.out
     assert "embedding" in ran.err  # progress
     assert run("--indexes-dir", tmp_path / "ix", "index", "verify", "soup").code == 0
@@ -132,7 +134,7 @@ def test_list_info_and_verify(run: Runner, indexes: Path) -> None:
     info = run("index", "info", "hotel")
     values = json.loads(info.out)
     generation = (indexes / "hotel" / "CURRENT").read_text().strip()
-    assert info.code == 0 and list(values) == ["name", "generation", *Manifest.__slots__]
+    assert info.code == 0 and list(values) == ["name", "generation", "generations", *Manifest.__slots__]
     assert (values["name"], values["generation"], values["reviews"]) == ("hotel", generation, 5)
     assert run("index", "verify", "hotel") == Ran(0, 'The index "hotel" is sound.\n', "")
 
@@ -220,7 +222,9 @@ def test_nothing_in_a_review_reaches_the_terminal_as_a_command(run: Runner) -> N
 def test_json_keeps_what_it_escapes(run: Runner) -> None:
     answer = json.loads(run("ask", "What was closed for repairs?", "--json").out)
     evil = next(found for found in answer["retrieved"] if found["review_id"].startswith("evil"))
-    assert evil["review_id"] == f"evil{HOSTILE}".strip() and "\u202e" in evil["text"] and "👩‍👩‍👧" in evil["text"]
+    # ids lose their control characters when they are read; texts do, too
+    assert evil["review_id"] == " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", f"evil{HOSTILE}").split(" ")).strip()
+    assert "\u202e" in evil["text"] and "👩‍👩‍👧" in evil["text"]
 
 
 def test_a_question_that_is_no_utf_8_is_asked_all_the_same(run: Runner) -> None:
@@ -266,7 +270,7 @@ def test_eval_shows_the_table_even_where_the_numbers_cannot_be_written(run: Runn
     ("arguments", "says"),
     [
         (["index", "build", "missing.csv", "--name", "x"], "There is no file missing.csv"),
-        (["index", "build", ".", "--name", "x"], "files must end in"),
+        (["index", "build", ".", "--name", "x"], "has no review files"),
         (["index", "build", "missing.csv", "--name", "../x"], "cannot be the name of an index"),
         (["index", "info", "spa"], 'There is no index "spa"'),
         (["index", "info", "../hotel"], "cannot be the name of an index"),
@@ -321,7 +325,7 @@ def test_an_index_of_another_embedder_is_named(run: Runner, monkeypatch: pytest.
 
 
 def test_an_error_while_answering_exits_1(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stream(self: Pipeline, question: str) -> Iterator[str]:
+    def stream(self: Pipeline, question: str, **more: Any) -> Iterator[str]:
         yield "The pool "
         raise GeneratorError(f"the server\nis down {HOSTILE}")
 
@@ -334,7 +338,7 @@ def test_an_error_while_answering_exits_1(run: Runner, monkeypatch: pytest.Monke
 def test_what_nobody_foresaw_is_one_line_and_a_traceback_only_when_asked_for(
     run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stream(self: Pipeline, question: str) -> Iterator[str]:
+    def stream(self: Pipeline, question: str, **more: Any) -> Iterator[str]:
         raise ZeroDivisionError("one\ntwo")
 
     monkeypatch.setattr(Pipeline, "stream", stream)
@@ -346,7 +350,7 @@ def test_what_nobody_foresaw_is_one_line_and_a_traceback_only_when_asked_for(
 
 
 def test_ctrl_c_exits_130(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stream(self: Pipeline, question: str) -> Iterator[str]:
+    def stream(self: Pipeline, question: str, **more: Any) -> Iterator[str]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Pipeline, "stream", stream)

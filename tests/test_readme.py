@@ -22,11 +22,20 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OFFLINE = {**os.environ, "HF_HUB_OFFLINE": "1", "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 SERVERS = ("make app", "reviewqa app")  # they run until they are stopped
+OWN = ("my-hotel", "old-hotel", "my-reviews", "reviewqa index list")
 SLOW = ("eval answers", "tests.benchmarks")  # run once here in a smaller form
 REVIEWS = """Review_body,Stars
 "Very quiet at night, I slept like a stone.",5
 "The lift hums and the street is loud until two at night.",2
 "Breakfast was cold.",3
+"""
+NEW_REVIEWS = """Review_body,Stars
+"The room faced the yard, and I heard nothing at night.",5
+"""
+ALL_REVIEWS = """id,Review_body,Stars,date
+r16,"Very quiet at night, I slept like a stone.",5,2024-06-02
+r17,"The lift hums and the street is loud until two at night.",2,2024-07-01
+r18,"Nobody answered the bell at night.",1,2024-07-09
 """
 
 
@@ -42,7 +51,8 @@ def commands() -> list[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with the review file and the sample that the commands name."""
     folder = tmp_path_factory.mktemp("readme")
-    (folder / "my-reviews.csv").write_text(REVIEWS, encoding="utf-8")
+    for name, text in (("my", REVIEWS), ("new", NEW_REVIEWS), ("all", ALL_REVIEWS)):
+        (folder / f"{name}-reviews.csv").write_text(text, encoding="utf-8")
     (folder / "rag").symlink_to(ROOT / "rag")
     return folder
 
@@ -52,8 +62,8 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_commands_over_your_own_reviews_run_in_the_order_given(folder: Path) -> None:
-    own = [line for line in commands() if "my-hotel" in line or line == "reviewqa index list"]
-    assert len(own) >= 7
+    own = [line for line in commands() if any(part in line for part in OWN)]
+    assert len(own) >= 18
     for command in own:
         done = run(command, folder)
         assert done.returncode == 0, (command, done.stderr)
@@ -74,7 +84,7 @@ def test_the_evaluation_command_prints_the_readmes_table(folder: Path) -> None:
 
 
 def test_every_command_is_covered_here_or_by_ci(folder: Path) -> None:
-    known = (*SERVERS, *SLOW, "make test", "make ask", "my-hotel", "reviewqa index list")
+    known = (*SERVERS, *SLOW, *OWN, "make test", "make ask")
     assert [line for line in commands() if not any(part in line for part in known)] == []
     assert "make test" in (ROOT / ".ci" / "run").read_text()
     for module in re.findall(r"python -m (tests\.benchmarks\.\w+)", README):

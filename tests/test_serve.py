@@ -43,13 +43,14 @@ def free() -> int:
 
 def test_streamlit_runs_the_app_at_the_address_that_is_announced(calls: list[Call], free: int) -> None:
     announced: list[str] = []
-    serve(Settings(port=free), announced.append)
+    serve(Settings(port=free, max_upload_mb=7), announced.append)
     ((path, arguments, environment),) = calls
     assert path == arguments[0] == sys.executable
     assert arguments[1:4] == ["-m", "streamlit", "run"] and Path(arguments[4]).name == "app.py"
     assert Path(arguments[4]).is_file()
     assert environment["STREAMLIT_SERVER_ADDRESS"] == "127.0.0.1" and environment["STREAMLIT_SERVER_PORT"] == str(free)
     assert environment["STREAMLIT_SERVER_HEADLESS"] == "true"
+    assert environment["STREAMLIT_SERVER_MAX_UPLOAD_SIZE"] == "7"
     assert environment["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] == "false"
     assert announced == [f"http://127.0.0.1:{free}"]
 

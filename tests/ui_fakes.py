@@ -8,8 +8,7 @@ from pathlib import Path
 
 from rag.config import Settings
 from rag.generator.protocol import never_cancelled
-from rag.index.build import no_build_progress
-from rag.pipeline import build
+from rag.index import build_index
 from rag.schema import Message, Review
 from tests.fakes import FakeEmbedder
 
@@ -61,4 +60,5 @@ class SlowGenerator:
 
 def build_fake_index(folder: Path, name: str = "masks", reviews: Sequence[Review] = REVIEWS) -> None:
     """An index of `reviews` for `FakeEmbedder` in `folder`."""
-    build(Settings(indexes_dir=folder), name, reviews, no_build_progress, FakeEmbedder())
+    settings = Settings()
+    build_index(reviews, FakeEmbedder(), folder / name, chunking=settings.chunking, chunk_tokens=settings.chunk_tokens)

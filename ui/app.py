@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-import rag.pipeline
+import rag.embedding
 from rag.config import Settings, load_settings
 from rag.embedding import Embedder
 from rag.index.store import index_folder, list_indexes, live_generation
 from rag.pipeline import Pipeline
 from rag.question import TASKS
-from rag.schema import Answer, ReviewQAError
-from ui import render
+from rag.schema import Answer
+from ui import errors, render, reviews_page
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import Page
 
 TITLE = "Answers from reviews"
 INTRO = "Ask a question. The answer comes from the reviews alone, and every sentence links to the reviews it rests on."
-SORRY = "Sorry, something went wrong. The details are in the program's log; please try again."
 DEFAULT_INDEX = "squid-game"
 EXAMPLES = {
     DEFAULT_INDEX: (
@@ -40,13 +42,11 @@ MAX_QUESTION = 500  # characters
 MAX_HISTORY = 50
 REDRAW_S = 0.05  # between two drawings of a streamed answer
 
-_log = logging.getLogger(__name__)
-
 
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _embedder(settings_key: str, _settings: Settings) -> Embedder:
     """The embedder, shared by all sessions and all indexes."""
-    return rag.pipeline.make_embedder(_settings)
+    return rag.embedding.make_embedder(_settings)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -56,25 +56,31 @@ def _pipeline(name: str, generation: str, settings_key: str, _settings: Settings
 
 
 def main() -> None:
-    """Draw the page. Whatever fails, the user sees a sentence and not a traceback."""
-    st.set_page_config(page_title=TITLE, page_icon="💬", layout="wide")
+    """Draw the page that the address names: this one, or that of the reviews."""
     st.html(Path(__file__).with_name("style.css"))
+    ask = st.Page(lambda: _ask_page(reviews), title="Ask", default=True)
+    reviews = st.Page(lambda: reviews_page.show(ask), title=reviews_page.TITLE, url_path="reviews")
+    page = st.navigation([ask, reviews], position="hidden")
+    title = TITLE if page == ask else f"{page.title} · {TITLE}"
+    st.set_page_config(page_title=title, page_icon="💬", layout="wide")
+    with st.container(key="pages", horizontal=True, gap="small"):  # Streamlit's own hides in the sidebar on a phone
+        for link in (ask, reviews):
+            st.page_link(link)
+    page.run()
+
+
+def _ask_page(reviews: Page) -> None:
     st.title(TITLE, anchor=False)
     st.markdown(INTRO)
-    try:
-        _page()
-    except ReviewQAError as error:
-        st.error(render.plain_markdown(str(error)))
-    except Exception:
-        _log.exception("The page could not be drawn.")
-        st.error(SORRY)
+    with errors.shown():
+        _page(reviews)
 
 
-def _page() -> None:
+def _page(reviews: Page) -> None:
     settings = load_settings()
     names = list_indexes(settings.indexes_dir)
     if not names:
-        _no_index(settings)
+        _no_index(settings, reviews)
         return
     _start_session()
     name = _picked_index(names)
@@ -216,8 +222,10 @@ def _about(pipeline: Pipeline) -> None:
         )
 
 
-def _no_index(settings: Settings) -> None:
-    st.info("There are no reviews to ask yet. Build an index from a file of reviews, then reload this page:")
+def _no_index(settings: Settings, reviews: Page) -> None:
+    st.info("There are no reviews to ask yet. Make an index from a file of reviews:")
+    st.page_link(reviews, label="Choose a file of reviews")
+    st.caption("Or on the command line; then reload this page:")
     st.code(f"reviewqa index build reviews.csv --name {DEFAULT_INDEX}", language="bash")
     st.caption(render.plain_markdown(f"Looked in: {settings.indexes_dir.absolute()}"))
 

@@ -14,26 +14,11 @@ from typing import Any
 
 import click
 
-from rag.config import DEBUG_VARIABLE, Settings, load_settings
+from rag.config import DEBUG_VARIABLE, Settings
 from rag.schema import Answer, ReviewQAError
 from ui import terminal
-
-
-def example(text: str) -> str:
-    """The epilog of a command's help."""
-    return f"\b\nExample:\n  {text}"
-
-
-class Context:
-    """What the options before the command say; the settings are read when first asked for."""
-
-    def __init__(self, settings_file: Path | None, overrides: dict[str, Any]) -> None:
-        self._file = settings_file
-        self._overrides = overrides
-
-    def settings(self, **more: Any) -> Settings:
-        """The settings, with a command's own options on top."""
-        return load_settings(self._file, overrides={**self._overrides, **more})
+from ui.cli_index import index_group, reviews_group
+from ui.cli_options import Context, example
 
 
 @click.group(epilog=example('reviewqa ask "What do viewers dislike about the VIPs?" --index squid-game'))
@@ -48,91 +33,8 @@ def cli(context: click.Context, settings_file: Path | None, indexes_dir: Path | 
     context.obj = Context(settings_file, {"indexes_dir": indexes_dir})
 
 
-@cli.group("index", epilog=example("reviewqa index build my-reviews.csv --name my-hotel"))
-def index_group() -> None:
-    """Build, list, inspect and verify indexes."""
-
-
-@index_group.command(
-    "build", epilog=example("reviewqa index build my-reviews.csv --name my-hotel --map text=Review_body")
-)
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="Name of the index.")
-@click.option(
-    "--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Which column holds a field; may be repeated."
-)
-@click.pass_obj
-def build(context: Context, files: tuple[Path, ...], name: str, mapping: tuple[str, ...]) -> None:
-    """Build an index from review FILES (CSV, TSV, JSON, JSON Lines, Parquet; plain or .gz)."""
-    from rag import pipeline
-    from rag.index import index_folder
-
-    pairs = [pair.partition("=") for pair in mapping]
-    if any(not column for _, _, column in pairs):
-        raise click.BadParameter("write FIELD=COLUMN, for example text=Review_body", param_hint="--map")
-    settings = context.settings()
-    index_folder(settings.indexes_dir, name)  # a bad name should not cost a reading
-    reviews, reports = pipeline.read_files(files, {wanted: column for wanted, _, column in pairs})
-    for path, report in zip(files, reports, strict=True):
-        terminal.say(terminal.report_lines(path, report))
-    with terminal.StageProgress() as progress:
-        index = pipeline.build(settings, name, reviews, progress)
-    made = index.manifest
-    terminal.say(
-        f'The index "{name}" is live: {made.reviews} reviews, {made.chunks} chunks, {made.sentences} sentences. '
-        f'Ask it: reviewqa ask "..." --index {name}'
-    )
-
-
-@index_group.command("list", epilog=example("reviewqa index list"))
-@click.pass_obj
-def list_command(context: Context) -> None:
-    """List the indexes, a line each."""
-    from rag.index import Manifest, index_folder, list_indexes
-    from rag.index.store import live_generation
-
-    settings = context.settings()
-    names = list_indexes(settings.indexes_dir)
-    for name in names:
-        try:
-            made = Manifest.read(live_generation(index_folder(settings.indexes_dir, name)))
-        except ReviewQAError as error:
-            terminal.say(f"{name}\tdamaged: {error}")
-            continue
-        terminal.say(f"{name}\t{made.reviews} reviews\t{made.sentences} sentences\tbuilt {made.created}")
-    if not names:
-        terminal.say(
-            f"No indexes in {settings.indexes_dir}. Build one: reviewqa index build FILE --name NAME", err=True
-        )
-
-
-@index_group.command("info", epilog=example("reviewqa index info squid-game"))
-@click.argument("name")
-@click.pass_obj
-def info(context: Context, name: str) -> None:
-    """Print what an index holds and how it was made, as JSON."""
-    import dataclasses
-
-    from rag.index import Manifest, index_folder
-    from rag.index.store import live_generation
-
-    generation = live_generation(index_folder(context.settings().indexes_dir, name))
-    terminal.say_json({"name": name, "generation": generation.name, **dataclasses.asdict(Manifest.read(generation))})
-
-
-@index_group.command("verify", epilog=example("reviewqa index verify squid-game"))
-@click.argument("name")
-@click.pass_obj
-def verify(context: Context, name: str) -> None:
-    """Check every checksum, count and offset of an index; exit code 1 when something is wrong."""
-    from rag.index import index_folder, verify_index
-
-    problems = verify_index(index_folder(context.settings().indexes_dir, name))
-    for problem in problems:
-        terminal.say(problem, err=True)
-    if problems:
-        sys.exit(1)
-    terminal.say(f'The index "{name}" is sound.')
+cli.add_command(reviews_group)
+cli.add_command(index_group)
 
 
 @cli.command(epilog=example('reviewqa ask "Is the dubbing any good?" --index squid-game --json'))
@@ -141,12 +43,22 @@ def verify(context: Context, name: str) -> None:
 @click.option("--generator", help='"auto", "extractive", "openai", "smollm2-135m", or a model\'s name or folder.')
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--show-prompt", is_flag=True, help="Print the messages instead of asking.")
+@click.option("--where", default="", help='Ask only some reviews: "rating >= 8 and date >= 2024-12".')
 @click.pass_obj
 def ask(
-    context: Context, question: str, name: str | None, generator: str | None, as_json: bool, show_prompt: bool
+    context: Context,
+    question: str,
+    name: str | None,
+    generator: str | None,
+    as_json: bool,
+    show_prompt: bool,
+    where: str,
 ) -> None:
     """Answer QUESTION from the reviews of an index."""
     from rag.pipeline import Pipeline
+    from rag.where import parse_where
+
+    conditions = parse_where(where)
 
     if not question.strip():
         raise click.BadParameter("the question is empty", param_hint="QUESTION")
@@ -154,10 +66,10 @@ def ask(
     settings = context.settings(generator=generator)
     pipeline = Pipeline.open(settings, _index_name(settings, name))
     if show_prompt:
-        messages = pipeline.messages(question)
+        messages = pipeline.messages(question, conditions)
         terminal.say_json(messages) if as_json else terminal.say("\n".join(m["content"] for m in messages))
         return
-    for piece in pipeline.stream(question):
+    for piece in pipeline.stream(question, where=conditions):
         if isinstance(piece, Answer):
             terminal.say_json(terminal.answer_object(piece)) if as_json else terminal.say(terminal.answer_footer(piece))
         elif not as_json:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
 
 from rag.prompt import rating_words
-from rag.reviews import ReadReport
 from rag.schema import Answer
+
+if TYPE_CHECKING:  # loading them costs a second
+    from rag.rebuild import Rebuilt
+    from rag.reviews import Import, ReadReport
 
 
 def safe(text: str) -> str:
@@ -57,18 +59,81 @@ class StageProgress:
         if self._bar is None or stage != self._stage:
             if self._bar is not None:
                 self._bar.close()
-            self._stage, self._bar = stage, tqdm(total=total, desc=stage, unit="", mininterval=0.5)
+            scale = stage == "reading"  # counts bytes
+            self._stage = stage
+            self._bar = tqdm(
+                total=total or None, desc=stage, unit="B" if scale else "", unit_scale=scale, mininterval=0.5
+            )
         self._bar.update(done - self._bar.n)
 
 
-def report_lines(path: Path, report: ReadReport) -> str:
-    """What became of a file's rows."""
-    columns = ", ".join(f"{field}={column!r}" for field, column in report.columns.items())
-    lines = [f"{path}: {report.read} rows read, {report.kept} kept. Columns: {columns}."]
+def report_lines(report: ReadReport) -> str:
+    """What became of a file's rows, and which column was taken for what, and why."""
+    known = f" This is the layout of {report.layout}." if report.layout else ""
+    lines = [f"{report.file} ({report.format}): {report.read} rows read, {report.kept} kept.{known}"]
+    lines += [f"  {field} = {choice.name!r}: {choice.reason}" for field, choice in report.columns.items()]
+    if report.rating_scale:
+        lines.append(f"  ratings on the scale {report.rating_scale}")
     lines += [f"  dropped {count}: {reason}" for reason, count in report.dropped.items()]
     lines += [f"    {example}" for example in report.examples]
+    if report.cleaned:
+        lines.append("  cleaned: " + ", ".join(f"{step} in {count} rows" for step, count in report.cleaned.items()))
+    if report.languages:
+        lines.append("  languages: " + ", ".join(f"{code} {count}" for code, count in report.languages.items()))
     if report.renamed:
         lines.append(f"  {report.renamed} ids were there before; these reviews got ids that end in -2 or so.")
+    return "\n".join(lines)
+
+
+def preview_lines(report: ReadReport) -> str:
+    """The first reviews as they would be stored."""
+    lines = []
+    for review in report.preview:
+        about = [review.review_id, review.title, review.date, review.author, review.item, review.language]
+        if review.rating is not None:
+            about.insert(1, f"rated {rating_words(review)}")
+        text = " ".join(review.text.split())
+        lines.append(f"  | {', '.join(filter(None, about))}\n  |   {text[:160]}{' ...' if len(text) > 160 else ''}")
+    return "\n".join(lines)
+
+
+def import_line(imported: Import) -> str:
+    """All files together, and the copies among their reviews."""
+    return (
+        f"In all: {imported.read} rows read, {imported.kept} kept, {sum(imported.dropped.values())} dropped. "
+        f"Copies of other reviews: {imported.exact_duplicates} exact, {imported.near_duplicates} nearly so; "
+        "each group speaks once."
+    )
+
+
+def import_object(imported: Import) -> dict[str, Any]:
+    """What `reviewqa reviews check --json` prints."""
+    return {
+        "read": imported.read,
+        "kept": imported.kept,
+        "dropped": dict(imported.dropped),
+        "duplicates": {"exact": imported.exact_duplicates, "near": imported.near_duplicates},
+        "files": [report.as_dict() for report in imported.reports],
+    }
+
+
+def rebuilt_lines(made: Rebuilt) -> str:
+    """What an import did to an index."""
+    if not (made.new or made.changed or made.removed):
+        return f'Nothing is new: the index "{made.name}" stays as it is, with {made.reviews} reviews.'
+    lines = [
+        f"{made.new} new, {made.changed} changed, {made.unchanged} unchanged, {made.removed} removed reviews; "
+        f"{made.embedded} sentences embedded, {made.carried} carried over"
+        + (f", {made.resumed} found from an interrupted run." if made.resumed else "."),
+        f"Copies of other reviews: {made.exact_duplicates} exact, {made.near_duplicates} nearly so; "
+        "each group speaks once.",
+    ]
+    if made.rejects is not None:
+        lines.append(f"The rows that were dropped are in {made.rejects}.")
+    lines.append(
+        f'The index "{made.name}" is live: {made.reviews} reviews, {made.chunks} chunks, {made.sentences} sentences, '
+        f'in {made.seconds:.0f} s. Ask it: reviewqa ask "..." --index {made.name}'
+    )
     return "\n".join(lines)
 
 

@@ -1,0 +1,128 @@
+"""The page of the reviews as people meet it: the real app, real jobs and the bundled embedder, in headless Chromium."""
+
+from __future__ import annotations
+
+import contextlib
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, TimeoutError, expect
+
+from tests import test_browser
+from tests.test_browser import APP, ask, opened, overflow, served
+from tests.ui_fakes import REVIEWS, XSS, build_fake_index
+from ui import reviews_page
+
+JOB_MS = 120_000  # a job loads the embedder first
+HEADER = "Guest,Mark,Day of stay,Review\n"
+ROWS = (
+    'Ann,5,2024-01-02,"Very quiet at night, I slept like a stone. The bed was wide and soft."\n'
+    "Bob,2,2024-02-03,The lift hums and the street is loud until two at night.\n"
+    "Cid,3,2024-03-04,\n"
+    "Dee,4,2024-03-05,Breakfast was warm and plentiful and the coffee was strong.\n"
+    f'Eve,1,2024-03-06,"The shower was cold. {XSS.replace(chr(34), chr(34) * 2)} Nobody came to look."\n'
+)
+
+browser = test_browser.browser
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("reviews")
+    build_fake_index(folder)
+    build_fake_index(folder, reviews=REVIEWS[:6])
+    with served(folder, "extractive", APP) as address:
+        yield address
+
+
+def open_reviews(page: Page) -> None:
+    page.get_by_role("link", name=reviews_page.TITLE, exact=True).click()
+    expect(page.get_by_role("heading", name="1. Which index")).to_be_visible()
+
+
+def choose(page: Page, label: str, value: str) -> None:
+    for _ in range(10):  # a list that was opened closes again while the page still scrolls or grows
+        page.get_by_role("combobox", name=label, exact=True).click()
+        with contextlib.suppress(TimeoutError):
+            page.get_by_role("option", name=value, exact=True).click(timeout=1500)
+            return
+        page.keyboard.press("Escape")
+    raise AssertionError(f"{value} cannot be chosen for {label}")
+
+
+def upload(page: Page, file: Path) -> None:
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_role("region", name="The first reviews")).to_be_visible()
+
+
+def test_from_a_file_to_an_answer(browser: Browser, address: str, tmp_path: Path) -> None:
+    file = tmp_path / "stays.csv"
+    file.write_text(HEADER + ROWS)
+    with opened(browser, address) as page:
+        open_reviews(page)
+        page.get_by_label("Name of the new index").fill("hotel")
+        page.keyboard.press("Enter")
+        upload(page, file)
+        preview = page.get_by_role("region", name="The first reviews")
+        expect(preview).to_contain_text("Very quiet at night")
+        choose(page, "Item", "Guest")
+        expect(page.get_by_text("set by you")).to_be_visible()
+        expect(preview).to_contain_text("Ann")
+        page.get_by_role("button", name="Make the index").click()
+        expect(page.get_by_text("Running", exact=True)).to_be_visible()
+        with opened(browser, address, 390, 844, "dark") as phone:
+            open_reviews(phone)
+            expect(phone.get_by_text("hotel", exact=True)).to_be_visible()
+            expect(phone.get_by_text("Done", exact=True)).to_be_visible(timeout=JOB_MS)
+            phone.get_by_text("The first of them").click()
+            expect(phone.get_by_text("line 4")).to_be_visible()
+            assert overflow(phone) <= 0
+        expect(page.get_by_text("The index now has 4 reviews")).to_be_visible()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Rejected rows").click()
+        rejects = download.value.path().read_text().splitlines()
+        assert rejects[0].startswith("file,line,reason") and len(rejects) == 2 and "Cid" in rejects[1]
+        page.get_by_role("link", name="Ask this index").click()
+        expect(page.get_by_role("combobox", name="Reviews to ask")).to_be_visible()
+        page.set_default_timeout(JOB_MS)
+        expect.set_options(timeout=JOB_MS)  # the app loads the embedder, too
+        ask(page, "Was it quiet at night?")
+        expect(page.locator(".qa-about")).to_contain_text("Index hotel: 4 reviews.")
+        assert page.locator(".qa img, .qa script").count() == 0
+        assert page.evaluate("window.pwned") is None
+
+
+def test_nobody_uploads_a_file_from_another_site(address: str) -> None:
+    put = urllib.request.Request(f"{address}_stcore/upload_file/a/b", b"x", {"Origin": "http://x.test"}, method="PUT")
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(put, timeout=10)
+
+
+def test_a_job_is_cancelled(browser: Browser, address: str, tmp_path: Path) -> None:
+    file = tmp_path / "stays.csv"
+    file.write_text(HEADER + ROWS)
+    with opened(browser, address) as page:
+        open_reviews(page)
+        page.get_by_label("Name of the new index").fill("motel")
+        page.keyboard.press("Enter")
+        upload(page, file)
+        page.get_by_role("button", name="Make the index").click()
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_text("Cancelled before it was done")).to_be_visible(timeout=JOB_MS)
+        expect(page.get_by_role("button", name="Start it again")).to_be_visible()
+
+
+def test_an_index_goes_back_a_generation(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        open_reviews(page)
+        choose(page, "Index", "masks")
+        page.get_by_text("Generations of masks (2)").click()
+        live = page.locator("tr", has=page.get_by_text("live", exact=True))
+        expect(live).to_contain_text("6")
+        expect(page.get_by_role("button", name="Go back")).to_be_disabled()
+        page.get_by_text("Yes, answer from that one").click()
+        page.get_by_role("button", name="Go back").click()
+        expect(live).to_contain_text("10")
