@@ -23,7 +23,8 @@ from rag.reviews import (
     [
         ("8", (8, None)), (8, (8, None)), (7.5, (7.5, None)), ("7,5", (7.5, None)), ("8/10", (8, 10)),
         ("4 / 5", (4, 5)), ("3 out of 5 stars", (3, 5)), ("2 of 5", (2, 5)), ("-1", (-1, None)), ("5 stars", (5, 5)),
-        ("5.0", (5, None)), ("N/A", None), ("", None), ("  ", None), ("none", None), ("★★★", (3, 5)), ("★★★½☆", (3.5, 5)), ("80%", (80, 100)), (None, None),
+        ("5.0", (5, None)), ("N/A", None), ("", None), ("  ", None), ("none", None), ("★★★", (3, 5)),
+        ("★★★½☆", (3.5, 5)), ("80%", (80, 100)), ("not recommended", (0, 1)), (True, (1, 1)), (None, None),
         ("9" * 400, None), ("1/" + "9" * 400, None), ("nan", None), ("inf", None),
     ],
 )  # fmt: skip

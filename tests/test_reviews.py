@@ -19,13 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.reviews import (
-    ReadReport,
-    clean_text,
-    find_columns,
-    read_reviews,
-    with_unique_ids,
-)
+from rag.reviews import ReadOptions, clean_text, import_reviews, read_reviews
+from rag.reviews.columns import is_no_text, recognise
+from rag.reviews.rows import Row
 from rag.schema import Review, ReviewFileError
 
 Rows = Sequence[Mapping[str, Any]]
@@ -157,13 +153,15 @@ def test_line_separators_inside_json_strings_do_not_end_a_line(tmp_path: Path) -
     ],
 )
 def test_columns_are_found_by_name(header: str, field: str, column: str) -> None:
-    assert find_columns(header.split(","), {}, Path("x.csv"))[field] == column
+    found = recognise(header.split(","), [], {}, "x.csv").columns
+    assert found[field].name == column and "named like" in found[field].reason
 
 
 def test_no_column_serves_two_fields() -> None:
-    found = find_columns(["summary", "description", "name", "user"], {"text": "summary"}, Path("x.csv"))
-    assert found["text"] == "summary"
-    assert len(set(found.values())) == len(found)
+    row = Row(2, {"summary": "a b c", "description": "d e f", "name": "g", "user": "h"})
+    found = recognise(list(row.cells), [row], {"text": "summary"}, "x.csv").columns
+    assert found["text"].name == "summary"
+    assert len({choice.name for choice in found.values()}) == len(found)
 
 
 def test_a_mapping_wins_over_the_names(tmp_path: Path) -> None:
@@ -171,7 +169,7 @@ def test_a_mapping_wins_over_the_names(tmp_path: Path) -> None:
     mapping = {"text": "Kommentar", "title": "film"}
     reviews, report = read_reviews(write(tmp_path, "a.csv", data), mapping=mapping)
     assert (reviews[0].text, reviews[0].title) == ("Sehr gut", "Dune")
-    assert report.columns["text"] == "Kommentar"
+    assert (report.columns["text"].name, report.columns["text"].reason) == ("Kommentar", "you said so")
 
 
 def test_a_mapping_that_cannot_be_is_explained(tmp_path: Path) -> None:
@@ -199,7 +197,7 @@ def test_rows_of_uneven_length_are_read(tmp_path: Path) -> None:
     assert [(r.text, r.rating) for r in reviews] == [("short", None), ("blank", 5.0)]
     assert (report.read, report.kept, sum(report.dropped.values())) == (3, 2, 1)
     assert report.examples[0].startswith("a.csv, line 3: more cells than columns")
-    assert set(report.columns.values()) == {"text", "rating"}
+    assert {choice.name for choice in report.columns.values()} == {"text", "rating"}
 
 
 @pytest.mark.parametrize(("suffix", "cut"), [("csv", ","), ("tsv", "\t")])
@@ -226,9 +224,9 @@ CELLS = st.one_of(
 def test_every_row_is_kept_or_counted_as_dropped(tmp_path: Path, texts: list[str], suffix: str) -> None:
     rows = [{"id": f"r{number}", "text": text} for number, text in enumerate(texts)]
     path = write(tmp_path, f"a.{suffix}", FORMATS[suffix](rows))
-    kept = [f"r{number}" for number, text in enumerate(texts) if clean_text(text)]
+    kept = [f"r{number}" for number, text in enumerate(texts) if not is_no_text(clean_text(text))]
     if not kept:
-        with pytest.raises(ReviewFileError, match="no row has text"):
+        with pytest.raises(ReviewFileError, match=r"has text in the column|no rows|no text"):
             read_reviews(path)
         return
     reviews, report = read_reviews(path)
@@ -264,18 +262,20 @@ def test_given_ids_stay_and_missing_ones_become_hashes(tmp_path: Path, given_ids
     assert len(set(found)) == len(found) and report.renamed == renamed
 
 
-def test_ids_of_other_files_are_taken(tmp_path: Path) -> None:
-    path, taken = write(tmp_path, "a.csv", delimited(ROWS)), {"a"}
-    reviews, report = read_reviews(path, taken=taken)
-    assert [r.review_id for r in reviews] == ["a-2", "b", "c"] and report.renamed == 1
-    assert taken == {"a", "a-2", "b", "c"}
+def test_ids_are_unique_over_all_files_of_an_import(tmp_path: Path) -> None:
+    paths = [write(tmp_path, f"{name}.csv", delimited(ROWS)) for name in "xy"]
+    imported = import_reviews(paths, tmp_path)
+    assert [r.review_id for r in imported] == ["a", "b", "c", "a-2", "b-2", "c-2"]
+    assert [report.renamed for report in imported.reports] == [0, 3]
 
 
-def test_one_id_for_all_rows_takes_no_time_that_grows_with_their_square() -> None:
-    many = 40_000
+def test_one_id_for_all_rows_takes_no_time_that_grows_with_their_square(tmp_path: Path) -> None:
+    many = 20_000
+    path = write(tmp_path, "a.csv", "id,text\n" + "same,x\n" * many)
+    imported = import_reviews([path], tmp_path, ReadOptions(mapping={"review_id": "id"}))
     started = time.process_time()
-    reviews = with_unique_ids([Review("same", "x")] * many, ReadReport(), set())
-    assert reviews[-1].review_id == f"same-{many}" and time.process_time() - started < 10
+    ids = [review.review_id for review in imported]
+    assert ids[-1] == f"same-{many}" and time.process_time() - started < 10
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -339,29 +339,44 @@ def test_not_a_number_is_no_value(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("a.txt", b"text\nx\n", r"a\.txt.*\.csv.*\.parquet"),
-        ("a.gz", b"", r"a\.gz.*\.csv"),
-        ("csv", b"text\nx\n", "must end in"),
-        ("a.csv", b"", "no rows"),
+        ("a.pdf", b"%PDF-1.7", r"a\.pdf.*PDF document"),
+        ("a.gz", b"", r"a\.gz is empty"),
+        ("a.csv", b"", "a.csv is empty"),
         ("a.csv", b"text\n", "no rows"),
         ("a.jsonl", b"{}\n", "no columns"),
-        ("a.csv", b"text,id\n ,1\n", "no row has text.*text"),
-        ("a.json", b'[{"text": "x"}, 3]', "a.json, entry 2 is not an object"),
-        ("a.json", b'[{"text": "x"},', "a.json is not valid JSON"),
-        ("a.json", b"[" * 100_000, "a.json is not valid JSON"),
-        ("a.json", b'[{"text": "x", "id": ' + b"9" * 5000 + b"}]", "a.json is not valid JSON"),
-        ("a.jsonl", b'{"text": "x"}\n\n{"text": \n', "a.jsonl, line 3 is not valid JSON"),
-        ("a.jsonl", b'{"text": "x"}\n"just words"\n', "a.jsonl, entry 2 is not an object"),
-        ("a.jsonl", b"", "no rows"),
-        ("a.parquet", b"PAR1", "a.parquet is not a Parquet file"),
-        ("a.csv.gz", b"text\nx\n", "Cannot read .*a.csv.gz"),
-        ("a.csv.gz", gzip.compress(b"text\nx\n")[:-9], "Cannot read .*a.csv.gz"),
+        ("a.csv", b"text,id\n ,1\n", "none of the 1 rows has text in the column 'text'"),
+        ("a.json", b"[" * 100_000, "a.json, line 1: .*nested too deeply"),
+        ("a.json", b'[{"text": "x", "id": ' + b"9" * 5000 + b"}]", "a.json, line 1: .*not valid JSON"),
+        ("a.jsonl", b"", "a.jsonl is empty"),
+        ("a.parquet", b"PAR1", "a.parquet"),
         ("a.csv.gz", b"\x1f\x8b\x08" + bytes(7) + b"\xff\xff", "Cannot read .*a.csv.gz"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path, name: str, data: bytes, message: str) -> None:
     with pytest.raises(ReviewFileError, match=message):
         read(tmp_path, name, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kept", "says"),
+    [
+        ("a.json", b'[{"text": "x"}, 3]', 1, "a.json, line 2: "),
+        ("a.json", b'[{"text": "x"},', 1, "a.json, line 2: the file breaks off"),
+        ("a.jsonl", b'{"text": "x"}\n\n{"text": \n{"text": "y"}\n', 2, "a.jsonl, line 3: not valid JSON"),
+        ("a.jsonl", b'{"text": "x"}\n"just words"\n', 1, "a.jsonl, line 2: "),
+        ("a.csv.gz", gzip.compress(b"text\nx\ny\n" * 2000)[:-9], None, "damaged from here on"),
+    ],
+)
+def test_what_is_wrong_with_a_row_costs_that_row_alone(
+    tmp_path: Path, name: str, data: bytes, kept: int | None, says: str
+) -> None:
+    path = write(tmp_path, name, data)
+    reviews, report = read_reviews(path)
+    assert len(reviews) == report.kept > 0 and report.kept == (kept or report.kept)
+    assert report.kept + sum(report.dropped.values()) == report.read and sum(report.dropped.values()) >= 1
+    assert any(says in example for example in report.examples)
+    with pytest.raises(ReviewFileError, match=r"line .*Mend that row"):
+        import_reviews([path], tmp_path, ReadOptions(strict=True))
 
 
 def test_a_file_that_is_missing_or_a_folder_is_named(tmp_path: Path) -> None:
@@ -413,8 +428,9 @@ def test_a_damaged_file_gives_reviews_or_a_review_file_error(
 def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rest(tmp_path: Path) -> None:
     file = tmp_path / "open.csv"
     file.write_text('id,text\n1,"Fine."\n2,"Loud, all night.\n3,Quiet.\n4,Clean.\n', encoding="utf-8")
-    with pytest.raises(ReviewFileError, match=r"line 3: a quotation mark"):
-        read_reviews(file)
+    reviews, report = read_reviews(file)
+    assert [review.text for review in reviews] == ["Fine.", "Quiet.", "Clean."] and report.kept == 3
+    assert report.examples == ["open.csv, line 3: a quotation mark opened here is never closed"]
     file.write_text('id,text\n1,"Fine."\n2,A 5" pipe\n3,"Two\nlines, ""quoted""."\n', encoding="utf-8")
     assert [review.text for review in read_reviews(file)[0]] == ["Fine.", 'A 5" pipe', 'Two\nlines, "quoted".']
 

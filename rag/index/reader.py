@@ -93,13 +93,14 @@ class ReviewIndex:
     @classmethod
     def open(cls, folder: Path) -> ReviewIndex:
         """Open the live generation of the index in `folder`. Raises `IndexFileError`, also when a file was changed."""
-        generation = live_generation(folder)
-        try:
-            return cls._open_checked(generation)
-        except IndexFileError:
-            if live_generation(folder) == generation:
-                raise
-            return cls._open_checked(live_generation(folder))  # a writer switched, and removed it, just then
+        while True:
+            generation = live_generation(folder)
+            try:
+                return cls._open_checked(generation)
+            except IndexFileError:
+                if live_generation(folder) == generation:
+                    raise
+                # a writer switched, and removed it, just then
 
     @classmethod
     def _open_checked(cls, generation: Path) -> ReviewIndex:

@@ -128,6 +128,8 @@ def live_generation(folder: Path) -> Path:
     except (OSError, UnicodeDecodeError) as error:
         raise IndexFileError(f"Cannot read {folder / 'CURRENT'}: {error}.") from error
     if not _GENERATION.fullmatch(generation) or not (folder / generation).is_dir():
+        if live_name(folder) != generation:
+            return live_generation(folder)  # a writer switched, and removed it, just then
         raise IndexFileError(
             f"{folder / 'CURRENT'} names {generation!r}, which is no generation of this index. "
             f"Go back to one that is there (reviewqa index rollback {folder.name}), or rebuild it."

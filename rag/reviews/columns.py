@@ -66,6 +66,7 @@ _PHRASES = {  # for headers that are sentences
     "date": r"\bdate\b.*\breview|\breview.*\bdate\b",
     "title": r"\breview.*\b(title|headline)\b",
 }
+_FEW = 20  # cells, from which on a column's content says what it cannot be
 _EACH = 300  # characters of a cell looked at
 _NOTHING = ("", "nan", "none", "null", "n/a", "na", "nat")
 
@@ -183,16 +184,17 @@ def _is_wide(text: str) -> bool:
 def _fits(wanted: str, content: _Content) -> bool:
     """Whether what is in a column can be what its name says."""
     if not content.filled:
-        return wanted != "text"
+        return True
     match wanted:
         case "text":
-            return content.numbers < 0.5 and content.dates < 0.5
+            return content.filled < _FEW or (content.numbers < 0.5 and content.dates < 0.5)
         case "rating":
             return content.ratings >= 0.5 and content.median <= 40
         case "date":
             return content.dates >= 0.5
         case "review_id":
-            return content.different >= 0.9 and content.median <= 200
+            # an id that most rows share is that of what is reviewed; a few copied rows are no reason
+            return content.filled < _FEW or content.different >= 0.5
         case "helpful_votes":
             return content.wordy < 0.5 or content.ratings >= 0.5
         case "language":
@@ -207,7 +209,7 @@ def _by_name(
     plains = {name: plain(name) for name in names}
     fitting = [name for name in names if name not in taken and _fits(wanted, content[name])]
     exact = [
-        (_NAMES.get(wanted, ()).index(plains[name]), -content[name].median if wanted == "text" else 0, name)
+        (not content[name].filled, _NAMES[wanted].index(plains[name]), name)
         for name in fitting
         if plains[name] in _NAMES[wanted]
     ]
@@ -263,7 +265,7 @@ def _title_or_item(
 ) -> None:
     """A headline is written for its review; a "title" that comes again and again is that of what is reviewed."""
     title = found.get("title")
-    if title is None or "title" in mapping or content[title.name].filled < 20 or content[title.name].different >= 0.3:
+    if title is None or "title" in mapping or content[title.name].filled < _FEW or content[title.name].different >= 0.3:
         return
     del found["title"]
     if "item" not in found and "item" not in off:

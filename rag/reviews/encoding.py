@@ -79,7 +79,8 @@ codecs.register_error("reviews.odd", _odd_bytes)
 
 def _without_mark(sample: bytes) -> Encoding | None:
     """UTF-16 or UTF-32 without a mark: its plain characters are full of NUL bytes, and nothing is left of them."""
-    if sample.count(0) < 0.02 * len(sample) or len(sample) < 4:
+    stray = not re.search(rb"[\x01-\x08\x0e-\x1f]", sample) and _is_utf8(sample)  # a NUL here and there in plain text
+    if sample.count(0) < (0.3 if stray else 0.02) * len(sample) or len(sample) < 4:
         return None
     for codec, width, label in (("utf-32", 4, "UTF-32"), ("utf-16", 2, "UTF-16")):
         for order in ("le", "be"):
@@ -93,6 +94,14 @@ def _without_mark(sample: bytes) -> Encoding | None:
             if text.count("\0") <= 0.001 * len(text) and re.search(r"[\n ,;\t]", text) and plain > 0.02 * len(text):
                 return Encoding(f"{codec}-{order}", label)
     return None
+
+
+def _is_utf8(sample: bytes) -> bool:
+    try:
+        sample.decode()
+    except UnicodeDecodeError as error:
+        return error.start >= len(sample) - 4
+    return True
 
 
 def _legacy(sample: bytes) -> str:

@@ -162,20 +162,11 @@ def import_reviews(
     return imported
 
 
-def read_reviews(
-    path: Path, *, mapping: Mapping[str, str] | None = None, taken: set[str] | None = None
-) -> tuple[list[Review], ReadReport]:
-    """All reviews of one small file in memory, and the report. `taken` holds ids that are gone, and grows.
-
-    Raises `ReviewFileError` as `import_reviews` does.
-    """
+def read_reviews(path: Path, *, mapping: Mapping[str, str] | None = None) -> tuple[list[Review], ReadReport]:
+    """All reviews of one small file in memory, and the report. Raises `ReviewFileError` as `import_reviews` does."""
     with tempfile.TemporaryDirectory(prefix="reviewqa-") as staging:
         imported = import_reviews([path], Path(staging), ReadOptions(mapping=mapping or {}))
-        reviews = list(imported)
-    if taken is not None:
-        numbers: dict[str, int] = {}
-        reviews = [replace(review, review_id=_unique_id(review, taken, numbers, set())) for review in reviews]
-    return reviews, imported.reports[0]
+        return list(imported), imported.reports[0]
 
 
 def _tell(progress: Progress, source: RowSource, before: int, total: int) -> None:
