@@ -21,10 +21,9 @@ FIELDS = ("item", "rating", "date", "language", "source")
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-_CONDITION = re.compile(
-    r'\s*([A-Za-z_]+)\s*(<=|>=|!=|==|=|<|>)\s*((?:"[^"]*"|[^\s"|]+)(?:\s*\|\s*(?:"[^"]*"|[^\s"|]+))*)\s*'
-)
-_AND = re.compile(r"(?:and\b|&&|,)", re.IGNORECASE)
+_VALUE = r'(?:"[^"]*"|[^\s"|<>=!][^\s"|]*)'
+_CONDITION = re.compile(rf"\s*([A-Za-z_]+)\s*(<=|>=|!=|==|=|<|>)\s*({_VALUE}(?:\s*\|\s*{_VALUE})*)\s*")
+_AND = re.compile(r"(?:and\b|&&)", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?")
 EXAMPLE = 'for example: rating >= 8 and date >= 2024-12 and item = "Room 12"'
 
@@ -85,7 +84,7 @@ def _condition(field: str, sign: str, stated: str) -> Condition:
         near = difflib.get_close_matches(field, FIELDS, n=1)
         hint = f' Did you mean "{near[0]}"?' if near else ""
         raise SettingsError(f'Reviews cannot be chosen by "{field}", only by {", ".join(FIELDS)}.{hint}')
-    values = tuple(part.strip().strip('"') for part in re.findall(r'"[^"]*"|[^\s"|]+', stated))
+    values = tuple(part.strip().strip('"') for part in re.findall(_VALUE, stated))
     if field in ("item", "language", "source") and sign not in ("=", "==", "!="):
         raise SettingsError(f'"{field} {sign}" makes no sense: compare {field} with = or !=.')
     for value in values:

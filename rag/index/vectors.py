@@ -150,7 +150,8 @@ class VectorSearch:
                 names = np.concatenate([rows[number], block])
                 top = _top(scores, k)
                 best[number], rows[number] = scores[top], names[top]
-        return np.array(best, dtype=np.float32).reshape(-1, k), np.array(rows, dtype=np.int64).reshape(-1, k)
+        shape = (len(queries), k)
+        return np.array(best, dtype=np.float32).reshape(shape), np.array(rows, dtype=np.int64).reshape(shape)
 
     def _approximate(self, queries: Vectors, k: int, where: Mask | None) -> tuple[Vectors, NDArray[np.int64]]:
         assert self.approximate is not None

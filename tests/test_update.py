@@ -1,0 +1,180 @@
+"""Changing an index: only what is new is embedded, and the result is that of a clean build."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rag.embedding import Progress, Vectors, no_progress
+from rag.index import Changed, ReviewIndex, build_index, change_index, verify_index
+from rag.index import build as build_module
+from rag.index.embedded import WORK_FOLDER
+from rag.retriever import Limits, retrieve
+from rag.schema import IndexFileError, Review
+from tests.fakes import CHUNK_TOKENS, COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
+
+MADE_WITH: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKENS}
+
+
+class Counting(FakeEmbedder):
+    """Keeps the sentences of reviews that it was asked for; praise and complaint for the leaning model aside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        self.seen += texts
+        return super().embed_documents(texts, progress=progress)
+
+
+def change(folder: Path, reviews: Sequence[Review], embedder: FakeEmbedder | None = None, **more: Any) -> Changed:
+    return change_index(reviews, embedder or FakeEmbedder(), folder, **{"start": "live", **MADE_WITH, **more})
+
+
+def assert_same(one: ReviewIndex, other: ReviewIndex) -> None:
+    """Same rows in every table, and the same scores."""
+    assert one.reviews_table.equals(other.reviews_table)
+    for name in (
+        "sentence_review", "sentence_start", "sentence_end", "sentence_chunk",
+        "chunk_review", "chunk_start", "chunk_end", "chunk_first", "chunk_last", "review_group",
+    ):  # fmt: skip
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    np.testing.assert_array_equal(one.signatures, other.signatures)
+    np.testing.assert_allclose(one.all_vectors, other.all_vectors, atol=1e-5)
+    query = FakeEmbedder().embed_queries(["the water was warm and the desk was rude"])
+    np.testing.assert_allclose(one.search(query, 50)[0], other.search(query, 50)[0], atol=1e-5)
+    np.testing.assert_allclose(one.leaning.weights, other.leaning.weights, atol=1e-5)
+
+
+def test_only_new_and_changed_sentences_are_embedded(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    before = build_fake_index(folder)
+    embedder = Counting()
+    longer = replace(REVIEWS[0], text=REVIEWS[0].text + " The barman sang.")
+    made = change(folder, [longer, REVIEWS[1], review("new", "A brand new bed. It creaks.", 4)], embedder)
+    assert (made.new, made.changed, made.unchanged, made.removed) == (1, 1, 1, 0)
+    ours = [text for text in embedder.seen if text in ("The barman sang.", "A brand new bed.", "It creaks.")]
+    assert sorted(ours) == sorted(["The barman sang.", "A brand new bed.", "It creaks."]) and made.embedded == 3
+    assert not any("loud until three" in text for text in embedder.seen)
+    assert made.carried == before.manifest.sentences
+    assert made.index.manifest.reviews == len(REVIEWS) + 1 and verify_index(folder) == []
+
+
+def test_what_changes_nothing_makes_no_generation(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    before = build_fake_index(folder)
+    made = change(folder, [replace(one, line=99, source="elsewhere.csv") for one in REVIEWS])
+    assert made.unchanged == len(REVIEWS) and made.index.generation == before.generation
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_run_of_changes_ends_where_a_clean_build_does(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    folder = tmp_path_factory.mktemp("changes") / "index"
+    texts = st.sampled_from(
+        ["Warm water.", "Warm water. Cold soup.", "The desk was rude!", "Nice view of the sea. Come back soon.", "Bad."]
+    )
+    some = st.dictionaries(st.sampled_from("abcdef"), st.tuples(texts, st.none() | st.integers(1, 10)), min_size=1)
+
+    def reviews(values: dict[str, tuple[str, int | None]]) -> list[Review]:
+        return [review(name, text, rating) for name, (text, rating) in values.items()]
+
+    state = data.draw(some)
+    build_fake_index(folder, reviews(state))
+    for _ in range(data.draw(st.integers(1, 3))):
+        incoming, mode = data.draw(some), data.draw(st.sampled_from(["update", "replace", "delete"]))
+        if mode == "delete":
+            gone = data.draw(st.sampled_from(sorted(state)))
+            if len(state) == 1:
+                with pytest.raises(IndexFileError, match="no reviews"):
+                    change(folder, [], delete={gone})
+                continue
+            change(folder, [], delete={gone})
+            del state[gone]
+        else:
+            change(folder, reviews(incoming), replace=mode == "replace")
+            state = incoming if mode == "replace" else {**state, **incoming}
+    live = ReviewIndex.open(folder)
+    found = list(live.reviews())
+    assert {one.review_id: (one.text, one.rating) for one in found} == state
+    assert verify_index(folder) == []
+    assert_same(live, build_index(found, FakeEmbedder(), folder.parent / "clean", **MADE_WITH))
+
+
+def test_an_addition_equals_a_build_from_all(tmp_path: Path) -> None:
+    build_fake_index(tmp_path / "step", REVIEWS[:5])
+    assert_same(change(tmp_path / "step", REVIEWS[5:]).index, build_fake_index(tmp_path / "all"))
+
+
+def test_an_unknown_id_to_delete_is_named(tmp_path: Path) -> None:
+    build_fake_index(tmp_path / "hotel")
+    with pytest.raises(IndexFileError, match="no review with the id 'spa' to delete"):
+        change(tmp_path / "hotel", [], delete={"spa", "pool"})
+
+
+def test_an_update_with_other_settings_is_refused(tmp_path: Path) -> None:
+    build_fake_index(tmp_path / "hotel")
+    with pytest.raises(IndexFileError, match="other settings"):
+        change(tmp_path / "hotel", REVIEWS, chunk_tokens=CHUNK_TOKENS + 1)
+    with pytest.raises(IndexFileError, match="built with the embedder"):
+        change(tmp_path / "hotel", REVIEWS, FakeEmbedder("other"))
+
+
+def test_an_interrupted_build_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_module, "EMBED_AT_ONCE", 4)
+    folder = tmp_path / "hotel"
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if stage == "embedding" and done > 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        change(folder, REVIEWS, start="empty", progress=interrupt)
+    assert (folder / WORK_FOLDER).is_dir()
+    stages: list[str] = []
+    embedder = Counting()
+    made = change(folder, REVIEWS, embedder, start="empty", progress=lambda stage, *_: stages.append(stage))
+    assert (made.resumed, made.embedded) == (8, 9) and "resuming" in stages
+    assert made.index.manifest.sentences == 17 and not (folder / WORK_FOLDER).exists()
+    assert_same(made.index, build_fake_index(tmp_path / "clean"))
+
+
+def test_vectors_of_another_embedder_are_not_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_module, "EMBED_AT_ONCE", 4)
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if stage == "embedding" and done > 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        change(tmp_path / "hotel", REVIEWS, FakeEmbedder("other"), start="empty", progress=interrupt)
+    assert change(tmp_path / "hotel", REVIEWS, start="empty").resumed == 0
+
+
+def test_copies_speak_once(tmp_path: Path) -> None:
+    index = build_fake_index(tmp_path / "kitchen", [*COPIED, review("far", "Nothing to do with soup or kitchens.", 5)])
+    made = index.manifest
+    assert (made.reviews, made.voices, made.exact_duplicates, made.near_duplicates) == (5, 3, 2, 0)
+    assert list(index.review_group) == [0, 0, 0, 3, 4] and list(index.copies_of(1)) == [0, 1, 2]
+    found = retrieve(index, FakeEmbedder(), "when does the kitchen close", Limits(5, 1, 0.95))
+    copies = {"first", "copy", "copy-again"}
+    (shown,) = (one for one in found if one.review.review_id in copies)
+    assert set(shown.also_in) == copies - {shown.review.review_id}
+    # and when a copy comes later
+    made_later = change(tmp_path / "kitchen", [review("late", COPIED[3].text, 1)])
+    assert made_later.index.manifest.voices == 3 and list(made_later.index.review_group) == [0, 0, 0, 3, 4, 3]
+
+
+def test_generations_kept_can_be_set(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    for count in range(1, 5):
+        change(folder, REVIEWS[:count], start="empty", keep_generations=0)
+    assert len([path for path in folder.iterdir() if path.name[0].isdigit()]) == 1

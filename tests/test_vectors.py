@@ -1,0 +1,115 @@
+"""The vectors of an index: exact and approximate search, filters, and what is written."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rag.embedding import Progress, Vectors, no_progress
+from rag.index import ReviewIndex, change_index, vectors, verify_index
+from rag.index.store import APPROXIMATE_FILE
+from rag.index.vectors import VectorSearch, build_approximate, choose_type
+from rag.schema import IndexFileError
+from tests.fakes import CHUNK_TOKENS, FakeEmbedder, review
+
+COUNT, DIMENSION = 4000, 32
+
+
+def clustered(count: int, seed: int = 0) -> Vectors:
+    """Unit vectors around fifty centres, as sentences lie around what they are about."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(50, DIMENSION))
+    made = centres[rng.integers(50, size=count)] + 0.4 * rng.normal(size=(count, DIMENSION))
+    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def stored() -> Vectors:
+    return clustered(COUNT)
+
+
+@pytest.fixture(scope="module")
+def approximate(stored: Vectors) -> VectorSearch:
+    return VectorSearch(stored, build_approximate(stored))
+
+
+def test_the_number_of_vectors_decides_unless_the_setting_does() -> None:
+    assert [choose_type("auto", count) for count in (1, vectors.FLAT_MOST, vectors.FLAT_MOST + 1)] == [
+        "flat", "flat", "ivf_sq8",
+    ]  # fmt: skip
+    assert choose_type("flat", 10**7) == "flat" and choose_type("ivf_sq8", 5) == "ivf_sq8"
+
+
+def test_approximate_search_finds_nearly_all_and_scores_exactly(stored: Vectors, approximate: VectorSearch) -> None:
+    queries = clustered(50, seed=1)
+    _, true_rows = VectorSearch(stored).search(queries, 10)
+    scores, rows = approximate.search(queries, 10)
+    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(true_rows, rows, strict=True)]) > 0.9
+    np.testing.assert_allclose(scores, np.einsum("qd,qkd->qk", queries, stored[rows]), atol=1e-5)
+    assert (np.diff(scores, axis=1) <= 1e-6).all() and approximate.recall() > 0.9
+    assert VectorSearch(stored).recall() == 1.0
+
+
+@pytest.mark.parametrize("kept", [0, 3, 40, 2000])
+def test_a_filter_keeping_few_is_exact(stored: Vectors, approximate: VectorSearch, kept: int) -> None:
+    where = np.zeros(COUNT, dtype=np.bool_)
+    where[np.random.default_rng(3).permutation(COUNT)[:kept]] = True
+    query = clustered(2, seed=4)
+    for search in (approximate, VectorSearch(stored)):
+        scores, rows = search.search(query, 10, where)
+        assert rows.shape == (2, min(10, kept)) and where[rows].all()
+        for number in range(2):
+            expected = np.sort((stored @ query[number])[where])[::-1][:10]
+            np.testing.assert_allclose(scores[number], expected, atol=1e-5)
+
+
+def test_a_filter_keeping_many_finds_only_what_it_keeps(
+    stored: Vectors, approximate: VectorSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "EXACT_MOST", 100)  # so that 2,000 are many
+    where = np.arange(COUNT) % 2 == 0
+    query = clustered(20, seed=5)
+    scores, rows = approximate.search(query, 10, where)
+    assert (rows[rows >= 0] % 2 == 0).all() and np.isneginf(scores[rows < 0]).all()
+    _, true = VectorSearch(stored).search(query, 10, where)
+    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(true, rows, strict=True)]) > 0.8
+
+
+def test_more_is_asked_for_than_there_is(stored: Vectors, approximate: VectorSearch) -> None:
+    for search in (approximate, VectorSearch(stored)):
+        _, rows = search.search(clustered(1, seed=6), 10 * COUNT)
+        assert sorted(rows[0]) == list(range(COUNT))
+
+
+class Clustered(FakeEmbedder):
+    """A vector of its own for every text."""
+
+    def __init__(self) -> None:
+        super().__init__("clustered", DIMENSION)
+
+    def embed_documents(self, texts: Any, *, progress: Progress = no_progress) -> Vectors:
+        return np.concatenate([clustered(1, seed=zlib.crc32(text.encode())) for text in texts])
+
+
+def test_an_index_with_an_approximate_search_is_updated_and_checked(tmp_path: Path) -> None:
+    folder = tmp_path / "big"
+    more: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKENS, "vector_index": "ivf_sq8"}
+    reviews = [review(f"r{n}", f"Sentence number {n}. And {n * 7} more words.", n % 10 + 1) for n in range(600)]
+    first = change_index(reviews, Clustered(), folder, start="empty", **more).index
+    assert first.manifest.vector_index["type"] == "ivf_sq8" and first.manifest.vector_index["recall_at_10"] > 0.8
+    assert first.manifest.vector_index["lists_learnt"] == "now"
+    made = change_index([review("new", "Quite new.", 3)], Clustered(), folder, start="live", delete={"r5"}, **more)
+    assert (made.new, made.removed, made.embedded) == (1, 1, 1)
+    stated = made.index.manifest.vector_index
+    assert stated["lists_learnt"] == "earlier" and stated["recall_at_10"] > 0.8
+    assert verify_index(folder) == []
+    (row,) = made.index.search(Clustered().embed_queries(["Quite new."]), 1)[1][0]
+    assert made.index.sentences([int(row)])[0].review_id == "new"
+    (made.index.generation / APPROXIMATE_FILE).unlink()
+    assert verify_index(folder) == [f"{APPROXIMATE_FILE} is missing."]
+    with pytest.raises(IndexFileError, match=APPROXIMATE_FILE):
+        ReviewIndex.open(folder)
