@@ -1,6 +1,7 @@
 """A review's text as it is stored: HTML to text, the page's furniture cut off, Unicode and blanks in one form.
 
-Each step can be switched off; what was done is counted. Cleaning cleaned text changes nothing.
+Each step can be switched off; what was done is counted. Cleaning cleaned text changes nothing, but for markup that was
+written about: "&amp;lt;" is read as "&lt;" the first time.
 """
 
 from __future__ import annotations
