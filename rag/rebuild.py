@@ -181,6 +181,8 @@ def keep_rejects(found: Path | None, wanted: Path | None) -> Path | None:
     """
     if found is None or wanted is None:
         return None
+    if wanted.is_dir():
+        raise IndexFileError(f"Cannot write the rejected rows to {wanted}: it is a folder. Name a file.")
     try:
         disk.make_folder(wanted.parent)
         disk.copy_file(found, wanted)

@@ -53,7 +53,7 @@ def check(
         for report in imported.reports:
             terminal.say(terminal.report_lines(report))
             terminal.say(terminal.preview_lines(report))
-    terminal.say(terminal.import_line(imported))
+        terminal.say(terminal.import_line(imported))
 
 
 @click.group("index", epilog=example("reviewqa index build my-reviews.csv --name my-hotel"))
