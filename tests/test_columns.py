@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -21,9 +21,9 @@ TEXTS = (
 )
 
 
-def rows(count: int = 24, **columns: Sequence[Any]) -> list[Row]:
-    """Rows that repeat what is given for each column."""
-    cells = [{name: values[number % len(values)] for name, values in columns.items()} for number in range(count)]
+def rows(**columns: Any) -> list[Row]:
+    """Two dozen rows that repeat what is given for each column."""
+    cells = [{name: values[number % len(values)] for name, values in columns.items()} for number in range(24)]
     return [Row(number + 2, one) for number, one in enumerate(cells)]
 
 

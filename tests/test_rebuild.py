@@ -83,7 +83,7 @@ def test_a_bad_file_leaves_the_index_as_it_was(work: Path) -> None:
     (work / "bad.csv").write_text("id,text\n1,\n", encoding="utf-8")
     for mode in ("new", "update", "replace"):
         with pytest.raises(ReviewFileError, match=r"bad\.csv"):
-            run(work, "hotel", mode, "bad.csv")  # type: ignore[arg-type]
+            run(work, "hotel", mode, "bad.csv")
     with pytest.raises(ReviewFileError, match="line 4: no text"):
         run(work, "hotel", "update", "first.csv", options=ReadOptions(strict=True))
     with pytest.raises(IndexFileError, match="nothing to do"):
