@@ -92,7 +92,7 @@ def fit_leaning(vectors: Floats, ratings: NDArray[np.float64], praising: Floats,
         if len(rated) > MOST_SENTENCES:
             rated = np.random.default_rng(0).choice(rated, MOST_SENTENCES, replace=False)
         centred = vectors[rated] - vectors[rated].mean(axis=0)
-        target = ratings[rated] - ratings[rated].mean()
+        target = (ratings[rated] - ratings[rated].mean()).astype(np.float32)  # a double would make one of every vector
         gram = centred.T @ centred + _RIDGE * np.eye(centred.shape[1], dtype=np.float32)
         regression = _unit_variance(np.linalg.solve(gram, centred.T @ target), vectors)
         weights = _DIRECTION_SHARE * weights + (1 - _DIRECTION_SHARE) * regression

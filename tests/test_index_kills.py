@@ -264,7 +264,9 @@ def test_killed_at_random_moments_the_index_is_whole_and_the_next_run_goes_on(
         if all_faults:
             states = Counter(outcome.state for outcome in outcomes if outcome.phase)
             twice, resumed = (sum(getattr(o, what) > 0 for o in outcomes) for what in ("again", "resumed"))
-            print(f"\nkilled at {kills.total()} random moments: {dict(kills)}; found {dict(states)}, {resumed} resumed,")
+            print(
+                f"\nkilled at {kills.total()} random moments: {dict(kills)}; found {dict(states)}, {resumed} resumed,"
+            )
             print(f"{twice} of them killed once more; {len(outcomes) - kills.total()} were done before the kill")
 
 

@@ -9,17 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing.pool import Pool
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rag.embedding import Progress, Vectors, no_progress
 from rag.files import sha256_of
-from rag.index import BuildProgress, Changed, ReviewIndex, build, change_index, disk, store, verify_index
+from rag.index import BuildProgress, Changed, ReviewIndex, build, change_index, store, verify_index
 from rag.index.build import no_build_progress
 from rag.index.manage import rollback
 from rag.schema import IndexFileError, Review
-from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index, review
+from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, review
 from tests.faults import difference, in_fork, kept_batches
 from tests.test_index import entries
 
@@ -268,21 +269,27 @@ def test_readers_never_fail_while_a_writer_switches_and_removes(
 
 
 @pytest.mark.parametrize("switches", [1, 3])
+@pytest.mark.parametrize(("step", "name"), [("is_dir", ""), ("read_text", "manifest.json")])
 def test_a_reader_finds_the_new_generation_when_the_old_one_goes_under_its_hands(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, switches: int
+    folder: Path, monkeypatch: pytest.MonkeyPatch, step: str, name: str, switches: int
 ) -> None:
-    """Each time the reader has found the live generation, a writer makes another and removes that one."""
+    """Each time the reader goes to the live generation, a writer makes another and removes that one."""
     found = store.live_generation(folder)
     left = list(range(switches))
-    is_dir = Path.is_dir
+    original: Callable[..., Any] = getattr(Path, step)
+    writing = False
 
-    def removed_first(path: Path) -> bool:
-        if left and path.parent == folder and path.name == store.live_name(folder):
-            update(folder, [replace(ADDED[0], title=str(left.pop()))], keep_generations=0)
-        return is_dir(path)
+    def removed_first(path: Path, *arguments: Any, **more: Any) -> Any:
+        nonlocal writing
+        if left and not writing:
+            writing = True
+            if path == folder / store.live_name(folder) / name:
+                update(folder, [replace(ADDED[0], title=str(left.pop()))], keep_generations=0)
+            writing = False
+        return original(path, *arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "is_dir", removed_first)
+        patch.setattr(Path, step, removed_first)
         index = ReviewIndex.open(folder)
     assert index.generation != found and index.manifest.reviews == len(REVIEWS) + 1 and not left
 
@@ -324,6 +331,3 @@ def test_writers_take_turns_and_lose_nothing(folder: Path, workers: Pool) -> Non
 def test_a_left_lock_file_is_no_lock(folder: Path) -> None:
     (folder / "LOCK").write_text("12345")
     assert update(folder).new == len(ADDED)
-
-
-__all__ = ["build_fake_index", "disk"]

@@ -322,6 +322,8 @@ class _Writer:
             for block in itertools.chain(*parts):
                 yield block
                 done += len(block)
+                if live is not None:
+                    vectors.release(live.all_vectors)
                 self._progress("writing", done, total)
 
         shape = (total, self._embedder.dimension)
@@ -338,14 +340,15 @@ class _Writer:
 
     def _leaning(self, stored: NDArray[np.float32], fractions: NDArray[np.float64]) -> LeaningModel:
         """Fitted on a sample where the index is large: more would not change it."""
-        rated = vectors.sample(stored, MOST_SENTENCES, np.flatnonzero(~np.isnan(fractions)))
-        some = np.union1d(rated, vectors.sample(stored, MOST_SENTENCES)) if len(stored) > MOST_SENTENCES else None
-        return fit_leaning(
-            stored if some is None else stored[some],
-            fractions if some is None else fractions[some],
-            self._embedder.embed_documents(PRAISING),
-            self._embedder.embed_documents(COMPLAINING),
-        )
+        if len(stored) > MOST_SENTENCES:
+            rated = np.flatnonzero(~np.isnan(fractions))
+            some = vectors.sample(stored, MOST_SENTENCES, rated if len(rated) >= MOST_SENTENCES else None)
+            stored_some, fractions = stored[some], fractions[some]
+            vectors.release(stored)
+        else:
+            stored_some = stored
+        praising, complaining = (self._embedder.embed_documents(texts) for texts in (PRAISING, COMPLAINING))
+        return fit_leaning(stored_some, fractions, praising, complaining)
 
     def _write_approximate(self, stored: NDArray[np.float32]) -> dict[str, Any]:
         """The approximate index, if these vectors ask for one; what the manifest says about search."""

@@ -46,10 +46,11 @@ def compare(
 ) -> Comparison:
     """Compare by id, and where an id is known by content.
 
-    With `replace`, reviews that do not come in are removed; `delete` names more to remove. Raises `IndexFileError`
-    for an id to delete that is not there, and where two incoming reviews have one id.
+    With `replace`, reviews that do not come in are removed; `delete` names more to remove, also where they come in.
+    Raises `IndexFileError` for an id to delete that is not there, and where two incoming reviews have one id.
     """
     known = {} if live is None else _known(live)
+    delete = dict.fromkeys(delete)
     missing = [review_id for review_id in delete if review_id not in known]
     if missing:
         raise IndexFileError(
@@ -67,7 +68,7 @@ def compare(
         seen.add(review.review_id)
         key = tables.content_key(review)
         row, old_key = known.get(review.review_id, (-1, b""))
-        take.append(key != old_key)
+        take.append(key != old_key and review.review_id not in delete)
         if take[-1]:
             content.append(key)
             signatures.append(signature(review.text))
@@ -76,7 +77,7 @@ def compare(
                 changed += 1
             else:
                 new += 1
-        else:
+        elif review.review_id not in delete:
             unchanged += 1
         if number % 500 == 0:
             progress(number)

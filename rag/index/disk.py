@@ -126,5 +126,5 @@ def remove(path: Path) -> None:
             remove(inner)
         os.rmdir(path)
     else:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # nor where a file is taken for its folder
             os.unlink(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -99,11 +100,11 @@ def copy_index(source: Path, target: Path) -> None:
 def rename_index(source: Path, target: Path) -> None:
     """Rename an index. Raises `IndexFileError` where the target is there."""
     _require_free(target)
-    with _writing(source):
+    with _writing(source), store.writer_lock(target):
         store.live_generation(source)
-        if target.exists():
-            disk.remove(target / "LOCK")
-            os.rmdir(target)
+        store.remove_unfinished(target)
+        disk.remove(target / "LOCK")
+        os.rmdir(target)
         disk.move(source, target)
 
 
@@ -123,10 +124,9 @@ def export_index(index: ReviewIndex, path: Path) -> int:
     """Write reviews with their sentences, chunks and vectors to one Parquet file, a row a sentence; how many rows.
 
     Columns: all of a review but its text, then chunk_id, chunk_start, chunk_end, sentence_start, sentence_end, sentence
-    (its text), vector (float32 list); and review_text on the first sentence of each review, null on the others.
+    (its text), vector (float32 list); and review_text on the first sentence of each review, null on the others. Raises
+    `IndexFileError` where there is such a file, or it cannot be written.
     """
-    if path.exists():
-        raise IndexFileError(f"{path} is there already. Name another file, or remove it.")
     fields = [tables.REVIEW_SCHEMA.field(name) for name in tables.REVIEW_FIELDS if name != "text"]
     schema = pa.schema(
         [
@@ -137,14 +137,19 @@ def export_index(index: ReviewIndex, path: Path) -> int:
         ]
     )  # fmt: skip
     pending = path.with_name(path.name + ".part")
-    disk.remove(pending)
     try:
+        if path.is_dir():
+            raise IndexFileError(f"{path} is a folder. Name a file, for example {path / index.name}.parquet")
+        if path.exists():
+            raise IndexFileError(f"{path} is there already. Name another file, or remove it.")
+        disk.remove(pending)
         tables.write_table(pending, schema, _export_batches(index, schema))
         disk.move(pending, path)
     except OSError as error:
         raise IndexFileError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:
-        disk.remove(pending)
+        with contextlib.suppress(OSError):
+            disk.remove(pending)
     return index.manifest.sentences
 
 
@@ -171,16 +176,27 @@ def _export_batches(index: ReviewIndex, schema: pa.Schema) -> Iterator[pa.Table]
         yield pa.table({**columns, "vector": vector}, schema=schema)
 
 
-def _writing(folder: Path) -> Any:
-    """The writer's lock of an index that is there."""
-    if not folder.is_dir() or not any(path.name != "LOCK" for path in folder.iterdir()):
-        store.live_generation(folder)  # says that there is none, and which there are
-    return store.writer_lock(folder)
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Hold the writer's lock of an index that is there. What the disk refuses becomes an `IndexFileError`."""
+    try:
+        if not folder.is_dir() or not any(path.name != "LOCK" for path in folder.iterdir()):
+            store.live_generation(folder)  # says that there is none, and which there are
+        with store.writer_lock(folder):
+            yield
+    except OSError as error:
+        raise IndexFileError(f"Cannot change the index in {folder}: {error.strerror or error}.") from error
 
 
 def _require_free(folder: Path) -> None:
+    """Raise `IndexFileError` unless nothing lies there, or only what an interrupted copy left."""
     if store.live_name(folder) or store.generations(folder) or (folder / WORK_FOLDER).exists():
         raise IndexFileError(f'There is an index "{folder.name}" already. Choose another name, or delete that one.')
+    left = ("LOCK", "CURRENT.new")
+    if folder.exists() and (
+        not folder.is_dir() or any(p.name not in left and p.name[0] != "." for p in folder.iterdir())
+    ):
+        raise IndexFileError(f"{folder} is there already, and is no index. Choose another name, or remove it.")
 
 
 def _manifest(generation: Path) -> store.Manifest | None:

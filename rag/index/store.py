@@ -154,14 +154,22 @@ def generations(folder: Path) -> list[str]:
 
 @contextlib.contextmanager
 def writer_lock(folder: Path) -> Iterator[None]:
-    """Hold the index for writing. The lock is the operating system's, so a crash cannot leave it behind."""
-    disk.make_folder(folder)
+    """Hold the index for writing. The lock is the operating system's, so a crash cannot leave it behind.
+
+    Raises `IndexFileError` when another process holds it, and when the folder cannot be written to.
+    """
     lock = FileLock(folder / "LOCK")
     try:
-        with lock.acquire(timeout=0):
-            yield
+        disk.make_folder(folder)
+        lock.acquire(timeout=0)
     except Timeout as error:
         raise IndexFileError(f'Another process is writing the index "{folder.name}". Wait until it is done.') from error
+    except OSError as error:
+        raise IndexFileError(f"Cannot write the index in {folder}: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def new_generation(folder: Path) -> str:

@@ -83,7 +83,10 @@ def build_approximate(
         )
         index.cp.niter = 10
         some = np.random.default_rng(0).permutation(count)[: max(lists * _TRAINING, 10_000)]
-        index.train(np.ascontiguousarray(vectors[np.sort(some)]))
+        training = vectors[np.sort(some)]
+        release(vectors)
+        index.train(training)
+        del training
     else:
         index = faiss.clone_index(trained)
         index.reset()
@@ -128,7 +131,8 @@ class VectorSearch:
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         if where is not None:
             allowed = np.flatnonzero(where)
-            if len(allowed) <= EXACT_MOST or self.approximate is None:
+            few = len(allowed) <= EXACT_MOST or k * _CANDIDATES >= len(allowed)
+            if few or self.approximate is None:
                 return self._exact_among(queries, min(k, len(allowed)), allowed)
         k = min(k, len(self.vectors))
         if self.approximate is None or k * _CANDIDATES >= len(self.vectors):
