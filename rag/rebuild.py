@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rag.config import Settings
+from rag.config import Settings, index_fingerprint
 from rag.embedding import Embedder, make_embedder
 from rag.index import BuildProgress, Changed, ReviewIndex, change_index, disk, index_folder
 from rag.index.store import writer_lock
@@ -83,6 +84,7 @@ def rebuild(
     begun = time.monotonic()
     folder = index_folder(settings.indexes_dir, name)
     options = options or ReadOptions(max_unpack_ratio=settings.max_unpack_ratio)
+    embedder = embedder or make_embedder(settings)
     live = None
     if mode != "new":
         live = ReviewIndex.open(folder)
@@ -92,8 +94,13 @@ def rebuild(
         )
     if not locations and not delete:
         raise IndexFileError("There is nothing to do: give review files, or ids to delete.")
+    # better told now than after an hour of reading
+    if live is not None:
+        live.require_fingerprint(
+            index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens), embedder.identity
+        )
     with writer_lock(folder):
-        pass  # better told now than after an hour of reading
+        pass
     with _staging(settings.indexes_dir) as staging:
         imported = import_reviews(locations, staging, options, progress) if locations else None
         kept_rejects = keep_rejects(imported.rejects, rejects or folder / REJECTED) if imported else None
@@ -102,7 +109,7 @@ def rebuild(
             incoming = _OnScale(imported, live)
         changed = change_index(
             incoming,
-            embedder or make_embedder(settings),
+            embedder,
             folder,
             start="empty" if mode == "new" else "live",
             replace=mode == "replace",
@@ -195,26 +202,37 @@ class _OnScale:
     """The reviews of an import, with their ratings on the scale that the same kind of file had before.
 
     A small file of new reviews seldom holds every mark: a 4 among ten points looks like one among five stars. So a file
-    with the same columns as one that the index was made from takes that one's scale, if it is the wider one.
+    with the same columns as one that the index was made from takes that one's scale, if it is the wider one. The
+    reports then say so.
     """
 
     def __init__(self, imported: Import, live: ReviewIndex) -> None:
         self._imported = imported
-        self._scales: dict[str, tuple[float, float]] = {}
+        self._scales: list[tuple[float, float] | None] = []  # of each report
         for report in imported.reports:
             columns = {field: choice.name for field, choice in report.columns.items()}
+            ends = mine = _ends(report.rating_scale)
             for record in live.manifest.imports:
                 low, high = _ends(str(record.get("rating_scale", "")))
-                mine = _ends(report.rating_scale)
-                if record.get("columns") == columns and mine != (low, high) and low <= mine[0] and mine[1] <= high:
-                    self._scales[report.file] = (low, high)
+                if report.rating_scale and record.get("columns") == columns and low <= ends[0] and ends[1] <= high:
+                    ends = low, high
+            adopted = ends if ends != mine else None
+            self._scales.append(adopted)
+            if adopted:
+                report.rating_scale = "{:g}..{:g}".format(*ends)
+                report.preview = [_on(adopted, review) for review in report.preview]
 
     def __iter__(self) -> Iterator[Review]:
-        for review in self._imported:
-            scale = self._scales.get(review.source)
-            if scale is not None and review.rating is not None:
-                review = dataclasses.replace(review, rating_min=scale[0], rating_max=scale[1])
-            yield review
+        reviews = iter(self._imported)
+        for report, scale in zip(self._imported.reports, self._scales, strict=True):
+            if not report.skipped:
+                yield from (_on(scale, review) for review in itertools.islice(reviews, report.kept))
+
+
+def _on(scale: tuple[float, float] | None, review: Review) -> Review:
+    if scale is None or review.rating is None:
+        return review
+    return dataclasses.replace(review, rating_min=scale[0], rating_max=scale[1])
 
 
 def _ends(scale: str) -> tuple[float, float]:

@@ -24,7 +24,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 _VALUE = r'(?:"[^"]*"|[^\s"|<>=!][^\s"|]*)'
 _CONDITION = re.compile(rf"\s*([A-Za-z_]+)\s*(<=|>=|!=|==|=|<|>)\s*({_VALUE}(?:\s*\|\s*{_VALUE})*)\s*")
 _AND = re.compile(r"(?:and\b|&&)", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?")
+_DATE = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?", re.ASCII)
 EXAMPLE = 'for example: rating >= 8 and date >= 2024-12 and item = "Room 12"'
 
 
@@ -87,6 +87,8 @@ def _condition(field: str, sign: str, stated: str) -> Condition:
     values = tuple(part.strip().strip('"') for part in re.findall(_VALUE, stated))
     if field in ("item", "language", "source") and sign not in ("=", "==", "!="):
         raise SettingsError(f'"{field} {sign}" makes no sense: compare {field} with = or !=.')
+    if len(values) > 1 and sign not in ("=", "==", "!="):
+        raise SettingsError(f'"{field} {sign}" takes one value, not {len(values)}; only = and != take several.')
     for value in values:
         if field == "rating" and not re.fullmatch(r"-?\d+(?:\.\d+)?%?", value):
             raise SettingsError(f'"{value}" is no rating: write a number, or a share of the scale such as 80%.')

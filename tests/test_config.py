@@ -104,7 +104,8 @@ def test_values_are_given_their_settings_type(tmp_path: Path) -> None:
     ("name", "value"),
     [("top_k", 0), ("top_k", 101), ("chunk_tokens", 7), ("port", 0), ("port", 65_536), ("support_threshold", 1.01),
      ("near_duplicate", -0.1), ("openai_timeout_s", 0.0), ("openai_retries", -1), ("embed_batch_size", 0),
-     ("support_threshold", float("nan")), ("evidence_floor", float("inf"))],
+     ("support_threshold", float("nan")), ("evidence_floor", float("inf")), ("keep_generations", -1),
+     ("keep_generations", 1001), ("max_upload_mb", 0), ("max_unpack_ratio", 0.5), ("max_unpack_ratio", float("nan"))],
 )  # fmt: skip
 def test_a_number_out_of_range_is_refused(name: str, value: float) -> None:
     with pytest.raises(SettingsError, match=name):
@@ -113,7 +114,12 @@ def test_a_number_out_of_range_is_refused(name: str, value: float) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
-    [("chunking", "words", "whole"), ("quantization", "8bit", "4bit"), ("dtype", "int8", "bfloat16")],
+    [
+        ("chunking", "words", "whole"),
+        ("quantization", "8bit", "4bit"),
+        ("dtype", "int8", "bfloat16"),
+        ("vector_index", "hnsw", "ivf_sq8"),
+    ],
 )
 def test_a_choice_that_is_none_is_refused_with_the_choices(name: str, value: str, allowed: str) -> None:
     with pytest.raises(SettingsError, match=allowed) as error:

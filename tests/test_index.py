@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import types
 from collections.abc import Callable, Sequence
@@ -17,7 +19,17 @@ from hypothesis import strategies as st
 
 from rag.config import index_fingerprint
 from rag.embedding import Progress, Vectors, no_progress
-from rag.index import Manifest, ReviewIndex, build_index, disk, index_folder, list_indexes, verify_index
+from rag.index import (
+    Manifest,
+    ReviewIndex,
+    build_index,
+    change_index,
+    disk,
+    index_folder,
+    list_indexes,
+    store,
+    verify_index,
+)
 from rag.index.embedded import WORK_FOLDER
 from rag.index.store import DATA_FILES
 from rag.schema import IndexFileError, Review
@@ -159,6 +171,84 @@ def test_vectors_that_are_not_of_length_one_never_go_live(tmp_path: Path) -> Non
     assert entries(tmp_path / "index") == {WORK_FOLDER}
 
 
+# --- opening
+
+
+def test_vectors_lie_on_the_disk_and_cannot_be_written_to(pristine: Path) -> None:
+    index = ReviewIndex.open(pristine)
+    assert isinstance(index.all_vectors.base, np.memmap) and not index.all_vectors.flags.owndata
+    with pytest.raises(ValueError, match="read-only"):
+        index.all_vectors[0, 0] = 1
+
+
+def one_bit(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", DATA_FILES)
+def test_a_file_that_was_changed_is_not_opened(folder: Path, name: str) -> None:
+    one_bit(ReviewIndex.open(folder).generation / name)
+    with pytest.raises(IndexFileError, match=rf"{name} is not the file that was written.*SHA-256"):
+        ReviewIndex.open(folder)
+    (problem,) = verify_index(folder)
+    assert problem.startswith(f"{name} is not the file that was written")
+
+
+def test_of_a_large_file_opening_checks_the_size_and_verify_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "HASHED_ON_OPENING", 20_000)
+    file = ReviewIndex.open(folder).generation / "vectors.npy"
+    assert file.stat().st_size > 20_000
+    one_bit(file)
+    ReviewIndex.open(folder)
+    assert verify_index(folder) == [
+        "vectors.npy is not the file that was written: its SHA-256 differs from the manifest's."
+    ]
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(IndexFileError, match=r"vectors\.npy is not the file .*: it has \d+ bytes"):
+        ReviewIndex.open(folder)
+
+
+@pytest.mark.parametrize("version", [1, 3, None, "2"])
+def test_another_format_version_is_refused_with_what_to_do(folder: Path, version: object) -> None:
+    file = ReviewIndex.open(folder).generation / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format_version": version}))
+    says = f"has format version {version}, and this program reads version 2. Rebuild the index from its review files"
+    with pytest.raises(IndexFileError, match=re.escape(says)):
+        ReviewIndex.open(folder)
+    (problem,) = verify_index(folder)
+    assert says in problem and "reviewqa index build FILE --name hotel" in problem
+    with pytest.raises(IndexFileError, match="has format version"):  # nor is it updated
+        change_index(REVIEWS, EMBEDDER, folder, start="live", chunking="sentences", chunk_tokens=CHUNK_TOKENS)
+    build_fake_index(folder)
+    assert verify_index(folder) == []
+
+
+def test_an_index_of_the_first_format_is_told_what_to_do(tmp_path: Path) -> None:
+    generation = tmp_path / "old" / "20250101T000000-00000000"
+    generation.mkdir(parents=True)
+    (generation / "manifest.json").write_text('{"format_version": 1, "reviews": 3}')  # it has fewer entries, too
+    (tmp_path / "old" / "CURRENT").write_text(generation.name)
+    with pytest.raises(IndexFileError, match=r"version 1.*reviewqa index build FILE --name old"):
+        ReviewIndex.open(tmp_path / "old")
+
+
+def test_whoever_opens_anew_gets_the_newest_and_whoever_has_it_open_keeps_his(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    reader = build_fake_index(folder)
+    assert store.live_generation(folder) == reader.generation
+    build_fake_index(folder, REVIEWS[:2])
+    assert store.live_generation(folder) != reader.generation  # which is how a reader notices
+    assert (reader.manifest.reviews, ReviewIndex.open(folder).manifest.reviews) == (len(REVIEWS), 2)
+
+
+def test_all_reviews_come_with_their_texts_or_without(pristine: Path) -> None:
+    index = ReviewIndex.open(pristine)
+    assert list(index.reviews()) == list(REVIEWS)
+    assert list(index.reviews(texts=False)) == [replace(one, text="") for one in REVIEWS]
+
+
 # --- names
 
 
@@ -262,6 +352,3 @@ def test_at_every_moment_of_a_rebuild_one_whole_index_is_live(tmp_path: Path, mo
             setattr(watched_os, name, watched(getattr(os, name)))
         build_fake_index(folder, REVIEWS[:3])
     assert set(seen) == {len(REVIEWS), 3} and seen == sorted(seen, reverse=True)
-
-
-# --- faults

@@ -5,6 +5,7 @@ Some of the points run always; all of them with ``--all-faults`` (`make test-fau
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 import random
@@ -22,9 +23,9 @@ import pytest
 
 from rag.index import store
 from tests.faults import (
+    NAME,
     PHASES,
     SCENARIOS,
-    NAME,
     SLOW_OPERATION,
     Operation,
     Scenario,
@@ -133,7 +134,7 @@ def lengths_of(scenario: Scenario, folder: Path) -> dict[str, float]:
 
     run_marked(scenario, folder, mark)
     lengths: Counter[str] = Counter()
-    for (phase, start), (_, end) in zip(begun, begun[1:], strict=False):
+    for (phase, start), (_, end) in itertools.pairwise(begun):
         lengths[phase] += end - start  # type: ignore[assignment]
     return dict(lengths)
 

@@ -1,4 +1,4 @@
-"""A power cut at any operation of a build or an update leaves the old or the new index, whole, and no kept batch is lost.
+"""A power cut at any operation of a build or an update leaves the old or the new index, whole, and loses no kept batch.
 
 The operations of a real run are recorded and played up to each one on a disk that forgets: what was written to a file
 since its last fsync is dropped, cut, zeroed or torn; names made, changed and removed since the last fsync of their

@@ -114,7 +114,7 @@ def test_a_disk_that_is_full_while_embedding_keeps_the_batches_before(folder: Pa
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
 
     try:
-        with pytest.raises(IndexFileError, match="File too large.*what was embedded is kept"):
+        with pytest.raises(IndexFileError, match=r"File too large.*what was embedded is kept"):
             update(folder, progress=progress)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

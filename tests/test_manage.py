@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from rag.index import ReviewIndex, list_indexes, manage, store, verify_index
+from rag.index import ReviewIndex, change_index, list_indexes, manage, store, verify_index
 from rag.index.embedded import WORK_FOLDER
 from rag.schema import IndexFileError
-from tests.fakes import COPIED, REVIEWS, build_fake_index
+from tests.fakes import CHUNK_TOKENS, COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
 
 
 def test_going_back_and_forth(tmp_path: Path) -> None:
@@ -39,6 +40,44 @@ def test_a_damaged_generation_is_not_gone_back_to(tmp_path: Path) -> None:
     assert ReviewIndex.open(folder).generation == made[1]
 
 
+def test_an_index_that_lost_its_current_generation_is_mended_by_going_back(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    made = [build_fake_index(folder, REVIEWS[: count + 1]).generation for count in range(3)]
+    shutil.rmtree(made[2])
+    with pytest.raises(IndexFileError, match=r"names '.*', which is no generation.*reviewqa index rollback hotel"):
+        ReviewIndex.open(folder)
+    assert [one.live for one in manage.list_generations(folder)] == [False, False]
+    with pytest.raises(IndexFileError, match="which is no generation"):
+        manage.collect_garbage(folder, 0)  # would leave nothing to go back to
+    assert manage.rollback(folder) == made[1].name and verify_index(folder) == []
+    (folder / "CURRENT").unlink()
+    assert manage.rollback(folder) == made[1].name and list_indexes(tmp_path) == ["hotel"]
+
+
+def test_generations_are_listed_whatever_state_they_are_in(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    made = [build_fake_index(folder, REVIEWS[: count + 1]).generation for count in range(2)]
+    (made[0] / "manifest.json").write_text("{")
+    newest, oldest = manage.list_generations(folder)
+    assert newest.manifest is not None and (newest.manifest.reviews, newest.live) == (2, True)
+    assert newest.size == sum(file.stat().st_size for file in made[1].iterdir())
+    assert (oldest.name, oldest.manifest, oldest.live) == (made[0].name, None, False)
+    with pytest.raises(IndexFileError, match=r"is damaged, and the live one stays: .*manifest\.json"):
+        manage.rollback(folder)
+
+
+def test_what_is_changed_after_going_back_starts_from_there(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    for count in (1, 4):
+        build_fake_index(folder, REVIEWS[:count])
+    manage.rollback(folder)
+    made = change_index(
+        REVIEWS[5:6], FakeEmbedder(), folder, start="live", chunking="sentences", chunk_tokens=CHUNK_TOKENS
+    )
+    assert [one.review_id for one in made.index.reviews()] == [REVIEWS[0].review_id, REVIEWS[5].review_id]
+    assert manage.list_generations(folder)[0].name == made.index.generation.name
+
+
 def test_garbage_is_collected(tmp_path: Path) -> None:
     folder = tmp_path / "hotel"
     made = [build_fake_index(folder, REVIEWS[: count + 1]).generation.name for count in range(3)]
@@ -61,6 +100,54 @@ def test_a_copy_lives_on_its_own_and_can_be_renamed_and_deleted(tmp_path: Path) 
     manage.delete_index(tmp_path / "hotel")
     assert list_indexes(tmp_path) == ["inn"] and not (tmp_path / "hotel").exists()
     assert ReviewIndex.open(tmp_path / "inn").manifest.reviews == len(REVIEWS)
+
+
+def test_a_renamed_index_can_be_written_and_its_old_name_is_free(tmp_path: Path) -> None:
+    build_fake_index(tmp_path / "hotel")
+    manage.rename_index(tmp_path / "hotel", tmp_path / "inn")
+    build_fake_index(tmp_path / "hotel", REVIEWS[:1])
+    build_fake_index(tmp_path / "inn", REVIEWS[:2])
+    assert [ReviewIndex.open(tmp_path / name).manifest.reviews for name in ("hotel", "inn")] == [1, 2]
+    manage.delete_index(tmp_path / "inn")
+    manage.rename_index(tmp_path / "hotel", tmp_path / "inn")
+    assert list_indexes(tmp_path) == ["inn"] and verify_index(tmp_path / "inn") == []
+
+
+@pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
+@pytest.mark.parametrize("there", ["a file", "a folder of something else"])
+def test_nothing_is_written_over_what_is_no_index(
+    tmp_path: Path, act: Callable[[Path, Path], None], there: str
+) -> None:
+    build_fake_index(tmp_path / "hotel")
+    mine = tmp_path / "inn" if there == "a file" else tmp_path / "inn" / "mine.txt"
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    with pytest.raises(IndexFileError, match="inn is there already, and is no index"):
+        act(tmp_path / "hotel", tmp_path / "inn")
+    assert mine.read_text() == "mine" and verify_index(tmp_path / "hotel") == []
+
+
+@pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
+def test_what_an_interrupted_copy_left_is_not_in_the_way(tmp_path: Path, act: Callable[[Path, Path], None]) -> None:
+    build_fake_index(tmp_path / "hotel")
+    (tmp_path / "inn" / ".building-20260101T000000-00000000").mkdir(parents=True)
+    (tmp_path / "inn" / "LOCK").touch()
+    act(tmp_path / "hotel", tmp_path / "inn")
+    assert verify_index(tmp_path / "inn") == []
+    assert not list((tmp_path / "inn").glob(".building-*"))
+
+
+@pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
+def test_a_name_that_another_process_is_building_is_not_taken(
+    tmp_path: Path, act: Callable[[Path, Path], None]
+) -> None:
+    build_fake_index(tmp_path / "hotel")
+    with (
+        store.writer_lock(tmp_path / "inn"),
+        pytest.raises(IndexFileError, match='Another process is writing the index "inn"'),
+    ):
+        act(tmp_path / "hotel", tmp_path / "inn")
+    assert verify_index(tmp_path / "hotel") == []
 
 
 @pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
@@ -112,5 +199,26 @@ def test_an_export_holds_everything(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.array(table.column("vector").to_pylist(), dtype=np.float32), index.all_vectors)
     with pytest.raises(IndexFileError, match="is there already"):
         manage.export_index(index, file)
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["no/folder.parquet", "file/below.parquet", "x" * 300])
+def test_an_export_that_cannot_be_written_is_a_plain_error(pristine: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(IndexFileError, match="Cannot write"):
-        manage.export_index(index, tmp_path / "no" / "folder.parquet")
+        manage.export_index(ReviewIndex.open(pristine), tmp_path / name)
+    with pytest.raises(IndexFileError, match=r"is a folder\. Name a file, for example .*hotel\.parquet"):
+        manage.export_index(ReviewIndex.open(pristine), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_export_of_many_sentences_is_whole(tmp_path: Path) -> None:
+    embedder = FakeEmbedder(dimension=8)
+    reviews = [review(str(n), f"Sentence {n}. Another {n}. A third {n}.") for n in range(1000)]
+    index = build_fake_index(tmp_path / "many", reviews, embedder=embedder)
+    assert manage.export_index(index, tmp_path / "all.parquet") == 3000
+    table = pq.read_table(tmp_path / "all.parquet")
+    assert table.column("sentence").to_pylist() == [one.text for one in index.sentences(range(3000))]
+    vectors = table.column("vector").combine_chunks().flatten().to_numpy().reshape(3000, 8)
+    np.testing.assert_array_equal(vectors, index.all_vectors)
+    assert [text for text in table.column("review_text").to_pylist() if text] == [one.text for one in reviews]

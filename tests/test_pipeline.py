@@ -19,6 +19,7 @@ from rag.index import ReviewIndex, index_folder, verify_index
 from rag.pipeline import CLOSEST, WROTE_NOTHING, Pipeline, mix_of
 from rag.question import TASKS
 from rag.schema import Answer, GeneratorError, IndexFileError, Message, Review
+from rag.where import parse_where
 from tests.fakes import CHUNK_TOKENS, INJECTION, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index, review
 
 QUESTION = "Was the swimming pool warm and clean?"
@@ -138,6 +139,37 @@ def test_tasks_are_asked_without_a_floor(index: ReviewIndex) -> None:
         generator = FakeGenerator("The swimming pool was warm.")
         answer = make(index, generator, evidence_floor=2.0, fact_evidence_floor=2.0).ask(task.question)
         assert len(generator.sent) == 1 and not answer.refused and answer.retrieved
+
+
+# --- only some reviews
+
+
+def test_only_the_reviews_that_meet_the_conditions_are_asked(index: ReviewIndex) -> None:
+    generator = FakeGenerator("It was clean.")
+    where = parse_where("rating >= 7 and date >= 2024-05-02")
+    pipeline = make(index, generator, evidence_floor=-1.0)
+    meet = {r.review_id for r in REVIEWS if r.rating is not None and r.rating >= 7 and r.date >= "2024-05-02"}
+    for question in (QUESTION, TASKS[0].question):
+        answer = pipeline.ask(question, where)
+        assert answer.retrieved and {found.review.review_id for found in answer.retrieved} <= meet
+        assert generator.sent[-1] == pipeline.messages(question, where) != pipeline.messages(question)
+        *_, streamed = pipeline.stream(question, where=where)
+        assert isinstance(streamed, Answer) and streamed.retrieved == answer.retrieved
+    assert {found.review.review_id for found in pipeline.retrieve(QUESTION, where)} == meet
+
+
+@pytest.mark.parametrize("question", [QUESTION, TASKS[0].question])
+def test_where_no_review_meets_the_conditions_nothing_is_asked(index: ReviewIndex, question: str) -> None:
+    generator = FakeGenerator(pool_answer)
+    answer = make(index, generator).ask(question, parse_where("item = sauna"))
+    assert answer.refused and answer.retrieved == () and generator.sent == []
+
+
+def test_evidence_outside_the_conditions_does_not_count(index: ReviewIndex) -> None:
+    generator = FakeGenerator(pool_answer)
+    pipeline = make(index, generator)
+    assert not pipeline.ask(QUESTION).refused
+    assert pipeline.ask(QUESTION, parse_where("rating < 5")).refused and len(generator.sent) == 1
 
 
 # --- the budget

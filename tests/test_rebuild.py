@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rag.config import Settings
-from rag.index import ReviewIndex, verify_index
+from rag.embedding import Progress, Vectors, no_progress
+from rag.index import ReviewIndex, build, list_indexes, store, verify_index
 from rag.rebuild import REJECTED, Mode, Rebuilt, rebuild
 from rag.reviews import ReadOptions
 from rag.schema import IndexFileError, ReviewFileError
@@ -24,12 +27,24 @@ def work(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(work: Path, name: str, mode: Mode, *files: str, stages: list[str] | None = None, **more: Any) -> Rebuilt:
-    settings = Settings(indexes_dir=work / "indexes", chunk_tokens=CHUNK_TOKENS)
+def write(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(text, encoding="utf-8")
+
+
+def run(
+    work: Path,
+    name: str,
+    mode: Mode,
+    *files: str,
+    stages: list[str] | None = None,
+    settings: dict[str, Any] | None = None,
+    **more: Any,
+) -> Rebuilt:
+    chosen = Settings(**{"indexes_dir": work / "indexes", "chunk_tokens": CHUNK_TOKENS, **(settings or {})})
     seen = [] if stages is None else stages
     return rebuild(
-        settings, name, [work / file for file in files], mode=mode, embedder=FakeEmbedder(),
-        progress=lambda stage, done, total: seen.append(stage), **more,
+        chosen, name, [work / file for file in files], mode=mode,
+        progress=lambda stage, done, total: seen.append(stage), **{"embedder": FakeEmbedder(), **more},
     )  # fmt: skip
 
 
@@ -44,7 +59,7 @@ def test_new_then_update_then_replace(work: Path) -> None:
     assert (made.new, made.changed, made.unchanged, made.removed, made.rejects) == (1, 1, 0, 0, None)
     assert (made.embedded, made.carried) == (2, 1)
     made = run(work, "hotel", "replace", "more.csv", delete=["d"])
-    assert (made.unchanged, made.removed, made.reviews) == (2, 2, 1)
+    assert (made.unchanged, made.removed, made.reviews) == (1, 2, 1)  # "d" is in the file, and goes
     json.dumps(made.as_dict())
     assert verify_index(work / "indexes" / "hotel") == []
     assert not list((work / "indexes").glob(".reading-*"))
@@ -70,6 +85,119 @@ def test_a_small_file_takes_the_scale_of_its_kind(work: Path) -> None:
     run(work, "hotel", "update", "other.csv")
     reviews = {one.review_id: one for one in ReviewIndex.open(work / "indexes" / "hotel").reviews()}
     assert (reviews["a"].rating_max, reviews["e"].rating_max, reviews["f"].rating_max) == (10, 10, 5)
+
+
+def test_the_scale_that_was_taken_over_is_told_and_kept_in_mind(work: Path) -> None:
+    run(work, "hotel", "new", "first.csv")
+    (work / "low.csv").write_text("id,text,rating\ne,A view.,4\n", encoding="utf-8")
+    (report,) = run(work, "hotel", "update", "low.csv").reports
+    assert report.rating_scale == "1..10" and report.preview[0].rating_max == 10
+    index = ReviewIndex.open(work / "indexes" / "hotel")
+    assert [record["rating_scale"] for record in index.manifest.imports] == ["1..10", "1..10"]
+    write(work, "unrated.csv", "id,text,rating\ng,Good.,\n")
+    assert run(work, "hotel", "update", "unrated.csv").reports[0].rating_scale == ""
+
+
+def test_files_of_one_name_keep_each_its_own_scale(work: Path) -> None:
+    run(work, "hotel", "new", "first.csv")
+    for folder, columns, review_id in (("a", "id,text,rating", "e"), ("b", "id,text,stars", "f")):
+        (work / folder).mkdir()
+        write(work, f"{folder}/new.csv", f"{columns}\n{review_id},A view.,4\n")
+    run(work, "hotel", "update", "a/new.csv", "b/new.csv")
+    reviews = {one.review_id: one for one in ReviewIndex.open(work / "indexes" / "hotel").reviews()}
+    assert (reviews["e"].rating_max, reviews["f"].rating_max) == (10, 5)
+
+
+def test_the_same_file_again_changes_nothing(work: Path) -> None:
+    first = run(work, "hotel", "new", "first.csv")
+    (work / "half.csv").write_text("".join(FIRST.splitlines(keepends=True)[i] for i in (0, 2)), encoding="utf-8")
+    for file in ("first.csv", "half.csv"):  # the second holds low marks only
+        made = run(work, "hotel", "update", file)
+        assert (made.new, made.changed, made.removed, made.embedded) == (0, 0, 0, 0)
+        assert made.generation == first.generation
+
+
+def test_a_file_among_several_that_cannot_be_used_is_passed_over(work: Path) -> None:
+    (work / "folder").mkdir()
+    write(work, "folder/a.csv", "id,text\na,Warm water.\n")
+    write(work, "folder/b.csv", "id,text\nb,\n")
+    write(work, "folder/c.csv", "id,text,rating\nc,Cold soup.,3\n")
+    made = run(work, "hotel", "new", "folder")
+    assert made.reviews == 2 and [bool(report.skipped) for report in made.reports] == [False, True, False]
+    made = run(work, "hotel", "update", "folder")
+    assert made.unchanged == 2 and verify_index(work / "indexes" / "hotel") == []
+
+
+def test_columns_can_be_said_and_steps_left_out(work: Path) -> None:
+    write(work, "odd.csv", "x,y\nWarm &amp; wet.,5\nCold soup.,1\n")
+    options = ReadOptions(mapping={"text": "x", "rating": "y"}, steps=())
+    made = run(work, "odd", "new", "odd.csv", options=options)
+    assert made.reports[0].columns["rating"].name == "y"
+    first = ReviewIndex.open(work / "indexes" / "odd").review(0)
+    assert (first.text, first.rating, first.language) == ("Warm &amp; wet.", 5.0, "")
+
+
+def test_an_update_cuts_as_the_index_was_cut(work: Path) -> None:
+    run(work, "hotel", "new", "first.csv", settings={"chunking": "whole"})
+    write(work, "more.csv", "id,text\nd,One. Two. Three.\n")
+    made = run(work, "hotel", "update", "more.csv")  # the settings say sentences
+    assert made.sentences == made.chunks == 3 and verify_index(work / "indexes" / "hotel") == []
+
+
+def test_what_cannot_work_is_told_before_anything_is_read(work: Path) -> None:
+    run(work, "hotel", "new", "first.csv")
+    stages: list[str] = []
+    with pytest.raises(IndexFileError, match=r"built with the embedder fake@512.*other@512"):
+        run(work, "hotel", "update", "first.csv", stages=stages, embedder=FakeEmbedder("other"))
+    with store.writer_lock(work / "indexes" / "hotel"), pytest.raises(IndexFileError, match="Another process"):
+        run(work, "hotel", "update", "first.csv", stages=stages)
+    (work / "file").touch()
+    for settings in ({"indexes_dir": work / "file"}, {"indexes_dir": work / "file" / "below"}):
+        with pytest.raises(IndexFileError, match="Cannot write the index"):
+            run(work, "hotel", "new", "first.csv", stages=stages, settings=settings)
+    assert stages == []
+
+
+def test_ids_alone_can_be_deleted(work: Path) -> None:
+    run(work, "hotel", "new", "first.csv")
+    stages: list[str] = []
+    made = run(work, "hotel", "update", stages=stages, delete=["a"])
+    assert (made.removed, made.reviews, made.reports, made.rejects) == (1, 1, [], None) and "reading" not in stages
+    with pytest.raises(IndexFileError, match="no review with the id 'a' to delete, nor 1 others"):
+        run(work, "hotel", "update", delete=["a", "z"])
+    with pytest.raises(IndexFileError, match="no reviews to build"):
+        run(work, "hotel", "update", delete=["b"])
+
+
+def test_an_interrupted_import_is_taken_up_again(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "EMBED_AT_ONCE", 4)
+    write(work, "many.csv", "id,text\n" + "".join(f"r{n},Sentence number {n}.\n" for n in range(10)))
+
+    class Stopped(FakeEmbedder):
+        def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+            if "Sentence number 5." in texts:
+                raise KeyboardInterrupt
+            return super().embed_documents(texts, progress=progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(work, "hotel", "new", "many.csv", embedder=Stopped())
+    assert list_indexes(work / "indexes") == [] and not list((work / "indexes").glob(".reading-*"))
+    stages: list[str] = []
+    made = run(work, "hotel", "new", "many.csv", stages=stages)
+    assert (made.resumed, made.embedded, made.sentences) == (4, 6, 10)
+    assert list(dict.fromkeys(stages)) == [
+        "reading", "comparing", "chunking", "resuming", "embedding", "writing", "checking",
+    ]  # fmt: skip
+
+
+def test_what_was_done_is_json(work: Path) -> None:
+    made = run(work, "hotel", "new", "first.csv")
+    values = json.loads(json.dumps(made.as_dict()))
+    assert set(values) == {field.name for field in dataclasses.fields(Rebuilt)}
+    assert values["rejects"] == str(made.rejects) and values["reports"][0]["columns"]["text"]["name"] == "text"
+    assert (values["name"], values["mode"], values["generation"]) == ("hotel", "new", made.generation)
+    assert values["seconds"] >= 0 and values["chunks"] == 2
+    assert run(work, "hotel", "update", delete=["a"]).as_dict()["rejects"] is None
 
 
 @pytest.mark.parametrize("mode", ["update", "replace"])

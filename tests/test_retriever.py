@@ -11,6 +11,7 @@ from rag.embedding import query_vector
 from rag.index import ReviewIndex
 from rag.retriever import Limits, overview, renumbered, retrieve
 from rag.schema import RetrievedChunk
+from rag.where import parse_where
 from tests.fakes import COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
 
 EMBEDDER = FakeEmbedder()
@@ -73,6 +74,52 @@ def test_copies_do_not_use_up_top_k(tmp_path: Path) -> None:
     assert len(found) == 2 and {len(f.also_in) for f in found} == {5, 0}
 
 
+SHARED = (
+    "The room was small but very clean. The bed was soft and the shower was hot every morning. Nobody at the desk "
+    "spoke more than three words of anything. The lift was slow and the stairs were steep. We paid in cash."
+)
+NEAR = (
+    review("one", f"{SHARED} It rained.", 7), review("two", f"{SHARED} It snowed.", 8),
+    review("three", f"{SHARED}  It RAINED!", 8), review("else", "The shower of our room was cold every evening.", 1),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("per_review", [1, 3])
+def test_reviews_that_the_index_knows_for_copies_are_one_voice(tmp_path: Path, per_review: int) -> None:
+    """Also where the sentences found are different ones, which are no copies of one another."""
+    index = build_fake_index(tmp_path / "x", NEAR)
+    assert index.manifest.voices == 2 and index.manifest.chunks > 6
+    found = retrieve(index, EMBEDDER, "was the shower hot or did it snow and rain", Limits(12, per_review, 0.95))
+    copies = [f for f in found if f.review.review_id != "else"]
+    assert len(copies) == per_review and len(found) == per_review + 1
+    for one in copies:  # each of these sentences stands in at least one of the other reviews, too
+        assert one.review.review_id not in one.also_in and set(one.also_in) <= {"one", "two", "three"}
+    assert any(len(one.also_in) == 2 for one in copies) or per_review == 1
+    shared = next(f for f in retrieve(index, EMBEDDER, "the bed was soft and the shower hot", LIMITS) if f.also_in)
+    assert {shared.review.review_id, *shared.also_in} == {"one", "two", "three"}
+
+
+def test_only_what_the_filter_leaves_is_found(hotel: ReviewIndex) -> None:
+    where = hotel.sentences_where(parse_where("rating >= 7"))
+    expected = {r.review_id for r in REVIEWS if r.rating is not None and r.rating >= 7}
+    found = retrieve(hotel, EMBEDDER, "the people at the desk in the room", LIMITS, where)
+    assert set(ids(found)) == expected and [f.number for f in found] == list(range(1, len(found) + 1))
+    everything = {
+        f.chunk.chunk_id: f.score for f in retrieve(hotel, EMBEDDER, "the people at the desk in the room", LIMITS)
+    }
+    for f in found:
+        assert f.score == pytest.approx(everything[f.chunk.chunk_id], abs=1e-5)
+    none = hotel.sentences_where(parse_where("item = sauna"))
+    assert retrieve(hotel, EMBEDDER, "the room", LIMITS, none) == [] and overview(hotel, LIMITS, none) == []
+
+
+def test_a_copy_outside_the_filter_is_not_named(tmp_path: Path) -> None:
+    index = build_fake_index(tmp_path / "x", COPIED)
+    where = index.sentences_where(parse_where("rating = 4"))
+    (found,) = retrieve(index, EMBEDDER, "when does the kitchen close", LIMITS, where)
+    assert {found.review.review_id, *found.also_in} == {"copy", "copy-again"}
+
+
 def test_without_folding_every_copy_speaks(tmp_path: Path) -> None:
     index = build_fake_index(tmp_path / "x", COPIED[:2])
     reworded = build_fake_index(tmp_path / "y", [COPIED[0], COPIED[3]])
@@ -127,6 +174,22 @@ def test_an_overview_gives_both_sides(divided: ReviewIndex, top_k: int) -> None:
     sides = [found_id.split("-")[0] for found_id in ids(found)]
     assert len(found) == top_k and {sides[0], sides[1]} == {"praise", "complaint"}
     assert [f.number for f in found] == list(range(1, top_k + 1))
+
+
+def test_an_overview_of_some_reviews_has_just_those(divided: ReviewIndex) -> None:
+    where = divided.sentences_where(parse_where("rating > 5"))
+    found = overview(divided, Limits(12, 1, 0.95), where)
+    assert found and {found_id.split("-")[0] for found_id in ids(found)} == {"praise"}
+    one = np.zeros_like(where)
+    one[np.flatnonzero(where)[0]] = True
+    assert len(overview(divided, LIMITS, one)) == 1
+
+
+def test_a_copied_review_is_one_voice_of_an_overview(tmp_path: Path) -> None:
+    many = [review(f"copy-{n}", COMPLAINT[0] + " Again and again I say so.", 1) for n in range(9)]
+    index = build_fake_index(tmp_path / "x", [*many, *(review(f"p{n}", text, 10) for n, text in enumerate(PRAISE))])
+    found = overview(index, Limits(12, 1, 0.95))
+    assert sum(found_id.startswith("copy") for found_id in ids(found)) == 1
 
 
 def test_an_overview_is_the_same_every_time(divided: ReviewIndex) -> None:

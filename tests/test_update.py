@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +20,10 @@ from rag.index import build as build_module
 from rag.index.embedded import WORK_FOLDER
 from rag.retriever import Limits, retrieve
 from rag.schema import IndexFileError, Review
+from rag.sentiment import COMPLAINING, PRAISING
 from tests.fakes import CHUNK_TOKENS, COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
 
+SENTENCES = re.compile(r"([^.!]+)([.!])\s?")
 MADE_WITH: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKENS}
 
 
@@ -68,6 +72,31 @@ def test_only_new_and_changed_sentences_are_embedded(tmp_path: Path) -> None:
     assert made.index.manifest.reviews == len(REVIEWS) + 1 and verify_index(folder) == []
 
 
+def test_a_text_that_is_there_often_is_embedded_once(tmp_path: Path) -> None:
+    embedder = Counting()
+    often = [review(str(number), "Always the same. " + "Again." * (number % 2)) for number in range(20)]
+    made = change(tmp_path / "same", often, embedder, start="empty")
+    assert (made.new, made.embedded, made.index.manifest.sentences) == (20, 2, 30)
+    assert embedder.seen.count("Always the same.") == embedder.seen.count("Again.") == 1
+
+
+def test_a_review_rated_anew_is_changed_and_nothing_is_embedded(tmp_path: Path) -> None:
+    build_fake_index(tmp_path / "hotel")
+    made = change(tmp_path / "hotel", [replace(REVIEWS[0], rating=5.0)])
+    assert (made.changed, made.embedded, made.carried) == (1, 0, made.index.manifest.sentences)
+    assert {one.review_id: one.rating for one in made.index.reviews()}[REVIEWS[0].review_id] == 5.0
+    assert change(tmp_path / "hotel", [replace(REVIEWS[0], rating=5)]).changed == 0  # 5 and 5.0 are one rating
+
+
+@pytest.mark.parametrize("text", [REVIEWS[0].text, "Another text."], ids=["unchanged", "changed"])
+def test_an_id_to_delete_goes_also_where_it_comes_in(tmp_path: Path, text: str) -> None:
+    build_fake_index(tmp_path / "hotel")
+    incoming = [replace(REVIEWS[0], text=text), REVIEWS[1]]
+    made = change(tmp_path / "hotel", incoming, delete=[REVIEWS[0].review_id])
+    assert (made.new, made.changed, made.unchanged, made.removed) == (0, 0, 1, 1)
+    assert [one.review_id for one in made.index.reviews()] == [one.review_id for one in REVIEWS[1:]]
+
+
 def test_what_changes_nothing_makes_no_generation(tmp_path: Path) -> None:
     folder = tmp_path / "hotel"
     before = build_fake_index(folder)
@@ -87,6 +116,18 @@ def test_any_run_of_changes_ends_where_a_clean_build_does(tmp_path_factory: pyte
     def reviews(values: dict[str, tuple[str, int | None]]) -> list[Review]:
         return [review(name, text, rating) for name, (text, rating) in values.items()]
 
+    def change_and_count(incoming: dict[str, Any], after: dict[str, Any], **more: Any) -> None:
+        """The counts are those that a comparison by hand gives, and no more is embedded than what comes new."""
+        embedder = Counting()
+        made = change(folder, reviews(incoming), embedder, **more)
+        new = [name for name in incoming if name not in state]
+        changed = [name for name in incoming if name in state and state[name] != incoming[name]]
+        assert (made.new, made.changed) == (len(new), len(changed))
+        assert (made.unchanged, made.removed) == (len(incoming) - len(new) - len(changed), len(state.keys() - after))
+        came = {sentence + mark for name in (*new, *changed) for sentence, mark in SENTENCES.findall(incoming[name][0])}
+        ours = [text for text in embedder.seen if SENTENCES.fullmatch(text) and text not in (*PRAISING, *COMPLAINING)]
+        assert made.embedded == len(ours) == len(set(ours)) and came >= set(ours)
+
     state = data.draw(some)
     build_fake_index(folder, reviews(state))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -97,11 +138,12 @@ def test_any_run_of_changes_ends_where_a_clean_build_does(tmp_path_factory: pyte
                 with pytest.raises(IndexFileError, match="no reviews"):
                     change(folder, [], delete={gone})
                 continue
-            change(folder, [], delete={gone})
-            del state[gone]
+            after = {name: value for name, value in state.items() if name != gone}
+            change_and_count({}, after, delete={gone})
         else:
-            change(folder, reviews(incoming), replace=mode == "replace")
-            state = incoming if mode == "replace" else {**state, **incoming}
+            after = incoming if mode == "replace" else {**state, **incoming}
+            change_and_count(incoming, after, replace=mode == "replace")
+        state = after
     live = ReviewIndex.open(folder)
     found = list(live.reviews())
     assert {one.review_id: (one.text, one.rating) for one in found} == state
@@ -171,6 +213,103 @@ def test_copies_speak_once(tmp_path: Path) -> None:
     # and when a copy comes later
     made_later = change(tmp_path / "kitchen", [review("late", COPIED[3].text, 1)])
     assert made_later.index.manifest.voices == 3 and list(made_later.index.review_group) == [0, 0, 0, 3, 4, 3]
+
+
+SHARED = (
+    "the room was small but very clean and the bed was soft and the shower was hot every single morning we were there"
+)
+NEAR = (
+    review("one", f"Honestly {SHARED}. Breakfast was cold.", 7),
+    review("two", f"Frankly {SHARED}. Breakfast was cold.", 8),
+    review("else", "The garden has a fountain and forty kinds of roses in it, all of them red.", 9),
+)
+"""Two reviews that differ in a word of many, and one that has nothing to do with them."""
+
+
+def test_near_copies_are_one_voice_and_their_leader_may_go(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    index = build_fake_index(folder, NEAR)
+    assert (index.manifest.voices, index.manifest.exact_duplicates, index.manifest.near_duplicates) == (2, 0, 1)
+    assert list(index.review_group) == [0, 0, 2]
+    more = change(folder, [replace(NEAR[0], review_id="three"), review("four", "Short.")]).index
+    assert list(more.review_group) == [0, 0, 2, 0, 4]
+    assert (more.manifest.exact_duplicates, more.manifest.near_duplicates) == (1, 1)
+    led = change(folder, [], delete={"one"}).index
+    assert [one.review_id for one in led.reviews()] == ["two", "else", "three", "four"]
+    assert list(led.review_group) == [0, 1, 0, 3] and led.manifest.voices == 3
+    gone = change(folder, [], delete={"two", "three"}).index
+    assert list(gone.review_group) == [0, 1] and gone.manifest.near_duplicates == 0
+
+
+def test_the_next_generation_sorts_last_also_when_the_clock_was_set_back(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    now = build_fake_index(folder).generation
+    ahead = now.rename(folder / "29991231T235959-0000abcd")
+    (folder / "CURRENT").write_text(ahead.name)
+    made = change(folder, [review("new", "Later.")])
+    assert made.index.generation.name > ahead.name and ReviewIndex.open(folder).generation == made.index.generation
+
+
+def test_a_type_of_vectors_can_be_asked_for_at_any_change(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    assert build_fake_index(folder).manifest.vector_index == {"type": "flat", "recall_at_10": 1.0}
+    made = change(folder, [review("new", "Later.")], vector_index="ivf_sq8")
+    assert made.index.manifest.vector_index["lists_learnt"] == "now" and verify_index(folder) == []
+    assert change(folder, [], delete={"new"}).index.manifest.vector_index["type"] == "flat"
+
+
+def test_reviews_without_sentences_are_kept_and_do_no_harm(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    build_fake_index(folder)
+    made = change(folder, [Review("blank", "  ")])
+    assert made.index.manifest.reviews == len(REVIEWS) + 1 and made.embedded == 0 and verify_index(folder) == []
+    with pytest.raises(IndexFileError, match="no text"):
+        change(folder, [], delete={one.review_id for one in REVIEWS})
+    assert ReviewIndex.open(folder).generation == made.index.generation
+
+
+def test_a_second_writer_is_told_and_disturbs_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    build_fake_index(folder)
+    seen: list[str] = []
+
+    def meddle(stage: str, done: int, total: int) -> None:
+        if stage == "embedding" and not seen:
+            with pytest.raises(IndexFileError, match="Another process is writing") as error:
+                change(folder, [review("mine", "Mine.")])
+            seen.append(str(error.value))
+            assert ReviewIndex.open(folder).manifest.reviews == len(REVIEWS)  # readers do not wait
+
+    made = change(folder, [review("new", "A brand new bed.")], progress=meddle)
+    assert seen and made.new == 1 and verify_index(folder) == []
+    assert change(folder, [review("mine", "Mine.")]).new == 1
+
+
+def test_readers_find_a_whole_index_whenever_they_open_it(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    build_fake_index(folder)
+    seen: set[int] = set()
+    failures: list[BaseException] = []
+    done = threading.Event()
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                index = ReviewIndex.open(folder)
+                seen.add(index.manifest.reviews)
+                assert index.review(index.manifest.reviews - 1).text
+        except BaseException as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for count in range(1, 9):
+        change(folder, REVIEWS[:count], start="empty", keep_generations=0)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert not failures and seen, failures
 
 
 def test_generations_kept_can_be_set(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import zlib
 from pathlib import Path
 from typing import Any
 
+import faiss
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from rag.index import ReviewIndex, change_index, vectors, verify_index
 from rag.index.store import APPROXIMATE_FILE
 from rag.index.vectors import VectorSearch, build_approximate, choose_type
 from rag.schema import IndexFileError
+from rag.where import parse_where
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, review
 
 COUNT, DIMENSION = 4000, 32
@@ -79,6 +82,18 @@ def test_a_filter_keeping_many_finds_only_what_it_keeps(
     assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(true, rows, strict=True)]) > 0.8
 
 
+@pytest.mark.parametrize("k", [501, 900, 10 * COUNT])
+def test_a_filter_holds_also_where_nearly_all_is_asked_for(
+    stored: Vectors, approximate: VectorSearch, monkeypatch: pytest.MonkeyPatch, k: int
+) -> None:
+    monkeypatch.setattr(vectors, "EXACT_MOST", 100)  # so that 2,000 are many
+    where = np.arange(COUNT) % 2 == 0
+    query = clustered(1, seed=8)
+    scores, rows = approximate.search(query, k, where)
+    assert rows.shape == (1, min(k, 2000)) and where[rows].all()
+    np.testing.assert_allclose(scores[0], np.sort((stored @ query[0])[where])[::-1][:k], atol=1e-5)
+
+
 def test_more_is_asked_for_than_there_is(stored: Vectors, approximate: VectorSearch) -> None:
     for search in (approximate, VectorSearch(stored)):
         _, rows = search.search(clustered(1, seed=6), 10 * COUNT)
@@ -95,6 +110,19 @@ class Clustered(FakeEmbedder):
         return np.concatenate([clustered(1, seed=zlib.crc32(text.encode())) for text in texts])
 
 
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
+    """Three thousand sentences, searched approximately. Not to be changed."""
+    reviews = [
+        review(f"r{n}", f"Sentence number {n}. And {n * 7} more words.", n % 10 + 1, f"2024-{n % 12 + 1:02d}-15")
+        for n in range(1500)
+    ]
+    return change_index(
+        reviews, Clustered(), tmp_path_factory.mktemp("indexes") / "big", start="empty", chunking="sentences",
+        chunk_tokens=CHUNK_TOKENS, vector_index="ivf_sq8",
+    ).index  # fmt: skip
+
+
 def test_an_index_with_an_approximate_search_is_updated_and_checked(tmp_path: Path) -> None:
     folder = tmp_path / "big"
     more: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKENS, "vector_index": "ivf_sq8"}
@@ -109,7 +137,57 @@ def test_an_index_with_an_approximate_search_is_updated_and_checked(tmp_path: Pa
     assert verify_index(folder) == []
     (row,) = made.index.search(Clustered().embed_queries(["Quite new."]), 1)[1][0]
     assert made.index.sentences([int(row)])[0].review_id == "new"
-    (made.index.generation / APPROXIMATE_FILE).unlink()
-    assert verify_index(folder) == [f"{APPROXIMATE_FILE} is missing."]
-    with pytest.raises(IndexFileError, match=APPROXIMATE_FILE):
-        ReviewIndex.open(folder)
+    everything = made.index.search(Clustered().embed_queries(["Sentence number 5."]), made.index.manifest.sentences)[1]
+    assert "r5" not in {one.review_id for one in made.index.sentences([int(row) for row in everything[0]])}
+    few = change_index([], Clustered(), folder, start="live", delete={f"r{n}" for n in range(100, 600)}, **more).index
+    assert few.manifest.vector_index["lists_learnt"] == "now"  # those of three times as many would not suit
+
+
+def test_a_filter_on_an_approximate_index_is_exact_for_few(big: ReviewIndex) -> None:
+    where = big.sentences_where(parse_where("rating <= 2 and date >= 2024-06"))
+    query = Clustered().embed_queries(["Sentence number 77."])
+    scores, rows = big.search(query, 12, where)
+    assert 12 < where.sum() < big.manifest.sentences / 5 and where[rows].all()
+    np.testing.assert_allclose(scores[0], np.sort((big.all_vectors @ query[0])[where])[::-1][:12], atol=1e-5)
+    for row in rows[0]:
+        found = big.review(int(big.sentence_review[row]))
+        assert found.rating is not None and found.rating <= 2 and found.date >= "2024-06"
+
+
+def test_an_approximate_index_stays_usable_when_its_files_are_gone(big: ReviewIndex, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(big.generation.parent, tmp_path / "big"))
+    index = ReviewIndex.open(copied)
+    query = Clustered().embed_queries(["Sentence number 77."])
+    before = index.search(query, 10)
+    shutil.rmtree(copied)
+    np.testing.assert_array_equal(index.search(query, 10)[1], before[1])
+    assert index.recall() == pytest.approx(big.manifest.vector_index["recall_at_10"], abs=1e-3)
+
+
+@pytest.mark.parametrize("harm", ["missing", "of another index", "one bit"])
+def test_a_wrong_approximate_index_is_named(big: ReviewIndex, tmp_path: Path, harm: str) -> None:
+    copied = Path(shutil.copytree(big.generation.parent, tmp_path / "big"))
+    file = copied / big.generation.name / APPROXIMATE_FILE
+    if harm == "missing":
+        file.unlink()
+    elif harm == "of another index":
+        faiss.write_index(build_approximate(clustered(big.manifest.sentences, seed=5)), str(file))
+    else:
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    (problem,) = verify_index(copied)
+    assert problem.startswith(f"{APPROXIMATE_FILE} is ")
+    with pytest.raises(IndexFileError, match=rf"is damaged: {APPROXIMATE_FILE}.*reviewqa index rollback big"):
+        ReviewIndex.open(copied)
+
+
+def test_auto_follows_the_number_of_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "FLAT_MOST", 100)
+    made_with: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKENS}
+    reviews = [review(f"r{n}", f"Sentence number {n}.") for n in range(102)]
+    kinds = []
+    for start, some in (("empty", reviews[:100]), ("live", reviews[100:])):
+        index = change_index(some, Clustered(), tmp_path / "grows", start=start, **made_with).index
+        kinds.append((index.manifest.vector_index["type"], (index.generation / APPROXIMATE_FILE).exists()))
+    assert kinds == [("flat", False), ("ivf_sq8", True)] and verify_index(tmp_path / "grows") == []

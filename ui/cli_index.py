@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag.schema import IndexFileError, ReviewQAError
+from rag.schema import ReviewQAError
 from ui import terminal
 from ui.cli_options import Context, example, read_options, reading_options
 
@@ -52,7 +52,8 @@ def check(
             return
         for report in imported.reports:
             terminal.say(terminal.report_lines(report))
-            terminal.say(terminal.preview_lines(report))
+            if report.preview:
+                terminal.say(terminal.preview_lines(report))
         terminal.say(terminal.import_line(imported))
 
 
@@ -284,8 +285,9 @@ def delete(context: Context, name: str, yes: bool) -> None:
     folder = index_folder(settings.indexes_dir, name)
     if name not in list_indexes(settings.indexes_dir) and not folder.is_dir():
         live_generation(folder)  # says which there are
-    if not yes:
-        click.confirm(f'Delete the index "{name}" with all its generations?', abort=True)
+    if not yes and not click.confirm(f'Delete the index "{name}" with all its generations?'):
+        terminal.say("Nothing is deleted.", err=True)
+        sys.exit(1)
     manage.delete_index(folder)
     terminal.say(f'The index "{name}" is deleted.')
 
@@ -298,8 +300,6 @@ def export(context: Context, name: str, file: Path) -> None:
     """Write reviews, chunks, sentences and vectors of an index to one Parquet FILE."""
     from rag.index import ReviewIndex, index_folder, manage
 
-    if file.is_dir():
-        raise IndexFileError(f"{file} is a folder. Name a file, for example {file / (name + '.parquet')}")
     index = ReviewIndex.open(index_folder(context.settings().indexes_dir, name))
     rows = manage.export_index(index, file)
     terminal.say(f"{rows} sentences of {index.manifest.reviews} reviews, with their vectors, are in {file}.")

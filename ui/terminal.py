@@ -19,12 +19,15 @@ if TYPE_CHECKING:  # loading them costs a second
 
 
 def safe(text: str) -> str:
-    """`text` without control characters: reviews and models must not be able to drive the terminal."""
+    """`text` without control characters: reviews and models must not be able to drive the terminal.
+
+    Nor with lone surrogates (a file's name may have some), which cannot be printed.
+    """
     return "".join(c if c in "\n\t" or not _drives(c) else "\ufffd" for c in text)
 
 
 def _drives(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cf") and character != "\u200d"
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs") and character != "\u200d"
 
 
 def say(text: str, *, err: bool = False, newline: bool = True) -> None:
@@ -80,6 +83,8 @@ def report_lines(report: ReadReport) -> str:
         lines.append("  cleaned: " + ", ".join(f"{step} in {count} rows" for step, count in report.cleaned.items()))
     if report.languages:
         lines.append("  languages: " + ", ".join(f"{code} {count}" for code, count in report.languages.items()))
+    if report.skipped:
+        lines.append(f"  passed over: {report.skipped}")
     if report.renamed:
         lines.append(f"  {report.renamed} ids were there before; these reviews got ids that end in -2 or so.")
     return "\n".join(lines)

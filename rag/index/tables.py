@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +33,6 @@ SENTENCE_COLUMNS = ("review_row", "start", "end", "chunk_row")
 CHUNK_COLUMNS = ("review_row", "start", "end", "first_sentence", "end_sentence")
 SIGNATURE_WORDS = 68
 _ROWS = 4096  # reviews in a row group
-_EMPTY = Review("", "")
 
 Columns = Mapping[str, NDArray[np.int32]]
 
@@ -68,25 +66,14 @@ def rating_fractions(reviews: pa.Table) -> NDArray[np.float64]:
 
 def meeting(reviews: pa.Table, condition: Condition) -> NDArray[np.bool_]:
     """(reviews,) True where the condition holds; it is asked once for each different value."""
-    if condition.field == "rating":
-        names = ("rating", "rating_min", "rating_max")
-        values = np.stack([np.asarray(reviews.column(name).to_numpy(), dtype=np.float64) for name in names], axis=1)
-        different, which = np.unique(values, axis=0, return_inverse=True)
-        examples = [
-            Review(
-                "",
-                "",
-                rating=None if np.isnan(rating) else float(rating),
-                rating_min=float(low),
-                rating_max=float(high),
-            )
-            for rating, low, high in different
-        ]
-    else:
-        encoded = reviews.column(condition.field).combine_chunks().dictionary_encode()
-        which = encoded.indices.to_numpy(zero_copy_only=False)
-        examples = [dataclasses.replace(_EMPTY, **{condition.field: value}) for value in encoded.dictionary.to_pylist()]
-    return np.array([condition.holds(review) for review in examples], dtype=np.bool_)[which.reshape(-1)]
+    names = ("rating", "rating_min", "rating_max") if condition.field == "rating" else (condition.field,)
+    codes = np.zeros(reviews.num_rows, dtype=np.int64)  # which combination of values each review has
+    for name in names:
+        encoded = reviews.column(name).combine_chunks().dictionary_encode(null_encoding="encode")
+        codes = codes * len(encoded.dictionary) + encoded.indices.to_numpy(zero_copy_only=False)
+    _, first, which = np.unique(codes, return_index=True, return_inverse=True)
+    examples = reviews.select(list(names)).take(pa.array(first)).to_pylist()
+    return np.array([condition.holds(Review("", "", **values)) for values in examples], dtype=np.bool_)[which]
 
 
 def write_table(path: Path, schema: pa.Schema, batches: Iterable[pa.Table]) -> disk.NewFile:
