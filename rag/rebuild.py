@@ -113,7 +113,7 @@ def rebuild(
             folder,
             start="empty" if mode == "new" else "live",
             replace=mode == "replace",
-            delete=set(delete),
+            delete=delete,
             chunking=settings.chunking,
             chunk_tokens=settings.chunk_tokens,
             vector_index=settings.vector_index,

@@ -113,6 +113,30 @@ def test_a_renamed_index_can_be_written_and_its_old_name_is_free(tmp_path: Path)
     assert list_indexes(tmp_path) == ["inn"] and verify_index(tmp_path / "inn") == []
 
 
+def test_deleting_takes_what_is_the_index_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    build_fake_index(folder)
+    (folder / WORK_FOLDER / "x").mkdir(parents=True)
+    (folder / ".building-20260101T000000-00000000").mkdir()
+    (folder / "rejected.csv").touch()
+    (folder / "mine").mkdir()
+    (folder / "mine" / "notes.txt").write_text("mine")
+    manage.delete_index(folder)
+    assert [path.name for path in folder.iterdir()] == ["mine"] and list_indexes(tmp_path) == []
+    for act in (manage.delete_index, manage.rollback):  # a folder of something else is no index
+        with pytest.raises(IndexFileError, match='no index "hotel"'):
+            act(folder)
+    assert (folder / "mine" / "notes.txt").read_text() == "mine"
+
+
+def test_what_is_left_of_an_index_can_be_deleted(tmp_path: Path) -> None:
+    folder = tmp_path / "hotel"
+    build_fake_index(folder)
+    (folder / "CURRENT").unlink()
+    manage.delete_index(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
 @pytest.mark.parametrize("there", ["a file", "a folder of something else"])
 def test_nothing_is_written_over_what_is_no_index(

@@ -44,22 +44,38 @@ def test_a_real_file_builds_and_answers(name: str, tmp_path: Path) -> None:
             assert texts[citation.review_id][citation.start : citation.end] == citation.quote
 
 
-@pytest.mark.parametrize(
-    ("name", "kept"),
-    [
-        ("amazon_alexa/amazon_alexa_514KB.tsv", 3071),
-        ("amazon_beauty_gz/All_Beauty_5.json.gz", 5264),
-        ("airbnb_albany/reviews.csv.gz", None),
-        ("skytrax/lounge.csv", 2264),
-    ],
-)
-def test_real_files_are_read_to_the_last_row(name: str, kept: int | None) -> None:
+# Rows, and rows whose text is not blank: counted with the csv and json modules alone, with the encodings in SOURCE.md.
+COUNTED = {
+    "airbnb_albany/reviews.csv.gz": (25_313, 25_313),
+    "amazon_alexa/amazon_alexa_514KB.tsv": (3150, 3071),
+    "amazon_beauty_gz/All_Beauty_5.json.gz": (5269, 5264),
+    "filmweb_pl/dataset.csv": (4281, 4281),
+    "filmweb_pl/dataset_tv_series.csv": (1331, 1284),
+    "reviewrc/laptop_train.json": (355, 355),
+    "reviewrc/rest_dev.json": (69, 69),
+    "scifact_beir/corpus.jsonl.gz": (5183, 5183),
+    "skytrax/lounge.csv": (2264, 2264),
+    "skytrax/seat.csv": (1258, 1258),
+    "squidgame_rt/data_parasite_reviews.csv": (1413, 1413),
+    "squidgame_rt/data_squid_game_reviews.csv": (897, 897),
+    "squidgame_rt/squid_game_reviews.csv": (897, 897),
+    "steam_csv/reviews.csv": (13_259, 13_259),
+    "subjqa/electronics/reviews.jsonl": (1615, 1615),
+    "subjqa/grocery/reviews.jsonl": (1479, 1479),
+    "subjqa/restaurants/reviews.jsonl": (1599, 1599),
+    "subjqa/tripadvisor/reviews.jsonl": (1491, 1491),
+    "twoandahalfmen_imdb/reviews.csv": (551, 551),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_real_files_are_read_to_the_last_row(name: str) -> None:
     file = DATA / name
     if not file.exists():
         pytest.skip(f"the real review file {name} is not here")
+    rows, least = COUNTED[name]
     reviews, report = read_reviews(file)
-    assert report.kept == len(reviews)
-    assert report.read == report.kept + sum(report.dropped.values())
+    assert (report.read, report.kept) == (rows, len(reviews)) and report.kept >= least
+    assert report.read == report.kept + sum(report.dropped.values()) and set(report.dropped) <= {"no text"}
     assert len({review.review_id for review in reviews}) == len(reviews)
-    if kept is not None:
-        assert abs(report.kept - kept) <= 1, report
+    assert "text" in report.columns and not report.skipped

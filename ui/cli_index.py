@@ -278,13 +278,10 @@ def rename(context: Context, name: str, target: str) -> None:
 @click.pass_obj
 def delete(context: Context, name: str, yes: bool) -> None:
     """Delete an index with all its generations; asks first."""
-    from rag.index import index_folder, list_indexes, manage
-    from rag.index.store import live_generation
+    from rag.index import index_folder, manage
 
-    settings = context.settings()
-    folder = index_folder(settings.indexes_dir, name)
-    if name not in list_indexes(settings.indexes_dir) and not folder.is_dir():
-        live_generation(folder)  # says which there are
+    folder = index_folder(context.settings().indexes_dir, name)
+    manage.require_index(folder)
     if not yes and not click.confirm(f'Delete the index "{name}" with all its generations?'):
         terminal.say("Nothing is deleted.", err=True)
         sys.exit(1)

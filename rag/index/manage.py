@@ -20,6 +20,8 @@ from rag.index.verify import problems_of
 from rag.schema import IndexFileError
 
 _EXPORT_ROWS = 2048
+_REJECTED = ("rejected.csv", "rejected.csv.new")  # what an import leaves beside the generations
+_UNFINISHED = (".building-", ".removing-", ".switching-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +111,20 @@ def rename_index(source: Path, target: Path) -> None:
 
 
 def delete_index(folder: Path) -> None:
-    """Remove an index with all its generations. Raises `IndexFileError` where there is none, or one is writing it."""
+    """Remove an index with all its generations; what else lies in its folder stays.
+
+    Raises `IndexFileError` where there is none, or another process is writing it.
+    """
     with _writing(folder):
         disk.remove(folder / "CURRENT")  # from now on it is no index, whatever happens
         disk.sync_folder(folder)
-        for path in folder.iterdir():
+        for path in _ours(folder):
             if path.name != "LOCK":
                 disk.remove(path)
-        disk.remove(folder)
-    disk.sync_folder(folder.parent)
+        disk.remove(folder / "LOCK")
+        if not any(folder.iterdir()):
+            os.rmdir(folder)
+        disk.sync_folder(folder.parent)
 
 
 def export_index(index: ReviewIndex, path: Path) -> int:
@@ -176,12 +183,23 @@ def _export_batches(index: ReviewIndex, schema: pa.Schema) -> Iterator[pa.Table]
         yield pa.table({**columns, "vector": vector}, schema=schema)
 
 
+def require_index(folder: Path) -> None:
+    """Raise `IndexFileError` unless there is an index in `folder`, be it a damaged or an unfinished one."""
+    if not folder.is_dir() or all(path.name in ("LOCK", *_REJECTED) for path in _ours(folder)):
+        store.live_generation(folder)  # says that there is none, and which there are
+
+
+def _ours(folder: Path) -> list[Path]:
+    """What this program has put into an index's folder. Other files there are the user's."""
+    names = {"CURRENT", "CURRENT.new", "LOCK", WORK_FOLDER, *_REJECTED, *store.generations(folder)}
+    return [path for path in folder.iterdir() if path.name in names or path.name.startswith(_UNFINISHED)]
+
+
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
     """Hold the writer's lock of an index that is there. What the disk refuses becomes an `IndexFileError`."""
     try:
-        if not folder.is_dir() or not any(path.name != "LOCK" for path in folder.iterdir()):
-            store.live_generation(folder)  # says that there is none, and which there are
+        require_index(folder)
         with store.writer_lock(folder):
             yield
     except OSError as error:

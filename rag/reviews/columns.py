@@ -100,8 +100,8 @@ def is_nothing(value: Any) -> bool:
 
 
 def is_no_text(value: Any) -> bool:
-    """As `is_nothing`, but "None" is a review's whole text now and then (of what could be better)."""
-    return is_nothing(value) and str(value).strip() not in ("None", "none", "na", "Na")
+    """Whether a text is none: blank, or what programs write for one. "None" and "N/A" are what people write."""
+    return value is None or value != value or str(value).strip().casefold() in ("", "nan", "null")
 
 
 def recognise(names: Sequence[str], sample: Sequence[Row], mapping: Mapping[str, str], where: str) -> Recognised:

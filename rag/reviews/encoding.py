@@ -79,7 +79,8 @@ codecs.register_error("reviews.odd", _odd_bytes)
 
 def _without_mark(sample: bytes) -> Encoding | None:
     """UTF-16 or UTF-32 without a mark: its plain characters are full of NUL bytes, and nothing is left of them."""
-    stray = not re.search(rb"[\x01-\x08\x0e-\x1f]", sample) and _is_utf8(sample)  # a NUL here and there in plain text
+    # a NUL here and there in plain text: there are line ends without one beside them, which UTF-16 does not have
+    stray = _is_utf8(sample) and re.search(rb"(?<!\0)\n(?!\0)", sample) is not None
     if sample.count(0) < (0.3 if stray else 0.02) * len(sample) or len(sample) < 4:
         return None
     for codec, width, label in (("utf-32", 4, "UTF-32"), ("utf-16", 2, "UTF-16")):
