@@ -236,6 +236,12 @@ def test_an_export_that_cannot_be_written_is_a_plain_error(pristine: Path, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_an_export_of_one_review_has_its_text(tmp_path: Path) -> None:
+    manage.export_index(build_fake_index(tmp_path / "one", REVIEWS[:1]), tmp_path / "one.parquet")
+    texts = pq.read_table(tmp_path / "one.parquet").column("review_text").to_pylist()
+    assert texts == [REVIEWS[0].text, None]
+
+
 def test_an_export_of_many_sentences_is_whole(tmp_path: Path) -> None:
     embedder = FakeEmbedder(dimension=8)
     reviews = [review(str(n), f"Sentence {n}. Another {n}. A third {n}.") for n in range(1000)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from rag.config import Settings
 from rag.embedding import Progress, Vectors, no_progress
 from rag.index import ReviewIndex, build, list_indexes, store, verify_index
 from rag.rebuild import REJECTED, Mode, Rebuilt, rebuild
-from rag.reviews import ReadOptions
+from rag.reviews import ReadOptions, unpack
 from rag.schema import IndexFileError, ReviewFileError
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder
 
@@ -94,8 +95,34 @@ def test_the_scale_that_was_taken_over_is_told_and_kept_in_mind(work: Path) -> N
     assert report.rating_scale == "1..10" and report.preview[0].rating_max == 10
     index = ReviewIndex.open(work / "indexes" / "hotel")
     assert [record["rating_scale"] for record in index.manifest.imports] == ["1..10", "1..10"]
+
+
+def test_a_file_without_ratings_takes_over_no_scale(work: Path) -> None:
+    write(work, "zero.csv", "id,text,rating\na,Warm water.,9\nb,Cold soup.,0\n")
+    assert run(work, "hotel", "new", "zero.csv").reports[0].rating_scale == "0..10"
     write(work, "unrated.csv", "id,text,rating\ng,Good.,\n")
     assert run(work, "hotel", "update", "unrated.csv").reports[0].rating_scale == ""
+
+
+def test_a_file_given_up_half_way_does_not_mix_up_the_scales(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "FREE_UNPACKED", 2_000_000)
+    run(work, "hotel", "new", "first.csv", options=ReadOptions(steps=()))
+    (work / "folder").mkdir()
+    (work / "folder" / "a.csv.gz").write_bytes(gzip.compress(b"id,text,rating\n" + b"a,%s,2\n" % (b"x" * 1000) * 5000))
+    write(work, "folder/b.csv", "id,text,rating\ne,A view.,4\n")
+    write(work, "folder/c.csv", "id,text,stars\nf,A desk.,4\n")
+    made = run(work, "hotel", "update", "folder")
+    assert "unpacks to more than 200 times" in made.reports[0].skipped and (made.new, made.changed) == (2, 0)
+    index = ReviewIndex.open(work / "indexes" / "hotel")
+    assert {one.review_id: one.rating_max for one in index.reviews()} == {"a": 10, "b": 10, "e": 10, "f": 5}
+
+
+def test_settings_reach_the_index(work: Path) -> None:
+    chosen = {"vector_index": "ivf_sq8", "keep_generations": 0}
+    for _ in range(2):
+        run(work, "hotel", "new", "first.csv", settings=chosen)
+    folder = work / "indexes" / "hotel"
+    assert ReviewIndex.open(folder).manifest.vector_index["type"] == "ivf_sq8" and len(store.generations(folder)) == 1
 
 
 def test_files_of_one_name_keep_each_its_own_scale(work: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,18 @@ MIXED = (
     Review("thumb", "Thumbs up.", rating=1.0, rating_min=0.0, rating_max=1.0, language="en", date="2023-01-31"),
 )
 """Ratings on three scales, and none."""
+
+
+def test_the_same_mark_on_different_scales_is_told_apart(tmp_path: Path) -> None:
+    marks = [(mark, low, high) for mark in (1.0, 2.0, 4.0, 5.0) for low in (0.0, 1.0) for high in (5.0, 10.0)]
+    reviews = [
+        Review(str(number), "Text.", rating=mark, rating_min=low, rating_max=high)
+        for number, (mark, low, high) in enumerate(marks)
+    ]
+    index = build_fake_index(tmp_path / "marks", reviews)
+    for text in ("rating >= 50%", "rating > 2", "rating = 20%|1", "rating < 100%"):
+        (condition,) = parse_where(text)
+        np.testing.assert_array_equal(index.sentences_where([condition]), [condition.holds(one) for one in reviews])
 
 
 @pytest.fixture(scope="module")
