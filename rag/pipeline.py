@@ -15,7 +15,7 @@ from rag.generator.protocol import never_cancelled
 from rag.grounding import check_answer, is_refusal
 from rag.index import ReviewIndex, index_folder
 from rag.question import asks_for_count, asks_for_fact, wants_overview
-from rag.retriever import Limits, overview, renumbered, retrieve
+from rag.retriever import Retriever, renumbered
 from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk
 from rag.where import Condition
 
@@ -35,6 +35,7 @@ class Pipeline:
         self.settings = settings
         self.index = index
         self.embedder = embedder
+        self.retriever = Retriever(settings, index, embedder)
         self.generator = chosen.generator
         self.generator_reason = chosen.reason
 
@@ -51,11 +52,7 @@ class Pipeline:
 
         Only of reviews that meet the conditions of `where`; there may be none.
         """
-        limits = Limits(self.settings.top_k, self.settings.chunks_per_review, self.settings.near_duplicate)
-        allowed = self.index.sentences_where(where) if where else None
-        if wants_overview(question):
-            return overview(self.index, limits, allowed)
-        return retrieve(self.index, self.embedder, question, limits, allowed)
+        return self.retriever.retrieve(question, where)
 
     def within_budget(self, question: str, retrieved: Sequence[RetrievedChunk]) -> list[RetrievedChunk]:
         """The chunks that fit into `max_prompt_tokens` with the rest of the prompt: best first, whole ones only.

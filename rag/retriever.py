@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 import faiss
 import numpy as np
 
+from rag.config import Settings
 from rag.embedding import Embedder, Vectors, query_vector
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
+from rag.question import wants_overview
 from rag.schema import RetrievedChunk
 from rag.sentiment import side_of
+from rag.where import Condition
 
 _OVERVIEW_SENTENCES = 20_000  # enough to see the themes of any corpus; k-means over them takes about a second
 _OVERFETCH = 8  # sentences fetched for each chunk wanted; several may be of one chunk or be copies
@@ -32,6 +35,23 @@ class Limits:
     top_k: int
     chunks_per_review: int
     near_duplicate: float
+
+
+class Retriever:
+    """An open index searched with an embedder, as the settings say. Safe to share between threads."""
+
+    def __init__(self, settings: Settings, index: ReviewIndex, embedder: Embedder) -> None:
+        self.settings = settings
+        self.index = index
+        self.embedder = embedder
+
+    def retrieve(self, question: str, where: Sequence[Condition] = ()) -> list[RetrievedChunk]:
+        """At most `top_k` chunks for a question, best first; only of reviews that meet the conditions of `where`."""
+        limits = Limits(self.settings.top_k, self.settings.chunks_per_review, self.settings.near_duplicate)
+        allowed = self.index.sentences_where(where) if where else None
+        if wants_overview(question):
+            return overview(self.index, limits, allowed)
+        return retrieve(self.index, self.embedder, question, limits, allowed)
 
 
 def retrieve(
