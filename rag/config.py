@@ -43,6 +43,14 @@ class Settings:
     )
     keep_generations: int = 2  # how many earlier generations of an index are kept to go back to
 
+    retrieval: str = "hybrid"  # "hybrid": by meaning and by words; or "dense", "lexical" alone
+    fusion: str = "weighted"  # how the two are joined: "weighted", or "rrf" (reciprocal ranks)
+    sentence_words_weight: float = 0.15  # of the words that a sentence shares with the question, beside a cosine of 1
+    review_words_weight: float = 0.15  # of the words that the whole review and its title share
+    reranker: str = "none"  # "none", "late-interaction" (the embedder's own tokens), or a cross-encoder
+    rerank_depth: int = 50  # chunks that the reranker scores anew
+    diversity: float = 0.0  # 0..1: how much likeness to chunks already taken counts against one
+    balance: str = "proportion"  # where opinion is split: both sides in "proportion", "even"; or "off"
     top_k: int = 12
     chunks_per_review: int = 1  # twelve chunks should be twelve voices
     near_duplicate: float = 0.95  # cosine from which two chunks say the same
@@ -54,6 +62,7 @@ class Settings:
     adapter: str = ""  # a LoRA adapter folder to put on the generator's base model
     quantization: str = "none"  # "none" or "4bit" (NF4; on a GPU)
     dtype: str = "auto"  # "auto": bf16 on a GPU that has it, else fp32; or "bfloat16", "float16", "float32"
+    follow_ups: str = "auto"  # "And the ending?" made to stand alone: "off"; by "rule"; "auto": a model may help
     max_prompt_tokens: int = 1536
     max_new_tokens: int = 256
 
@@ -76,6 +85,8 @@ class Settings:
             ("near_duplicate", 0, 1), ("openai_timeout_s", 0.1, 86_400), ("openai_retries", 0, 20),
             ("port", 1, 65_535), ("max_upload_mb", 1, 100_000), ("max_unpack_ratio", 1, 1_000_000),
             ("keep_generations", 0, 1000),
+            ("sentence_words_weight", 0, 10), ("review_words_weight", 0, 10), ("diversity", 0, 1),
+            ("rerank_depth", 1, 1000),
         ):  # fmt: skip
             value = getattr(self, name)
             if not low <= value <= high:
@@ -83,6 +94,10 @@ class Settings:
         for name, allowed in (
             ("chunking", ("sentences", "whole")),
             ("vector_index", ("auto", "flat", "ivf_sq8")),
+            ("retrieval", ("hybrid", "dense", "lexical")),
+            ("fusion", ("weighted", "rrf")),
+            ("balance", ("proportion", "even", "off")),
+            ("follow_ups", ("off", "rule", "auto")),
             ("quantization", ("none", "4bit")),
             ("dtype", ("auto", "bfloat16", "float16", "float32")),
         ):

@@ -31,7 +31,7 @@ def evidence_score(question: str, retrieved: Sequence[RetrievedChunk]) -> float:
     wanted = {word[:_STEM] for word in _words(content_words(question))}
     found = {word[:_STEM] for chunk in retrieved[:_CHUNKS] for word in _words(chunk.chunk.text)}
     coverage = len(wanted & found) / len(wanted) if wanted else 1.0
-    return max(chunk.score for chunk in retrieved) + COVERAGE_WEIGHT * coverage
+    return max(chunk.cosine for chunk in retrieved) + COVERAGE_WEIGHT * coverage
 
 
 def _words(text: str) -> list[str]:

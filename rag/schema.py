@@ -92,12 +92,17 @@ class Chunk:
     text: str
 
 
+Side = Literal["praise", "criticism", "neutral"]
+"""A side of an opinion; neutral is neither, or too little to tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetrievedChunk:
     """A chunk found for a question.
 
-    `number` is what citations call it (from 1); `score` is the cosine of the query and the chunk's best
-    sentence, larger is better; `sentences` are the chunk's sentences in reading order.
+    `number` is what citations call it (from 1); `score` is what it was ranked by, larger is better, comparable only
+    within one question; `cosine` is the largest of the question and one of the chunk's sentences; `side` is what its
+    best sentence leans to; `sentences` are the chunk's sentences in reading order.
     `also_in` names other reviews whose chunk said the same and was folded into this one.
     """
 
@@ -107,6 +112,8 @@ class RetrievedChunk:
     score: float
     sentences: tuple[ReviewSentence, ...]
     also_in: tuple[str, ...] = ()
+    cosine: float = 0.0
+    side: Side = "neutral"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +149,10 @@ class AnswerSentence:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A checked answer. `dropped_markers` counts citation numbers that name no retrieved chunk."""
+    """A checked answer. `dropped_markers` counts citation numbers that name no retrieved chunk.
+
+    `searched_for` is the question made to stand alone, where `question`, the user's words, leant on earlier ones.
+    """
 
     question: str
     sentences: tuple[AnswerSentence, ...]
@@ -153,15 +163,13 @@ class Answer:
     dropped_markers: int = 0
     notes: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    searched_for: str = ""
 
     @property
     def text(self) -> str:
         """The answer's words without markers, one space between sentences."""
         return " ".join(sentence.text for sentence in self.sentences)
 
-
-Side = Literal["praise", "criticism", "neutral"]
-"""A side of an opinion; neutral is neither, or too little to tell."""
 
 Message = Mapping[str, str]
 """A chat message: ``{"role": "system" | "user" | "assistant", "content": text}``."""

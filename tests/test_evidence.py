@@ -12,7 +12,8 @@ from rag.schema import Chunk, RetrievedChunk, Review
 
 
 def found(text: str, score: float = 0.5, number: int = 1) -> RetrievedChunk:
-    return RetrievedChunk(number, Chunk(f"c{number}", "r", 0, len(text), text), Review("r", text), score, ())
+    chunk = Chunk(f"c{number}", "r", 0, len(text), text)
+    return RetrievedChunk(number, chunk, Review("r", text), 0.0, (), cosine=score)
 
 
 @pytest.mark.parametrize(

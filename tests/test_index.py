@@ -210,11 +210,11 @@ def test_of_a_large_file_opening_checks_the_size_and_verify_all(folder: Path, mo
         ReviewIndex.open(folder)
 
 
-@pytest.mark.parametrize("version", [1, 3, None, "2"])
+@pytest.mark.parametrize("version", [2, 4, None, "3"])
 def test_another_format_version_is_refused_with_what_to_do(folder: Path, version: object) -> None:
     file = ReviewIndex.open(folder).generation / "manifest.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "format_version": version}))
-    says = f"has format version {version}, and this program reads version 2. Rebuild the index from its review files"
+    says = f"has format version {version}, and this program reads version 3. Rebuild the index from its review files"
     with pytest.raises(IndexFileError, match=re.escape(says)):
         ReviewIndex.open(folder)
     (problem,) = verify_index(folder)

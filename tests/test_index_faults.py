@@ -287,7 +287,7 @@ def test_any_flipped_bit_is_found_and_never_a_crash(folder: Path, name: str, pla
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "7", '{"format_version": 2}', "\x00\xff", "[" * 100_000],
+    ["", "{", "[]", "null", "7", '{"format_version": 3}', "\x00\xff", "[" * 100_000],
     ids=["empty", "open", "list", "null", "number", "fields missing", "binary", "deep"],
 )
 def test_a_damaged_manifest_is_named(folder: Path, text: str) -> None:
@@ -313,10 +313,10 @@ def test_a_manifest_with_odd_values_never_crashes_verify(folder: Path, field: st
     assert problems or field not in ("dimension", "reviews", "sentences", "chunks", "files")
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "2", None])
+@pytest.mark.parametrize("version", [0, 2, 4, "3", None])
 def test_another_format_version_is_refused_with_both_numbers(folder: Path, version: Any) -> None:
     edit_manifest(ReviewIndex.open(folder).generation, format_version=version)
-    says = f"format version {version}, and this program reads version 2"
+    says = f"format version {version}, and this program reads version 3"
     assert says in verify_index(folder)[0]
     with pytest.raises(IndexFileError, match=says):
         ReviewIndex.open(folder)

@@ -9,7 +9,7 @@ import pytest
 
 from rag.embedding import query_vector
 from rag.index import ReviewIndex
-from rag.retriever import Limits, overview, renumbered, retrieve
+from rag.retriever import Limits, Ranking, overview, renumbered, retrieve
 from rag.schema import RetrievedChunk
 from rag.where import parse_where
 from tests.fakes import COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
@@ -29,14 +29,14 @@ def hotel(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
 
 def test_the_score_is_the_cosine_of_the_best_sentence_and_the_best_comes_first(hotel: ReviewIndex) -> None:
     query = "was the water of the swimming pool warm"
-    found = retrieve(hotel, EMBEDDER, query, LIMITS)
+    found = retrieve(hotel, EMBEDDER, query, LIMITS, ranking=Ranking("dense"))
     vector = query_vector(EMBEDDER, query)
     assert found[0].review.review_id == "pool"
     assert [f.number for f in found] == list(range(1, len(found) + 1))
     assert [f.score for f in found] == sorted((f.score for f in found), reverse=True)
     for f in found:
         best = max(float(v @ vector) for v in EMBEDDER.embed_documents([s.text for s in f.sentences]))
-        assert f.score == pytest.approx(best, abs=1e-5)
+        assert f.score == f.cosine == pytest.approx(best, abs=1e-5)
 
 
 def test_one_good_sentence_in_a_long_chunk_beats_a_chunk_that_is_vaguely_near(tmp_path: Path) -> None:
@@ -105,10 +105,10 @@ def test_only_what_the_filter_leaves_is_found(hotel: ReviewIndex) -> None:
     found = retrieve(hotel, EMBEDDER, "the people at the desk in the room", LIMITS, where)
     assert set(ids(found)) == expected and [f.number for f in found] == list(range(1, len(found) + 1))
     everything = {
-        f.chunk.chunk_id: f.score for f in retrieve(hotel, EMBEDDER, "the people at the desk in the room", LIMITS)
+        f.chunk.chunk_id: f.cosine for f in retrieve(hotel, EMBEDDER, "the people at the desk in the room", LIMITS)
     }
     for f in found:
-        assert f.score == pytest.approx(everything[f.chunk.chunk_id], abs=1e-5)
+        assert f.cosine == pytest.approx(everything[f.chunk.chunk_id], abs=1e-5)
     none = hotel.sentences_where(parse_where("item = sauna"))
     assert retrieve(hotel, EMBEDDER, "the room", LIMITS, none) == [] and overview(hotel, LIMITS, none) == []
 

@@ -295,3 +295,38 @@ def make_tiny_adapter(folder: Path, model_folder: Path, *, seed: int = 1) -> Pat
                 parameter.normal_(std=0.5)
     model.save_pretrained(folder)
     return folder
+
+
+def save_tiny_cross_encoder(folder: Path, *, outputs: int = 1) -> Path:
+    """A cross-encoder of two small layers with random weights and a tokenizer of whole words, in `folder`."""
+    import torch
+    from sentence_transformers import CrossEncoder
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"the pool was warm a taxi breakfast room".split()]
+    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    torch.manual_seed(0)
+    model = BertForSequenceClassification(
+        BertConfig(
+            vocab_size=len(words),
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=64,
+            num_labels=outputs,
+        )
+    )
+    plain = folder.with_name(f"{folder.name}-plain")
+    model.save_pretrained(plain)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        model_max_length=64,
+    ).save_pretrained(plain)  # fmt: skip
+    CrossEncoder(str(plain)).save_pretrained(str(folder))
+    return folder

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from rag.config import NORMALISATION, index_fingerprint
 from rag.embedding import Embedder
-from rag.index import disk, store, tables, vectors
+from rag.index import disk, lexical, store, tables, vectors
 from rag.index.compare import Comparison, Signatures, compare
 from rag.index.cut import CutReviews, cut_reviews, sentence_texts
 from rag.index.embedded import EmbeddedBatches, as_keys, older_than, remove_embedded, text_key
@@ -216,10 +216,14 @@ class _Writer:
             tables.REVIEW_SCHEMA,
             tables.review_batches(kept_table, stay, self._taken(incoming), self._comparison.content, groups.leader),
         )
+        stemmer = lexical.stemmer_for(tables.read_languages(self._building / "reviews.parquet"))
+        self._files |= lexical.write_lexical(
+            self._building, stemmer, sentences, lambda done, total: self._progress("writing", done, total)
+        )
         fractions = self._fractions()[sentences["review_row"]]
         self._write("leaning.parquet", tables.write_leaning, self._leaning(stored, fractions))
         search = self._write_approximate(stored)
-        self._write_manifest(len(stay) + taken, total, len(chunks["start"]), groups, search, imports)
+        self._write_manifest(len(stay) + taken, total, len(chunks["start"]), groups, search, stemmer, imports)
         self._progress("writing", total, total)
 
     def _write(self, name: str, write: Callable[..., disk.NewFile], *values: Any) -> None:
@@ -375,6 +379,7 @@ class _Writer:
         chunks: int,
         groups: Groups,
         search: dict[str, Any],
+        stemmer: str,
         imports: Sequence[Mapping[str, Any]],
     ) -> None:
         before = [] if self._live is None else self._live.manifest.imports
@@ -398,6 +403,7 @@ class _Writer:
                 sources=tables.read_sources(self._building / "reviews.parquet"),
                 imports=[*before, *map(dict, imports)][-100:],
                 vector_index=search,
+                stemmer=stemmer,
                 files={name: file.sha256 for name, file in self._files.items()},
                 sizes={name: file.size for name, file in self._files.items()},
             ),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rag.embedding import Vectors
 from rag.index import tables
+from rag.index.lexical import LexicalSearch, Scores
 from rag.index.store import APPROXIMATE_FILE, Manifest, damaged_files, live_generation
 from rag.index.vectors import Mask, VectorSearch, map_array
 from rag.schema import Chunk, IndexFileError, Review, ReviewSentence
@@ -47,6 +48,9 @@ class ReviewIndex:
             self._check_shapes(sentences.num_rows, chunks.num_rows, vectors, approximate, len(leaning) - 1)
             self.leaning = LeaningModel(leaning[:-1].astype(np.float32), float(leaning[-1]))
             self._search = VectorSearch(vectors, approximate)
+            self.lexical = LexicalSearch(
+                generation, self.manifest.stemmer, sentences=sentences.num_rows, reviews=self._reviews.num_rows
+            )
             self._rating_fractions = tables.rating_fractions(self._reviews)
             self._review_ids = self._reviews.column("review_id")
             self._texts = self._reviews.column("text")
@@ -132,6 +136,10 @@ class ReviewIndex:
         `where`, (sentences,), limits the search. Rows are -1 where fewer were found.
         """
         return self._search.search(queries, k, where)
+
+    def word_scores(self, text: str) -> tuple[Scores, Scores]:
+        """BM25 of `text` with each sentence, (sentences,), and with each review and its title, (reviews,)."""
+        return self.lexical.scores(text)
 
     def sentences_where(self, conditions: Sequence[Condition]) -> Mask:
         """(sentences,) True where the sentence's review meets all conditions."""

@@ -3,7 +3,8 @@
     <indexes_dir>/<name>/CURRENT                  names the live generation
     <indexes_dir>/<name>/<generation>/manifest.json
     <indexes_dir>/<name>/<generation>/reviews.parquet  sentences.parquet  chunks.parquet  vectors.npy  signatures.npy
-                                      leaning.parquet  and, where search is approximate, vectors.faiss
+                                      leaning.parquet  words.json  {sentence,review}_words.{weight,row,begin}.npy
+                                      and, where search is approximate, vectors.faiss
     <indexes_dir>/<name>/.work/                   vectors that an unfinished build has made so far
 
 A writer works in a folder beside the live generation and switches CURRENT at the end, so a reader is never
@@ -27,11 +28,13 @@ from filelock import FileLock, Timeout
 
 from rag.files import sha256_of
 from rag.index import disk
+from rag.index.lexical import LEXICAL_FILES
 from rag.schema import IndexFileError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 DATA_FILES = (
     "reviews.parquet", "sentences.parquet", "chunks.parquet", "vectors.npy", "signatures.npy", "leaning.parquet",
+    *LEXICAL_FILES,
 )  # fmt: skip
 APPROXIMATE_FILE = "vectors.faiss"
 HASHED_ON_OPENING = 256 * 2**20  # bytes; of larger files opening checks the size, and `verify` all
@@ -45,7 +48,8 @@ class Manifest:
     """What an index holds and how it was made.
 
     `files` maps a file's name to its hex SHA-256, `sizes` to its bytes. `imports` tells of each file that was read:
-    its name, columns, cleaning steps and counts. `voices` counts the reviews less the copies of others among them.
+    its name, columns, cleaning steps and counts. `stemmer` is Snowball's name for the language that
+    words are stemmed in, or empty. `voices` counts the reviews less the copies of others among them.
     """
 
     format_version: int
@@ -65,6 +69,7 @@ class Manifest:
     sources: list[str]
     imports: list[dict[str, Any]]
     vector_index: dict[str, Any]
+    stemmer: str
     files: dict[str, str]
     sizes: dict[str, int]
 

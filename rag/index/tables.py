@@ -137,6 +137,11 @@ def read_ratings(path: Path) -> pa.Table:
     return pq.read_table(path, columns=["rating", "rating_min", "rating_max"])
 
 
+def read_languages(path: Path) -> list[str]:
+    """The language of each review, "" where it is not known."""
+    return list(map(str, pq.read_table(path, columns=["language"]).column("language").to_pylist()))
+
+
 def read_sources(path: Path) -> list[str]:
     """Names of the files that the reviews came from, sorted."""
     return sorted(filter(None, pq.read_table(path, columns=["source"]).column("source").unique().to_pylist()))

@@ -38,7 +38,7 @@ RECALL_QUERIES = 200
 RECALL_AT = 10
 
 
-def write_array(path: Path, shape: tuple[int, int], dtype: Any, blocks: Iterator[NDArray[Any]]) -> disk.NewFile:
+def write_array(path: Path, shape: tuple[int, ...], dtype: Any, blocks: Iterator[NDArray[Any]]) -> disk.NewFile:
     """Write a .npy file of known shape from consecutive blocks of rows; the closed file knows its hash and size."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
@@ -53,7 +53,12 @@ def write_array(path: Path, shape: tuple[int, int], dtype: Any, blocks: Iterator
 
 def map_array(path: Path) -> NDArray[Any]:
     """A .npy file mapped into memory, read-only. Raises `OSError` or `ValueError`."""
-    return np.asarray(np.lib.format.open_memmap(path, mode="r"))
+    try:
+        return np.asarray(np.lib.format.open_memmap(path, mode="r"))
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # numpy reads the header as Python: a damaged one raises whatever its tokenizer does
+        raise ValueError(f"{path.name} has a damaged header: {error}") from error
 
 
 def release(array: NDArray[Any]) -> None:

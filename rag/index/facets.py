@@ -1,0 +1,92 @@
+"""What an index's reviews can be limited by: which items, ratings, dates, languages and sources they have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rag.index import tables
+from rag.index.reader import ReviewIndex
+from rag.where import Condition
+
+MOST_VALUES = 500  # more different ones are not listed
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The different values of a field, empty ones left out: how many there are, and each with its number of reviews.
+
+    The most frequent come first; none is listed where there are more than `MOST_VALUES`.
+    """
+
+    different: int
+    listed: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What there is to choose by.
+
+    `ratings` are the lowest and the highest mark of the one scale that all rated reviews share, None where they have
+    several scales; `rated` says how many have any, `whole_marks` that all are whole numbers. `dates` are the first
+    and the last day, None where no review has one.
+    """
+
+    reviews: int
+    items: Values
+    languages: Values
+    sources: Values
+    rated: int
+    ratings: tuple[float, float] | None
+    whole_marks: bool
+    dates: tuple[str, str] | None
+
+
+def facets_of(index: ReviewIndex) -> Facets:
+    """The facets of all reviews in an index."""
+    reviews = index.reviews_table
+    rated = reviews.select(["rating", "rating_min", "rating_max"]).filter(pc.is_valid(reviews.column("rating")))
+    scales = rated.group_by(["rating_min", "rating_max"]).aggregate([]).to_pylist()
+    days = [day for day in pc.unique(reviews.column("date")).to_pylist() if _is_day(day)]
+    marks = np.asarray(rated.column("rating").to_numpy(), dtype=np.float64)
+    shared = (scales[0]["rating_min"], scales[0]["rating_max"]) if len(scales) == 1 else None
+    return Facets(
+        reviews=reviews.num_rows,
+        items=_values(reviews.column("item")),
+        languages=_values(reviews.column("language")),
+        sources=_values(reviews.column("source")),
+        rated=rated.num_rows,
+        ratings=shared if shared and shared[0] < shared[1] else None,
+        whole_marks=bool((marks == np.floor(marks)).all()),
+        dates=(min(days), max(days)) if days else None,
+    )
+
+
+def count_where(index: ReviewIndex, conditions: Sequence[Condition]) -> int:
+    """How many reviews meet all conditions."""
+    meets = np.ones(index.reviews_table.num_rows, dtype=np.bool_)
+    for condition in conditions:
+        meets &= tables.meeting(index.reviews_table, condition)
+    return int(meets.sum())
+
+
+def _is_day(text: str | None) -> bool:
+    try:
+        return bool(text) and date.fromisoformat(str(text)).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _values(column: pa.ChunkedArray) -> Values:
+    counted = [
+        (str(row["values"]), int(row["counts"]))
+        for row in pc.value_counts(column).to_pylist()
+        if row["values"]
+    ]  # fmt: skip
+    listed = sorted(counted, key=lambda row: (-row[1], row[0])) if len(counted) <= MOST_VALUES else []
+    return Values(len(counted), tuple(listed))

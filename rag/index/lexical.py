@@ -1,0 +1,204 @@
+"""BM25 over the sentences of an index and over its whole reviews: which of them share words with a question?
+
+One vocabulary, two matrices of weights made by bm25s (Lù 2024, arXiv:2407.03618), Lucene's form of BM25 with k1 = 1.5
+and b = 0.75; a question's scores are sums over the columns of its words. A whole review's words are those of its
+title and of its text. Words are stemmed (Snowball) in the language that most reviews are in.
+
+Kept are the matrices alone, as plain arrays mapped into memory: bm25s (0.3.16) saves a corpus by leaving out the rows
+it cannot serialise, with only a warning, so that all rows after them shift.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import regex
+from numpy.typing import NDArray
+
+from rag.embedding import Vectors
+from rag.index import disk
+from rag.index.vectors import map_array, write_array
+
+TERMS_FILE = "words.json"
+_PARTS = {"weight": np.float32, "row": np.int32, "begin": np.int64}  # of each matrix: one file each
+_MATRICES = ("sentence_words", "review_words")
+LEXICAL_FILES = (TERMS_FILE, *(f"{matrix}.{part}.npy" for matrix in _MATRICES for part in _PARTS))
+K1, B = 1.5, 0.75
+_ROWS = 2048  # reviews read at once
+
+_STEMMERS = {
+    "ar": "arabic", "hy": "armenian", "eu": "basque", "ca": "catalan", "cs": "czech", "da": "danish", "nl": "dutch",
+    "en": "english", "eo": "esperanto", "et": "estonian", "fi": "finnish", "fr": "french", "de": "german",
+    "el": "greek", "hi": "hindi", "hu": "hungarian", "id": "indonesian", "ga": "irish", "it": "italian",
+    "lt": "lithuanian", "ne": "nepali", "no": "norwegian", "nb": "norwegian", "fa": "persian", "pl": "polish",
+    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "es": "spanish", "sv": "swedish",
+    "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+_WORD = re.compile(r"\w+")
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_ANY_WORD = regex.compile(rf"[{_UNSPACED}]|[\w--[{_UNSPACED}]]+", regex.V1)  # scripts without blanks: by character
+
+Scores = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Weights by word: those of word `w` are ``weight[begin[w]:begin[w + 1]]``, in the rows ``row[...]``."""
+
+    weight: NDArray[np.float32]
+    row: NDArray[np.int32]
+    begin: NDArray[np.int64]
+    rows: int
+
+    def scores(self, words: Iterable[int]) -> Scores:
+        """(rows,) sums of the words' weights; 0 where no word occurs."""
+        total = np.zeros(self.rows, dtype=np.float32)
+        for word in words:
+            here = slice(int(self.begin[word]), int(self.begin[word + 1]))
+            total[self.row[here]] += self.weight[here]  # a row holds a word once
+        return total
+
+    def problem(self, words: int) -> str:
+        """What is wrong with its shape; empty when nothing is."""
+        begin = self.begin
+        if len(begin) != words + 1 or len(self.weight) != len(self.row):
+            return f"{len(begin) - 1} columns for {words} words, {len(self.weight)} weights in {len(self.row)} rows"
+        if begin[0] != 0 or begin[-1] != len(self.row) or np.any(np.diff(begin) < 0):
+            return f"its columns do not cover its {len(self.row)} weights in order"
+        if len(self.row) and (self.row.min() < 0 or self.row.max() >= self.rows):
+            return f"it names rows {self.row.min()}..{self.row.max()} of {self.rows}"
+        return ""
+
+
+class Stems:
+    """Text to stemmed words. Not to be shared between threads: Snowball's stemmers are not."""
+
+    def __init__(self, stemmer: str) -> None:
+        import Stemmer
+
+        self._stem: Callable[[str], str] = Stemmer.Stemmer(stemmer).stemWord if stemmer else str
+        self._known: dict[str, str] = {}
+
+    def __call__(self, text: str) -> list[str]:
+        """Every word of `text` in its order, case folded and stemmed."""
+        folded = text.casefold()
+        words = _WORD.findall(folded) if folded.isascii() else _ANY_WORD.findall(folded)
+        known = self._known
+        return [known.get(word) or known.setdefault(word, self._stem(word)) for word in words]
+
+
+def stemmer_for(languages: Iterable[str]) -> str:
+    """Snowball's name for the commonest of the languages (ISO 639-1, "" is unknown); "" where it has none.
+
+    English where no language is known: short reviews do not tell theirs.
+    """
+    known = Counter(filter(None, languages))
+    return _STEMMERS.get(known.most_common(1)[0][0], "") if known else "english"
+
+
+class LexicalSearch:
+    """BM25 scores of all sentences and of all reviews. Safe to share between threads."""
+
+    def __init__(self, generation: Path, stemmer: str, *, sentences: int, reviews: int) -> None:
+        """Open what `write_lexical` wrote. Raises `OSError`, `ValueError`, `KeyError` where it cannot be read."""
+        stated = json.loads((generation / TERMS_FILE).read_text(encoding="ascii"))
+        if not isinstance(stated, list) or not all(isinstance(word, str) for word in stated):
+            raise ValueError(f"{TERMS_FILE} holds no list of words")
+        self.words = {word: number for number, word in enumerate(stated)}
+        self.stemmer = stemmer
+        self.sentences, self.reviews = (
+            Matrix(*_mapped(generation, matrix), rows=rows)
+            for matrix, rows in zip(_MATRICES, (sentences, reviews), strict=True)
+        )
+        for name, matrix in zip(_MATRICES, (self.sentences, self.reviews), strict=True):
+            kinds = [array.dtype for array in (matrix.weight, matrix.row, matrix.begin)]
+            if kinds != list(_PARTS.values()) or any(a.ndim != 1 for a in (matrix.weight, matrix.row, matrix.begin)):
+                raise ValueError(f"{name} holds arrays of other types than were written")
+            if problem := matrix.problem(len(stated)):
+                raise ValueError(f"{name} does not fit together: {problem}")
+
+    def scores(self, text: str) -> tuple[Scores, Scores]:
+        """BM25 of `text` with each sentence, (sentences,), and with each review, (reviews,); 0: no word in common."""
+        found = [number for stem in Stems(self.stemmer)(text) if (number := self.words.get(stem)) is not None]
+        return self.sentences.scores(found), self.reviews.scores(found)
+
+
+def _mapped(generation: Path, matrix: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    weight, row, begin = (map_array(generation / f"{matrix}.{part}.npy") for part in _PARTS)
+    return weight, row, begin
+
+
+def write_lexical(
+    folder: Path, stemmer: str, sentences: dict[str, NDArray[np.int32]], progress: Progress
+) -> dict[str, disk.NewFile]:
+    """Write `LEXICAL_FILES` for the reviews.parquet in `folder` and these sentences (review_row, start, end).
+
+    Returns the written files by name. Raises `OSError`.
+    """
+    words: dict[str, int] = {"": 0}  # never empty, and the empty word occurs nowhere
+    by_sentence: list[list[int]] = []
+    by_review: list[list[int]] = []
+    stems = Stems(stemmer)
+    total = len(sentences["start"])
+    for title, texts in _texts(folder / "reviews.parquet", sentences):
+        of_review = [words.setdefault(stem, len(words)) for stem in stems(title)]
+        for text in texts:
+            of_sentence = [words.setdefault(stem, len(words)) for stem in stems(text)]
+            by_sentence.append(of_sentence)
+            of_review.extend(of_sentence)
+        by_review.append(of_review)
+        if len(by_review) % _ROWS == 0:
+            progress(len(by_sentence), total)
+    files = {}
+    with disk.new_file(folder / TERMS_FILE) as file:
+        file.write(json.dumps(list(words)).encode("ascii"))
+    files[TERMS_FILE] = file
+    for matrix, corpus in zip(_MATRICES, (by_sentence, by_review), strict=True):
+        for part, array in _weights(corpus, len(words)).items():
+            name = f"{matrix}.{part}.npy"
+            files[name] = write_array(folder / name, array.shape, _PARTS[part], iter([array]))
+        corpus.clear()
+    progress(total, total)
+    return files
+
+
+def _texts(reviews: Path, sentences: dict[str, NDArray[np.int32]]) -> Iterator[tuple[str, list[str]]]:
+    """Title and sentences of each review, in the order of the rows."""
+    start, end = sentences["start"].tolist(), sentences["end"].tolist()
+    ends = np.cumsum(np.bincount(sentences["review_row"], minlength=1)).tolist()
+    row = first = 0
+    with pq.ParquetFile(reviews) as file:
+        for batch in file.iter_batches(_ROWS, columns=["title", "text"]):
+            for values in batch.to_pylist():
+                last = ends[row] if row < len(ends) else first
+                yield values["title"] or "", [values["text"][start[n] : end[n]] for n in range(first, last)]
+                row, first = row + 1, last
+
+
+def _weights(corpus: list[list[int]], words: int) -> dict[str, NDArray[Any]]:
+    """BM25 weights of a corpus of word numbers, a column for each word."""
+    if not any(corpus):
+        return {
+            "weight": np.empty(0, np.float32), "row": np.empty(0, np.int32), "begin": np.zeros(words + 1, np.int64),
+        }  # fmt: skip
+    import bm25s
+
+    made = bm25s.BM25(k1=K1, b=B, method="lucene").build_index_from_ids(
+        unique_token_ids=list(range(words)), corpus_token_ids=corpus, show_progress=False
+    )
+    return {"weight": made["data"], "row": made["indices"], "begin": np.asarray(made["indptr"], dtype=np.int64)}
+
+
+def as_share(scores: Scores) -> Vectors:
+    """Scores as a share of the largest one, 0..1; zeros where there is none."""
+    largest = float(scores.max(initial=0.0))
+    return np.asarray(scores / largest if largest > 0 else scores, dtype=np.float32)
