@@ -86,3 +86,17 @@ def parse_mapping(stated: Sequence[str]) -> dict[str, str]:
         for match, end in zip(begins, ends, strict=True):
             mapping[match.group(1)] = text[match.end() : end].strip()
     return mapping
+
+
+def picked_index(settings: Settings, name: str | None) -> str:
+    """The index that was named, or the only one there is. Raises `click.UsageError`."""
+    from rag.index import list_indexes
+
+    if name:
+        return name
+    names = list_indexes(settings.indexes_dir)
+    if len(names) == 1:
+        return names[0]
+    raise click.UsageError(
+        f"Say which index with --index NAME: {', '.join(names)}." if names else "There is no index yet."
+    )
