@@ -16,6 +16,7 @@ from rag.grounding import check_answer, is_refusal
 from rag.index import ReviewIndex, index_folder
 from rag.question import asks_for_count, asks_for_fact, wants_overview
 from rag.retriever import Retriever, renumbered
+from rag.rewrite import searchable
 from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk
 from rag.where import Condition
 
@@ -47,12 +48,20 @@ class Pipeline:
         embedder.embed_queries(["warm up"])  # it loads on first use, and the first question should not wait for that
         return cls(settings, index, embedder, choose_generator(settings, embedder, index.leaning))
 
-    def retrieve(self, question: str, where: Sequence[Condition] = ()) -> list[RetrievedChunk]:
+    def stand_alone(
+        self, question: str, previous: Sequence[str], cancelled: Callable[[], bool] = never_cancelled
+    ) -> str:
+        """The question with what it takes from `previous`, those before it, oldest first; as it is if nothing."""
+        return searchable(question, previous, self.settings.follow_ups, self.generator, cancelled).query
+
+    def retrieve(
+        self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()
+    ) -> list[RetrievedChunk]:
         """The chunks for a question, best first, before the prompt's budget is applied.
 
         Only of reviews that meet the conditions of `where`; there may be none.
         """
-        return self.retriever.retrieve(question, where)
+        return self.retriever.retrieve(self.stand_alone(question, previous), where)
 
     def within_budget(self, question: str, retrieved: Sequence[RetrievedChunk]) -> list[RetrievedChunk]:
         """The chunks that fit into `max_prompt_tokens` with the rest of the prompt: best first, whole ones only.
@@ -72,27 +81,37 @@ class Pipeline:
             )
         return kept
 
-    def messages(self, question: str, where: Sequence[Condition] = ()) -> list[Message]:
+    def messages(self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()) -> list[Message]:
         """The messages that `ask` sends if the evidence is above the floor."""
+        question = self.stand_alone(question, previous)
         return prompt.build_messages(question, self.within_budget(question, self.retrieve(question, where)))
 
-    def ask(self, question: str, where: Sequence[Condition] = ()) -> Answer:
-        """The checked answer to a question, from the reviews that meet the conditions of `where`."""
-        *_, answer = self.stream(question, where=where)
+    def ask(self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()) -> Answer:
+        """The checked answer to a question, from the reviews that meet the conditions of `where`.
+
+        `previous` are the questions asked before, oldest first, on which it may lean ("And the ending?").
+        """
+        *_, answer = self.stream(question, where=where, previous=previous)
         assert isinstance(answer, Answer)
         return answer
 
     def stream(
-        self, question: str, cancelled: Callable[[], bool] = never_cancelled, where: Sequence[Condition] = ()
+        self,
+        question: str,
+        cancelled: Callable[[], bool] = never_cancelled,
+        where: Sequence[Condition] = (),
+        previous: Sequence[str] = (),
     ) -> Iterator[str | Answer]:
         """Pieces of text as they are generated, and at the end the checked `Answer`."""
         begun = time.perf_counter()
+        asked, question = question, self.stand_alone(question, previous, cancelled)
+        searching = begun if question == asked else time.perf_counter()
         retrieved = self.retrieve(question, where)
-        timings = {"retrieve_s": time.perf_counter() - begun}
+        timings = {"retrieve_s": time.perf_counter() - searching}
         if not self._has_evidence(question, retrieved):
             yield prompt.REFUSAL
             refusal = self._refusal(question, retrieved, timings, begun, CLOSEST)
-            yield replace(refusal, generator="no generator", generator_reason=NOT_NEAR_ENOUGH)
+            yield _as_asked(replace(refusal, generator="no generator", generator_reason=NOT_NEAR_ENOUGH), asked)
             return
         retrieved = self.within_budget(question, retrieved)
         text = ""
@@ -103,8 +122,8 @@ class Pipeline:
                 timings["first_words_s"] = time.perf_counter() - begun
             text += piece
             yield piece
-        timings["generate_s"] = time.perf_counter() - begun - timings["retrieve_s"]
-        yield self._checked(question, text, retrieved, timings, begun)
+        timings["generate_s"] = time.perf_counter() - searching - timings["retrieve_s"]
+        yield _as_asked(self._checked(question, text, retrieved, timings, begun), asked)
 
     def _has_evidence(self, question: str, retrieved: Sequence[RetrievedChunk]) -> bool:
         if wants_overview(question):
@@ -154,6 +173,11 @@ class Pipeline:
             notes=(note,) if retrieved else (),
             timings=timings,
         )
+
+
+def _as_asked(answer: Answer, asked: str) -> Answer:
+    """The answer to a question made to stand alone, with the user's own words beside it."""
+    return replace(answer, question=asked, searched_for="" if answer.question == asked else answer.question)
 
 
 def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:

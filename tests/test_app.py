@@ -143,7 +143,7 @@ def test_errors_while_answering_are_shown_without_a_traceback(
 
     given: list[Callable[[], bool]] = []
 
-    def fail(pipeline: Pipeline, question: str, cancelled: Callable[[], bool]) -> Iterator[str]:
+    def fail(pipeline: Pipeline, question: str, cancelled: Callable[[], bool], *more: object) -> Iterator[str]:
         given.append(cancelled)
         yield "half of"
         assert not cancelled()

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from rag import prompt
 from tests.ui_fakes import QUESTION, UNANSWERED, XSS, build_fake_index
-from ui import app, render
+from ui import app, filters, render, turns
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "ui" / "app.py"
@@ -232,6 +232,29 @@ def test_a_link_asks_its_question(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}?index=masks&q=What+about+the+masks%3F") as page:
         expect(page.locator("h2.qa-question")).to_have_text("What about the masks?")
         expect(chips(page).first).to_be_visible()
+
+
+def test_only_some_reviews_are_asked_and_a_follow_up_says_what_was_searched_for(browser: Browser, address: str) -> None:
+    for width in (1280, 390):
+        with opened(browser, address, width, 844) as page:
+            page.get_by_text(filters.TITLE).click()
+            page.get_by_role("slider").first.focus()
+            for _ in range(8):
+                page.keyboard.press("ArrowRight")
+            expect(page.locator(".st-key-filtered")).to_contain_text("Asking 5 of 10 reviews: rating >= 8")
+            expect(page.get_by_text("--where 'rating >= 8'")).to_be_visible()
+            assert overflow(page) <= 0
+            ask(page, QUESTION)
+            expect(page.locator(".qa-how")).to_have_text("Asked of 5 of 10 reviews: rating >= 8")
+            ask(page, "And the ending?")
+            expect(page.locator(".qa-how").first).to_have_text("Searched for: “What about the ending of the guards?”")
+            assert overflow(page) <= 0
+            page.get_by_role("button", name=filters.CLEAR).click()
+            expect(page.locator(".st-key-filtered")).to_have_count(0)
+            expect(page.locator(".qa-how").last).to_contain_text("Asked of 5 of 10")  # what is shown is what it was
+            page.get_by_role("button", name=turns.AS_WRITTEN).click()
+            expect(page.locator(".qa-how")).to_have_count(0)
+            expect(page.locator(".qa-about")).to_be_visible()
 
 
 def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, folder: Path) -> None:

@@ -171,8 +171,8 @@ def test_ask_json_has_exactly_the_promised_keys_and_true_quotes(run: Runner, ind
     assert_harmless(ran.out)
     answer: dict[str, Any] = json.loads(ran.out)
     assert set(answer) == {
-        "question", "answer", "refused", "generator", "generator_reason", "sentences", "retrieved", "dropped_markers",
-        "notes", "timings",
+        "question", "searched_for", "answer", "refused", "generator", "generator_reason", "sentences", "retrieved",
+        "dropped_markers", "notes", "timings",
     }  # fmt: skip
     assert (answer["question"], answer["refused"], answer["dropped_markers"]) == (QUESTION, False, 0)
     reviews = {r.review_id: r.text for r in read_reviews(indexes.parent / "reviews.jsonl")[0]}
@@ -263,6 +263,21 @@ def test_eval_shows_the_table_even_where_the_numbers_cannot_be_written(run: Runn
     assert ran.code == 1 and ran.out.startswith("| generator |") and "/nowhere/out.json" in ran.err.splitlines()[-1]
 
 
+def test_eval_retrieval_compares_settings_and_writes_files(run: Runner, questions: Path, tmp_path: Path) -> None:
+    files = {kind: tmp_path / f"out.{kind}" for kind in ("json", "md", "svg")}
+    ran = run(
+        "eval", "retrieval", "--questions", questions, "--split", "all", "--index", "hotel",
+        "--setting", "retrieval=lexical", "--setting", "retrieval=dense, balance=off", "--json", files["json"],
+        "--markdown", files["md"], "--plot", files["svg"],
+    )  # fmt: skip
+    assert ran.code == 0 and ran.out.startswith("2 questions (1 unanswerable left out)")
+    assert "| retrieval=dense, balance=off | +" in ran.out or "| retrieval=dense, balance=off | -" in ran.out
+    assert files["md"].read_text(encoding="utf-8") == ran.out and files["svg"].read_bytes().startswith(b"<?xml")
+    found = json.loads(files["json"].read_text(encoding="utf-8"))
+    assert [one["name"] for one in found["settings"]] == ["retrieval=lexical", "retrieval=dense, balance=off"]
+    assert found["settings"][1]["means"]["all"]["recall@5"][0] == 1.0
+
+
 # --- errors
 
 
@@ -279,6 +294,7 @@ def test_eval_shows_the_table_even_where_the_numbers_cannot_be_written(run: Runn
         (["--settings", "missing.toml", "index", "list"], "Cannot read the settings file missing.toml"),
         (["app", "--port", "70000"], "port = 70000 is out of range"),
         (["eval", "answers", "--questions", "missing.jsonl"], "missing.jsonl"),
+        (["eval", "retrieval", "--questions", "missing.jsonl", "--index", "hotel"], "missing.jsonl"),
         (["ask", "x", "--generator", "/no/such/model"], 'There is no model folder "/no/such/model"'),
     ],
 )
@@ -301,6 +317,9 @@ def test_our_errors_are_one_line_and_exit_1(run: Runner, arguments: list[str], s
         ["ask", "x", "--nonsense"],
         ["app", "--port", "many"],
         ["eval", "answers"],
+        ["eval", "retrieval"],
+        ["eval", "retrieval", "--questions", "a", "--questions", "b", "--index", "hotel"],
+        ["eval", "retrieval", "--questions", "a", "--plot", "plot.exe"],
     ],
 )
 def test_wrong_usage_exits_2_without_a_traceback(run: Runner, arguments: list[str]) -> None:
@@ -411,3 +430,18 @@ def test_hostile_text_is_made_visible_and_the_rest_kept() -> None:
     assert safe("tab\there\nnew 👩‍👩‍👧 日本 é") == "tab\there\nnew 👩‍👩‍👧 日本 é"
     assert safe(HOSTILE) == safe(safe(HOSTILE)) and "\ufffd" in safe("\x1b")
     assert_harmless(safe("".join(map(chr, range(0xD800))) + HOSTILE))
+
+
+def test_a_follow_up_is_asked_after_the_questions_it_leans_on(run: Runner) -> None:
+    asked = ("ask", "And the hotel bar?", "--after", "How warm is breakfast?", "--after", "Was the swimming pool loud?")
+    whole = "Was the hotel bar loud?"
+    ran = run(*asked, "--json")
+    value = json.loads(ran.out)
+    assert ran.code == 0 and (value["question"], value["searched_for"]) == ("And the hotel bar?", whole)
+    assert f'Searched for: "{whole}"' in run(*asked).out
+    assert f"Question: {whole}" in run(*asked, "--show-prompt").out
+    alone = run("ask", QUESTION, "--after", "How warm is breakfast?", "--json")
+    assert json.loads(alone.out)["searched_for"] == ""
+    hostile = run("ask", "And the pool?", "--after", f"Was the bar {HOSTILE} loud?")
+    assert hostile.code == 0
+    assert_harmless(hostile.out)

@@ -350,3 +350,43 @@ def test_the_mix_of_ratings_is_counted(index: ReviewIndex) -> None:
     assert text.startswith(f"{len(rated)} passages read: ")
     assert f"{sum(r.rating is None for r in rated)} without a rating." in text
     assert "none of them with a rating" in mix_of([f for f in found if f.review.rating is None])
+
+
+# --- follow-ups
+
+
+BEFORE = "Was the hotel bar loud?"
+
+
+def test_a_follow_up_is_retrieved_prompted_and_answered_as_a_question_of_its_own(index: ReviewIndex) -> None:
+    generator = FakeGenerator("Yes [1].")
+    pipeline = make(index, generator, evidence_floor=0.0)
+    answer = pipeline.ask("And the swimming pool?", previous=[BEFORE])
+    whole = "Was the swimming pool loud?"
+    assert (answer.question, answer.searched_for) == ("And the swimming pool?", whole)
+    assert answer.retrieved == pipeline.ask(whole).retrieved
+    assert (
+        generator.sent[0] == pipeline.messages(whole) == pipeline.messages("And the swimming pool?", previous=[BEFORE])
+    )
+    assert pipeline.retrieve("And the swimming pool?", previous=[BEFORE]) == pipeline.retrieve(whole)
+
+
+def test_a_question_that_stands_alone_is_answered_as_if_none_were_before_it(index: ReviewIndex) -> None:
+    pipeline = make(index, FakeGenerator(pool_answer))
+    alone, after = pipeline.ask(QUESTION), pipeline.ask(QUESTION, previous=[BEFORE])
+    assert dataclasses.replace(alone, timings={}) == dataclasses.replace(after, timings={})
+    assert after.searched_for == ""
+
+
+def test_a_refused_follow_up_says_what_was_searched_for(index: ReviewIndex) -> None:
+    answer = make(index, FakeGenerator(""), evidence_floor=2.0).ask("And the zebra?", previous=[BEFORE])
+    assert answer.refused and (answer.question, answer.searched_for) == ("And the zebra?", "Was the zebra loud?")
+
+
+def test_follow_ups_can_be_switched_off_or_left_to_the_rule(index: ReviewIndex) -> None:
+    rewritten = "Is the hotel bar or the pool better?"
+    turns = ("The hotel bar or the pool?", "Which one is better?")
+    for mode, query in (("off", turns[1]), ("rule", "Which one is better? (hotel bar pool)"), ("auto", rewritten)):
+        pipeline = make(index, FakeGenerator(rewritten), evidence_floor=0.0, follow_ups=mode)
+        answer = pipeline.ask(turns[1], previous=turns[:1])
+        assert answer.searched_for == ("" if mode == "off" else query)

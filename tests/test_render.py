@@ -223,3 +223,16 @@ def test_plain_markdown_leaves_no_punctuation_unescaped(text: str) -> None:
     for mark in "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~":
         rest = rest.replace("\\" + mark, "")
     assert not set(rest.replace("\\\\", "")) & set("!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~")
+
+
+def test_what_was_searched_for_and_which_reviews_were_asked_stand_under_the_question() -> None:
+    shown = Answer("And <b>?", (AnswerSentence("It is.", True, 1.0),), False, "x", "y", (), searched_for=f"How {XSS}?")
+    markup = render.answer_html(shown, prefix="a1", index_line="", asked_of=f"1 of 2 reviews: item = {XSS}")
+    for made in (markup, render.heading_html(shown, f"1 of 2 reviews: item = {XSS}")):
+        whole = Markup(made)
+        assert {tag for tag, _ in whole.tags} <= TAGS
+        assert f"Searched for: “How {XSS}?”" in whole.text and f"Asked of 1 of 2 reviews: item = {XSS}" in whole.text
+    below = Markup(render.answer_html(shown, prefix="a1", index_line="", heading=False)).text
+    assert "Searched for" not in below and "It is." in below
+    plain = dataclasses.replace(shown, searched_for="")
+    assert "qa-how" not in render.answer_html(plain, prefix="a1", index_line="")

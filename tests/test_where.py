@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rag.index import ReviewIndex
 from rag.schema import Review, SettingsError
-from rag.where import Condition, parse_where
+from rag.where import Condition, parse_where, where_text
 from tests.fakes import REVIEWS, build_fake_index
 
 REVIEW = Review(
@@ -36,6 +36,7 @@ REVIEW = Review(
         ("rating > -1", True), ("rating <= 100%", True), ("rating < 8.5", True), ("date = 2024-12|2025-01", True),
         ("date != 2024-11", True), ("date >= 2024-12-06", False), ("language != en|de", False),
         ("source != b.csv", True), ('source = "A.CSV"', True), ('item = "and"|"Room 12" and language = "en"', True),
+        ("item ~ ROOM", True), ("item ~ 12 | 13", True), ('item ~ "m 13"', False), ("source ~ .csv and item~oom", True),
         ("item = and", False), ("item != a=b", True), ('item != ">= 8 and"', True),
     ],
 )  # fmt: skip
@@ -66,6 +67,7 @@ def test_a_review_without_the_field_meets_nothing_but_not_equal(text: str) -> No
         ("language < en", "makes no sense"), ('rating = ""', "no rating"), ("rating = 8,5", "no rating"),
         ("rating = 1e3", "no rating"), ("rating = nan", "no rating"), ("rating => 8", "character 1 on"),
         ("item = |x", "character 1 on"), ("item = x|", "character 9"), ("=", "character 1 on"),
+        ("rating ~ 8", "only item, language, source can contain"), ("date ~ 2024", "can contain"),
         ("language = en, rating = 8", "expected at character 16"),
     ],
 )  # fmt: skip
@@ -147,6 +149,24 @@ def test_any_text_is_conditions_or_a_plain_error(text: str) -> None:
         assert all(isinstance(condition, Condition) and condition.values for condition in conditions)
         for condition in conditions:
             condition.holds(REVIEW)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Condition, st.sampled_from(["item", "source"]), st.sampled_from(["=", "!=", "~"]),
+            st.lists(st.text('ab "|~=<>&' + "\n", max_size=8) | st.text(max_size=4), min_size=1).map(tuple),
+        ),
+        max_size=3,
+    )
+)  # fmt: skip
+def test_conditions_in_words_are_read_as_the_same_conditions(conditions: list[Condition]) -> None:
+    assert parse_where(where_text(conditions)) == tuple(conditions)
+
+
+def test_conditions_in_words_are_quoted_only_where_they_must_be() -> None:
+    for text in ("rating >= 80% and date <= 2024-12-05", 'item = "Room 12" | sauna and source ~ a.csv', ""):
+        assert where_text(parse_where(text)) == text
 
 
 MIXED = (

@@ -16,7 +16,7 @@ from rag.index.store import index_folder, list_indexes, live_generation
 from rag.pipeline import Pipeline
 from rag.question import TASKS
 from rag.schema import Answer
-from ui import errors, render, reviews_page
+from ui import errors, filters, render, reviews_page, turns
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
@@ -39,7 +39,6 @@ GENERAL_EXAMPLES = (
     "Is it worth the money?",
 )
 MAX_QUESTION = 500  # characters
-MAX_HISTORY = 50
 REDRAW_S = 0.05  # between two drawings of a streamed answer
 
 
@@ -60,6 +59,7 @@ def main() -> None:
     st.html(Path(__file__).with_name("style.css"))
     ask = st.Page(lambda: _ask_page(reviews), title="Ask", default=True)
     reviews = st.Page(lambda: reviews_page.show(ask), title=reviews_page.TITLE, url_path="reviews")
+    filters.keep()
     page = st.navigation([ask, reviews], position="hidden")
     title = TITLE if page == ask else f"{page.title} · {TITLE}"
     st.set_page_config(page_title=title, page_icon="💬", layout="wide")
@@ -84,10 +84,10 @@ def _page(reviews: Page) -> None:
         return
     _start_session()
     name = _picked_index(names)
-    _history()
+    turns.history()
     about = st.sidebar.container()
     _question_box()
-    above, middle, below = st.container(), st.container(), st.container()
+    limits, above, middle, below = (st.container() for _ in range(4))
     state = st.session_state
     with below if state.to_ask or state.partial or state.shown is not None else above:
         _examples(name)
@@ -97,43 +97,65 @@ def _page(reviews: Page) -> None:
             pipeline = _pipeline(name, generation, repr(settings), settings)
         with about:
             _about(pipeline)
-        if state.to_ask:
-            _answer(pipeline)
+        with limits:
+            chosen = filters.show(pipeline.index)
+            if not state.to_ask:
+                turns.topic(settings, name)
+        if chosen is None:
+            state.to_ask = None
+        elif state.to_ask and not chosen.count:
+            state.to_ask = None
+            st.warning(filters.NONE_LEFT)
+        elif state.to_ask:
+            _answer(pipeline, chosen)
         elif state.partial:
             st.html(render.stopped_html(*state.partial))
         elif state.shown is not None:
-            answer, index_line = state.history[state.shown]
-            st.html(render.answer_html(answer, prefix=f"a{state.shown + 1}", index_line=index_line))
+            _shown(state.history[state.shown])
 
 
 def _start_session() -> None:
-    """Session state: `history` of (answer, index line), which one is `shown`, the question `to_ask`, and `partial`:
-    question and text of an answer that is being written or was stopped."""
+    """Session state: `history` of turns, which one is `shown`, the question `to_ask` and whether it is to be asked
+    `as_written`, and `partial`: question and text of an answer that is being written or was stopped. A follow-up may
+    lean on the turns from `topic_from` on."""
     state = st.session_state
     if "history" in state:
         return
     state.history, state.shown, state.to_ask, state.partial = [], None, None, None
+    state.as_written, state.topic_from = False, 0
     _ask(st.query_params.get("q", ""))
 
 
-def _ask(question: str) -> None:
+def _ask(question: str, as_written: bool = False) -> None:
     question = question.strip()[:MAX_QUESTION]
     if question:
         st.session_state.to_ask = st.session_state.question = question
+        st.session_state.as_written = as_written
 
 
 def _ask_typed() -> None:
     _ask(st.session_state.question)
 
 
-def _show(number: int) -> None:
-    st.session_state.shown, st.session_state.partial = number, None
-    st.session_state.question = st.session_state.history[number][0].question
+def _shown(turn: turns.Turn) -> None:
+    """An answer; where it was searched for in other words than the user's, these and the way to ask in the user's."""
+    prefix, rewritten = f"a{st.session_state.shown + 1}", bool(turn.answer.searched_for)
+    if rewritten:
+        with st.container(key="rewritten", gap="small"):
+            st.html(render.heading_html(turn.answer, turn.asked_of))
+            st.button(
+                turns.AS_WRITTEN, key="as-written", type="tertiary", on_click=_ask, args=(turn.answer.question, True)
+            )
+    markup = render.answer_html(
+        turn.answer, prefix=prefix, index_line=turn.index_line, asked_of=turn.asked_of, heading=not rewritten
+    )
+    st.html(markup)
 
 
-def _answer(pipeline: Pipeline) -> None:
+def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:
     """Stream the answer to the waiting question, keep it, and draw the page anew with it."""
     state = st.session_state
+    previous = () if state.as_written else turns.earlier(pipeline.index.name)
     question, state.to_ask, state.shown = state.to_ask, None, None
     state.partial = (question, "")
     place, stop = st.empty(), st.empty()
@@ -142,7 +164,7 @@ def _answer(pipeline: Pipeline) -> None:
     text, drawn, answer = "", 0.0, None
     ended = threading.Event()
     try:
-        for piece in pipeline.stream(question, ended.is_set):
+        for piece in pipeline.stream(question, ended.is_set, chosen.conditions, previous):
             if isinstance(piece, Answer):
                 answer = piece
                 continue
@@ -160,7 +182,8 @@ def _answer(pipeline: Pipeline) -> None:
         ended.set()  # also when a click ended this run: a model must not go on writing for nobody
     assert answer is not None
     manifest = pipeline.index.manifest
-    state.history = [*state.history, (answer, f"Index {pipeline.index.name}: {manifest.reviews} reviews.")]
+    index_line = f"Index {pipeline.index.name}: {manifest.reviews} reviews."
+    state.history = [*state.history, turns.Turn(answer, pipeline.index.name, index_line, chosen.line)]
     state.partial, state.shown = None, len(state.history) - 1
     st.rerun()
 
@@ -178,9 +201,9 @@ def _examples(name: str) -> None:
     st.caption("Or try one of these:")
     with st.container(key="examples", horizontal=True, gap="xsmall"):
         for task in TASKS:
-            st.button(task.label, key=f"task-{task.name}", on_click=_ask, args=(task.question,))
+            st.button(task.label, key=f"task-{task.name}", on_click=_ask, args=(task.question, True))
         for number, question in enumerate(EXAMPLES.get(name, GENERAL_EXAMPLES)):
-            st.button(question, key=f"example-{number}", on_click=_ask, args=(question,))
+            st.button(question, key=f"example-{number}", on_click=_ask, args=(question, True))
 
 
 def _picked_index(names: list[str]) -> str:
@@ -189,24 +212,6 @@ def _picked_index(names: list[str]) -> str:
         st.warning(render.plain_markdown(f'There is no index "{wanted}" here; this is another one.'))
     with st.sidebar:
         return st.selectbox("Reviews to ask", names, index=names.index(wanted) if wanted in names else 0, key="index")
-
-
-def _history() -> None:
-    state = st.session_state
-    if not state.history:
-        return
-    with st.sidebar, st.container(key="history", gap="small"):
-        st.caption("Questions so far")
-        for number in range(len(state.history) - 1, max(-1, len(state.history) - 1 - MAX_HISTORY), -1):
-            label = render.plain_markdown(state.history[number][0].question)
-            st.button(
-                label,
-                key=f"history-{number}",
-                type="secondary" if number == state.shown else "tertiary",
-                width="stretch",
-                on_click=_show,
-                args=(number,),
-            )
 
 
 def _about(pipeline: Pipeline) -> None:

@@ -45,23 +45,40 @@ def marked(text: str, spans: Iterable[Span]) -> str:
 def progress_html(question: str, text: str) -> str:
     """What has been written of an answer that is still coming."""
     body = f'<p class="qa-raw" dir="auto">{escape(text)}</p>' if text else f'<p role="status">{WAITING}</p>'
-    return _page(question, f'<div aria-busy="true">{body}</div>')
+    return _page(_heading(question), f'<div aria-busy="true">{body}</div>')
 
 
 def stopped_html(question: str, text: str) -> str:
     """What was written of an answer before the user stopped it."""
     body = f'<p class="qa-raw" dir="auto">{escape(text)}</p>' if text else ""
-    return _page(question, f'{body}<p class="qa-note" role="status">{STOPPED}</p>')
+    return _page(_heading(question), f'{body}<p class="qa-note" role="status">{STOPPED}</p>')
 
 
-def answer_html(answer: Answer, *, prefix: str, index_line: str) -> str:
-    """A checked answer beside the reviews it rests on. `prefix` begins every id, and must be unique on the page."""
+def answer_html(answer: Answer, *, prefix: str, index_line: str, asked_of: str = "", heading: bool = True) -> str:
+    """A checked answer beside the reviews it rests on. `prefix` begins every id, and must be unique on the page.
+
+    `asked_of` says which reviews were asked, if not all. Without `heading` it begins below what `heading_html` gives.
+    """
     body = f'<p class="qa-refusal" dir="auto">{escape(answer.text)}</p>' if answer.refused else _body(answer, prefix)
-    return _page(answer.question, body + _about(answer, index_line), _panel(answer, prefix))
+    above = _heading(answer.question, answer.searched_for, asked_of) if heading else ""
+    return _page(above, body + _about(answer, index_line), _panel(answer, prefix))
 
 
-def _page(question: str, body: str, panel: str = "") -> str:
-    heading = f'<h2 class="qa-question" dir="auto">{escape(question)}</h2>'
+def heading_html(answer: Answer, asked_of: str = "") -> str:
+    """The question, what was searched for in its place, and which reviews were asked."""
+    return f'<div class="qa qa-head"><div>{_heading(answer.question, answer.searched_for, asked_of)}</div></div>'
+
+
+def _heading(question: str, searched_for: str = "", asked_of: str = "") -> str:
+    lines = [
+        f'<p class="qa-how" dir="auto">{escape(line)}</p>'
+        for line, said in ((f"Searched for: “{searched_for}”", searched_for), (f"Asked of {asked_of}", asked_of))
+        if said
+    ]
+    return f'<h2 class="qa-question" dir="auto">{escape(question)}</h2>{"".join(lines)}'
+
+
+def _page(heading: str, body: str, panel: str = "") -> str:
     return f'<div class="qa"><section class="qa-answer" aria-label="Answer">{heading}{body}</section>{panel}</div>'
 
 

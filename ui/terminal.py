@@ -146,6 +146,7 @@ def answer_object(answer: Answer) -> dict[str, Any]:
     """The answer as `reviewqa ask --json` prints it."""
     return {
         "question": answer.question,
+        "searched_for": answer.searched_for,
         "answer": answer.text,
         "refused": answer.refused,
         "generator": answer.generator,
@@ -188,6 +189,8 @@ def answer_object(answer: Answer) -> dict[str, Any]:
 def answer_footer(answer: Answer) -> str:
     """What follows a streamed answer: what is not supported, what was cited, and who answered."""
     lines = ["", ""]
+    if answer.searched_for:
+        lines += [f'Searched for: "{answer.searched_for}"', ""]
     unsupported = [sentence.text for sentence in answer.sentences if not sentence.supported]
     if unsupported:
         lines += ["Not supported by the reviews they cite:", *(f"  ! {text}" for text in unsupported), ""]
