@@ -99,6 +99,10 @@ class SentenceTransformerEmbedder:
 
     @functools.cached_property
     def _model(self) -> Any:
+        return self.fresh_model()
+
+    def fresh_model(self) -> Any:
+        """The `SentenceTransformer`, loaded anew: what is done to it does not change this embedder."""
         quiet_libraries()
         from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer

@@ -5,20 +5,19 @@ Exit codes: 0 done, 1 our error or a check that failed, 2 wrong usage, 130 inter
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from rag.config import DEBUG_VARIABLE, Settings
+from rag.config import DEBUG_VARIABLE
 from rag.schema import Answer, ReviewQAError
 from ui import terminal
+from ui.cli_eval import eval_group
+from ui.cli_finetune import finetune_group
 from ui.cli_index import index_group, reviews_group
-from ui.cli_options import Context, example
+from ui.cli_options import Context, example, picked_index
 
 
 @click.group(epilog=example('reviewqa ask "What do viewers dislike about the VIPs?" --index squid-game'))
@@ -35,6 +34,8 @@ def cli(context: click.Context, settings_file: Path | None, indexes_dir: Path | 
 
 cli.add_command(reviews_group)
 cli.add_command(index_group)
+cli.add_command(eval_group)
+cli.add_command(finetune_group)
 
 
 @cli.command(epilog=example('reviewqa ask "Is the dubbing any good?" --index squid-game --json'))
@@ -44,6 +45,7 @@ cli.add_command(index_group)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--show-prompt", is_flag=True, help="Print the messages instead of asking.")
 @click.option("--where", default="", help='Ask only some reviews: "rating >= 8 and date >= 2024-12".')
+@click.option("--after", "previous", multiple=True, help="A question asked before this one; may be repeated.")
 @click.pass_obj
 def ask(
     context: Context,
@@ -53,6 +55,7 @@ def ask(
     as_json: bool,
     show_prompt: bool,
     where: str,
+    previous: tuple[str, ...],
 ) -> None:
     """Answer QUESTION from the reviews of an index."""
     from rag.pipeline import Pipeline
@@ -62,31 +65,20 @@ def ask(
 
     if not question.strip():
         raise click.BadParameter("the question is empty", param_hint="QUESTION")
-    question = question.encode(errors="replace").decode()  # bytes of the command line that are no UTF-8
+    question, *earlier = (  # bytes of the command line that are no UTF-8
+        text.encode(errors="replace").decode() for text in (question, *previous)
+    )
     settings = context.settings(generator=generator)
-    pipeline = Pipeline.open(settings, _index_name(settings, name))
+    pipeline = Pipeline.open(settings, picked_index(settings, name))
     if show_prompt:
-        messages = pipeline.messages(question, conditions)
+        messages = pipeline.messages(question, conditions, earlier)
         terminal.say_json(messages) if as_json else terminal.say("\n".join(m["content"] for m in messages))
         return
-    for piece in pipeline.stream(question, where=conditions):
+    for piece in pipeline.stream(question, where=conditions, previous=earlier):
         if isinstance(piece, Answer):
             terminal.say_json(terminal.answer_object(piece)) if as_json else terminal.say(terminal.answer_footer(piece))
         elif not as_json:
             terminal.say(piece, newline=False)
-
-
-def _index_name(settings: Settings, name: str | None) -> str:
-    from rag.index import list_indexes
-
-    if name:
-        return name
-    names = list_indexes(settings.indexes_dir)
-    if len(names) == 1:
-        return names[0]
-    raise click.UsageError(
-        f"Say which index with --index NAME: {', '.join(names)}." if names else "There is no index yet."
-    )
 
 
 @cli.command(epilog=example("reviewqa app --port 8600"))
@@ -99,55 +91,6 @@ def app(context: Context, host: str | None, port: int | None) -> None:
 
     settings = context.settings(host=host, port=port)
     serve(settings, lambda address: terminal.say(f"The app is at {address}  (Ctrl-C ends it)"))
-
-
-@cli.group("eval", epilog=example("reviewqa eval answers --index squid-game --questions rag/sample/questions.jsonl"))
-def eval_group() -> None:
-    """Measure how good the answers are."""
-
-
-@eval_group.command(
-    "answers", epilog=example("reviewqa eval answers --index squid-game --questions rag/sample/questions.jsonl")
-)
-@click.option("--index", "name", help="Name of the index; may be left out when there is only one.")
-@click.option("--questions", required=True, type=click.Path(path_type=Path), help="Question file, JSON Lines.")
-@click.option("--split", default="test", show_default=True, help='Which split; "all" for every question.')
-@click.option("--generator", "generators", multiple=True, help="Generator to measure; may be repeated.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write all numbers and answers to this file."
-)
-@click.pass_obj
-def eval_answers(
-    context: Context, name: str | None, questions: Path, split: str, generators: tuple[str, ...], json_file: Path | None
-) -> None:
-    """Ask every question of a file and print a Markdown table: support, citations, refusals, key points, time."""
-    from rag.evaluation.answers import AnswerReport, evaluate_answers, markdown_table
-    from rag.evaluation.questions import read_questions
-    from rag.pipeline import Pipeline
-
-    asked = read_questions(questions, None if split == "all" else split)
-    reports: list[AnswerReport] = []
-    try:
-        for generator in generators or (None,):
-            settings = context.settings(generator=generator)
-            pipeline = Pipeline.open(settings, _index_name(settings, name))
-            with terminal.StageProgress() as progress:
-                reports.append(evaluate_answers(pipeline, asked, functools.partial(progress, "asking")))
-            del pipeline  # its model makes room for the next one's
-            if reports[-1].failed:
-                terminal.say(f"{reports[-1].generator} failed on {reports[-1].failed} questions.", err=True)
-            if json_file is not None:
-                _write_json(json_file, [report.as_dict() for report in reports])
-    finally:
-        if reports:  # what was measured is shown, whatever went wrong after it
-            terminal.say(markdown_table(reports))
-
-
-def _write_json(file: Path, value: Any) -> None:
-    try:
-        file.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
-    except OSError as error:
-        raise click.FileError(str(file), error.strerror) from error
 
 
 def main() -> None:

@@ -213,6 +213,10 @@ class ReviewIndex:
         """Id of the review at a row."""
         return str(self._review_ids[review_row].as_py())
 
+    def review_ids(self) -> list[str]:
+        """Ids of all reviews, in their order."""
+        return list(map(str, self._review_ids.to_pylist()))
+
     def text(self, review_row: int) -> str:
         """Text of the review at a row."""
         return str(self._texts[review_row].as_py())
