@@ -15,7 +15,7 @@ from rag.generator.protocol import never_cancelled
 from rag.grounding import check_answer, is_refusal
 from rag.index import ReviewIndex, index_folder
 from rag.question import asks_for_count, asks_for_fact, wants_overview
-from rag.retriever import Retriever, renumbered
+from rag.retriever import Mix, Retriever, renumbered
 from rag.rewrite import searchable
 from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk
 from rag.where import Condition
@@ -24,6 +24,8 @@ CLOSEST = "These are the closest reviews; none of them seems to answer the quest
 WROTE_NOTHING = "The generator wrote nothing; these are the closest reviews."
 NOT_NEAR_ENOUGH = "no review came near enough to the question to ask one"
 NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
+
+_MIXED = {"proportion": "in the proportion of the nearest reviews", "even": "evenly"}
 
 
 class Pipeline:
@@ -106,7 +108,8 @@ class Pipeline:
         begun = time.perf_counter()
         asked, question = question, self.stand_alone(question, previous, cancelled)
         searching = begun if question == asked else time.perf_counter()
-        retrieved = self.retrieve(question, where)
+        found = self.retriever.search(question, where)
+        retrieved = found.chunks
         timings = {"retrieve_s": time.perf_counter() - searching}
         if not self._has_evidence(question, retrieved):
             yield prompt.REFUSAL
@@ -123,7 +126,7 @@ class Pipeline:
             text += piece
             yield piece
         timings["generate_s"] = time.perf_counter() - searching - timings["retrieve_s"]
-        yield _as_asked(self._checked(question, text, retrieved, timings, begun), asked)
+        yield _as_asked(self._checked(question, text, retrieved, found.mix, timings, begun), asked)
 
     def _has_evidence(self, question: str, retrieved: Sequence[RetrievedChunk]) -> bool:
         if wants_overview(question):
@@ -132,7 +135,13 @@ class Pipeline:
         return evidence_score(question, retrieved) >= floor
 
     def _checked(
-        self, question: str, text: str, retrieved: Sequence[RetrievedChunk], timings: dict[str, float], begun: float
+        self,
+        question: str,
+        text: str,
+        retrieved: Sequence[RetrievedChunk],
+        mix: Mix,
+        timings: dict[str, float],
+        begun: float,
     ) -> Answer:
         checking = time.perf_counter()
         sentences, dropped = check_answer(
@@ -150,7 +159,11 @@ class Pipeline:
             generator_reason=self.generator_reason,
             retrieved=tuple(retrieved),
             dropped_markers=dropped,
-            notes=(mix_of(retrieved), *([NOT_A_COUNT] if asks_for_count(question) else [])),
+            notes=tuple(
+                filter(
+                    None, (mix_of(retrieved), sides_of(retrieved, mix), NOT_A_COUNT if asks_for_count(question) else "")
+                )
+            ),
             timings=timings,
         )
 
@@ -178,6 +191,16 @@ class Pipeline:
 def _as_asked(answer: Answer, asked: str) -> Answer:
     """The answer to a question made to stand alone, with the user's own words beside it."""
     return replace(answer, question=asked, searched_for="" if answer.question == asked else answer.question)
+
+
+def sides_of(retrieved: Sequence[RetrievedChunk], mix: Mix) -> str:
+    """How the sides of a split opinion were mixed, in a sentence; empty where they were not."""
+    if mix not in _MIXED:
+        return ""
+    praise, criticism = (sum(found.side == side for found in retrieved) for side in ("praise", "criticism"))
+    return (
+        f"Opinion is split, and both sides were taken {_MIXED[mix]}: {praise} passages praise, {criticism} criticise."
+    )
 
 
 def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:

@@ -101,8 +101,8 @@ class RetrievedChunk:
     """A chunk found for a question.
 
     `number` is what citations call it (from 1); `score` is what it was ranked by, larger is better, comparable only
-    within one question; `cosine` is the largest of the question and one of the chunk's sentences; `side` is what its
-    best sentence leans to; `sentences` are the chunk's sentences in reading order.
+    within one question; `cosine` is the largest of the question and one of the chunk's sentences; `side` is what it
+    leans to; `sentences` are the chunk's sentences in reading order.
     `also_in` names other reviews whose chunk said the same and was folded into this one.
     """
 

@@ -50,7 +50,7 @@ def chosen(sides: str, top_k: int, balance: str) -> tuple[str, str]:
         ("nnnnppcc", 4, "even", {"n": 2, "p": 1, "c": 1}, "even"),  # room is made for one of each
         ("nnnn", 3, "even", {"n": 3}, "best"),
         ("ppcc", 1, "even", {"p": 1}, "best"),
-        ("ppcc", 12, "proportion", {"p": 2, "c": 2}, "proportion"),
+        ("ppcc", 12, "proportion", {"p": 2, "c": 2}, "best"),  # there is nothing to choose
         ("", 3, "even", {}, "best"),
     ],
 )

@@ -206,8 +206,12 @@ class ReviewIndex:
 
     def sentence_leaning(self, row: int, vector: Vectors) -> float:
         """How the sentence at `row` leans, about -1 (complaint) to 1 (praise), given its vector."""
-        fraction = float(self._rating_fractions[self.sentence_review[row]])
-        return self.leaning.leaning(vector, None if np.isnan(fraction) else fraction)
+        return self.leaning.leaning(vector, self.rating_fraction(int(self.sentence_review[row])))
+
+    def rating_fraction(self, review_row: int) -> float | None:
+        """The rating of the review at a row as 0..1 of its scale, or None."""
+        fraction = float(self._rating_fractions[review_row])
+        return None if np.isnan(fraction) else fraction
 
     def review_id(self, review_row: int) -> str:
         """Id of the review at a row."""

@@ -3,7 +3,7 @@
 from rag.retriever.overview import overview
 from rag.retriever.ranking import Ranking
 from rag.retriever.rerank import Reranker
-from rag.retriever.retrieve import Retrieved, Retriever, renumbered, retrieve
+from rag.retriever.search import Retrieved, Retriever, renumbered, retrieve
 from rag.retriever.voices import Limits, Mix
 
 __all__ = ["Limits", "Mix", "Ranking", "Reranker", "Retrieved", "Retriever", "overview", "renumbered", "retrieve"]

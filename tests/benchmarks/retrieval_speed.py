@@ -1,0 +1,135 @@
+"""From question to passages, by stage: ``python -m tests.benchmarks.retrieval_speed --index NAME [--indexes FOLDER]``.
+
+Warm, over the sample's questions. On one core and on all: the process is bound to one, and torch and faiss get as many
+threads. Filtered: only the upper half of the ratings where there are any, else every review of the commonest language.
+With eight askers, eight threads ask at once and each answer's time is counted from its own question on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from rag.config import Settings, load_settings
+from rag.embedding import Embedder, make_embedder, query_vector
+from rag.evaluation.questions import read_questions
+from rag.index import ReviewIndex, index_folder
+from rag.index.vectors import Mask
+from rag.question import wants_overview
+from rag.retriever import Limits, Ranking, Retriever, retrieve
+from rag.retriever.ranking import Query
+from rag.where import Condition, parse_where
+
+ASKERS = 8
+
+
+def timed(work: Callable[[str], object], questions: Sequence[str]) -> list[float]:
+    """Milliseconds of each question, one after another."""
+    spent = []
+    for question in questions:
+        begun = time.perf_counter()
+        work(question)
+        spent.append(1000 * (time.perf_counter() - begun))
+    return spent
+
+
+def timed_together(work: Callable[[str], object], questions: Sequence[str]) -> list[float]:
+    """Milliseconds of each question, eight at a time."""
+    with ThreadPoolExecutor(ASKERS) as askers:
+        return [spent for some in askers.map(lambda question: timed(work, [question]), questions) for spent in some]
+
+
+def row(*cells: object) -> None:
+    """A line of the table."""
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+
+
+def row_of(cores: int, filtered: str, stage: str, spent: Sequence[float]) -> None:
+    """A line with p50 and p95."""
+    row(cores, filtered, stage, f"{np.percentile(spent, 50):.1f}", f"{np.percentile(spent, 95):.1f}")
+
+
+def main() -> None:
+    """Print the table."""
+    import faiss
+    import torch
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--index", required=True)
+    parser.add_argument("--indexes", type=Path, default=Path("indexes"))
+    parser.add_argument("--late-interaction", action="store_true", help="time that reranker, too")
+    arguments = parser.parse_args()
+    settings = load_settings()
+    index = ReviewIndex.open(index_folder(arguments.indexes, arguments.index))
+    embedder = make_embedder(settings)
+    asked = [one.question for one in read_questions(Path("rag/sample/questions.jsonl"))]
+    questions = [question for question in asked if not wants_overview(question)]
+    rated = any(review.rating is not None for review in index.reviews(texts=False))
+    conditions: dict[str, Sequence[Condition]] = {
+        "all": [],
+        "filtered": parse_where("rating >= 50%" if rated else "language = en"),
+    }
+    masks = {name: index.sentences_where(some) if some else None for name, some in conditions.items()}
+    print(
+        f"{index.manifest.reviews} reviews, {index.manifest.sentences} sentences, {len(questions)} questions; filtered: "
+        f"{int(np.sum(masks['filtered']))} sentences\n"
+    )
+    row("cores", "reviews", "stage", "p50 ms", "p95 ms")
+    row(*["---"] * 5)
+    cores = sorted(os.sched_getaffinity(0))
+    for count in sorted({1, len(cores)}):
+        os.sched_setaffinity(0, cores[:count])
+        torch.set_num_threads(count)
+        faiss.omp_set_num_threads(count)
+        for name, where in conditions.items():
+            measure(count, name, where, masks[name], settings, index, embedder, questions, arguments.late_interaction)
+
+
+def measure(
+    cores: int,
+    name: str,
+    where: Sequence[Condition],
+    mask: Mask | None,
+    settings: Settings,
+    index: ReviewIndex,
+    embedder: Embedder,
+    questions: Sequence[str],
+    late: bool,
+) -> None:
+    """The lines of one number of cores and one choice of reviews."""
+    sentences = settings.top_k * 16
+    retriever = Retriever(settings, index, embedder)
+    timed(retriever.retrieve, questions[:5])  # warm
+    vectors = {question: query_vector(embedder, question) for question in questions}
+    stages: dict[str, Callable[[str], object]] = {
+        "embed the question": lambda question: query_vector(embedder, question),
+        "nearest sentences": lambda question: index.search(vectors[question][None, :], sentences, mask),
+        "words": lambda question: index.word_scores(question),
+        "rank (embed, nearest, words, fuse)": lambda question: list(
+            Query(index, embedder, question, Ranking.of(settings), mask).hits(sentences)
+        ),
+        "dense alone": lambda question: retrieve(
+            index, embedder, question, Limits.of(settings), mask, ranking=Ranking("dense")
+        ),
+        "whole, 1 asker": lambda question: retriever.retrieve(question, where),
+    }
+    if where:
+        stages["find what meets the conditions"] = lambda question: index.sentences_where(where)
+    for stage, work in stages.items():
+        row_of(cores, name, stage, timed(work, questions))
+    row_of(cores, name, f"whole, {ASKERS} askers", timed_together(stages["whole, 1 asker"], questions))
+    if late:
+        chosen = replace(settings, reranker="late-interaction")
+        slow = Retriever(chosen, index, embedder)
+        row_of(cores, name, "whole + late interaction", timed(lambda q: slow.retrieve(q, where), questions[:20]))
+
+
+if __name__ == "__main__":
+    main()
