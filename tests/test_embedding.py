@@ -12,8 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.config import BUNDLED_EMBEDDER
-from rag.embedding import Embedder, SentenceTransformerEmbedder, bundled_embedder_folder
+from rag.config import BUNDLED_EMBEDDER, Settings
+from rag.embedding import (
+    Embedder,
+    SentenceTransformerEmbedder,
+    bundled_embedder_folder,
+    make_embedder,
+    query_vector,
+)
 from rag.schema import ModelError
 
 TEXTS = ("The dubbing is awful.", "The English voices are terrible.", "Marbles broke my heart.", "", "😭 눈물이 났어요")
@@ -176,3 +182,56 @@ def test_cut_off_weights_are_a_plain_error(prompted: Path, tmp_path: Path) -> No
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(ModelError, match="Cannot load the embedder"):
         SentenceTransformerEmbedder(str(folder)).embed_queries(["hello"])
+
+
+def test_vectors_can_be_cut(bundled: Embedder) -> None:
+    texts = ["The pool was warm.", "A taxi took us there."]
+    whole = bundled.embed_documents(texts)
+    cut = SentenceTransformerEmbedder(dimension=128)
+    expected = whole[:, :128] / np.linalg.norm(whole[:, :128], axis=1, keepdims=True)
+    np.testing.assert_allclose(cut.embed_documents(texts), expected, atol=1e-5)
+    assert cut.dimension == 128 and cut.identity == f"{bundled.identity}/128"
+    with pytest.raises(ModelError, match="has no 1000 dimensions"):
+        SentenceTransformerEmbedder(dimension=1000).embed_documents(texts)
+
+
+def test_prompts_go_before_questions_and_reviews(bundled: Embedder) -> None:
+    prompted = SentenceTransformerEmbedder(query_prompt="query: ", document_prompt="passage: ")
+    np.testing.assert_allclose(
+        prompted.embed_documents(["taxi"]), bundled.embed_documents(["passage: taxi"]), atol=1e-6
+    )
+    np.testing.assert_allclose(prompted.embed_queries(["taxi"]), bundled.embed_documents(["query: taxi"]), atol=1e-6)
+    assert prompted.identity.startswith(f"{bundled.identity}+")  # other vectors of reviews: another index
+    assert SentenceTransformerEmbedder(query_prompt="query: ").identity == bundled.identity
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "review"),
+    [
+        ("multilingual-e5-small", "query: ", "passage: "),
+        ("bge-small-en-v1.5", "Represent this sentence for searching relevant passages: ", ""),
+        ("gte-small", "", ""),
+    ],
+)
+def test_families_have_the_prompts_they_are_known_for(tmp_path: Path, name: str, question: str, review: str) -> None:
+    folder = tmp_path / name
+    folder.symlink_to(bundled_embedder_folder())
+    found = SentenceTransformerEmbedder(str(folder))
+    stated = SentenceTransformerEmbedder(query_prompt=question, document_prompt=review)
+    np.testing.assert_allclose(found.embed_queries(["taxi"]), stated.embed_queries(["taxi"]), atol=1e-6)
+    np.testing.assert_allclose(found.embed_documents(["taxi"]), stated.embed_documents(["taxi"]), atol=1e-6)
+    assert ("+" in found.identity) == bool(review)
+
+
+def test_the_settings_reach_the_embedder() -> None:
+    made = make_embedder(Settings(embed_dimension=64, document_prompt="passage: "))
+    assert made.identity.count("/64+") == 1
+    assert make_embedder(Settings()).identity == SentenceTransformerEmbedder().identity
+
+
+def test_a_plain_question_can_be_searched_with(bundled: Embedder) -> None:
+    question = "What do people say about the pool?"
+    plain = bundled.embed_queries([question])[0]
+    np.testing.assert_allclose(query_vector(bundled, question, 0), plain, atol=1e-6)
+    towards = [float(query_vector(bundled, question, weight) @ plain) for weight in (0.0, 0.5, 1.0, 4.0)]
+    assert towards == sorted(towards, reverse=True) and towards[-1] < towards[0]

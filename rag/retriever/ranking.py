@@ -31,19 +31,21 @@ class Ranking:
 
     `method` is "hybrid", "dense" or "lexical"; `fusion` is "weighted" or "rrf" (reciprocal ranks; the weights then
     only balance the two kinds of words); the weights are those of a sentence's and of its review's BM25 beside a
-    cosine of weight 1.
+    cosine of weight 1, and of the question's content words in its vector.
     """
 
     method: str = "hybrid"
     fusion: str = "weighted"
     sentence_weight: float = 0.15
     review_weight: float = 0.15
+    content_weight: float = 1.0
 
     @classmethod
     def of(cls, settings: Settings) -> Ranking:
         """As the settings say."""
         return cls(
-            settings.retrieval, settings.fusion, settings.sentence_words_weight, settings.review_words_weight
+            settings.retrieval, settings.fusion, settings.sentence_words_weight, settings.review_words_weight,
+            settings.content_words_weight,
         )  # fmt: skip
 
 
@@ -67,7 +69,7 @@ class Query:
         self.question = question
         self.ranking = ranking
         self.where = where
-        self.vector: Vectors = query_vector(embedder, question)
+        self.vector: Vectors = query_vector(embedder, question, ranking.content_weight)
         self._words = NO_WORDS if ranking.method == "dense" else self._word_scores()
 
     def _word_scores(self) -> NDArray[np.float32]:

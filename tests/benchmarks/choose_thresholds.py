@@ -18,7 +18,7 @@ from rag.evidence import evidence_score
 from rag.index import ReviewIndex, index_folder
 from rag.question import asks_for_fact
 from rag.rebuild import rebuild
-from rag.retriever import Limits, retrieve
+from rag.retriever import Retriever
 
 SAMPLE = Path(__file__).parents[2] / "rag" / "sample"
 
@@ -55,9 +55,8 @@ def support_table(settings: Settings, index: ReviewIndex, questions: list[Questi
 
 def floor_table(settings: Settings, index: ReviewIndex, questions: list[Question]) -> None:
     """Refusal F1 and wrong refusals for pairs of floors."""
-    embedder = make_embedder(settings)
-    limits = Limits(settings.top_k, settings.chunks_per_review, settings.near_duplicate)
-    score = np.array([evidence_score(q.question, retrieve(index, embedder, q.question, limits)) for q in questions])
+    retriever = Retriever(settings, index, make_embedder(settings))
+    score = np.array([evidence_score(q.question, retriever.retrieve(q.question)) for q in questions])
     fact = np.array([asks_for_fact(q.question) for q in questions])
     unanswerable = np.array([not q.answerable for q in questions])
     split = np.array([q.split for q in questions])

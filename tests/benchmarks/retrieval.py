@@ -33,7 +33,7 @@ from ui.terminal import StageProgress
 DOMAINS = ("electronics", "grocery", "restaurants", "tripadvisor")
 PLAIN = Settings(balance="off")
 SETTINGS = {
-    "dense whole": replace(PLAIN, chunking="whole", retrieval="dense"),
+    "dense whole": replace(PLAIN, chunking="whole", retrieval="dense", content_words_weight=0.0),
     "BM25": replace(PLAIN, retrieval="lexical"),
     "dense sentences": replace(PLAIN, retrieval="dense"),
     "hybrid, reciprocal ranks": replace(PLAIN, fusion="rrf"),
