@@ -203,11 +203,12 @@ def _train(
     progress: Progress,
 ) -> None:
     quiet_libraries()
+    import torch
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-    from sentence_transformers.losses import MultipleNegativesRankingLoss
-    from sentence_transformers.training_args import BatchSamplers
-    from transformers import TrainerCallback
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+    from sentence_transformers.sentence_transformer.training_args import BatchSamplers
+    from transformers import PrinterCallback, TrainerCallback
     from transformers.trainer_utils import get_last_checkpoint
 
     class Told(TrainerCallback):  # type: ignore[misc]
@@ -221,6 +222,7 @@ def _train(
         name: Dataset.from_list(rows) for name, rows in (("with", with_miss), ("without", without)) if len(rows) > 1
     }
     model = embedder.fresh_model()
+    model.model_card_data.generate_widget_examples = False  # no card is written
     steps = sum(-(-len(one) // training.batch_size) for one in data.values()) * training.epochs
     steps = training.max_steps if training.max_steps > 0 else steps
     arguments = SentenceTransformerTrainingArguments(
@@ -239,10 +241,12 @@ def _train(
         logging_strategy="no",
         report_to="none",
         disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
     )
     trainer = SentenceTransformerTrainer(
         model=model, args=arguments, train_dataset=data, loss=MultipleNegativesRankingLoss(model), callbacks=[Told()]
     )
+    trainer.remove_callback(PrinterCallback)  # progress is told by us
     checkpoints = work / "checkpoints"
     last = get_last_checkpoint(str(checkpoints)) if resume and checkpoints.is_dir() else None
     try:

@@ -81,10 +81,15 @@ def test_the_evaluation_command_prints_the_readmes_table(folder: Path) -> None:
     header = done.stdout.splitlines()[0]
     assert header in README
     assert "| extractive" in done.stdout
+    for part, says in (("eval retrieval", "| retrieval=hybrid |"), ("finetune embedder", "44 questions decide")):
+        (command,) = (line for line in commands() if part in line)
+        few = command.replace("rag/sample/questions.jsonl", "few.jsonl") if part.startswith("eval") else command
+        done = run(few, folder)
+        assert done.returncode == 0 and says in done.stdout, done.stderr
 
 
 def test_every_command_is_covered_here_or_by_ci(folder: Path) -> None:
-    known = (*SERVERS, *SLOW, *OWN, "make test", "make ask")
+    known = (*SERVERS, *SLOW, *OWN, "make test", "make ask", "eval retrieval", "finetune embedder")
     assert [line for line in commands() if not any(part in line for part in known)] == []
     assert "make test" in (ROOT / ".ci" / "run").read_text()
     for module in re.findall(r"python -m (tests\.benchmarks\.\w+)", README):
