@@ -179,7 +179,7 @@ def test_an_export_is_what_the_index_holds(built: Runner) -> None:
 def test_info_tells_how_the_index_was_made(built: Runner) -> None:
     built("index", "update", "hotel", "--delete", "a")
     values = info(built)
-    assert (values["reviews"], values["voices"], values["format_version"]) == (1, 1, 2)
+    assert (values["reviews"], values["voices"], values["format_version"]) == (1, 1, 3)
     assert values["vector_index"] == {"type": "flat", "recall_at_10": 1.0}
     (record,) = values["imports"]
     assert (record["file"], record["mode"], record["cleaning"]) == (
@@ -327,7 +327,7 @@ def test_an_index_of_the_first_format_is_named_everywhere(run: Runner) -> None:
     generation.mkdir(parents=True)
     (generation / "manifest.json").write_text('{"format_version": 1}')
     (generation.parent / "CURRENT").write_text(generation.name)
-    says = "has format version 1, and this program reads version 2. Rebuild the index from its review files"
+    says = "has format version 1, and this program reads version 3. Rebuild the index from its review files"
     assert says in run("index", "list").out
     for arguments in (
         ["index", "info", "old"], ["index", "verify", "old"], ["index", "update", "old", "first.csv"],
