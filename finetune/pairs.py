@@ -4,13 +4,14 @@ From what a pile of reviews has: questions with the reviews that answer them, ti
 that says the same at most length, and neighbouring sentences of one chunk (as in the inverse cloze task, Lee et al.
 2019). A near miss (hard negative) is a sentence that the present embedder finds near the anchor, but less near than
 95% of the positive, in a review that is neither the positive's nor a copy of it (NV-Retriever, Moreira et al. 2024:
-what is nearer than that is too often right).
+what is nearer than that is too often right), and, for a question, none of the other reviews that answer it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,12 @@ class Pair:
     review_row: int  # of the positive
 
 
+class _Found(NamedTuple):
+    anchor: str
+    sentence_row: int
+    right_groups: frozenset[int] = frozenset()  # of copies, whose reviews answer the anchor as well
+
+
 def make_pairs(
     index: ReviewIndex,
     embedder: Embedder,
@@ -63,12 +70,12 @@ def make_pairs(
     pairs: list[Pair] = []
     seen: set[tuple[str, str]] = set()
     for kind in kinds:
-        found: list[tuple[str, int]] = []
-        for anchor, row in makers[kind]():
-            key = (_plain(anchor), _plain(index.sentences([row])[0].text))
+        found: list[_Found] = []
+        for one in makers[kind]():
+            key = (_plain(one.anchor), _plain(index.sentences([one.sentence_row])[0].text))
             if key[0] != key[1] and key not in seen:
                 seen.add(key)
-                found.append((anchor, row))
+                found.append(one)
         if len(found) > most:
             chosen = np.random.default_rng(seed).choice(len(found), most, replace=False)
             found = [found[place] for place in np.sort(chosen)]
@@ -78,7 +85,7 @@ def make_pairs(
 
 def _from_questions(
     index: ReviewIndex, embedder: Embedder, questions: Sequence[Question], allowed: NDArray[np.bool_]
-) -> Iterator[tuple[str, int]]:
+) -> Iterator[_Found]:
     rows_of = {review_id: row for row, review_id in enumerate(index.review_ids())}
     answerable = [question for question in questions if question.review_ids]
     if not answerable:
@@ -86,17 +93,18 @@ def _from_questions(
     vectors = embedder.embed_queries([question.question for question in answerable])
     for question, vector in zip(answerable, vectors, strict=True):
         found = []
-        for review_id in sorted(question.review_ids):
-            row = rows_of.get(review_id)
-            if row is not None and allowed[row]:
+        gold = [rows_of[review_id] for review_id in sorted(question.review_ids) if review_id in rows_of]
+        right = frozenset(index.review_group[gold].tolist())
+        for row in gold:
+            if allowed[row]:
                 cosine, sentence = _best_sentence(index, vector, row)
                 if cosine >= _NEAR_ENOUGH:
                     found.append((cosine, sentence))
         for _, sentence in sorted(found, reverse=True)[:_PER_QUESTION]:
-            yield question.question, sentence
+            yield _Found(question.question, sentence, right)
 
 
-def _from_titles(index: ReviewIndex, embedder: Embedder, allowed: NDArray[np.bool_]) -> Iterator[tuple[str, int]]:
+def _from_titles(index: ReviewIndex, embedder: Embedder, allowed: NDArray[np.bool_]) -> Iterator[_Found]:
     titles = [
         (row, review.title)
         for row, review in enumerate(index.reviews())
@@ -105,17 +113,17 @@ def _from_titles(index: ReviewIndex, embedder: Embedder, allowed: NDArray[np.boo
     for start in range(0, len(titles), _AT_ONCE):
         block = titles[start : start + _AT_ONCE]
         for (row, title), vector in zip(block, embedder.embed_queries([title for _, title in block]), strict=True):
-            yield title, _best_sentence(index, vector, row)[1]
+            yield _Found(title, _best_sentence(index, vector, row)[1])
 
 
-def _from_neighbours(index: ReviewIndex, allowed: NDArray[np.bool_], most: int, seed: int) -> Iterator[tuple[str, int]]:
+def _from_neighbours(index: ReviewIndex, allowed: NDArray[np.bool_], most: int, seed: int) -> Iterator[_Found]:
     chunk, review = index.sentence_chunk, index.sentence_review
     following = np.flatnonzero((chunk[1:] == chunk[:-1]) & allowed[review[:-1]])
     some = np.sort(np.random.default_rng(seed).permutation(following)[: 2 * most])  # some will be too short
     for first in some.tolist():
         one, other = index.sentences([first, first + 1])
         if min(len(one.text.split()), len(other.text.split())) >= _LEAST_WORDS["neighbour"]:
-            yield one.text, first + 1
+            yield _Found(one.text, first + 1)
 
 
 def _best_sentence(index: ReviewIndex, vector: Vectors, review_row: int) -> tuple[float, int]:
@@ -126,29 +134,29 @@ def _best_sentence(index: ReviewIndex, vector: Vectors, review_row: int) -> tupl
 
 
 def _with_negatives(
-    index: ReviewIndex, embedder: Embedder, kind: str, found: Sequence[tuple[str, int]], allowed: NDArray[np.bool_]
+    index: ReviewIndex, embedder: Embedder, kind: str, found: Sequence[_Found], allowed: NDArray[np.bool_]
 ) -> Iterable[Pair]:
     usable = allowed[index.sentence_review]
     for start in range(0, len(found), _AT_ONCE):
         block = found[start : start + _AT_ONCE]
-        anchors = embedder.embed_queries([anchor for anchor, _ in block])
-        rows = np.array([row for _, row in block])
-        nearest = (anchors * index.vectors(rows)).sum(axis=1)
+        anchors = embedder.embed_queries([one.anchor for one in block])
+        nearest = (anchors * index.vectors(np.array([one.sentence_row for one in block]))).sum(axis=1)
         cosines, sentences = index.search(anchors, _LOOKED_AT, None if usable.all() else usable)
-        for (anchor, row), limit, near, candidates in zip(block, nearest, cosines, sentences, strict=True):
-            group = index.review_group[index.sentence_review[row]]
+        for one, limit, near, candidates in zip(block, nearest, cosines, sentences, strict=True):
+            review = int(index.sentence_review[one.sentence_row])
+            right = one.right_groups | {int(index.review_group[review])}
             negative = next(
                 (
-                    int(one)
-                    for cosine, one in zip(near, candidates, strict=True)
-                    if one >= 0 and cosine < _MARGIN * limit and index.review_group[index.sentence_review[one]] != group
+                    int(candidate)
+                    for cosine, candidate in zip(near, candidates, strict=True)
+                    if candidate >= 0
+                    and cosine < _MARGIN * limit
+                    and int(index.review_group[index.sentence_review[candidate]]) not in right
                 ),
                 None,
             )
-            texts = index.sentences([row] if negative is None else [row, negative])
-            yield Pair(
-                kind, anchor, texts[0].text, texts[1].text if len(texts) > 1 else "", int(index.sentence_review[row])
-            )
+            texts = index.sentences([one.sentence_row] if negative is None else [one.sentence_row, negative])
+            yield Pair(kind, one.anchor, texts[0].text, texts[1].text if len(texts) > 1 else "", review)
 
 
 def _plain(text: str) -> str:

@@ -54,7 +54,8 @@ def choose(page: Page, label: str, value: str) -> None:
 
 
 def upload(page: Page, file: Path) -> None:
-    page.locator("input[type=file]").set_input_files(file)
+    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    page.locator("input[type=file]").set_input_files(file)  # a run that still draws would drop it
     expect(page.get_by_role("region", name="The first reviews")).to_be_visible()
 
 

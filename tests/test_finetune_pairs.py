@@ -74,6 +74,15 @@ def test_near_misses_are_of_other_reviews_and_not_too_near(hotel: ReviewIndex) -
             assert anchor @ negative < 0.95 * (anchor @ positive)
 
 
+def test_a_near_miss_is_never_of_a_review_that_answers_the_question_too(hotel: ReviewIndex) -> None:
+    pairs = make_pairs(hotel, EMBEDDER, [question("was the pool warm", "pool", "cold")], kinds=["question"])
+    assert len(pairs) == 2
+    right = "".join(hotel.text(row) for row in (0, 1, 2))
+    assert all(pair.negative not in right for pair in pairs if pair.negative)
+    alone = make_pairs(hotel, EMBEDDER, [question("was the pool warm", "pool")], kinds=["question"])
+    assert alone[0].negative in hotel.text(1)  # which is what the embedder takes for near otherwise
+
+
 WORDS = "pool warm cold room bed loud soup bread taxi sea".split()
 SENTENCE = st.lists(st.sampled_from(WORDS), min_size=3, max_size=8).map(
     lambda words: " ".join(words).capitalize() + "."
