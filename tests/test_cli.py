@@ -271,7 +271,7 @@ def test_eval_retrieval_compares_settings_and_writes_files(run: Runner, question
         "--markdown", files["md"], "--plot", files["svg"],
     )  # fmt: skip
     assert ran.code == 0 and ran.out.startswith("2 questions (1 unanswerable left out)")
-    assert "| retrieval=dense, balance=off | +" in ran.out or "| retrieval=dense, balance=off | -" in ran.out
+    assert re.search(r"\| all \| retrieval=dense, balance=off \| [+-]", ran.out)
     assert files["md"].read_text(encoding="utf-8") == ran.out and files["svg"].read_bytes().startswith(b"<?xml")
     found = json.loads(files["json"].read_text(encoding="utf-8"))
     assert [one["name"] for one in found["settings"]] == ["retrieval=lexical", "retrieval=dense, balance=off"]

@@ -26,7 +26,7 @@ TEXTS = ("The dubbing is awful.", "The English voices are terrible.", "Marbles b
 
 
 @pytest.fixture(scope="module")
-def bundled() -> Embedder:
+def bundled() -> SentenceTransformerEmbedder:
     return SentenceTransformerEmbedder()
 
 
@@ -195,12 +195,15 @@ def test_vectors_can_be_cut(bundled: Embedder) -> None:
         SentenceTransformerEmbedder(dimension=1000).embed_documents(texts)
 
 
-def test_prompts_go_before_questions_and_reviews(bundled: Embedder) -> None:
+def test_prompts_go_before_questions_and_reviews(bundled: SentenceTransformerEmbedder) -> None:
     prompted = SentenceTransformerEmbedder(query_prompt="query: ", document_prompt="passage: ")
     np.testing.assert_allclose(
         prompted.embed_documents(["taxi"]), bundled.embed_documents(["passage: taxi"]), atol=1e-6
     )
     np.testing.assert_allclose(prompted.embed_queries(["taxi"]), bundled.embed_documents(["query: taxi"]), atol=1e-6)
+    for query, prompt in ((True, "query: "), (False, "passage: ")):
+        (tokens,) = prompted.embed_tokens(["taxi"], query=query)
+        np.testing.assert_allclose(tokens, bundled.embed_tokens([f"{prompt}taxi"])[0], atol=1e-5)
     assert prompted.identity.startswith(f"{bundled.identity}+")  # other vectors of reviews: another index
     assert SentenceTransformerEmbedder(query_prompt="query: ").identity == bundled.identity
 

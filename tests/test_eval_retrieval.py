@@ -114,13 +114,41 @@ def test_several_indexes_make_one_report(zoo: ReviewIndex) -> None:
     assert both.interval("MRR@10", "other").mean == pytest.approx(1 / 3)
 
 
+def test_sets_that_share_ids_keep_all_their_questions(zoo: ReviewIndex) -> None:
+    one = ask(zoo, question("1", "ant", "r0"), question("2", "ant", "r2"))
+    two = ask(zoo, question("1", "ant", "r11", domain="other"))
+    both = merged("both", [one, two])
+    assert both.values["recall@5"] == {"1/1": 1, "1/2": 1, "2/1": 0} and len(both.seconds) == 3
+    assert both.domains == {"1/1": "zoo", "1/2": "zoo", "2/1": "other"}
+    assert compare(both, merged("again", [one, two]), "recall@5").difference == 0
+
+
+def test_settings_are_compared_by_domain_too(zoo: ReviewIndex) -> None:
+    worse = ask(zoo, question("a", "ant", "r0"), question("b", "ant", "r11", domain="other"))
+    better = ask(zoo, question("a", "ant", "r0"), question("b", "ant", "r2", domain="other"))
+    assert [compare(worse, better, "recall@5", domain).difference for domain in ("", "zoo", "other")] == [0.5, 0, 1]
+    text = markdown_report([worse, replace(better, name="better")])
+    assert "| all | better | +0.500 [+0.000, +1.000]" in text and "| other | better | +1.000 [+1.000, +1.000]" in text
+    (found,) = json_report([worse, replace(better, name="better")])["differences"]
+    assert found["recall@5"]["difference"] == 0.5 and found["by_domain"]["other"]["recall@5"]["low"] == 1
+
+
+def test_a_domain_without_answer_spans_is_not_compared_by_them(zoo: ReviewIndex) -> None:
+    report = ask(zoo, question("a", "ant", "r0", spans=[("r0", 0, 3)]), question("b", "ant", "r2", domain="other"))
+    text = markdown_report([report, replace(report, name="again")])
+    assert re.search(r"\| other \| again \|.*\| - \|$", text, re.MULTILINE)
+    (found,) = json_report([report, replace(report, name="again")])["differences"]
+    assert SPANS in found["by_domain"]["zoo"] and SPANS not in found["by_domain"]["other"]
+
+
 def test_reports_as_text_and_plot(zoo: ReviewIndex, tmp_path: Path) -> None:
     questions = [question(f"q{n}", "ant", f"r{n}", domain="odd" if n % 2 else "even|") for n in range(8)]
     reports = [ask(zoo, *questions), replace(ask(zoo, *questions), name="again")]
     text = markdown_report(reports)
     assert text.startswith("8 questions; mean") and "| plain | 0.625 [" in text
     assert (
-        re.search(r"\| even\\\| \| 4 \| plain \| 0\.750", text) and "| again | +0.000 [+0.000, +0.000] p=1.000" in text
+        re.search(r"\| even\\\| \| 4 \| plain \| 0\.750", text)
+        and "| all | again | +0.000 [+0.000, +0.000] p=1.000" in text
     )
     found = json_report(reports)
     assert found["settings"][0]["means"]["all"]["recall@5"][0] == 0.625

@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rag.config import Settings
 from rag.embedding import Embedder
 from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.significance import Comparison, Interval, interval, paired
@@ -134,7 +133,10 @@ def evaluate_retrieval(
 
 
 def merged(name: str, reports: Sequence[RetrievalReport]) -> RetrievalReport:
-    """One report over the questions of several indexes."""
+    """One report over the questions of several indexes; ids that two of them share get their set's number."""
+    ids = Counter(question for report in reports for question in report.domains)
+    if ids and max(ids.values()) > 1:
+        reports = [_renamed(report, f"{number}/") for number, report in enumerate(reports, 1)]
     metrics = {metric for report in reports for metric in report.values}
     return RetrievalReport(
         name,
@@ -146,20 +148,28 @@ def merged(name: str, reports: Sequence[RetrievalReport]) -> RetrievalReport:
     )
 
 
-def compare(baseline: RetrievalReport, other: RetrievalReport, metric: str) -> Comparison:
-    """How `other` differs from `baseline` on the same questions. Raises `SettingsError` where they are not the same."""
+def _renamed(report: RetrievalReport, prefix: str) -> RetrievalReport:
+    return replace(
+        report,
+        domains={prefix + question: domain for question, domain in report.domains.items()},
+        values={metric: {prefix + q: v for q, v in of.items()} for metric, of in report.values.items()},
+        seconds={prefix + question: spent for question, spent in report.seconds.items()},
+    )
+
+
+def compare(baseline: RetrievalReport, other: RetrievalReport, metric: str, domain: str = "") -> Comparison:
+    """How `other` differs from `baseline` on the same questions, all or those of a domain that has any.
+
+    Raises `SettingsError` where they are not the same.
+    """
     first, second = baseline.values[metric], other.values[metric]
     if first.keys() != second.keys() or not first:
         raise SettingsError(
             f'"{baseline.name}" and "{other.name}" cannot be compared by {metric}: they were not measured on the same '
             f"questions ({len(first)} and {len(second)}, {len(first.keys() & second.keys())} of them in both)."
         )
-    return paired(list(first.values()), [second[question] for question in first])
-
-
-def compared_retriever(settings: Settings, index: ReviewIndex, embedder: Embedder) -> Retriever:
-    """A retriever for a setting to be measured."""
-    return Retriever(settings, index, embedder)
+    asked = [question for question in first if domain in ("", baseline.domains[question])]
+    return paired([first[question] for question in asked], [second[question] for question in asked])
 
 
 def _with(retriever: Retriever, **changes: Any) -> Retriever:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ PLOT_TYPES = (".png", ".svg", ".pdf")
 
 
 def markdown_report(reports: Sequence[RetrievalReport]) -> str:
-    """Tables: the settings over all questions, by domain where there are several, and paired with the first one."""
+    """Tables: the settings, each paired with the first one too; over all questions, and by domain if there are some."""
     metrics = reports[0].metrics
     first = reports[0]
     left_out = [
@@ -28,37 +29,55 @@ def markdown_report(reports: Sequence[RetrievalReport]) -> str:
     if len(domains) > 1:
         rows = [
             [domain, str(sum(d == domain for d in one.domains.values())), one.name,
-             *(str(one.interval(metric, domain)) for metric in metrics)]
+             *(str(one.interval(metric, domain)) if _has(one, metric, domain) else "-" for metric in metrics)]
             for domain in domains for one in reports
         ]  # fmt: skip
         lines += ["", *_table(["domain", "questions", "setting", *metrics], rows)]
     if len(reports) > 1:
-        rows = []
-        for one in reports[1:]:
-            found = [compare(first, one, metric) for metric in metrics]
-            rows.append(
-                [one.name, *(f"{c.difference:+.3f} [{c.low:+.3f}, {c.high:+.3f}] {_p(c.p_value)}" for c in found)]
-            )
+        groups = ["", *(domains if len(domains) > 1 else ())]
+        rows = [
+            [domain or "all", one.name, *(_difference(first, one, metric, domain) for metric in metrics)]
+            for domain in groups for one in reports[1:]
+        ]  # fmt: skip
         lines += ["", f"Difference to {first.name}, paired by question (randomisation test):", "",
-                  *_table(["setting", *metrics], rows)]  # fmt: skip
+                  *_table(["domain", "setting", *metrics], rows)]  # fmt: skip
     return "\n".join(lines)
 
 
 def json_report(reports: Sequence[RetrievalReport]) -> dict[str, Any]:
     """Everything, for a file: each setting's means and values by question, and how it differs from the first."""
     first = reports[0]
+    domains = sorted(set(first.domains.values()))
     return {
         "settings": [one.as_dict() for one in reports],
         "differences": [
-            {"name": one.name, "baseline": first.name}
-            | {
-                metric: {"difference": c.difference, "low": c.low, "high": c.high, "p_value": c.p_value}
-                for metric in first.metrics
-                for c in [compare(first, one, metric)]
+            {
+                "name": one.name,
+                "baseline": first.name,
+                **_differences(first, one, ""),
+                "by_domain": {domain: _differences(first, one, domain) for domain in domains},
             }
             for one in reports[1:]
         ],
     }
+
+
+def _differences(first: RetrievalReport, other: RetrievalReport, domain: str) -> dict[str, dict[str, float]]:
+    """By metric; a metric that no question of the domain has is left out."""
+    return {
+        metric: asdict(compare(first, other, metric, domain)) for metric in first.metrics if _has(first, metric, domain)
+    }
+
+
+def _difference(first: RetrievalReport, other: RetrievalReport, metric: str, domain: str) -> str:
+    if not _has(first, metric, domain):
+        return "-"
+    found = compare(first, other, metric, domain)
+    return f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}] {_p(found.p_value)}"
+
+
+def _has(report: RetrievalReport, metric: str, domain: str) -> bool:
+    return any(domain in ("", report.domains[question]) for question in report.values[metric])
 
 
 def plot_report(reports: Sequence[RetrievalReport], path: Path) -> None:
