@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.config import Settings
+from rag.generator import ChosenGenerator
 from rag.index import ReviewIndex
+from rag.pipeline import Pipeline
 from rag.retriever import Limits, Retriever, retrieve
 from rag.retriever.ranking import Hit
 from rag.retriever.voices import Voice, balanced, diverse
 from rag.schema import Side
-from tests.fakes import FakeEmbedder, build_fake_index, review
+from tests.fakes import CHUNK_TOKENS, FakeEmbedder, FakeGenerator, build_fake_index, review
 
 
 def voices(sides: str, vectors: list[list[float]] | None = None) -> tuple[list[Voice], list[Side]]:
@@ -115,6 +117,22 @@ def test_the_retriever_balances_by_what_the_sentences_lean_to(divided: Path, bal
     assert Counter(one.side for one in found.chunks)["criticism"] == complaints
     assert found.mix == ("best" if balance == "off" else balance)
     assert [one.number for one in found.chunks] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("balance", "says"),
+    [
+        ("off", None),
+        ("proportion", "taken in the proportion of the nearest reviews: 4 passages praise, 2 criticise."),
+        ("even", "taken evenly: 3 passages praise, 3 criticise."),
+    ],
+)
+def test_an_answer_says_which_mix_it_rests_on(divided: Path, balance: str, says: str | None) -> None:
+    chosen = Settings(balance=balance, top_k=6, near_duplicate=1.0, chunk_tokens=CHUNK_TOKENS, evidence_floor=0.0)
+    generator = ChosenGenerator(FakeGenerator("The pool was lovely [1]."), "the test says so")
+    answer = Pipeline(chosen, ReviewIndex.open(divided), FakeEmbedder(), generator).ask("was the pool lovely")
+    told = [note for note in answer.notes if note.startswith("Opinion is split")]
+    assert told == ([f"Opinion is split, and both sides were {says}"] if says else [])
 
 
 def test_who_asks_for_one_side_gets_the_best_of_any(divided: Path) -> None:
