@@ -254,7 +254,9 @@ def test_an_adapter_changes_the_answers_and_merging_keeps_them(plain: Path, adap
         tuned._model.merge_and_unload().save_pretrained(tmp_path)
         tuned._tokenizer.save_pretrained(tmp_path)
         merged = TransformersGenerator(str(tmp_path))
-        assert torch.allclose(merged._model(ids).logits, expected, atol=1e-4)
+        # rounding alone differs by 1e-4 between CPUs; the adapter moves the logits by more than 1
+        assert torch.allclose(merged._model(ids).logits, expected, atol=1e-3)
+        assert (base._model(ids).logits - expected).abs().max() > 1
         assert not torch.allclose(base._model(ids).logits, expected, atol=0.1)
     assert answer(merged) == told
 

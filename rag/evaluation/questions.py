@@ -19,7 +19,8 @@ SPLITS = ("train", "dev", "test")
 class Question:
     """A question with its gold: the reviews that bear on it, a good answer, and what that must contain.
 
-    `review_ids` and `key_points` are empty for an unanswerable question.
+    `review_ids` and `key_points` are empty for an unanswerable question. Where a set has them, `point_reviews` are the
+    reviews that say each key point, and `item_id` is the item that the question is about.
     """
 
     id: str
@@ -30,6 +31,8 @@ class Question:
     review_ids: frozenset[str]
     answer: str
     key_points: tuple[str, ...]
+    point_reviews: tuple[frozenset[str], ...] = ()
+    item_id: str = ""
 
     @property
     def answerable(self) -> bool:
@@ -65,9 +68,12 @@ def read_questions(path: Path, split: str | None = None) -> list[Question]:
 def _question(row: Mapping[str, Any]) -> Question:
     if not isinstance(row, dict):
         raise TypeError("not an object with named fields")
-    for name in ("review_ids", "key_points"):
+    for name in ("review_ids", "key_points", "point_reviews"):
         if not isinstance(row.get(name, []), list):
             raise TypeError(f"{name} is not a list")
+    points, said_by = row.get("key_points", ()), row.get("point_reviews", ())
+    if said_by and (len(said_by) != len(points) or not all(isinstance(ids, list) for ids in said_by)):
+        raise ValueError("point_reviews is not one list of reviews for each of key_points")
     kind = row.get("kind", "opinion")
     if kind not in KINDS:
         raise ValueError(f'kind "{kind}" is not one of {", ".join(KINDS)}')
@@ -79,5 +85,7 @@ def _question(row: Mapping[str, Any]) -> Question:
         topic=str(row.get("topic", "")),
         review_ids=frozenset(map(str, row["review_ids"])),
         answer=str(row.get("answer", "")),
-        key_points=tuple(map(str, row.get("key_points", ()))),
+        key_points=tuple(map(str, points)),
+        point_reviews=tuple(frozenset(map(str, ids)) for ids in said_by),
+        item_id=str(row.get("item_id", "")),
     )

@@ -33,6 +33,14 @@ _HEADINGS: dict[Side, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class DigestQuote:
+    """A quotation, with the number of its review and then of those that say much the same."""
+
+    text: str
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Quote:
     """A sentence that could be quoted, with its review's number; `leaning` as in `rag.sentiment`."""
 
@@ -65,22 +73,32 @@ class ExtractiveGenerator:
         cancelled: Callable[[], bool] = never_cancelled,
     ) -> Iterator[str]:
         """One line at a time: headings, and quotes with their citations."""
-        question, reviews = prompt.read_prompt(messages)
-        quotes = self._quotes(question, reviews)
-        if not quotes:
+        groups = self.digest(messages)
+        if not groups:
             yield prompt.REFUSAL
             return
-        groups = _grouped(quotes, asked_side(question), overview=wants_overview(question))
         left = max_new_tokens
         for number, (heading, chosen) in enumerate(groups):
             if len(groups) > 1 or heading != prompt.NEUTRAL_HEADING:
                 yield ("\n" if number else "") + heading + "\n"
             for quote in chosen:
-                line = f"- “{_shortened(quote.text)}” {prompt.write_marker(_echoes(quote, quotes))}\n"
+                line = f"- “{quote.text}” {prompt.write_marker(quote.numbers)}\n"
                 left -= len(line) // 4
                 if cancelled() or left < 0:
                     return
                 yield line
+
+    def digest(self, messages: Sequence[Message]) -> list[tuple[str, list[DigestQuote]]]:
+        """What the prompt's reviews say in answer to its question: (heading, quotes), best first; empty if nothing."""
+        question, reviews = prompt.read_prompt(messages)
+        quotes = self._quotes(question, reviews)
+        if not quotes:
+            return []
+        groups = _grouped(quotes, asked_side(question), overview=wants_overview(question))
+        return [
+            (heading, [DigestQuote(_shortened(quote.text), tuple(_echoes(quote, quotes))) for quote in chosen])
+            for heading, chosen in groups
+        ]
 
     def _quotes(self, question: str, reviews: Sequence[prompt.PromptReview]) -> list[_Quote]:
         """Every sentence worth quoting, most relevant first.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,11 @@ def load_model(model: str, adapter: str, quantization: str, dtype: str, device: 
     quiet_libraries()
     model, adapter = os.path.expanduser(model), os.path.expanduser(adapter)
     try:
-        return load_tokenizer(model), _load_weights(model, adapter, quantization, dtype, device)
+        return load_tokenizer(model), _load_for_answers(model, adapter, quantization, dtype, device)
     except ReviewQAError:
         raise
     except Exception as error:
-        raise _explain(model, error) from error
+        raise explain(model, error) from error
 
 
 def load_tokenizer(model: str) -> Any:
@@ -38,11 +38,9 @@ def load_tokenizer(model: str) -> Any:
     return AutoTokenizer.from_pretrained(model, trust_remote_code=False)
 
 
-def _load_weights(model: str, adapter: str, quantization: str, dtype: str, device: str) -> Any:
+def _load_for_answers(model: str, adapter: str, quantization: str, dtype: str, device: str) -> Any:
     import torch
-    import transformers
 
-    library: Any = transformers  # its own annotations do not know what from_pretrained returns
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if dtype == "auto":
@@ -50,25 +48,45 @@ def _load_weights(model: str, adapter: str, quantization: str, dtype: str, devic
         has_bf16 = device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
         dtype = "bfloat16" if has_bf16 else "float32"
     if adapter:
-        _check_adapter(adapter)
+        check_adapter(adapter)
+    nf4 = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+    loaded = load_weights(
+        model, dtype=dtype, device=device,
+        quantization=nf4 | {"bnb_4bit_compute_dtype": dtype} if quantization == "4bit" else None,
+    )  # fmt: skip
+    return (put_adapter(loaded, adapter) if adapter else loaded).eval()
+
+
+def load_weights(
+    model: str,
+    *,
+    dtype: str,
+    device: str,
+    quantization: Mapping[str, Any] | None = None,
+    attention: str = "",
+) -> Any:
+    """The weights of a hub name or folder, on `device`; in 4 bits with the given arguments of `BitsAndBytesConfig`.
+
+    `attention` is transformers' `attn_implementation`, "" for the model's own. Raises `ModelError`, and whatever
+    transformers raises (`explain` says it plainly).
+    """
+    import torch
+    import transformers
+
+    library: Any = transformers  # its own annotations do not know what from_pretrained returns
     config = library.AutoConfig.from_pretrained(model, trust_remote_code=False)
     # Gemma 3 and 4 with vision are in both mappings; other image-and-text models only in the second.
     text_only = type(config) in library.MODEL_FOR_CAUSAL_LM_MAPPING
     auto = library.AutoModelForCausalLM if text_only else library.AutoModelForImageTextToText
-    nf4 = library.BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=getattr(torch, dtype),
-    )
     loaded, report = auto.from_pretrained(
         model,
         dtype=getattr(torch, dtype),
         device_map={"": device},
-        quantization_config=nf4 if quantization == "4bit" else None,
+        quantization_config=library.BitsAndBytesConfig(**quantization) if quantization else None,
         use_safetensors=True,
         trust_remote_code=False,
         output_loading_info=True,
+        **({"attn_implementation": attention} if attention else {}),
     )
     if missing := sorted(report["missing_keys"]):
         # transformers fills such gaps with random numbers and goes on
@@ -76,10 +94,11 @@ def _load_weights(model: str, adapter: str, quantization: str, dtype: str, devic
             f'The weights of "{model}" lack {len(missing)} tensors ({missing[0]}, …). '
             "The download or copy is not complete: fetch the model again."
         )
-    return (_with_adapter(loaded, adapter) if adapter else loaded).eval()
+    return loaded
 
 
-def _with_adapter(model: Any, adapter: str) -> Any:
+def put_adapter(model: Any, adapter: str) -> Any:
+    """The model with a LoRA adapter on it. Raises `ModelError` if it does not fit."""
     from peft import PeftModel
 
     with warnings.catch_warnings():
@@ -111,7 +130,8 @@ def _check_folder(model: str) -> None:
         raise ModelError(f'The model folder "{model}" has no tokenizer: copy tokenizer.json from the base model.')
 
 
-def _check_adapter(adapter: str) -> None:
+def check_adapter(adapter: str) -> None:
+    """Raises `ModelError` unless there is a LoRA adapter in safetensors."""
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (Path(adapter) / name).is_file():
             raise ModelError(
@@ -120,7 +140,7 @@ def _check_adapter(adapter: str) -> None:
             )
 
 
-def _explain(model: str, error: Exception) -> ReviewQAError:
+def explain(model: str, error: Exception) -> ReviewQAError:
     """The error to show for one that was met while loading `model`."""
     kinds = {type(cause).__name__ for cause in _causes(error)}
     text = str(error)

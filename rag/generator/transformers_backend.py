@@ -15,7 +15,7 @@ from rag.generator.loading import first_line, is_memory_error, load_model
 from rag.generator.protocol import never_cancelled
 from rag.schema import GeneratorError, Message
 
-_TURN_ENDS = ("<end_of_turn>", "<turn|>", "<|im_end|>")  # Gemma 1 to 3, Gemma 4, ChatML
+TURN_ENDS = ("<end_of_turn>", "<turn|>", "<|im_end|>")  # Gemma 1 to 3, Gemma 4, ChatML
 _THOUGHT, _THOUGHT_END = "<|channel>", "<channel|>"  # Gemma 4 may open an answer with an (empty) thought
 
 
@@ -235,7 +235,7 @@ def _stop_ids(tokenizer: Any, model: Any) -> list[int]:
     configured = model.generation_config.eos_token_id
     found = [tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])]
     special = {token.content: id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
-    found += [special.get(end) for end in _TURN_ENDS]
+    found += [special.get(end) for end in TURN_ENDS]
     return list(dict.fromkeys(id for id in found if id is not None and id < len(tokenizer)))
 
 
