@@ -76,7 +76,9 @@ def main() -> None:
     arguments = parser.parse_args()
     index = ReviewIndex.open(index_folder(arguments.indexes, arguments.index))
     asked = list(item_questions(index)) if arguments.items else list(sample_questions())
-    settings = load_settings(overrides={"embedder": None})
+    if not asked:
+        parser.error("no item of this index has twenty rated reviews of which at least a tenth are of the rarer side")
+    settings = load_settings()
     embedder = make_embedder(settings)
     print(
         f"{len(asked)} questions\n\n| k | balance | both sides heard | voices of the rarer side | gold found | mixes |"

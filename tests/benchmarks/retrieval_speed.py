@@ -3,6 +3,12 @@
 Warm, over the sample's questions. On one core and on all: the process is bound to one, and torch and faiss get as many
 threads. Filtered: only the upper half of the ratings where there are any, else every review of the commonest language.
 With eight askers, eight threads ask at once and each answer's time is counted from its own question on.
+
+    ... --index NAME --stand-in FILE --like OTHER
+
+builds NAME first if it is missing, from the reviews of FILE with vectors that no model made: mixtures of two of OTHER's
+and a little noise, so that they lie as real ones do. Everything else about it is real, and 50,000 reviews take minutes
+and not an hour. It is good for measuring time; what it finds means nothing.
 """
 
 from __future__ import annotations
@@ -18,16 +24,43 @@ from pathlib import Path
 import numpy as np
 
 from rag.config import Settings, load_settings
-from rag.embedding import Embedder, make_embedder, query_vector
+from rag.embedding import Embedder, Progress, Vectors, make_embedder, no_progress, query_vector
 from rag.evaluation.questions import read_questions
-from rag.index import ReviewIndex, index_folder
+from rag.index import ReviewIndex, build_index, index_folder, list_indexes
 from rag.index.vectors import Mask
-from rag.question import wants_overview
+from rag.question import content_words, wants_overview
 from rag.retriever import Limits, Ranking, Retriever, retrieve
 from rag.retriever.ranking import Query
+from rag.reviews import read_reviews
 from rag.where import Condition, parse_where
+from tests.benchmarks.vector_index import mixtures
+from ui.terminal import StageProgress
 
 ASKERS = 8
+
+
+class StandIn:
+    """The embedder for everything but reviews, whose sentences get mixtures of another index's vectors."""
+
+    def __init__(self, embedder: Embedder, like: ReviewIndex) -> None:
+        self._embedder = embedder
+        self._like = np.asarray(like.all_vectors)
+        self._rng = np.random.default_rng(0)
+        self.identity = embedder.identity
+        self.dimension = embedder.dimension
+        self.embed_queries = embedder.embed_queries
+        self.count_tokens = embedder.count_tokens
+
+    def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        """(len(texts), dimension) unit vectors that have nothing to do with the texts."""
+        progress(len(texts), len(texts))
+        return mixtures(self._like, len(texts), self._rng)
+
+
+def bind(cores: Sequence[int]) -> None:
+    """Let all threads of this process, those that libraries have started too, run on these cores only."""
+    for thread in os.listdir("/proc/self/task"):
+        os.sched_setaffinity(int(thread), cores)
 
 
 def timed(work: Callable[[str], object], questions: Sequence[str]) -> list[float]:
@@ -65,10 +98,22 @@ def main() -> None:
     parser.add_argument("--index", required=True)
     parser.add_argument("--indexes", type=Path, default=Path("indexes"))
     parser.add_argument("--late-interaction", action="store_true", help="time that reranker, too")
+    parser.add_argument("--stand-in", type=Path, metavar="FILE", help="build the index from this, with made-up vectors")
+    parser.add_argument("--like", metavar="OTHER", help="the index whose vectors they resemble")
     arguments = parser.parse_args()
     settings = load_settings()
-    index = ReviewIndex.open(index_folder(arguments.indexes, arguments.index))
     embedder = make_embedder(settings)
+    if arguments.stand_in is not None and arguments.index not in list_indexes(arguments.indexes):
+        if arguments.like is None:
+            parser.error("--stand-in needs --like")
+        like = ReviewIndex.open(index_folder(arguments.indexes, arguments.like))
+        with StageProgress() as progress:
+            build_index(
+                read_reviews(arguments.stand_in)[0], StandIn(embedder, like),
+                index_folder(arguments.indexes, arguments.index),
+                chunking=settings.chunking, chunk_tokens=settings.chunk_tokens, progress=progress,
+            )  # fmt: skip
+    index = ReviewIndex.open(index_folder(arguments.indexes, arguments.index))
     asked = [one.question for one in read_questions(Path("rag/sample/questions.jsonl"))]
     questions = [question for question in asked if not wants_overview(question)]
     rated = any(review.rating is not None for review in index.reviews(texts=False))
@@ -86,7 +131,7 @@ def main() -> None:
     row(*["---"] * 5)
     cores = sorted(os.sched_getaffinity(0))
     for count in sorted({1, len(cores)}):
-        os.sched_setaffinity(0, cores[:count])
+        bind(cores[:count])
         torch.set_num_threads(count)
         faiss.omp_set_num_threads(count)
         for name, where in conditions.items():
@@ -112,7 +157,7 @@ def measure(
     stages: dict[str, Callable[[str], object]] = {
         "embed the question": lambda question: query_vector(embedder, question),
         "nearest sentences": lambda question: index.search(vectors[question][None, :], sentences, mask),
-        "words": lambda question: index.word_scores(question),
+        "words": lambda question: index.word_scores(content_words(question)),
         "rank (embed, nearest, words, fuse)": lambda question: list(
             Query(index, embedder, question, Ranking.of(settings), mask).hits(sentences)
         ),

@@ -34,14 +34,17 @@ def vectors_like(seed: Vectors, count: int) -> Vectors:
     made[: len(seed)] = seed
     for start in range(len(seed), count, 65_536):
         size = min(65_536, count - start)
-        share = rng.uniform(0.5, 1.0, (size, 1)).astype(np.float32)
-        noise = rng.normal(0, 0.02, (size, seed.shape[1])).astype(np.float32)
-        mixed = (
-            share * seed[rng.integers(len(seed), size=size)] + (1 - share) * seed[rng.integers(len(seed), size=size)]
-        )
-        mixed += noise
-        made[start : start + size] = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+        made[start : start + size] = mixtures(seed, size, rng)
     return made
+
+
+def mixtures(seed: Vectors, count: int, rng: np.random.Generator) -> Vectors:
+    """`count` unit vectors, each between two of the seed's, with a little noise."""
+    share = rng.uniform(0.5, 1.0, (count, 1)).astype(np.float32)
+    noise = rng.normal(0, 0.02, (count, seed.shape[1])).astype(np.float32)
+    mixed = share * seed[rng.integers(len(seed), size=count)] + (1 - share) * seed[rng.integers(len(seed), size=count)]
+    mixed += noise
+    return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True), dtype=np.float32)
 
 
 def milliseconds(search: Callable[[Vectors], Any], queries: Vectors) -> float:
