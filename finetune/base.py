@@ -68,8 +68,8 @@ def load_base(
 def _keep_differentiable(model: Any) -> None:
     """Keep bitsandbytes from packing 4-bit weights for inference on a CPU.
 
-    On a CPU with bf16 instructions version 0.50 does that the first time that a model is evaluated, for good, and has no
-    gradient for what it packs: training after an evaluation would go on with wrong gradients and a warning at most.
+    On a CPU with bf16 instructions version 0.50 does that the first time that a model is evaluated, for good, and has
+    no gradient for what it packs: training after an evaluation would go on with wrong gradients and a warning at most.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

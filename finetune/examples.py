@@ -6,7 +6,7 @@ import json
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rag.files import sha256_of
@@ -43,6 +43,20 @@ class ExampleSet:
     train: list[Example]
     held_out: list[Example]
     left_out: Mapping[str, int]
+
+
+def joined(sets: Sequence[ExampleSet]) -> ExampleSet:
+    """Several sets as one; of examples with the same id, all but the first get the number of their set."""
+    seen: set[str] = set()
+
+    def renamed(number: int, example: Example) -> Example:
+        name = example.id if example.id not in seen else f"{number}-{example.id}"
+        seen.add(name)
+        return replace(example, id=name)
+
+    train = [renamed(number, one) for number, part in enumerate(sets, 1) for one in part.train]
+    held_out = [renamed(number, one) for number, part in enumerate(sets, 1) for one in part.held_out]
+    return ExampleSet(train, held_out, dict(sum((Counter(part.left_out) for part in sets), Counter[str]())))
 
 
 def write_examples(found: ExampleSet, folder: Path) -> None:

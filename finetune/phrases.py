@@ -19,7 +19,7 @@ from rag.schema import RetrievedChunk
 
 _MOST_STATEMENTS = 3
 _MOST_CITED = 3
-_NEAR = 0.30  # cosine from which a quotation of a review that makes a point is taken to be where it makes it
+_NEAR = 0.40  # cosine from which a quotation of a review that makes a point is taken to be where it makes it
 
 
 def phrased(

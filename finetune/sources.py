@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from finetune.examples import Example, ExampleSet
 from finetune.phrases import phrased
 from finetune.recipe import DataRecipe
+from finetune.remembering import RememberingEmbedder
 from finetune.split import FEWEST, held_out_reviews, items_of
 from rag import prompt
 from rag.config import Settings
@@ -71,6 +72,7 @@ class ExampleMaker:
         the reviews' own words). Raises `SettingsError` where nothing can be made.
         """
         self.left_out = Counter()
+        self.embedder = RememberingEmbedder(self.embedder)
         held = held_out_reviews(self.index, self.data.held_out, self.seed)
         wanted = self.data.examples
         found: dict[bool, list[Example]] = {False: [], True: []}

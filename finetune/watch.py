@@ -24,7 +24,7 @@ class RunawayError(ModelError):
     """The loss became no number, or much larger than it began."""
 
 
-class Interrupted(Exception):  # noqa: N818  (it is no error)
+class Interrupted(Exception):
     """The training was asked to stop, and a checkpoint was written."""
 
     def __init__(self, step: int, steps: int) -> None:

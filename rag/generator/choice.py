@@ -7,10 +7,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag import prompt
 from rag.config import BUNDLED_GENERATOR, Settings
 from rag.embedding import Embedder
 from rag.generator.extractive import ExtractiveGenerator
+from rag.generator.phrasing import PhrasingGenerator
 from rag.generator.protocol import Generator
+from rag.generator.template import trained_template
 from rag.schema import SettingsError
 from rag.sentiment import LeaningModel
 
@@ -36,10 +39,12 @@ def choose_generator(settings: Settings, embedder: Embedder, leaning: LeaningMod
     merged = newest_merged_model(settings.models_dir)
     if merged is not None:
         reason = f"it is the newest merged model in {settings.models_dir}/"
-        return ChosenGenerator(_transformers(settings, str(merged)), reason)
+        return ChosenGenerator(_transformers(settings, str(merged), embedder, leaning), reason)
     gpu = gpu_available()
     if gpu and model_at_hand(GPU_MODEL):
-        return ChosenGenerator(_transformers(settings, GPU_MODEL), "there is a GPU, and this model can be had")
+        return ChosenGenerator(
+            _transformers(settings, GPU_MODEL, embedder, leaning), "there is a GPU, and this model can be had"
+        )
     missing = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
     reason = f"there is no merged model and {missing}; of what works offline, quoting the reviews measured best"
     return ChosenGenerator(_without_adapter(settings, ExtractiveGenerator(embedder, leaning)), reason)
@@ -49,7 +54,7 @@ def _named(settings: Settings, embedder: Embedder, leaning: LeaningModel) -> Gen
     if settings.generator == "extractive":
         return _without_adapter(settings, ExtractiveGenerator(embedder, leaning))
     if settings.generator != "openai":
-        return _transformers(settings, settings.generator)
+        return _transformers(settings, settings.generator, embedder, leaning)
     from rag.generator.openai_backend import OpenAIGenerator
 
     generator = OpenAIGenerator(
@@ -115,11 +120,15 @@ _loaded: dict[tuple[str, str, str, str], Generator] = {}
 _loading = threading.Lock()
 
 
-def _transformers(settings: Settings, model: str) -> Generator:
-    """The model, loaded once however many pipelines ask for it; another one takes its place in memory."""
+def _transformers(settings: Settings, model: str, embedder: Embedder, leaning: LeaningModel) -> Generator:
+    """The model, loaded once however many pipelines ask for it; another one takes its place in memory.
+
+    One that was tuned to phrase gets quotations to phrase. Raises `ModelError` where it was tuned on another prompt.
+    """
     from rag.generator.bundled import smollm2_folder
     from rag.generator.transformers_backend import TransformersGenerator
 
+    template = trained_template(model, settings.adapter)
     key = (model, settings.adapter, settings.quantization, settings.dtype)
     with _loading:
         if key not in _loaded:
@@ -132,4 +141,8 @@ def _transformers(settings: Settings, model: str) -> Generator:
                 dtype=settings.dtype,
                 name=BUNDLED_GENERATOR if bundled else "",
             )
-        return _loaded[key]
+        found = _loaded[key]
+    if template == prompt.PHRASING:
+        digest = ExtractiveGenerator(embedder, leaning)
+        return PhrasingGenerator(found, digest, embedder, settings.support_threshold)
+    return found

@@ -24,7 +24,9 @@ def trained_template(*folders: str) -> str:
         record = _record(Path(os.path.expanduser(folder)))
         kind = record.get("template") or ""
         if kind not in ("", prompt.ANSWERING, prompt.PHRASING):
-            raise ModelError(f'"{folder}" was tuned for "{kind}", which this version does not know. Update the program.')
+            raise ModelError(
+                f'"{folder}" was tuned for "{kind}", which this version does not know. Update the program.'
+            )
         if kind and record.get("template_hash") != prompt.template_hash(kind):
             raise ModelError(
                 f'"{folder}" was tuned on another prompt than this version writes, and would answer worse without a '

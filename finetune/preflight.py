@@ -1,0 +1,405 @@
+"""Checks before the first step: the known ways to ruin a run, each looked for by name.
+
+Three groups: what the recipe and the examples say by themselves (`check_data`), what the model says once it is loaded
+(`check_model`), and what one real step shows (`check_step`). None of them changes anything.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from finetune.encode import IGNORED, TOO_LONG, Encoded, end_of_turn
+from finetune.estimate import Estimate, estimate, in_words, target_layers, trainable_parameters
+from finetune.examples import HELD_OUT_FILE, TRAIN_FILE, read_examples
+from finetune.memory import PeakMemory
+from finetune.train import DATA, Prepared
+from rag.generator.transformers_backend import prompt_ids
+from rag.schema import GeneratorError
+
+Verdict = Literal["ok", "warning", "failed"]
+_TIGHT = 0.9  # share of the free memory, from which on it is warned
+_MOST_LOST = 0.2  # share of examples left out as too long, from which on it is warned
+_SOFTCAPPED = ("gemma2",)  # their attention scores are capped, which only the eager implementation does
+_KEPT_CHECKPOINTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what it saw, and where it is not right, how to mend it."""
+
+    name: str
+    verdict: Verdict
+    saw: str
+    mend: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {name: str(value) for name, value in asdict(self).items()}
+
+
+def passed(checks: Sequence[Check]) -> bool:
+    """Whether training may begin: warnings do not stop it."""
+    return all(one.verdict != "failed" for one in checks)
+
+
+def check_data(prepared: Prepared) -> list[Check]:
+    """What can be told without the model's weights."""
+    return [
+        *_examples(prepared), *_bos(prepared), *_loss(prepared), *_padding(prepared), *_lost(prepared),
+        *_template(prepared), *_dtype(prepared), *_schedule(prepared), *_licence(prepared), *_disk(prepared),
+    ]  # fmt: skip
+
+
+def check_model(prepared: Prepared, model: Any) -> list[Check]:
+    """What the loaded model with its fresh adapter says."""
+    return [*_targets(prepared), *_trainable(prepared, model), *_attention(prepared, model), *_packing(prepared, model)]
+
+
+def _examples(prepared: Prepared) -> Iterator[Check]:
+    train, held_out = len(prepared.train.sequences), len(prepared.held_out.sequences)
+    saw = f"{train} sequences to train on, {held_out} held out, {prepared.train.tokens} tokens"
+    if not train:
+        yield Check("examples", "failed", saw, "Make examples (reviewqa finetune data), or raise data.max_length.")
+    elif not held_out:
+        yield Check("examples", "warning", saw, "Without any held out, nothing tells whether it learns or remembers.")
+    else:
+        yield Check("examples", "ok", saw)
+
+
+def _bos(prepared: Prepared) -> Iterator[Check]:
+    bos = prepared.tokenizer.bos_token_id
+    starts = prepared.tokenizer("")["input_ids"][:1] == [bos] if bos is not None else False
+    counts = [sequence.input_ids.count(bos) for sequence in prepared.train.sequences]
+    if not counts or not starts:
+        yield Check("one BOS", "ok", "this tokenizer begins no text with a BOS")
+        return
+    wrong = [one.id for one, count in zip(prepared.train.sequences, counts, strict=True)
+             if count != 1 or one.input_ids[0] != bos]  # fmt: skip
+    if wrong:
+        yield Check(
+            "one BOS", "failed", f"{len(wrong)} sequences do not have exactly one BOS, at the start ({wrong[0]})",
+            "A chat template that writes the BOS and a tokenizer that adds one make two: use finetune.encode.",
+        )  # fmt: skip
+    else:
+        yield Check("one BOS", "ok", f"exactly one, at the start of all {len(counts)}")
+
+
+def _loss(prepared: Prepared) -> Iterator[Check]:
+    """The answer and the token that ends it carry loss, and the prompt does not."""
+    end, tokenizer = end_of_turn(prepared.tokenizer), prepared.tokenizer
+    name = tokenizer.convert_ids_to_tokens(end)
+    answers = [one for one in prepared.train.sequences if IGNORED in one.labels]
+    if answers:
+        without = [one.id for one in answers if one.labels[-1] != end]
+        if without:
+            yield Check(
+                "end of turn under loss", "failed", f"{len(without)} answers do not end in {name} under loss",
+                "The model would not learn to stop: do not mask the end token, and do not cut examples.",
+            )  # fmt: skip
+        else:
+            yield Check("end of turn under loss", "ok", f"{name} ends all {len(answers)} answers, under loss")
+    prompts = {example.id: len(prompt_ids(tokenizer, example.messages))
+               for example in read_examples(prepared.folder / DATA / TRAIN_FILE) if example.messages}  # fmt: skip
+    leaking = [one.id for one in prepared.train.sequences
+               if any(label != IGNORED for label in one.labels[: prompts.get(one.id, 0)])]  # fmt: skip
+    if leaking:
+        yield Check(
+            "prompt not under loss", "failed", f"{len(leaking)} prompts carry loss ({leaking[0]})",
+            "The model would learn to write reviews and instructions: mask the prompt (label -100).",
+        )  # fmt: skip
+    elif prompts:
+        share = sum(sum(label != IGNORED for label in one.labels) for one in answers) / max(1, prepared.train.tokens)
+        yield Check("prompt not under loss", "ok", f"loss on the answers alone, {share:.0%} of the tokens")
+    silent = [one.id for one in prepared.train.sequences if all(label == IGNORED for label in one.labels)]
+    if silent:
+        yield Check("tokens under loss", "failed", f"{len(silent)} sequences carry no loss at all ({silent[0]})",
+                    "They would teach nothing and can make the loss NaN: make the examples again.")  # fmt: skip
+
+
+def _padding(prepared: Prepared) -> Iterator[Check]:
+    """The batch as the trainer makes it: padding carries no loss, and the true end tokens do."""
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    tokenizer = prepared.tokenizer
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    pair = sorted(prepared.train.sequences, key=lambda one: len(one.input_ids))
+    if len(pair) < 2:
+        return
+    short, long = pair[0], pair[-1]
+    batch = DataCollatorForLanguageModeling(pad_token_id=pad)(
+        [{"input_ids": one.input_ids, "labels": one.labels} for one in (short, long)]
+    )
+    labels, attended = batch["labels"][0].tolist(), batch["attention_mask"][0].tolist()
+    length = len(short.input_ids)
+    same = "is" if pad == end_of_turn(tokenizer) else "differs from"
+    saw = f"pad {tokenizer.convert_ids_to_tokens(pad)!r} {same} the end of a turn"
+    if labels[:length] != short.labels or set(labels[length:]) - {IGNORED} or sum(attended) != length:
+        yield Check("padding masked", "failed", saw + ", and a padded batch has wrong labels",
+                    "Padding must have label -100 and no attention, and end tokens must keep theirs.")  # fmt: skip
+    else:
+        yield Check("padding masked", "ok", saw + "; padding carries no loss, end tokens keep theirs")
+
+
+def _lost(prepared: Prepared) -> Iterator[Check]:
+    lost = prepared.train.left_out[TOO_LONG] + prepared.held_out.left_out[TOO_LONG]
+    total = lost + len(prepared.train.sequences) + len(prepared.held_out.sequences)
+    longest, most = prepared.train.longest, prepared.recipe.data.max_length
+    limit = getattr(prepared.config.get_text_config(), "max_position_embeddings", None)
+    if limit is not None and longest > limit:
+        yield Check("no answer cut", "failed", f"the longest sequence has {longest} tokens, the model reads {limit}",
+                    f"Set data.max_length = {limit}.")  # fmt: skip
+        return
+    saw = f"{lost} of {total} examples longer than data.max_length = {most} and left out whole; none is cut"
+    if lost > _MOST_LOST * total:
+        yield Check("no answer cut", "warning", saw, "Raise data.max_length, or make examples with fewer distractors.")
+    else:
+        yield Check("no answer cut", "ok", saw + f" (longest kept: {longest})")
+
+
+def _template(prepared: Prepared) -> Iterator[Check]:
+    """The chat template takes our messages, and what follows the prompt in it is what is trained."""
+    examples = [one for name in (TRAIN_FILE, HELD_OUT_FILE) for one in read_examples(prepared.folder / DATA / name)]
+    asked = next((one for one in examples if one.messages), None)
+    tokenizer = prepared.tokenizer
+    if asked is None:
+        yield Check("chat template", "ok", "not used: the examples are plain text")
+        return
+    system = sum(any(message["role"] == "system" for message in one.messages) for one in examples)
+    try:
+        prompt = prompt_ids(tokenizer, asked.messages)
+        if any(one.messages for one in examples if any(m["role"] == "system" for m in one.messages)):
+            prompt_ids(tokenizer, next(o for o in examples if any(m["role"] == "system" for m in o.messages)).messages)
+    except GeneratorError as error:
+        yield Check("chat template", "failed", f"{error} ({system} examples have a system message)",
+                    "Gemma 1 and 2 refuse a system role: put instructions into the user's message.")  # fmt: skip
+        return
+    if tokenizer.chat_template is None:
+        yield Check("chat template", "warning", "this model has none; its prompts end in a line 'Answer:'",
+                    "Use an instruction-tuned base model.")  # fmt: skip
+        return
+    turns = [dict(one) for one in asked.messages] + [{"role": "assistant", "content": asked.target}]
+    text = tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=False)
+    whole = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ours = [*prompt, *tokenizer(asked.target, add_special_tokens=False)["input_ids"], end_of_turn(tokenizer)]
+    if whole[: len(ours)] == ours or whole == ours[1:][: len(whole)]:
+        yield Check("chat template", "ok", "an answered turn is, token for token, prompt + answer + end of turn")
+    else:
+        yield Check(
+            "chat template", "warning", "the template writes an answered turn otherwise than it asks for one",
+            "What is trained is what serving asks for; a chat of several turns may look different.",
+        )  # fmt: skip
+
+
+def _dtype(prepared: Prepared) -> Iterator[Check]:
+    training = prepared.arguments.training
+    saw = f"{prepared.arguments.dtype} on {prepared.device.name}"
+    if training["fp16"] and prepared.gemma:
+        other = "bf16" if prepared.device.bf16 else "fp32"
+        yield Check(
+            "number type", "warning", f"{saw}: a Gemma's activations exceed 65,504, the largest number of fp16",
+            f"--set training.fp16=false{' --set training.bf16=true' if other == 'bf16' else ''} trains in {other}; if "
+            "you stay with fp16, a loss of NaN stops the run.",
+        )  # fmt: skip
+    else:
+        yield Check("number type", "ok", saw)
+
+
+def _schedule(prepared: Prepared) -> Iterator[Check]:
+    training, steps = prepared.recipe.training, prepared.steps
+    never = [f"{what} every {every} steps" for what, every in (
+        ("logging", training.logging_steps),
+        ("evaluation", training.eval_steps if training.evaluation_strategy == "steps" else None),
+    ) if every and every > steps]  # fmt: skip
+    if never:
+        yield Check(
+            "schedule", "warning", f"{steps} steps: {' and '.join(never)} would never come",
+            "The held-out loss is measured at the start and at the end in any case; lower training.logging_steps and "
+            "training.eval_steps to see more.",
+        )  # fmt: skip
+    else:
+        yield Check("schedule", "ok", f"{steps} optimizer steps")
+
+
+def _licence(prepared: Prepared) -> Iterator[Check]:
+    recipe = prepared.recipe
+    if recipe.gated:
+        yield Check(
+            "licence", "warning", f"{recipe.base_model} is under the {recipe.licence}, behind a gate",
+            f"Accept it at https://huggingface.co/{recipe.base_model}; what you publish must carry it on.",
+        )  # fmt: skip
+    else:
+        yield Check("licence", "ok" if recipe.licence else "warning", recipe.licence or "the recipe names no licence",
+                    "" if recipe.licence else "Look it up before you publish what you tuned.")  # fmt: skip
+
+
+def _disk(prepared: Prepared) -> Iterator[Check]:
+    free = shutil.disk_usage(prepared.folder).free
+    trainable = _estimate(prepared).trainable
+    kept = prepared.recipe.training.save_total_limit or _KEPT_CHECKPOINTS
+    needed = (kept + 1) * trainable * (4 + 8) + 2**26
+    saw = f"{in_words(needed)} for checkpoints and the adapter, {in_words(free)} free"
+    yield Check("disk", "ok" if free > needed else "failed", saw, "" if free > needed else "Free some, or --runs-dir.")
+
+
+def memory_check(prepared: Prepared) -> Check:
+    """The estimate beside what is free."""
+    found, free = _estimate(prepared), prepared.device.free_bytes
+    parts = ", ".join(f"{name} {in_words(getattr(found, name))}" for name in
+                      ("weights", "adapter", "activations", "logits"))  # fmt: skip
+    saw = f"about {in_words(found.total)} ({parts}); {in_words(free)} free on {prepared.device.name}"
+    if found.total > free:
+        return Check(
+            "memory", "failed", saw,
+            "Lower training.per_device_train_batch_size (and raise gradient_accumulation_steps by as much), or "
+            "data.max_length; or quantization.load_in_4bit=true.",
+        )  # fmt: skip
+    return Check("memory", "warning" if found.total > _TIGHT * free else "ok", saw)
+
+
+def _estimate(prepared: Prepared) -> Estimate:
+    return estimate(prepared.config, prepared.recipe, prepared.arguments, prepared.device, prepared.train.longest)
+
+
+def _targets(prepared: Prepared) -> Iterator[Check]:
+    from finetune.estimate import empty_model
+
+    layers = target_layers(empty_model(prepared.config), prepared.recipe)
+    counts = {
+        one: sum(name.rpartition(".")[2] == one for name in layers) for one in prepared.recipe.lora.target_modules
+    }
+    missing = [name for name, count in counts.items() if not count]
+    saw = ", ".join(f"{name} {count}" for name, count in counts.items())
+    if missing:
+        yield Check("target modules", "failed", f"no layer is named {', '.join(missing)} ({saw})",
+                    "Set lora.target_modules to the names that this model's linear layers have.")  # fmt: skip
+    else:
+        yield Check("target modules", "ok", saw)
+
+
+def _trainable(prepared: Prepared, model: Any) -> Iterator[Check]:
+    from finetune.estimate import empty_model
+
+    expected = trainable_parameters(empty_model(prepared.config), prepared.recipe)
+    found = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    extra = [name for name, parameter in model.named_parameters() if parameter.requires_grad and "lora_" not in name]
+    saw = f"{found:,} trainable, r (inputs + outputs) of the target layers gives {expected:,}"
+    if extra or found != expected:
+        yield Check("trainable parameters", "failed", saw + (f"; also {extra[0]}" if extra else ""),
+                    "Only the adapter should learn: see lora.target_modules and lora.exclude_modules.")  # fmt: skip
+    else:
+        yield Check("trainable parameters", "ok", saw)
+
+
+def _attention(prepared: Prepared, model: Any) -> Iterator[Check]:
+    used = model.config._attn_implementation
+    if prepared.config.model_type in _SOFTCAPPED and used not in ("eager", "flash_attention_2"):
+        yield Check(
+            "attention", "warning",
+            f"{used}, which does not cap the attention scores as {prepared.config.model_type} was trained to",
+            'Set attn_implementation = "eager" in the recipe.',
+        )  # fmt: skip
+    else:
+        yield Check("attention", "ok", str(used))
+
+
+def _packing(prepared: Prepared, model: Any) -> Iterator[Check]:
+    """Whether packed examples see each other: the second must come out as it does alone."""
+    if not prepared.recipe.training.packing or len(prepared.train.sequences) < 2:
+        return
+    import torch
+
+    first, second = (one.input_ids[:64] for one in prepared.train.sequences[:2])
+    places = [*range(len(first)), *range(len(second))]
+    with torch.no_grad():
+        model.eval()
+        device = next(model.parameters()).device
+        packed = model(input_ids=torch.tensor([first + second], device=device),
+                       position_ids=torch.tensor([places], device=device)).logits[0, len(first) :]  # fmt: skip
+        alone = model(input_ids=torch.tensor([second], device=device)).logits[0]
+        model.train()
+    mixed = float((packed - alone).abs().max()) > 0.05 * float(alone.abs().max())
+    saw = "an example is " + ("changed by the one packed before it" if mixed else "the same packed and alone")
+    mend = "Set training.packing = false, or attn_implementation to a flash attention." if mixed else ""
+    yield Check("packing", "failed" if mixed else "ok", saw, mend)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one real step took; `peak` in bytes, as `PeakMemory` counts."""
+
+    seconds: float
+    peak: int
+    tokens: int
+
+
+def check_step(prepared: Prepared, model: Any) -> tuple[list[Check], Step | None]:
+    """One forward and backward pass over the longest examples: do gradients reach the adapter, and only it?"""
+    import torch
+
+    size = prepared.recipe.training.per_device_train_batch_size
+    batch = sorted(prepared.train.sequences, key=lambda one: -len(one.input_ids))[:size]
+    if not batch:
+        return [], None
+    tensors = _batch(prepared, batch, next(model.parameters()).device)
+    checkpointing = prepared.recipe.training.gradient_checkpointing
+    model.train()
+    if checkpointing:
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+    kind, began = prepared.device.kind, time.monotonic()
+    mixed = prepared.arguments.dtype != "float32"
+    with PeakMemory(kind) as memory, torch.autocast(kind, getattr(torch, prepared.arguments.dtype), enabled=mixed):
+        loss = model(**tensors).loss
+        loss.backward()
+    seconds = time.monotonic() - began
+    # at the start B is zero, and so is the gradient of A: B's is what tells that the adapter is reached
+    reached = {name: bool(p.grad is not None and p.grad.abs().sum() > 0 and torch.isfinite(p.grad).all())
+               for name, p in model.named_parameters() if "lora_B" in name}  # fmt: skip
+    touched = [name for name, p in model.named_parameters() if not p.requires_grad and p.grad is not None]
+    model.zero_grad(set_to_none=True)
+    dry = [name for name, is_reached in reached.items() if not is_reached]
+    checks = []
+    if dry or touched or not reached or not torch.isfinite(loss):
+        what = f"no gradient in {len(dry)} of {len(reached)} ({dry[0]})" if dry else f"loss {float(loss):.3f}"
+        checks.append(
+            Check(
+                "gradients", "failed", what + (f"; gradients in the base ({touched[0]})" if touched else ""),
+                "With checkpointing the inputs must require gradients, non-reentrant; a loss that is no number points "
+                "to the number type.",
+            )
+        )  # fmt: skip
+    else:
+        checks.append(Check("gradients", "ok", f"all {len(reached)} adapter matrices learn, and nothing else"))
+    if checkpointing:
+        flags = {bool(getattr(m, "_gradient_checkpointing_func", None) and
+                      m._gradient_checkpointing_func.keywords.get("use_reentrant"))
+                 for m in model.modules() if getattr(m, "gradient_checkpointing", False)}  # fmt: skip
+        ok = flags == {False}
+        checks.append(Check("checkpointing", "ok" if ok else "failed",
+                            "non-reentrant" if ok else "reentrant, or on no layer",
+                            "" if ok else "Reentrant checkpointing loses the adapter's gradients."))  # fmt: skip
+    step = Step(seconds, memory.peak, sum(len(one.input_ids) for one in batch))
+    steps = prepared.steps * prepared.recipe.training.gradient_accumulation_steps
+    typical = seconds * prepared.train.tokens / max(1, len(prepared.train.sequences)) * len(batch) / max(1, step.tokens)
+    checks.append(Check("time", "ok", f"a batch of the longest examples took {seconds:.1f} s; {steps} batches, about "
+                        f"{steps * typical / 60:.0f} minutes"))  # fmt: skip
+    return checks, step
+
+
+def _batch(prepared: Prepared, sequences: Sequence[Encoded], device: Any) -> dict[str, Any]:
+    import torch
+
+    longest = max(len(one.input_ids) for one in sequences)
+    pad = prepared.tokenizer.pad_token_id or 0
+
+    def padded(rows: Sequence[list[int]], filler: int) -> Any:
+        return torch.tensor([row + [filler] * (longest - len(row)) for row in rows], device=device)
+
+    return {
+        "input_ids": padded([one.input_ids for one in sequences], pad),
+        "labels": padded([one.labels for one in sequences], IGNORED),
+        "attention_mask": padded([[1] * len(one.input_ids) for one in sequences], 0),
+    }
