@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -238,3 +241,12 @@ def test_a_plain_question_can_be_searched_with(bundled: Embedder) -> None:
     np.testing.assert_allclose(query_vector(bundled, question, 0), plain, atol=1e-6)
     towards = [float(query_vector(bundled, question, weight) @ plain) for weight in (0.0, 0.5, 1.0, 4.0)]
     assert towards == sorted(towards, reverse=True) and towards[-1] < towards[0]
+
+
+@pytest.mark.parametrize(("stated", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_that_wait_leave_the_core_to_others_unless_told_otherwise(stated: str | None, policy: str) -> None:
+    environ = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environ |= {} if stated is None else {"OMP_WAIT_POLICY": stated}
+    code = "import sys, rag, os; assert not {'torch', 'faiss'} & set(sys.modules); print(os.environ['OMP_WAIT_POLICY'])"
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == policy

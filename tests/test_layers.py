@@ -85,7 +85,7 @@ def violations(module: str, is_package: bool, source: str) -> list[str]:
     for name, line in imports(module, is_package, source):
         other = unit(name)
         if other is None:
-            if name not in PACKAGES:  # "import rag" alone brings nothing in: rag/__init__.py is empty
+            if name not in PACKAGES:  # "import rag" alone brings no module in
                 wrong.append(f"line {line}: {name} is in no layer of the table")
         elif own is None or (other != own and LAYERS[other] >= LAYERS[own]):
             wrong.append(f"line {line}: {module} imports {name}, which is not below it")
