@@ -95,6 +95,8 @@ def estimate(config: Any, recipe: Recipe, arguments: Arguments, device: Device, 
     # what a layer keeps for its backward pass: inputs of the norms and of the projections, queries, keys and values,
     # the gated product and its factors, and the adapter's copies of what it reads
     layer = tokens * width * (6 * hidden + 4 * heads + 5 * inner) + tokens * 4 * 7 * recipe.lora.r
+    if model.config._attn_implementation == "eager":  # scores, capped and in fp32, and their share of the whole
+        layer += tokens * longest * text.num_attention_heads * (3 * 4 + 2 * width)
     kept = tokens * hidden * width * text.num_hidden_layers
     return Estimate(
         parameters=parameters,

@@ -29,6 +29,7 @@ class Settings:
 
     indexes_dir: Path = Path("indexes")
     models_dir: Path = Path("models")
+    runs_dir: Path = Path("finetune/runs")  # where fine-tuning keeps its examples, checkpoints, adapters and reports
     cache_dir: Path = Path("~/.cache/reviewqa")
     reviews_dir: Path = Path(".")  # the app reads named review files only from inside this folder
     max_upload_mb: int = 200  # the largest file that the app takes
@@ -80,7 +81,7 @@ class Settings:
     port: int = 8501
 
     def __post_init__(self) -> None:
-        for name in ("indexes_dir", "models_dir", "cache_dir", "reviews_dir"):
+        for name in ("indexes_dir", "models_dir", "runs_dir", "cache_dir", "reviews_dir"):
             object.__setattr__(self, name, Path(getattr(self, name)).expanduser())
         for name, low, high in (
             ("top_k", 1, 100), ("chunks_per_review", 1, 100), ("chunk_tokens", 8, 100_000),

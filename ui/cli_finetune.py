@@ -1,108 +1,163 @@
-"""`reviewqa finetune`: adapting models to one's own reviews."""
+"""`reviewqa finetune`: a model tuned on one's own reviews, in five steps or in one."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ui import terminal
-from ui.cli_options import Context, example, picked_index
+from ui.cli_embedder import embedder
+from ui.cli_finetune_steps import (
+    compare_models,
+    make_examples,
+    merge_adapter,
+    read_recipe,
+    say_changes,
+    tell,
+    train_adapter,
+)
+from ui.cli_options import Context, example
+
+Command = Callable[..., Any]
 
 
-@click.group("finetune", epilog=example("reviewqa finetune embedder --index squid-game --name squid-game-embedder"))
+@click.group("finetune", epilog=example("reviewqa finetune run gemma-2b-it --index squid-game"))
 def finetune_group() -> None:
-    """Adapt models to your own reviews."""
+    """Adapt models to your own reviews: RECIPE is the name of a recipe (recipes) or the path of a .toml file."""
+
+
+finetune_group.add_command(embedder)
+
+
+def recipe_options(command: Command) -> Command:
+    """RECIPE, and changes to it."""
+    for option in (
+        click.option("--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE",
+                     help="Change the recipe: training.learning_rate=2e-4; may be repeated."),
+        click.argument("recipe"),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def data_options(command: Command) -> Command:
+    """What the examples are made of."""
+    for option in (
+        click.option("--teacher", help='Answers questions that have no answer: "base" (the recipe\'s base model), or a '
+                     "generator as --generator takes it. Kept are answers that pass the check."),
+        click.option("--spans", multiple=True, type=click.Path(path_type=Path, exists=True),
+                     help="Questions with the words that answer them: a folder as SubjQA's, a file as SQuAD's."),
+        click.option("--questions", multiple=True, type=click.Path(path_type=Path, exists=True),
+                     help="Question file, JSON Lines or CSV; its test split is never trained on."),
+        click.option("--index", "names", multiple=True, help="Index of the reviews; may be repeated."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def compare_options(command: Command) -> Command:
+    """What the models are compared on."""
+    for option in (
+        click.option("--gate", is_flag=True, help='Fail unless the verdict is "better".'),
+        click.option("--split", default="test", show_default=True, help='Which split; "all" for every question.'),
+        click.option("--compare-questions", "asked", type=click.Path(path_type=Path, exists=True),
+                     help="Question file to compare on; without one, the two tasks alone."),
+        click.option("--compare-index", "over", help="Index to compare over; the first --index, or the only one."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@finetune_group.command("recipes", epilog=example("reviewqa finetune recipes"))
+def recipes() -> None:
+    """List the recipes that come with the program."""
+    from finetune.recipe import load_recipe, recipe_names
+
+    for name in recipe_names():
+        found = load_recipe(name)
+        how = "4 bits" if found.quantization.load_in_4bit else "16 bits"
+        terminal.say(f"{name:20} {found.base_model}, {how}, {found.licence}; on {', '.join(found.data.examples)}")
+
+
+@finetune_group.command("data", epilog=example("reviewqa finetune data gemma-2b-it --index squid-game --preview"))
+@recipe_options
+@data_options
+@click.option("--preview", is_flag=True, help="Print an example of each kind as it is trained, loss between ⟦ and ⟧.")
+@click.pass_obj
+def data(
+    context: Context, recipe: str, changes: Sequence[str], names: Sequence[str], questions: Sequence[Path],
+    spans: Sequence[Path], teacher: str | None, preview: bool,
+) -> None:  # fmt: skip
+    """Make training examples from an index's reviews, with a data card."""
+    make_examples(context, read_recipe(recipe, changes), names, questions, spans, teacher, preview)
+
+
+@finetune_group.command("check", epilog=example("reviewqa finetune check gemma-2b-it"))
+@recipe_options
+@click.option("--no-step", is_flag=True, help="Look at recipe, data and memory only: load no weights.")
+@click.pass_obj
+def check(context: Context, recipe: str, changes: Sequence[str], no_step: bool) -> None:
+    """Look for all that is known to ruin a training, before its first step."""
+    from finetune.preflight import passed
+    from finetune.steps import check as run_checks
+
+    found, prepared, _, _ = run_checks(read_recipe(recipe, changes), context.settings(), step=not no_step, tell=tell)
+    say_changes(prepared.arguments.renamed, prepared.arguments.overridden)
+    if not passed(found):
+        raise click.ClickException("Training would go wrong: see what failed above.")
+
+
+@finetune_group.command("train", epilog=example("reviewqa finetune train gemma-2b-it --resume"))
+@recipe_options
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint of the same recipe and data.")
+@click.pass_obj
+def train(context: Context, recipe: str, changes: Sequence[str], resume: bool) -> None:
+    """Check, then train the adapter. Ctrl-C writes a checkpoint and stops."""
+    train_adapter(context, read_recipe(recipe, changes), resume)
+
+
+@finetune_group.command("merge", epilog=example("reviewqa finetune merge gemma-2b-it"))
+@recipe_options
+@click.option("--into", "way", type=click.Choice(["auto", "original", "dequantised"]), default="auto",
+              show_default=True, help="Which weights the adapter is added to; auto: both are measured.")  # fmt: skip
+@click.option("--dtype", type=click.Choice(["bfloat16", "float16", "float32"]), help="What the weights are saved in.")
+@click.pass_obj
+def merge(context: Context, recipe: str, changes: Sequence[str], way: str, dtype: str | None) -> None:
+    """Merge the adapter into its base model, as a folder in models/ that every part of the program can use."""
+    merge_adapter(context, read_recipe(recipe, changes), way, dtype or "")
 
 
 @finetune_group.command(
-    "embedder",
-    epilog=example(
-        "reviewqa finetune embedder --index squid-game --questions rag/sample/questions.jsonl --name my-embedder"
-    ),
+    "compare",
+    epilog=example("reviewqa finetune compare gemma-2b-it --compare-questions rag/sample/questions.jsonl --gate"),
 )
-@click.option("--index", "name", help="Index of the reviews; may be left out when there is only one.")
-@click.option("--name", "model", required=True, help="Name of the new embedder, a folder in models/.")
-@click.option(
-    "--questions", type=click.Path(path_type=Path),
-    help="Question file: its train split is trained on, its dev split decides. Without one, titles do.",
-)  # fmt: skip
-@click.option("--pairs", "kinds", multiple=True, help="Kinds of pairs: question, title, neighbour; may be repeated.")
-@click.option("--most", default=4000, show_default=True, type=click.IntRange(2), help="Pairs of each kind.")
-@click.option("--epochs", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--batch-size", default=32, show_default=True, type=click.IntRange(2))
-@click.option("--lr", default=2e-5, show_default=True, type=click.FloatRange(0, 1, min_open=True))
-@click.option("--max-steps", default=-1, help="Stop after so many steps; -1 for all.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--accept", type=click.Choice(["better", "any-gain"]), default="better", show_default=True,
-              help='"better": the rise is no chance by the paired test; "any-gain": any rise.')  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
-@click.option("--dry-run", is_flag=True, help="Show what would be trained on, and train nothing.")
+@recipe_options
+@compare_options
 @click.pass_obj
-def embedder(
-    context: Context,
-    name: str | None,
-    model: str,
-    questions: Path | None,
-    kinds: tuple[str, ...],
-    most: int,
-    epochs: int,
-    batch_size: int,
-    lr: float,
-    max_steps: int,
-    seed: int,
-    accept: str,
-    resume: bool,
-    dry_run: bool,
+def compare(
+    context: Context, recipe: str, changes: Sequence[str], over: str | None, asked: Path | None, split: str, gate: bool
 ) -> None:
-    """Train the embedder on pairs from an index's reviews and a question set, and keep it only if it finds better."""
-    from finetune.embedder import METRIC, Training, adapt_embedder, hold_out, training_pairs
-    from finetune.pairs import KINDS
-    from rag.config import index_fingerprint
-    from rag.embedding import make_embedder
-    from rag.evaluation.questions import read_questions
-    from rag.index import ReviewIndex, index_folder
+    """Ask the base model, the adapter and the merged model the same, and write a report with a verdict."""
+    compare_models(context, read_recipe(recipe, changes), over, asked, split, gate)
 
-    settings = context.settings()
-    folder = index_folder(settings.models_dir, model)  # a model's name is as an index's: it cannot leave its folder
-    training = Training(
-        epochs=epochs, batch_size=batch_size, learning_rate=lr, max_steps=max_steps, seed=seed,
-        kinds=kinds or KINDS, most=most,
-    )  # fmt: skip
-    asked = read_questions(questions) if questions is not None else []
-    index = ReviewIndex.open(index_folder(settings.indexes_dir, picked_index(settings, name)))
-    base = make_embedder(settings)
-    index.require_fingerprint(index_fingerprint(base.identity, settings.chunking, settings.chunk_tokens), base.identity)
-    if dry_run:
-        held_out = hold_out(index, asked)
-        pairs = training_pairs(index, base, asked, held_out, training)
-        counts = ", ".join(f"{count} {kind}" for kind, count in Counter(pair.kind for pair in pairs).items())
-        terminal.say(
-            f"{len(pairs)} pairs ({counts}), {sum(bool(pair.negative) for pair in pairs)} with a near miss; "
-            f"{len(held_out.questions)} {'titles' if held_out.proxy else 'questions'} decide."
-        )
-        for pair in pairs[:: max(1, len(pairs) // 5)][:5]:
-            terminal.say(f"\n{pair.kind}: {pair.anchor}\n  finds  {pair.positive}\n  not    {pair.negative or '-'}")
-        return
-    with terminal.StageProgress() as progress:
-        found = adapt_embedder(
-            settings, index, base, asked, folder, training,
-            any_gain=accept == "any-gain", resume=resume, progress=progress,
-        )  # fmt: skip
-    change = found.difference
-    what = "held-out titles (a stand-in for questions)" if found.proxy else "dev questions"
-    terminal.say(
-        f"{METRIC} on {len(found.before.domains)} {what}: "
-        f"{found.before.interval(METRIC)} before, {found.after.interval(METRIC)} after; "
-        f"difference {change.difference:+.3f} [{change.low:+.3f}, {change.high:+.3f}], p = {change.p_value:.3f}."
-    )
-    if not found.accepted:
-        raise click.ClickException(
-            "The adapted embedder is not better, and was not kept: "
-            + ("the rise may be chance (--accept any-gain keeps it)." if change.difference > 0 else "it finds no more.")
-        )
-    terminal.say(
-        f"Kept in {found.folder}. Use it with REVIEWQA_EMBEDDER={found.folder} and rebuild: "
-        f"reviewqa index build FILE --name {index.name}"
-    )
+
+@finetune_group.command(
+    "run", epilog=example("reviewqa finetune run gemma-2b-it --index squid-game --compare-index squid-game")
+)
+@recipe_options
+@data_options
+@compare_options
+@click.pass_obj
+def run(
+    context: Context, recipe: str, changes: Sequence[str], names: Sequence[str], questions: Sequence[Path],
+    spans: Sequence[Path], teacher: str | None, over: str | None, asked: Path | None, split: str, gate: bool,
+) -> None:  # fmt: skip
+    """All five steps; what is done already is not done again, so the same command goes on where it stopped."""
+    loaded = read_recipe(recipe, changes)
+    make_examples(context, loaded, names, questions, spans, teacher, preview=False)
+    train_adapter(context, loaded, resume=True)
+    merge_adapter(context, loaded, "auto", "")
+    compare_models(context, loaded, over or next(iter(names), None), asked, split, gate)

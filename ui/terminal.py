@@ -57,8 +57,8 @@ class StageProgress:
         if self._bar is not None:
             self._bar.close()
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Stage `stage` has done this much of `total`."""
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Stage `stage` has done this much of `total`; `note` is shown beside it."""
         if self._bar is None or stage != self._stage:
             if self._bar is not None:
                 self._bar.close()
@@ -67,6 +67,8 @@ class StageProgress:
             self._bar = tqdm(
                 total=total or None, desc=stage, unit="B" if scale else "", unit_scale=scale, mininterval=0.5
             )
+        if note:
+            self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)
 
 

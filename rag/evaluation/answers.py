@@ -8,6 +8,9 @@
 - key points: share of a question's key points that some sentence of the answer comes close to (cosine of their
   embeddings at or over the support threshold); 0 for a question wrongly refused. Count questions are left out: their
   key point is a number, which similarity cannot tell from another.
+- balance: for questions on which opinion is split, 2 min(p, c) / (p + c) of the p cited reviews that praise and the c
+  that criticise: 1 where both sides are cited alike, 0 where one is left out.
+- repeated: share of an answer's sentences that say what one before it said (cosine of at least .9).
 
 Citations and key points are means over the answerable questions; one that was wrongly refused counts as 0 in recall
 and key points, and has no precision.
@@ -41,6 +44,8 @@ class QuestionResult:
     key_points: float | None
     dropped_markers: int
     seconds: float
+    balance: float | None = None
+    repeated: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class AnswerReport:
     key_points: float
     seconds_median: float
     seconds_p95: float
+    balance: float = 0.0
+    repeated: float = 0.0
     failed: int = 0  # questions on which the generator raised an error; they are in no other number
     results: list[QuestionResult] = field(default_factory=list)
 
@@ -65,6 +72,8 @@ class AnswerReport:
         """For JSON."""
         return asdict(self)
 
+
+_SAME = 0.9
 
 COLUMNS = (
     ("generator", "generator"),
@@ -123,6 +132,8 @@ def summarise(generator: str, results: Sequence[QuestionResult]) -> AnswerReport
         key_points=_mean([r.key_points for r in results]),
         seconds_median=statistics.median(seconds) if seconds else 0.0,
         seconds_p95=seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))] if seconds else 0.0,
+        balance=_mean([r.balance for r in results]),
+        repeated=_mean([r.repeated for r in results]),
         results=list(results),
     )
 
@@ -147,7 +158,25 @@ def _result(question: Question, answer: Answer, pipeline: Pipeline) -> QuestionR
         key_points=_key_points(question, [sentence.text for sentence in claims], pipeline),
         dropped_markers=answer.dropped_markers,
         seconds=round(answer.timings["total_s"], 3),
+        balance=balance(answer) if question.kind == "both_sides" else None,
+        repeated=repeated([sentence.text for sentence in claims], pipeline) if claims else None,
     )
+
+
+def balance(answer: Answer) -> float:
+    """How evenly an answer cites both sides, 0 to 1; 0 where it cites neither."""
+    sides = {found.number: found.side for found in answer.retrieved}
+    cited = {citation.number for sentence in answer.sentences for citation in sentence.citations}
+    praise, criticism = (sum(sides[number] == side for number in cited) for side in ("praise", "criticism"))
+    return 2 * min(praise, criticism) / (praise + criticism) if praise + criticism else 0.0
+
+
+def repeated(sentences: Sequence[str], pipeline: Pipeline) -> float:
+    """Share of the sentences that say what one before them said."""
+    vectors = pipeline.embedder.embed_documents(list(sentences))
+    similarity = vectors @ vectors.T
+    again = sum(bool((similarity[row, :row] >= _SAME).any()) for row in range(len(sentences)))
+    return again / len(sentences) if sentences else 0.0
 
 
 def _key_points(question: Question, sentences: Sequence[str], pipeline: Pipeline) -> float | None:
