@@ -17,7 +17,7 @@ from rag.evaluation.questions import Question
 from rag.generator.extractive import DigestQuote
 from rag.schema import RetrievedChunk
 
-_MOST_STATEMENTS = 3
+_FEWEST_STATEMENTS, _MOST_STATEMENTS = 2, 3
 _MOST_CITED = 3
 _NEAR = 0.40  # cosine from which a quotation of a review that makes a point is taken to be where it makes it
 
@@ -53,6 +53,8 @@ def phrased(
                   if similarity[row, place] >= near and reviews.get(quotes[place].numbers[0]) in ids]  # fmt: skip
         if places:
             found.append((sorted(places[:_MOST_CITED]), float(similarity[row, places[0]]), statement))
+    if len(found) < min(_FEWEST_STATEMENTS, len(question.key_points), len(quotes)):
+        return ""  # half an answer teaches to give half an answer
     # the best borne out ones, in the order of the quotations
     best = sorted(sorted(found, key=lambda one: (-len(one[0]), -one[1]))[:_MOST_STATEMENTS])
     return " ".join(

@@ -190,7 +190,7 @@ class ExampleMaker:
         groups = phrasing_groups(self._digest.digest(prompt.build_messages(question.question, passages)))
         target = phrased(question, groups, passages, self.embedder, self.settings.support_threshold)
         if not target:
-            return self._left("no key point is borne out by the quotations")
+            return self._left("too few key points are borne out by the quotations")
         shown = {passage.number: passage.review.review_id for passage in passages}
         reviews = sorted({shown[quote.numbers[0]] for _, found in groups for quote in found})
         messages = tuple(phrasing_messages(question.question, groups))
