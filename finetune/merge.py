@@ -84,7 +84,7 @@ def merge(
     divergence: dict[str, float | None] = {}
     reference: list[Any] = []
     if len(ways) > 1 and held_out:
-        reference = _distributions(_as_trained(recipe, settings, adapter), held_out, "as trained", progress)
+        reference = _distributions(as_trained(recipe, settings, adapter), held_out, "as trained", progress)
     best: Any = None
     for one in ways:
         model = merged_model(recipe, settings, adapter, one, dtype)
@@ -124,7 +124,8 @@ def _quantization(recipe: Recipe) -> dict[str, Any]:
     return asdict(recipe.quantization) | {"load_in_4bit": True, "bnb_4bit_compute_dtype": "float32"}
 
 
-def _as_trained(recipe: Recipe, settings: Settings, adapter: Path) -> Any:
+def as_trained(recipe: Recipe, settings: Settings, adapter: Path) -> Any:
+    """The base model as it was held in training, with the adapter on it."""
     quantization = _quantization(recipe) if recipe.quantization.load_in_4bit else None
     base = load_base(recipe, settings, dtype="float32", quantization=quantization, device="cpu")
     return put_adapter(base, str(adapter)).eval()
