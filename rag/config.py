@@ -20,6 +20,7 @@ DEBUG_VARIABLE = "REVIEWQA_DEBUG"  # no setting: the command line then shows the
 SETTINGS_FILE = "reviewqa.toml"
 BUNDLED_EMBEDDER = "all-MiniLM-L6-v2"
 BUNDLED_GENERATOR = "smollm2-135m"
+BUNDLED_PHRASING = "smollm2-135m-phrasing"  # the same with the adapter that comes with the program
 NORMALISATION = "nfc+html-text/2"  # changes whenever cleaning a review's text changes
 
 
@@ -63,7 +64,7 @@ class Settings:
     fact_evidence_floor: float = 0.76  # the same for questions that ask for one fact
     support_threshold: float = 0.45  # similarity from which a span bears a sentence out
 
-    generator: str = "auto"  # "auto", "extractive", "openai", "smollm2-135m", or a model's name or folder
+    generator: str = "auto"  # "auto", "extractive", "openai", "smollm2-135m[-phrasing]", or a model's name or folder
     adapter: str = ""  # a LoRA adapter folder to put on the generator's base model
     quantization: str = "none"  # "none" or "4bit" (NF4; on a GPU)
     dtype: str = "auto"  # "auto": bf16 on a GPU that has it, else fp32; or "bfloat16", "float16", "float32"

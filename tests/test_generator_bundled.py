@@ -183,4 +183,4 @@ def test_two_at_once(conversions: list[Path], tmp_path: Path, monkeypatch: pytes
         worker.join(20)
     assert len(conversions) == 2 and len(found) == 2
     assert list((tmp_path / "cache").iterdir()) == [found[0]]
-    assert bundled._is_intact(found[0])
+    assert bundled._is_intact(found[0], bundled.GGUF_SHA256)

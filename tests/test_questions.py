@@ -127,3 +127,44 @@ def test_any_json_gives_a_question_or_an_error_with_its_line(tmp_path: Path, val
         assert "line 1" in str(error)
     else:
         assert question.kind in KINDS
+
+
+def test_a_csv_file_is_read_like_json_lines(tmp_path: Path) -> None:
+    file = tmp_path / "asked.csv"
+    file.write_text(
+        "question,answer,review_ids,key_points,split\n"
+        '"Is it loud, at night?",Yes.,r1; r2,The lift hums.;Trams pass,train\n'
+        "Is there a pool?,,,,\n",
+        encoding="utf-8-sig",
+    )
+    first, second = read_questions(file)
+    assert (first.id, first.question, first.answer) == ("line-2", "Is it loud, at night?", "Yes.")
+    assert first.review_ids == {"r1", "r2"} and first.key_points == ("The lift hums.", "Trams pass")
+    assert first.split == "train" and second.split == "test" and second.review_ids == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("question,kind\nIs it loud?,opinion\n,opinion\n", "line 3: not a question"),
+        ("question,kind\nIs it loud?,rant\n", 'line 2: not a question .*"rant"'),
+        ("id,question\na,Is it loud?\na,Is it?\n", "line 3: a second question"),
+        ("question\n", "has no questions"),
+    ],
+)
+def test_what_is_wrong_in_a_csv_file_is_said_with_its_line(text: str, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "asked.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ReviewFileError, match=says):
+        read_questions(file)
+
+
+def test_the_reviews_of_each_key_point_are_checked(tmp_path: Path) -> None:
+    file = tmp_path / "asked.jsonl"
+    row = {"id": "a", "question": "?", "review_ids": ["r1"], "key_points": ["x", "y"], "point_reviews": [["r1"]]}
+    file.write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(ReviewFileError, match="point_reviews is not one list"):
+        read_questions(file)
+    file.write_text(json.dumps(row | {"point_reviews": [["r1"], []], "item_id": "i"}), encoding="utf-8")
+    (found,) = read_questions(file)
+    assert found.point_reviews == (frozenset(["r1"]), frozenset()) and found.item_id == "i"

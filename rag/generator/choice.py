@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag import prompt
-from rag.config import BUNDLED_GENERATOR, Settings
+from rag.config import BUNDLED_GENERATOR, BUNDLED_PHRASING, Settings
 from rag.embedding import Embedder
 from rag.generator.extractive import ExtractiveGenerator
 from rag.generator.phrasing import PhrasingGenerator
@@ -125,21 +125,22 @@ def _transformers(settings: Settings, model: str, embedder: Embedder, leaning: L
 
     One that was tuned to phrase gets quotations to phrase. Raises `ModelError` where it was tuned on another prompt.
     """
-    from rag.generator.bundled import smollm2_folder
+    from rag.generator.bundled import phrasing_folder, smollm2_folder
     from rag.generator.transformers_backend import TransformersGenerator
 
-    template = trained_template(model, settings.adapter)
+    ours = {BUNDLED_GENERATOR: smollm2_folder, BUNDLED_PHRASING: phrasing_folder}.get(model)
+    folder = str(ours(settings.cache_dir)) if ours else model
+    template = trained_template(folder, settings.adapter)
     key = (model, settings.adapter, settings.quantization, settings.dtype)
     with _loading:
         if key not in _loaded:
             _loaded.clear()
-            bundled = model == BUNDLED_GENERATOR
             _loaded[key] = TransformersGenerator(
-                str(smollm2_folder(settings.cache_dir)) if bundled else model,
+                folder,
                 adapter=settings.adapter,
                 quantization=settings.quantization,
                 dtype=settings.dtype,
-                name=BUNDLED_GENERATOR if bundled else "",
+                name=model if ours else "",
             )
         found = _loaded[key]
     if template == prompt.PHRASING:
