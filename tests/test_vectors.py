@@ -57,8 +57,12 @@ def test_approximate_search_finds_nearly_all_and_scores_exactly(stored: Vectors,
     assert VectorSearch(stored).recall() == 1.0
 
 
-@pytest.mark.parametrize("kept", [0, 3, 40, 2000])
-def test_a_filter_keeping_few_is_exact(stored: Vectors, approximate: VectorSearch, kept: int) -> None:
+@pytest.mark.parametrize("block", [300, 65_536])  # some are read at once; few are picked out, many read in order
+@pytest.mark.parametrize("kept", [0, 3, 40, 666, 667, 2000, COUNT])
+def test_a_filter_keeping_few_is_exact(
+    stored: Vectors, approximate: VectorSearch, kept: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "_BLOCK", block)
     where = np.zeros(COUNT, dtype=np.bool_)
     where[np.random.default_rng(3).permutation(COUNT)[:kept]] = True
     query = clustered(2, seed=4)

@@ -34,6 +34,7 @@ _CANDIDATES = 4  # candidates scored again for each result wanted
 _LISTS_PROBED = 1 / 4  # share of the inverted lists that a search looks into
 _TRAINING = 64  # vectors for each list to train on
 _BLOCK = 65_536  # rows at once
+_PICKING = 6  # times as long as reading a vector in its turn takes copying it out from among others
 RECALL_QUERIES = 200
 RECALL_AT = 10
 
@@ -155,9 +156,7 @@ class VectorSearch:
     def _exact_among(self, queries: Vectors, k: int, allowed: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.int64]]:
         best = [np.empty(0, dtype=np.float32)] * len(queries)
         rows = [np.empty(0, dtype=np.int64)] * len(queries)
-        for start in range(0, len(allowed), _BLOCK):
-            block = allowed[start : start + _BLOCK]
-            found = queries @ self.vectors[block].T
+        for block, found in self._scored(queries, allowed):
             for number in range(len(queries)):
                 scores = np.concatenate([best[number], found[number]])
                 names = np.concatenate([rows[number], block])
@@ -165,6 +164,20 @@ class VectorSearch:
                 best[number], rows[number] = scores[top], names[top]
         shape = (len(queries), k)
         return np.array(best, dtype=np.float32).reshape(shape), np.array(rows, dtype=np.int64).reshape(shape)
+
+    def _scored(
+        self, queries: Vectors, allowed: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """The allowed rows, some at a time, and their cosines, (queries, rows)."""
+        if len(allowed) * _PICKING < len(self.vectors):
+            for start in range(0, len(allowed), _BLOCK):
+                block = allowed[start : start + _BLOCK]
+                yield block, queries @ self.vectors[block].T
+            return
+        for start in range(0, len(self.vectors), _BLOCK):
+            first, last = np.searchsorted(allowed, [start, start + _BLOCK])
+            block = allowed[first:last]
+            yield block, (queries @ self.vectors[start : start + _BLOCK].T)[:, block - start]
 
     def _approximate(self, queries: Vectors, k: int, where: Mask | None) -> tuple[Vectors, NDArray[np.int64]]:
         assert self.approximate is not None

@@ -1,8 +1,8 @@
 """From question to passages, by stage: ``python -m tests.benchmarks.retrieval_speed --index NAME [--indexes FOLDER]``.
 
-Warm, over the sample's questions. On one core and on all: the process is bound to one, and torch and faiss get as many
-threads. Filtered: only the upper half of the ratings where there are any, else every review of the commonest language.
-With eight askers, eight threads ask at once and each answer's time is counted from its own question on.
+Warm, over the sample's questions. On one core and on all: the process is bound to one, and torch, faiss and numpy get
+as many threads. Filtered: only the upper half of the ratings where there are any, else every review of the commonest
+language. With eight askers, eight threads ask at once and each answer's time is counted from its own question on.
 
     ... --index NAME --stand-in FILE --like OTHER
 
@@ -93,6 +93,7 @@ def main() -> None:
     """Print the table."""
     import faiss
     import torch
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--index", required=True)
@@ -134,6 +135,7 @@ def main() -> None:
         bind(cores[:count])
         torch.set_num_threads(count)
         faiss.omp_set_num_threads(count)
+        threadpool_limits(count, user_api="blas")
         for name, where in conditions.items():
             measure(count, name, where, masks[name], settings, index, embedder, questions, arguments.late_interaction)
 
