@@ -19,7 +19,8 @@ _ANSWERS = 20  # questions whose answers are shown beside each other
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 76rem; padding: 1rem; }
-table { border-collapse: collapse; } th, td { border-bottom: 1px solid #8886; padding: .3rem .7rem; text-align: left; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { border-bottom: 1px solid #8886; padding: .3rem .7rem; text-align: left; white-space: nowrap; }
 .wide { overflow-x: auto; } .verdict { font-size: 1.2rem; }
 .side { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); }
 .side > div { border: 1px solid #8886; border-radius: .5rem; padding: .5rem 1rem; overflow-wrap: anywhere; }
@@ -73,8 +74,8 @@ def rows(compared: Compared) -> list[list[str]]:
     for metric, (title, _) in METRICS.items():
         cells = [_interval(one.interval(metric)) for one in ordered]
         table.append([title, *cells, *(_difference(first, one, metric) for one in others)])
-    table.append(["F1 of refusals", *(f"{one.report.refusal_f1:.3f}" for one in ordered),
-                  *(f"{one.report.refusal_f1 - first.report.refusal_f1:+.3f}" for one in others)])  # fmt: skip
+    table.append(["F1 of refusals", *(f"{one.report.refusal_f1:.2f}" for one in ordered),
+                  *(f"{one.report.refusal_f1 - first.report.refusal_f1:+.2f}" for one in others)])  # fmt: skip
     return table
 
 
@@ -89,7 +90,7 @@ def task_rows(compared: Compared) -> list[list[str]]:
 def markdown_report(compared: Compared) -> str:
     """Numbers first, then the answers to the two tasks."""
     lines = [
-        f"# {compared.tuned} against {compared.baseline}: {compared.verdict}", "",
+        f"# {_markdown(_title(compared))}: {compared.verdict}", "",
         f"{compared.reason}. {compared.questions} questions over the index {compared.index}.", "",
         *_markdown_table(rows(compared)), "", *_markdown_table(task_rows(compared)), "",
     ]  # fmt: skip
@@ -107,8 +108,8 @@ def html_report(compared: Compared) -> str:
     parts = [
         '<!doctype html><html lang="en"><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(compared.tuned)} against {escape(compared.baseline)}</title><style>{_STYLE}</style>",
-        f"<h1>{escape(compared.tuned)} against {escape(compared.baseline)}</h1>",
+        f"<title>{escape(_title(compared))}</title><style>{_STYLE}</style>",
+        f"<h1>{escape(_title(compared))}</h1>",
         f'<p class="verdict"><strong>{escape(compared.verdict.capitalize())}.</strong> {escape(compared.reason)}.</p>',
         f"<p>{compared.questions} questions over the index {escape(compared.index)}; means with 95% intervals, and ",
         "differences with the p-value of a paired randomisation test. A wavy line marks a sentence that the reviews it "
@@ -124,6 +125,13 @@ def html_report(compared: Compared) -> str:
         cells = [(one, f"<p>{escape(r.answer)}</p>" if r else "<p>failed</p>") for one, r in found]
         parts += [f"<h3>{escape(result.question)}</h3>", _beside(cells)]
     return "\n".join(parts) + "</html>\n"
+
+
+def _title(compared: Compared) -> str:
+    name = compared.record.get("output", "")
+    return f"{name}, {compared.tuned} against {compared.baseline}" if name else (
+        f"{compared.tuned} against {compared.baseline}"
+    )  # fmt: skip
 
 
 def loss_curve(log: Sequence[dict[str, Any]]) -> str:
@@ -195,11 +203,11 @@ def _markdown(text: str) -> str:
 
 
 def _interval(found: Interval) -> str:
-    return "-" if found.mean != found.mean else f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    return "-" if found.mean != found.mean else f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
 def _difference(first: Contender, other: Contender, metric: str) -> str:
     found = difference(first, other, metric)
     return "-" if found is None else (
-        f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}] p = {found.p_value:.3f}"
+        f"{found.difference:+.2f} [{found.low:+.2f}, {found.high:+.2f}] p = {found.p_value:.3f}"
     )  # fmt: skip

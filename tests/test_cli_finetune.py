@@ -107,7 +107,7 @@ def test_all_steps_in_the_order_given(
     assert "Merged into the original weights" in said
     gate = ("--compare-questions", "asked.csv", "--split", "dev", "--gate")
     said = done("finetune", "compare", "recipe.toml", *gate, code=1)
-    assert "# merged against base: not better" in said and "The verdict is: not better" in said
+    assert "# mine, merged against base: not better" in said and "The verdict is: not better" in said
     said = done("ask", "How was the pool?", "--generator", "models/mine")
     assert "mine" in said
     said = done("finetune", "run", "recipe.toml", "--index", "hotel", "--questions", "asked.csv")
