@@ -51,7 +51,7 @@ def data_options(command: Command) -> Command:
         click.option("--spans", multiple=True, type=click.Path(path_type=Path, exists=True),
                      help="Questions with the words that answer them: a folder as SubjQA's, a file as SQuAD's."),
         click.option("--questions", multiple=True, type=click.Path(path_type=Path, exists=True),
-                     help="Question file, JSON Lines or CSV; its test split is never trained on."),
+                     help="Question file, JSON Lines or CSV, or a folder of .jsonl files; test splits are not used."),
         click.option("--index", "names", multiple=True, help="Index of the reviews; may be repeated."),
     ):  # fmt: skip
         command = option(command)

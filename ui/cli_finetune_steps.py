@@ -44,6 +44,7 @@ def make_examples(
 
     settings = context.settings()
     embedder = make_embedder(settings)
+    questions = [file for path in questions for file in (sorted(path.glob("*.jsonl")) if path.is_dir() else [path])]
     indexes = [_index(settings, name, embedder) for name in names or [picked_index(settings, None)]]
     sources = _sources(indexes, questions, spans)
     generator = _teacher(context, recipe, teacher, indexes[0], embedder)
