@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-import rag.embedding
 from rag.config import Settings, load_settings
-from rag.embedding import Embedder
-from rag.index.store import index_folder, list_indexes, live_generation
+from rag.index.store import list_indexes
 from rag.pipeline import Pipeline
 from rag.question import TASKS
 from rag.schema import Answer
-from ui import errors, filters, render, reviews_page, turns
+from ui import compare_page, errors, filters, models, render, reviews_page, turns
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
 
 TITLE = "Answers from reviews"
 INTRO = "Ask a question. The answer comes from the reviews alone, and every sentence links to the reviews it rests on."
-DEFAULT_INDEX = "squid-game"
+DEFAULT_INDEX = models.DEFAULT_INDEX
 EXAMPLES = {
     DEFAULT_INDEX: (
         "What do viewers dislike about the VIPs?",
@@ -42,29 +40,23 @@ MAX_QUESTION = 500  # characters
 REDRAW_S = 0.05  # between two drawings of a streamed answer
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
-def _embedder(settings_key: str, _settings: Settings) -> Embedder:
-    """The embedder, shared by all sessions and all indexes."""
-    return rag.embedding.make_embedder(_settings)
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _pipeline(name: str, generation: str, settings_key: str, _settings: Settings) -> Pipeline:
-    """The pipeline over an index. `generation` is part of the key so that a rebuilt index is opened anew."""
-    return Pipeline.open(_settings, name, _embedder(settings_key, _settings))
-
-
 def main() -> None:
-    """Draw the page that the address names: this one, or that of the reviews."""
+    """Draw the page that the address names: this one, that of the reviews, or the one that compares two models."""
     st.html(Path(__file__).with_name("style.css"))
     ask = st.Page(lambda: _ask_page(reviews), title="Ask", default=True)
     reviews = st.Page(lambda: reviews_page.show(ask), title=reviews_page.TITLE, url_path="reviews")
+    compare = st.Page(
+        lambda: compare_page.show(lambda settings: _no_index(settings, reviews)),
+        title=compare_page.TITLE,
+        url_path="compare",
+    )
     filters.keep()
-    page = st.navigation([ask, reviews], position="hidden")
+    models.keep()
+    page = st.navigation([ask, reviews, compare], position="hidden")
     title = TITLE if page == ask else f"{page.title} · {TITLE}"
     st.set_page_config(page_title=title, page_icon="💬", layout="wide")
     with st.container(key="pages", horizontal=True, gap="small"):  # Streamlit's own hides in the sidebar on a phone
-        for link in (ask, reviews):
+        for link in (ask, reviews, compare):
             st.page_link(link)
     page.run()
 
@@ -84,6 +76,7 @@ def _page(reviews: Page) -> None:
         return
     _start_session()
     name = _picked_index(names)
+    model = models.pick(settings)
     turns.history()
     about = st.sidebar.container()
     _question_box()
@@ -93,8 +86,7 @@ def _page(reviews: Page) -> None:
         _examples(name)
     with middle:
         with st.spinner("Loading the reviews and the models …"):
-            generation = live_generation(index_folder(settings.indexes_dir, name)).name
-            pipeline = _pipeline(name, generation, repr(settings), settings)
+            pipeline = models.open_pipeline(settings, name, model)
         with about:
             _about(pipeline)
         with limits:

@@ -54,14 +54,24 @@ def stopped_html(question: str, text: str) -> str:
     return _page(_heading(question), f'{body}<p class="qa-note" role="status">{STOPPED}</p>')
 
 
-def answer_html(answer: Answer, *, prefix: str, index_line: str, asked_of: str = "", heading: bool = True) -> str:
+def answer_html(
+    answer: Answer,
+    *,
+    prefix: str,
+    index_line: str,
+    asked_of: str = "",
+    heading: bool = True,
+    told_by_whom: bool = True,
+) -> str:
     """A checked answer beside the reviews it rests on. `prefix` begins every id, and must be unique on the page.
 
     `asked_of` says which reviews were asked, if not all. Without `heading` it begins below what `heading_html` gives.
+    Without `told_by_whom` nothing says which generator answered, nor how long it took.
     """
     body = f'<p class="qa-refusal" dir="auto">{escape(answer.text)}</p>' if answer.refused else _body(answer, prefix)
     above = _heading(answer.question, answer.searched_for, asked_of) if heading else ""
-    return _page(above, body + _about(answer, index_line), _panel(answer, prefix))
+    about = _about(answer, index_line) if told_by_whom else ""
+    return _page(above, body + _notes(answer) + about, _panel(answer, prefix))
 
 
 def heading_html(answer: Answer, asked_of: str = "") -> str:
@@ -121,7 +131,7 @@ def _chip(citation: Citation, prefix: str) -> str:
     )
 
 
-def _about(answer: Answer, index_line: str) -> str:
+def _notes(answer: Answer) -> str:
     notes = list(answer.notes)
     if answer.dropped_markers:
         plural = answer.dropped_markers > 1
@@ -129,12 +139,15 @@ def _about(answer: Answer, index_line: str) -> str:
             f"{answer.dropped_markers} citation{'s' if plural else ''} that named no retrieved review "
             f"{'were' if plural else 'was'} removed."
         )
+    return "".join(f'<p class="qa-note">{escape(note)}</p>' for note in notes)
+
+
+def _about(answer: Answer, index_line: str) -> str:
     times = {"retrieve_s": "finding", "generate_s": "writing", "check_s": "checking"}
     steps = ", ".join(f"{label} {answer.timings[key]:.1f}" for key, label in times.items() if key in answer.timings)
     took = f" {answer.timings['total_s']:.1f} s ({steps})." if "total_s" in answer.timings else ""
     by = f"Answered by {answer.generator} because {answer.generator_reason.rstrip('.')}. {index_line}"
-    lines = [f'<p class="qa-note">{escape(note)}</p>' for note in notes]
-    return "".join([*lines, f'<p class="qa-about">{escape(by)}<span class="qa-times">{took}</span></p>'])
+    return f'<p class="qa-about">{escape(by)}<span class="qa-times">{took}</span></p>'
 
 
 def _panel(answer: Answer, prefix: str) -> str:

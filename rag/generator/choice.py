@@ -80,7 +80,7 @@ def newest_merged_model(models_dir: Path) -> Path | None:
     """The most recently written folder in `models_dir` that holds a causal language model."""
     if not models_dir.is_dir():
         return None
-    found = [folder for folder in models_dir.iterdir() if _is_model(folder)]
+    found = [folder for folder in models_dir.iterdir() if is_model(folder)]
     return max(found, key=lambda folder: (folder / "config.json").stat().st_mtime, default=None)
 
 
@@ -108,7 +108,8 @@ def model_at_hand(name: str) -> bool:
     return True
 
 
-def _is_model(folder: Path) -> bool:
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a causal language model, as far as its files' names and config.json tell."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -253,7 +253,8 @@ def _make_greedy(model: Any, stop_ids: list[int], pad_id: int | None) -> None:
 
 def _shown_name(model: str, adapter: str, quantization: str) -> str:
     name = Path(model).resolve().name if Path(model).is_dir() else model
-    extras = [f"adapter {Path(adapter).resolve().name}"] if adapter else []
+    folder = Path(adapter).resolve()  # a run's own is called "adapter", which says nothing
+    extras = [f"adapter {folder.parent.name if folder.name == 'adapter' else folder.name}"] if adapter else []
     extras += ["4-bit"] if quantization == "4bit" else []
     return f"{name} ({', '.join(extras)})" if extras else name
 
