@@ -116,7 +116,7 @@ def put_down(model: Any, folder: Path, base_model: str) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Could not find a config file")  # a base that is a folder
             model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
-        (folder / "README.md").unlink(missing_ok=True)  # peft's card says nothing; ours is written by the caller
+        (folder / "README.md").unlink(missing_ok=True)  # peft's card says nothing; the caller writes ours
         file = folder / "adapter_config.json"
         config = json.loads(file.read_text(encoding="utf-8"))
         config["base_model_name_or_path"] = base_model  # not where it happened to lie on this machine

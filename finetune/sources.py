@@ -35,7 +35,7 @@ from rag.grounding import check_answer
 from rag.index import ReviewIndex
 from rag.question import TASKS
 from rag.retriever import Limits, Ranking, renumbered, retrieve
-from rag.schema import RetrievedChunk, Review, SettingsError
+from rag.schema import RetrievedChunk, Review
 
 _GROUP = 8  # reviews in the prompt of a task
 _CITED = 3  # reviews cited for one statement
@@ -69,7 +69,7 @@ class ExampleMaker:
 
         `questions` with their key points or answers; `spans`, questions of SubjQA's kind with the words that answer
         them; `teacher` answers the questions that have neither, and the tasks (without one, the tasks are answered in
-        the reviews' own words). Raises `SettingsError` where nothing can be made.
+        the reviews' own words). Raises `SettingsError` for an index too small to hold reviews out.
         """
         self.left_out = Counter()
         self.embedder = RememberingEmbedder(self.embedder)
@@ -95,13 +95,6 @@ class ExampleMaker:
             if (example := job()) is not None:
                 found[side].append(example)
             progress(number, len(jobs))
-        for side, what in ((False, "train on"), (True, "evaluate on")):
-            if not found[side]:
-                raise SettingsError(
-                    f'There is no example to {what}. The recipe wants {", ".join(wanted)}: "reviews" and "tasks" are '
-                    'made of the index alone, "answers" and "phrases" need questions (--questions, --spans). '
-                    + " ".join(f"Left out, {count}: {why}." for why, count in self.left_out.items())
-                )
         return ExampleSet(found[False], found[True], dict(self.left_out))
 
     def _sided(self, questions: Sequence[Question], held: NDArray[np.bool_]) -> Iterator[tuple[Question, bool]]:

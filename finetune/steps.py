@@ -81,7 +81,10 @@ def make_data(
     teacher: Generator | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[ExampleSet, bool]:
-    """The run's examples, and whether they were made just now: not if they were there, made of the same."""
+    """The run's examples, and whether they were made just now: not if they were there, made of the same.
+
+    Raises `SettingsError` where there is nothing to train on.
+    """
     folder = run_folder(settings, recipe) / DATA
     made_from = {
         "data": asdict(recipe.data),
@@ -102,6 +105,12 @@ def make_data(
         maker = ExampleMaker(source.index, embedder, settings, recipe.data, recipe.training.seed)
         parts.append(maker.make(source.questions, source.spans, teacher=teacher, progress=progress))
     found = joined(parts)
+    if not found.train:
+        raise SettingsError(
+            f'There is no example to train on. The recipe wants {", ".join(recipe.data.examples)}: "reviews" and '
+            '"tasks" are made of the index alone, "answers" and "phrases" need questions (--questions, --spans). '
+            + " ".join(f"Left out, {count}: {why}." for why, count in found.left_out.items())
+        )
     try:
         write_examples(found, folder)
         (folder / _MADE_FROM).write_text(json.dumps(made_from, indent=1), encoding="utf-8")

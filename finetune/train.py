@@ -21,6 +21,7 @@ from finetune.base import add_adapter, base_config, base_tokenizer, load_base, p
 from finetune.encode import EncodedSet, encode
 from finetune.examples import HELD_OUT_FILE, TRAIN_FILE, data_hash, read_examples
 from finetune.memory import PeakMemory
+from finetune.model_card import model_card
 from finetune.recipe import Recipe
 from finetune.record import new_record, read_record, same_work, write_record
 from finetune.watch import Interrupted, Progress, RunawayError, Watch, no_progress
@@ -146,17 +147,18 @@ def train(
         "log": trainer.state.log_history,
     }
     if trainer.accelerator.is_main_process:
-        _keep(model, folder, record)
+        _keep(model, folder, prepared.recipe, record)
     return Trained(folder / ADAPTER, record, again=True)
 
 
-def _keep(model: Any, folder: Path, record: dict[str, Any]) -> None:
+def _keep(model: Any, folder: Path, recipe: Recipe, record: dict[str, Any]) -> None:
     """Write the adapter beside its place, then put it there: a half-written one is never seen."""
     made = folder / f".{ADAPTER}"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(parents=True)
     put_down(model, made, record["base_model"])
     write_record(made, record)
+    (made / "README.md").write_text(model_card(recipe, record), encoding="utf-8")
     shutil.rmtree(folder / ADAPTER, ignore_errors=True)
     made.rename(folder / ADAPTER)
 

@@ -34,7 +34,7 @@ from tests.fakes import CHUNK_TOKENS, FakeEmbedder, build_fake_index
 from tests.tiny_models import make_tiny_model
 
 TOPICS = ("pool", "bed", "lift", "staff", "view", "bar", "bath", "food")
-ADAPTER_FILES = {"adapter_config.json", "adapter_model.safetensors", RECORD}
+ADAPTER_FILES = {"README.md", "adapter_config.json", "adapter_model.safetensors", RECORD}
 MODEL_FILES = {"README.md", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors",
                "tokenizer.json", "tokenizer_config.json", RECORD}  # fmt: skip
 RECIPE = """

@@ -1,0 +1,45 @@
+"""The README's fine-tuning commands run: in a file of their own, so that they run beside the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.test_readme import ROOT, commands, run
+from tests.tiny_models import make_tiny_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with what the commands name."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "rag").symlink_to(ROOT / "rag")
+    return folder
+
+
+def test_the_fine_tuning_commands_run_with_a_small_model(folder: Path) -> None:
+    """In the order given, each as it stands but for the base model and the size of it all."""
+    assert run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder).returncode == 0
+    questions = (ROOT / "rag" / "sample" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    few = [q for q in questions if '"split": "test"' in q][:3] + [q for q in questions if '"split": "train"' in q][:9]
+    (folder / "few-asked.jsonl").write_text("\n".join(few), encoding="utf-8")
+    (folder / "finetune").mkdir(exist_ok=True)
+    (folder / "finetune" / "products").symlink_to(ROOT / "finetune" / "products")
+    make_tiny_model(folder / "tiny", "gemma1")
+    make_tiny_model(folder / "tiny-smollm2", "smollm2")
+    small = " --set training.max_steps=1 --set training.per_device_train_batch_size=2 --set data.max_length=256"
+    small += " --set training.gradient_accumulation_steps=1 --set base_model=tiny"
+    smaller = f"{small}-smollm2 --set data.variants=1 --set data.max_length=2048"
+    tuning = [line for line in commands() if "finetune" in line and "finetune embedder" not in line]
+    assert len(tuning) == 9
+    for command in tuning:
+        command = command.replace("rag/sample/questions.jsonl", "few-asked.jsonl")
+        command = command.replace("--questions finetune/products", "--questions finetune/products/hotel.jsonl")
+        if "gemma-2b-it" in command or "smollm2-135m-it" in command:
+            command += small if "gemma-2b-it" in command else smaller
+        done = run(command, folder)
+        assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
+    for name in ("gemma_Squid_Game", "smollm2-135m-phrasing"):
+        assert (folder / "finetune" / "runs" / name / "report.html").is_file()
+        assert (folder / "models" / name / "model.safetensors").is_file()
