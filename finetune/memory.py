@@ -8,14 +8,26 @@ from types import TracebackType
 
 
 class PeakMemory:
-    """Inside `with`: `peak` is the most bytes held. On a GPU what torch held; on a CPU this process's resident memory
-    above what it was at the start, looked at ten times a second."""
+    """`peak` is the most bytes held since the beginning of `with`, also while it lasts.
+
+    On a GPU what torch held; on a CPU this process's resident memory above what it was at the start, looked at ten
+    times a second.
+    """
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._ended = threading.Event()
         self._watcher: threading.Thread | None = None
-        self.peak = 0
+        self._most = 0
+
+    @property
+    def peak(self) -> int:
+        """The most so far."""
+        if self._kind == "cuda" and not self._ended.is_set():
+            import torch
+
+            self._most = int(torch.cuda.max_memory_allocated())
+        return self._most
 
     def __enter__(self) -> PeakMemory:
         if self._kind == "cuda":
@@ -31,18 +43,14 @@ class PeakMemory:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._kind == "cuda":
-            import torch
-
-            self.peak = int(torch.cuda.max_memory_allocated())
-            return
+        _ = self.peak
         self._ended.set()
-        assert self._watcher is not None
-        self._watcher.join()
+        if self._watcher is not None:
+            self._watcher.join()
 
     def _watch(self) -> None:
         while True:
-            self.peak = max(self.peak, _resident() - self._start)
+            self._most = max(self._most, _resident() - self._start)
             if self._ended.wait(0.1):
                 return
 

@@ -25,7 +25,6 @@ from finetune.train import ADAPTER, DATA
 from rag.config import Settings
 from rag.files import sha256_of
 from rag.generator.loading import put_adapter
-from rag.generator.template import RECORD
 from rag.schema import ModelError
 
 INTO_ORIGINAL, INTO_DEQUANTISED = "original", "dequantised"
@@ -85,14 +84,15 @@ def merge(
     reference: list[Any] = []
     if len(ways) > 1 and held_out:
         reference = _distributions(as_trained(recipe, settings, adapter), held_out, "as trained", progress)
-    best: Any = None
+    model = None
     for one in ways:
+        model = None  # there is room for one at a time
         model = merged_model(recipe, settings, adapter, one, dtype)
         divergence[one] = _divergence(reference, model, held_out, one, progress) if reference else None
-        if best is None or (divergence[one] or 0) < (divergence[best[0]] or 0):
-            best = (one, model)
-        del model
-    chosen, model = best
+    chosen = min(ways, key=lambda one: divergence[one] or 0.0)
+    if chosen != ways[-1]:
+        model = None
+        model = merged_model(recipe, settings, adapter, chosen, dtype)
     _check_room(model, target)
     record = trained | {"merge": wanted | {"way": chosen, "divergence": divergence, "examples": len(held_out)}}
     _write(model, tokenizer, recipe, settings, target, record)
@@ -104,13 +104,10 @@ def merged_model(recipe: Recipe, settings: Settings, adapter: Path, way: str, dt
     import torch
 
     number = getattr(torch, dtype)
-    if way == INTO_DEQUANTISED:
-        nf4 = _quantization(recipe)
-        base = load_base(recipe, settings, dtype="float32", quantization=nf4, device="cpu").dequantize()
-        base = base.to(torch.float32)
-    else:
-        base = load_base(recipe, settings, dtype="float32", quantization=None, device="cpu")
-    # added up in fp32, and rounded once
+    nf4 = _quantization(recipe) | {"bnb_4bit_compute_dtype": dtype} if way == INTO_DEQUANTISED else None
+    base = load_base(recipe, settings, dtype=dtype, quantization=nf4, device="cpu")
+    if nf4 is not None:
+        base = base.dequantize().to(number)
     merged = put_adapter(base, str(adapter)).merge_and_unload(safe_merge=True).to(number).eval()
     merged.config.dtype = number
     for left in ("quantization_config", "_pre_quantization_dtype"):
@@ -211,8 +208,3 @@ def _without_paths(config: Path) -> None:
     table = json.loads(config.read_text(encoding="utf-8"))
     table.pop("_name_or_path", None)
     config.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def files_of(folder: Path) -> set[str]:
-    """The names of a model folder's files, shards counted as one."""
-    return {path.name for path in folder.iterdir() if path.name != RECORD}

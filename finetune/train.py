@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,6 @@ from rag.quiet import quiet_libraries
 from rag.schema import ModelError, ReviewFileError
 
 DATA, ADAPTER, CHECKPOINTS = "data", "adapter", "checkpoints"
-_WORK = "work.json"  # beside the checkpoints: which work they are of
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +215,7 @@ def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
 
 
 @contextmanager
-def _failures(prepared: Prepared) -> Any:
+def _failures(prepared: Prepared) -> Iterator[None]:
     """Whatever the libraries raise while training, as one of our errors."""
     from rag.generator.loading import first_line, is_memory_error
 
@@ -232,8 +231,3 @@ def _failures(prepared: Prepared) -> Any:
                 f"(--set); the longest example has {prepared.train.longest} tokens."
             ) from error
         raise ModelError(f"The training failed ({type(error).__name__}): {first_line(error)}") from error
-
-
-def shares(encoded: EncodedSet) -> Sequence[tuple[str, int]]:
-    """Why examples were left out, most first."""
-    return encoded.left_out.most_common()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from finetune.estimate import in_words
 from rag.schema import ModelError
 
 Progress = Callable[[str, int, int, str], None]
@@ -32,12 +33,15 @@ class Interrupted(Exception):
 
 
 class Watch:
-    """What is seen of one training. `tokens` is how many a batch has, on average."""
+    """What is seen of one training. `tokens` is how many a batch has, on average; `memory` the most held so far."""
 
-    def __init__(self, progress: Progress, stopped: Callable[[], bool], tokens: float) -> None:
+    def __init__(
+        self, progress: Progress, stopped: Callable[[], bool], tokens: float, memory: Callable[[], int] = lambda: 0
+    ) -> None:
         self._progress = progress
         self._stopped = stopped
         self._tokens = tokens
+        self._memory = memory
         self._first: list[float] = []
         self._last = math.nan
         self._began = 0.0
@@ -84,7 +88,8 @@ class Watch:
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 if state.is_world_process_zero:
-                    note = f"loss {watch._last:.3f}, {watch.tokens_per_second:.0f} tokens/s"
+                    held = in_words(watch._memory())
+                    note = f"loss {watch._last:.3f}, {watch.tokens_per_second:.0f} tokens/s, {held}"
                     watch._progress("training", state.global_step, state.max_steps, note)
                 if watch._stopped():
                     watch.interrupted = control.should_save = control.should_training_stop = True
