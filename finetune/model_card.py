@@ -50,7 +50,8 @@ def _merging(name: str, merge: dict[str, Any]) -> list[str]:
     return [
         *lines, "", "## Use", "",
         "```sh", f'reviewqa ask "What do people like most?" --generator models/{name}', "```", "",
-        "With other programs (a prompt of another form gives other answers):", "",
+        "With other programs, in environments of their own (optimum-intel 2.2 wants transformers below 5.6, and",
+        "convert_hf_to_gguf.py comes with llama.cpp). A prompt of another form gives other answers.", "",
         "```sh",
         f"vllm serve models/{name} --served-model-name {name}",
         f"optimum-cli export openvino --model models/{name} {name}-openvino",

@@ -28,6 +28,7 @@ REVIEWS = (
     Review("r4", "Quiet at night once the bar had closed.", "Bar", 3, 1, 5),
 )
 DIGEST, GEMMA = "extractive", "my-gemma"
+TO_THE_END = "document.querySelector('.stMain').scrollTo({top: 1e6, behavior: 'instant'})"
 browser = test_browser.browser
 
 
@@ -102,6 +103,8 @@ def test_two_models_are_compared_blind_and_named_after_the_vote(
             card.get_by_text("Back to the answer").click()
             expect(chip).to_be_in_viewport()
         assert overflow(page) <= 0
+        page.evaluate(TO_THE_END)
+        expect(page.locator(".st-key-vote")).to_be_in_viewport()  # the page ends with it
         ids = page.evaluate("[...document.querySelectorAll('.qa [id]')].map(e => e.id)")
         assert len(ids) == len(set(ids))
         page.get_by_role("button", name="Left is better").click()

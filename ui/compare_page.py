@@ -21,8 +21,8 @@ from ui.votes import Vote, Winner
 
 TITLE = "Compare"
 INTRO = (
-    "Ask two models the same question, and say which answer is better. Both get the same reviews, and the same "
-    "program checks what they write. They are asked one after the other, so that one at a time is in memory."
+    "Ask two models the same question, and say which answer is better. The same program finds the reviews for both and "
+    "checks what they write. They are asked one after the other, so that one at a time is in memory."
 )
 BLIND = "Blind: hide which is which until you have voted"
 SAME = "Choose two different models."
@@ -183,16 +183,15 @@ def _shown(pair: Pair, file: Path) -> None:
     for place, title, side in zip(st.columns(2, gap="large"), ("Left", "Right"), (pair.left, pair.right), strict=True):
         with place:
             name = "" if pair.hidden else f": {side.model}"
-            st.html(f'<h3 class="qa-side" dir="auto">{render.escape(title + name)}</h3>')
-            st.html(
-                render.answer_html(
-                    side.answer,
-                    prefix=f"c{pair.number}{title.lower()}",
-                    index_line=side.index_line,
-                    heading=False,
-                    told_by_whom=not pair.hidden,
-                )
+            above = f'<h3 class="qa-side" dir="auto">{render.escape(title + name)}</h3>'
+            answer = render.answer_html(
+                side.answer,
+                prefix=f"c{pair.number}{title.lower()}",
+                index_line=side.index_line,
+                heading=False,
+                told_by_whom=not pair.hidden,
             )
+            st.html(above + answer)
     with st.container(key="vote", horizontal=True, vertical_alignment="center", gap="small"):
         if pair.vote:
             st.html(f'<p class="qa-voted" role="status">Your vote is kept: {BUTTONS[pair.vote].lower()}.</p>')
