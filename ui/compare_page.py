@@ -180,7 +180,7 @@ def _answered(
 
 def _shown(pair: Pair, file: Path) -> None:
     st.html(render.heading_html(pair.left.answer))
-    for place, title, side in zip(st.columns(2, gap="large"), ("Left", "Right"), (pair.left, pair.right), strict=True):
+    for place, title, side in zip(st.columns(2, gap="medium"), ("Left", "Right"), (pair.left, pair.right), strict=True):
         with place:
             name = "" if pair.hidden else f": {side.model}"
             above = f'<h3 class="qa-side" dir="auto">{render.escape(title + name)}</h3>'
