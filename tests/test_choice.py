@@ -178,3 +178,11 @@ def test_otherwise_the_hub_is_asked(hub: Path, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
     assert choice.model_at_hand("maker/model") == (error is None)
+
+
+def test_a_model_that_was_merged_again_is_loaded_again(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "mine")
+    first = choose(tmp_path).generator
+    assert choose(tmp_path).generator is first
+    os.utime(folder / "model.safetensors", (2e9, 2e9))
+    assert choose(tmp_path).generator is not first

@@ -117,8 +117,16 @@ def is_model(folder: Path) -> bool:
     return isinstance(config, dict) and "model_type" in config and any(folder.glob("*.safetensors"))
 
 
-_loaded: dict[tuple[str, str, str, str], Generator] = {}
+_loaded: dict[tuple[object, ...], Generator] = {}
 _loading = threading.Lock()
+
+
+def _written(folder: str) -> tuple[int, ...]:
+    """When the files of a model's folder were written, in ns; empty for a name on a hub."""
+    place = Path(folder).expanduser()
+    if not folder or not place.is_dir():
+        return ()
+    return tuple(sorted(path.stat().st_mtime_ns for path in place.glob("*.safetensors")))
 
 
 def _transformers(settings: Settings, model: str, embedder: Embedder, leaning: LeaningModel) -> Generator:
@@ -132,7 +140,8 @@ def _transformers(settings: Settings, model: str, embedder: Embedder, leaning: L
     ours = {BUNDLED_GENERATOR: smollm2_folder, BUNDLED_PHRASING: phrasing_folder}.get(model)
     folder = str(ours(settings.cache_dir)) if ours else model
     template = trained_template(folder, settings.adapter)
-    key = (model, settings.adapter, settings.quantization, settings.dtype)
+    written = _written(folder), _written(settings.adapter)  # a model may be tuned or merged again under its name
+    key = (model, settings.adapter, settings.quantization, settings.dtype, written)
     with _loading:
         if key not in _loaded:
             _loaded.clear()
