@@ -6,11 +6,13 @@ list. What a device cannot do is overridden, never silently.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from finetune.recipe import Recipe
+from finetune.recipe import Recipe, Training
+from rag.schema import SettingsError
 
 CHECKPOINTS = 10  # in a run whose recipe saves none: at least so many, so that `--resume` loses little
 PAGED = "paged_"
@@ -67,8 +69,24 @@ def is_gemma(model_type: str) -> bool:
     return model_type.startswith("gemma")
 
 
+def _check_names(training: Training) -> None:
+    from transformers.trainer_utils import SchedulerType
+    from transformers.training_args import OptimizerNames
+
+    for key, names in (("optim", OptimizerNames), ("lr_scheduler_type", SchedulerType)):
+        value, known = getattr(training, key), [str(one.value) for one in names]
+        if value not in known:
+            near = difflib.get_close_matches(value, known, n=1)
+            hint = f'Did you mean "{near[0]}"?' if near else f"Known: {', '.join(known)}."
+            raise SettingsError(f'{key} = "{value}" is not known to the installed transformers. {hint}')
+
+
 def resolve(recipe: Recipe, device: Device, steps: int, *, gemma: bool = True) -> Arguments:
-    """The arguments for `recipe` on `device`, for a run of `steps` optimizer steps."""
+    """The arguments for `recipe` on `device`, for a run of `steps` optimizer steps.
+
+    Raises `SettingsError` for an optimizer or a schedule that the installed version does not have.
+    """
+    _check_names(recipe.training)
     overridden: list[str] = []
     training = {key: value for key, value in asdict(recipe.training).items() if value is not None}
     quantization = asdict(recipe.quantization) if recipe.quantization.load_in_4bit else None

@@ -13,9 +13,11 @@ from typing import Any
 
 from finetune.examples import Example
 from rag.generator.transformers_backend import TURN_ENDS, prompt_ids
+from rag.schema import GeneratorError
 
 IGNORED = -100  # a label that carries no loss (torch's default)
 TOO_LONG = "longer than max_length with its whole answer"
+REFUSED = "the model's chat template refuses its messages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class EncodedSet:
 def encode(examples: Iterable[Example], tokenizer: Any, max_length: int) -> EncodedSet:
     """Every example as one sequence; plain text that is longer as several.
 
-    No answer is ever cut: an example whose prompt and answer do not fit is left out and counted.
+    No answer is ever cut: an example whose prompt and answer do not fit is left out and counted, and so is one whose
+    messages the chat template refuses.
     """
     found = EncodedSet()
     end = end_of_turn(tokenizer)
@@ -56,7 +59,11 @@ def encode(examples: Iterable[Example], tokenizer: Any, max_length: int) -> Enco
         if not example.messages:
             found.sequences += _of_text(example, tokenizer, max_length)
             continue
-        prompt = prompt_ids(tokenizer, example.messages)
+        try:
+            prompt = prompt_ids(tokenizer, example.messages)
+        except GeneratorError:
+            found.left_out[REFUSED] += 1
+            continue
         answer = [*_ids(tokenizer, example.target), end]
         if len(prompt) + len(answer) > max_length:
             found.left_out[TOO_LONG] += 1
@@ -67,12 +74,14 @@ def encode(examples: Iterable[Example], tokenizer: Any, max_length: int) -> Enco
 
 def _of_text(example: Example, tokenizer: Any, max_length: int) -> list[Encoded]:
     """Plain text with the tokens that the tokenizer begins a text with, and its end; in windows where it is long."""
-    ids = [*tokenizer(example.target)["input_ids"]]
+    ids = [*tokenizer(example.target, split_special_tokens=True)["input_ids"]]
     if ids[-1:] != [tokenizer.eos_token_id]:
         ids.append(tokenizer.eos_token_id)
     first = ids[:1] if ids[0] == tokenizer.bos_token_id else []
     body, room = ids[len(first) :], max_length - len(first)
     windows = [first + body[start : start + room] for start in range(0, len(body), room)]
+    if len(windows) > 1 and len(windows[-1]) == 1:  # predicted from nothing, it would carry no loss: make it two
+        windows[-1].insert(0, windows[-2].pop())
     return [Encoded(f"{example.id}/{number}" if number else example.id, window, list(window))
             for number, window in enumerate(windows)]  # fmt: skip
 
@@ -106,5 +115,6 @@ def _runs(sequence: Encoded) -> list[tuple[bool, list[int]]]:
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
-    ids: Sequence[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    """Of a text alone: what looks like a control token in it is spelled out, and controls nothing."""
+    ids: Sequence[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     return list(ids)

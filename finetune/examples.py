@@ -50,7 +50,9 @@ def joined(sets: Sequence[ExampleSet]) -> ExampleSet:
     seen: set[str] = set()
 
     def renamed(number: int, example: Example) -> Example:
-        name = example.id if example.id not in seen else f"{number}-{example.id}"
+        name = example.id
+        while name in seen:
+            name = f"{number}-{name}"
         seen.add(name)
         return replace(example, id=name)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from finetune.encode import IGNORED, TOO_LONG, end_of_turn
+from finetune.encode import IGNORED, REFUSED, TOO_LONG, end_of_turn
 from finetune.estimate import Estimate, estimate, in_words
 from finetune.examples import HELD_OUT_FILE, TRAIN_FILE, read_examples
 from finetune.train import DATA, Prepared
@@ -21,8 +21,11 @@ from rag.schema import GeneratorError
 Verdict = Literal["ok", "warning", "failed"]
 _TIGHT = 0.9  # share of the free memory, from which on it is warned
 _MOST_LOST = 0.2  # share of examples left out as too long, from which on it is warned
-_SOFTCAPPED = ("gemma2",)  # their attention scores are capped, which only the eager implementation does
 _KEPT_CHECKPOINTS = 3
+LESS_MEMORY = (
+    "Lower training.per_device_train_batch_size (and raise gradient_accumulation_steps by as much), or "
+    "data.max_length; or quantization.load_in_4bit=true."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,10 @@ def _loss(prepared: Prepared) -> Iterator[Check]:
             )  # fmt: skip
         else:
             yield Check("end of turn under loss", "ok", f"{name} ends all {len(answers)} answers, under loss")
+    encoded = {one.id for one in prepared.train.sequences}
     prompts = {example.id: len(prompt_ids(tokenizer, example.messages))
-               for example in read_examples(prepared.folder / DATA / TRAIN_FILE) if example.messages}  # fmt: skip
+               for example in read_examples(prepared.folder / DATA / TRAIN_FILE)
+               if example.messages and example.id in encoded}  # fmt: skip
     leaking = [one.id for one in prepared.train.sequences
                if any(label != IGNORED for label in one.labels[: prompts.get(one.id, 0)])]  # fmt: skip
     if leaking:
@@ -107,7 +112,8 @@ def _loss(prepared: Prepared) -> Iterator[Check]:
     elif prompts:
         share = sum(sum(label != IGNORED for label in one.labels) for one in answers) / max(1, prepared.train.tokens)
         yield Check("prompt not under loss", "ok", f"loss on the answers alone, {share:.0%} of the tokens")
-    silent = [one.id for one in prepared.train.sequences if all(label == IGNORED for label in one.labels)]
+    # a sequence's first token is predicted from nothing, and carries no loss whatever its label is
+    silent = [one.id for one in prepared.train.sequences if all(label == IGNORED for label in one.labels[1:])]
     if silent:
         yield Check("tokens under loss", "failed", f"{len(silent)} sequences carry no loss at all ({silent[0]})",
                     "They would teach nothing and can make the loss NaN: make the examples again.")  # fmt: skip
@@ -119,18 +125,17 @@ def _padding(prepared: Prepared) -> Iterator[Check]:
 
     tokenizer = prepared.tokenizer
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    pair = sorted(prepared.train.sequences, key=lambda one: len(one.input_ids))
-    if len(pair) < 2:
+    long = max(prepared.train.sequences, key=lambda one: len(one.input_ids), default=None)
+    if long is None:
         return
-    short, long = pair[0], pair[-1]
-    batch = DataCollatorForLanguageModeling(pad_token_id=pad)(
-        [{"input_ids": one.input_ids, "labels": one.labels} for one in (short, long)]
-    )
+    half = len(long.input_ids) // 2  # its end, so that there is padding also where all are of one length
+    rows = [{"input_ids": long.input_ids[start:], "labels": long.labels[start:]} for start in (half, 0)]
+    batch = DataCollatorForLanguageModeling(pad_token_id=pad)(rows)
     labels, attended = batch["labels"][0].tolist(), batch["attention_mask"][0].tolist()
-    length = len(short.input_ids)
+    length = len(rows[0]["labels"])
     same = "is" if pad == end_of_turn(tokenizer) else "differs from"
     saw = f"pad {tokenizer.convert_ids_to_tokens(pad)!r} {same} the end of a turn"
-    if labels[:length] != short.labels or set(labels[length:]) - {IGNORED} or sum(attended) != length:
+    if labels[:length] != rows[0]["labels"] or set(labels[length:]) - {IGNORED} or sum(attended) != length:
         yield Check("padding masked", "failed", saw + ", and a padded batch has wrong labels",
                     "Padding must have label -100 and no attention, and end tokens must keep theirs.")  # fmt: skip
     else:
@@ -140,7 +145,7 @@ def _padding(prepared: Prepared) -> Iterator[Check]:
 def _lost(prepared: Prepared) -> Iterator[Check]:
     lost = prepared.train.left_out[TOO_LONG] + prepared.held_out.left_out[TOO_LONG]
     total = lost + len(prepared.train.sequences) + len(prepared.held_out.sequences)
-    longest, most = prepared.train.longest, prepared.recipe.data.max_length
+    longest, most = max(prepared.train.longest, prepared.held_out.longest), prepared.recipe.data.max_length
     limit = getattr(prepared.config.get_text_config(), "max_position_embeddings", None)
     if limit is not None and longest > limit:
         yield Check("no answer cut", "failed", f"the longest sequence has {longest} tokens, the model reads {limit}",
@@ -156,29 +161,36 @@ def _lost(prepared: Prepared) -> Iterator[Check]:
 def _template(prepared: Prepared) -> Iterator[Check]:
     """The chat template takes our messages, and what follows the prompt in it is what is trained."""
     examples = [one for name in (TRAIN_FILE, HELD_OUT_FILE) for one in read_examples(prepared.folder / DATA / name)]
-    asked = next((one for one in examples if one.messages), None)
+    asked = [one for one in examples if one.messages]
     tokenizer = prepared.tokenizer
-    if asked is None:
+    if not asked:
         yield Check("chat template", "ok", "not used: the examples are plain text")
         return
-    system = sum(any(message["role"] == "system" for message in one.messages) for one in examples)
+    system = [one for one in asked if any(message["role"] == "system" for message in one.messages)]
+    example = asked[0]
     try:
-        prompt = prompt_ids(tokenizer, asked.messages)
-        if any(one.messages for one in examples if any(m["role"] == "system" for m in one.messages)):
-            prompt_ids(tokenizer, next(o for o in examples if any(m["role"] == "system" for m in o.messages)).messages)
+        for one in (*system[:1], example):
+            prompt = prompt_ids(tokenizer, one.messages)
     except GeneratorError as error:
-        yield Check("chat template", "failed", f"{error} ({system} examples have a system message)",
+        yield Check("chat template", "failed", f"{error} ({len(system)} examples have a system message)",
                     "Gemma 1 and 2 refuse a system role: put instructions into the user's message.")  # fmt: skip
+        return
+    refused = prepared.train.left_out[REFUSED] + prepared.held_out.left_out[REFUSED]
+    if refused:
+        yield Check("chat template", "failed", f"{refused} of {len(asked)} examples are left out: {REFUSED}",
+                    "Their roles must alternate, and begin with the user's.")  # fmt: skip
         return
     if tokenizer.chat_template is None:
         yield Check("chat template", "warning", "this model has none; its prompts end in a line 'Answer:'",
                     "Use an instruction-tuned base model.")  # fmt: skip
         return
-    turns = [dict(one) for one in asked.messages] + [{"role": "assistant", "content": asked.target}]
+    turns = [dict(one) for one in example.messages] + [{"role": "assistant", "content": example.target}]
     text = tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=False)
     whole = tokenizer(text, add_special_tokens=False)["input_ids"]
-    ours = [*prompt, *tokenizer(asked.target, add_special_tokens=False)["input_ids"], end_of_turn(tokenizer)]
-    if whole[: len(ours)] == ours or whole == ours[1:][: len(whole)]:
+    ours = [*prompt, *tokenizer(example.target, add_special_tokens=False)["input_ids"], end_of_turn(tokenizer)]
+    if ours[0] == tokenizer.bos_token_id != whole[0]:  # the tokenizer writes the BOS, and not the template
+        ours = ours[1:]
+    if whole[: len(ours)] == ours:
         yield Check("chat template", "ok", "an answered turn is, token for token, prompt + answer + end of turn")
     else:
         yield Check(
@@ -245,11 +257,7 @@ def memory_check(prepared: Prepared) -> Check:
                       ("weights", "adapter", "activations", "logits"))  # fmt: skip
     saw = f"about {in_words(found.total)} ({parts}); {in_words(free)} free on {prepared.device.name}"
     if found.total > free:
-        return Check(
-            "memory", "failed", saw,
-            "Lower training.per_device_train_batch_size (and raise gradient_accumulation_steps by as much), or "
-            "data.max_length; or quantization.load_in_4bit=true.",
-        )  # fmt: skip
+        return Check("memory", "failed", saw, LESS_MEMORY)
     return Check("memory", "warning" if found.total > _TIGHT * free else "ok", saw)
 
 

@@ -10,10 +10,15 @@ from typing import Any
 from finetune.encode import IGNORED, Encoded
 from finetune.estimate import empty_model, target_layers, trainable_parameters
 from finetune.memory import PeakMemory
-from finetune.preflight import Check
+from finetune.preflight import LESS_MEMORY, Check
 from finetune.train import Prepared
+from rag.generator.loading import first_line, is_memory_error
 
 _SOFTCAPPED = ("gemma2",)  # their attention scores are capped, which only the eager implementation does
+_NO_GRADIENTS = (
+    "With checkpointing the inputs must require gradients, non-reentrant; a loss that is no number points to the "
+    "number type."
+)
 
 
 def check_model(prepared: Prepared, model: Any) -> list[Check]:
@@ -23,9 +28,8 @@ def check_model(prepared: Prepared, model: Any) -> list[Check]:
 
 def _targets(prepared: Prepared) -> Iterator[Check]:
     layers = target_layers(empty_model(prepared.config), prepared.recipe)
-    counts = {
-        one: sum(name.rpartition(".")[2] == one for name in layers) for one in prepared.recipe.lora.target_modules
-    }
+    counts = {one: sum(f".{name}".endswith(f".{one}") for name in layers)
+              for one in prepared.recipe.lora.target_modules}  # fmt: skip
     missing = [name for name, count in counts.items() if not count]
     saw = ", ".join(f"{name} {count}" for name, count in counts.items())
     if missing:
@@ -98,15 +102,27 @@ def check_step(prepared: Prepared, model: Any) -> tuple[list[Check], Step | None
     if not batch:
         return [], None
     tensors = _batch(prepared, batch, next(model.parameters()).device)
-    checkpointing = prepared.recipe.training.gradient_checkpointing
+    training, dtype = prepared.arguments.training, prepared.arguments.dtype
+    checkpointing = training["activation_checkpointing"]
     model.train()
     if checkpointing:
-        model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+        model.activation_checkpointing_enable(
+            activation_checkpointing_kwargs=training["activation_checkpointing_kwargs"]
+        )
     kind, began = prepared.device.kind, time.monotonic()
-    mixed = prepared.arguments.dtype != "float32"
-    with PeakMemory(kind) as memory, torch.autocast(kind, getattr(torch, prepared.arguments.dtype), enabled=mixed):
-        loss = model(**tensors).loss
-        loss.backward()
+    try:
+        with (
+            PeakMemory(kind) as memory,
+            torch.autocast(kind, getattr(torch, dtype), enabled=dtype != "float32"),
+        ):
+            loss = model(**tensors).loss
+            loss.backward()
+    except (RuntimeError, MemoryError) as error:
+        model.zero_grad(set_to_none=True)
+        if is_memory_error(error):
+            return [Check("memory", "failed", f"a batch of the longest examples does not fit: {first_line(error)}",
+                          LESS_MEMORY)], None  # fmt: skip
+        return [Check("gradients", "failed", first_line(error), _NO_GRADIENTS)], None
     seconds = time.monotonic() - began
     # at the start B is zero, and so is the gradient of A: B's is what tells that the adapter is reached
     reached = {name: bool(p.grad is not None and p.grad.abs().sum() > 0 and torch.isfinite(p.grad).all())
@@ -117,13 +133,9 @@ def check_step(prepared: Prepared, model: Any) -> tuple[list[Check], Step | None
     checks = []
     if dry or touched or not reached or not torch.isfinite(loss):
         what = f"no gradient in {len(dry)} of {len(reached)} ({dry[0]})" if dry else f"loss {float(loss):.3f}"
-        checks.append(
-            Check(
-                "gradients", "failed", what + (f"; gradients in the base ({touched[0]})" if touched else ""),
-                "With checkpointing the inputs must require gradients, non-reentrant; a loss that is no number points "
-                "to the number type.",
-            )
-        )  # fmt: skip
+        what = what if reached else "the model has no adapter"
+        what += f"; gradients in the base ({touched[0]})" if touched else ""
+        checks.append(Check("gradients", "failed", what, _NO_GRADIENTS))
     else:
         checks.append(Check("gradients", "ok", f"all {len(reached)} adapter matrices learn, and nothing else"))
     if checkpointing:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
 import types
 import typing
@@ -22,6 +23,7 @@ from rag.schema import SettingsError
 
 RECIPES = Path(__file__).parent / "recipes"
 EXAMPLE_KINDS = ("reviews", "answers", "tasks", "phrases")
+DTYPES = ("float16", "bfloat16", "float32")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,11 @@ class Quantization:
     bnb_4bit_use_double_quant: bool = False
     bnb_4bit_quant_storage: str = "uint8"  # FSDP shards 4-bit weights only if they are stored as the other weights are
 
+    def __post_init__(self) -> None:
+        _one_of("bnb_4bit_quant_type", self.bnb_4bit_quant_type, ("nf4", "fp4"))
+        _one_of("bnb_4bit_compute_dtype", self.bnb_4bit_compute_dtype, DTYPES)
+        _one_of("bnb_4bit_quant_storage", self.bnb_4bit_quant_storage, ("uint8", *DTYPES))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
@@ -91,6 +98,8 @@ class Lora:
         if self.r < 1 or self.lora_alpha < 1 or not 0 <= self.lora_dropout < 1 or not self.target_modules:
             raise SettingsError("[lora]: r and lora_alpha must be 1 or more, lora_dropout in [0, 1), and there must be "
                                 "target_modules.")  # fmt: skip
+        _one_of("bias", self.bias, ("none", "all", "lora_only"))
+        _one_of("task_type", self.task_type, ("CAUSAL_LM",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +133,25 @@ class Training:
     seed: int = 42
 
     def __post_init__(self) -> None:
-        for name in ("per_device_train_batch_size", "gradient_accumulation_steps", "logging_steps"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} = {getattr(self, name)} must be at least 1.")
-        if self.learning_rate <= 0 or self.num_train_epochs <= 0:
-            raise SettingsError("learning_rate and num_train_epochs must be greater than 0.")
+        for name in (
+            "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
+            "logging_steps", "save_total_limit", "eval_steps", "eval_accumulation_steps",
+        ):  # fmt: skip
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise SettingsError(f"{name} = {value} must be at least 1.")
+        for name in ("learning_rate", "num_train_epochs"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise SettingsError(f"{name} = {getattr(self, name)} must be greater than 0.")
+        for name in ("weight_decay", "max_grad_norm", "save_steps"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise SettingsError(f"{name} = {getattr(self, name)} must not be less than 0.")
+        if not 0 <= self.warmup_ratio < 1:  # from 1 on, transformers 5 takes it for a number of steps
+            raise SettingsError(
+                f"warmup_ratio = {self.warmup_ratio} must be a share of the steps, 0 or more and under 1."
+            )
+        if self.max_steps == 0 or self.max_steps < -1:
+            raise SettingsError(f"max_steps = {self.max_steps} must be at least 1, or -1 for whole epochs.")
+        _one_of("evaluation_strategy", self.evaluation_strategy, ("no", "steps", "epoch"))
         if self.fp16 and self.bf16:
             raise SettingsError("fp16 and bf16 are both true: choose one.")
 
@@ -148,6 +171,11 @@ class Recipe:
     licence: str = ""
     gated: bool = False
     attn_implementation: str = ""
+
+
+def _one_of(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise SettingsError(f'{name} = "{value}" must be one of: {", ".join(known)}.')
 
 
 def recipe_names() -> list[str]:

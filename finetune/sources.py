@@ -31,7 +31,7 @@ from rag.evaluation.questions import Question
 from rag.generator.extractive import ExtractiveGenerator
 from rag.generator.phrasing import phrasing_groups, phrasing_messages
 from rag.generator.protocol import Generator
-from rag.grounding import check_answer
+from rag.grounding import check_answer, is_refusal
 from rag.index import ReviewIndex
 from rag.question import TASKS
 from rag.retriever import Limits, Ranking, renumbered, retrieve
@@ -40,6 +40,7 @@ from rag.schema import RetrievedChunk, Review
 _GROUP = 8  # reviews in the prompt of a task
 _CITED = 3  # reviews cited for one statement
 _QUOTE_WORDS = range(5, 31)  # of a sentence that is quoted beside the statement it bears out
+_REFUSALS = "refusals"  # the source of the examples that refuse, and of no other
 _PART = 0.6  # of the reviews, from which each further variant of a phrasing example is made
 
 Progress = Callable[[int, int], None]
@@ -83,8 +84,11 @@ class ExampleMaker:
         sided = [(one, side, self._allowed(one.item_id, held == side)) for one, side in self._sided(questions, held)]
         if "answers" in wanted:
             jobs += [(side, partial(self._of_question, one, allowed, teacher)) for one, side, allowed in sided]
-            jobs += [(side, partial(self._of_spans, one, self._allowed(one.item_id, held == side)))
-                     for one in spans if (side := self._side_of(one.relevance, held)) is not None]  # fmt: skip
+            for marked in spans:
+                if (side := self._side_of(marked.relevance, held)) is None:
+                    self._left("it is not known in which review its answer was looked for")
+                else:
+                    jobs.append((side, partial(self._of_spans, marked, self._allowed(marked.item_id, held == side))))
         if "phrases" in wanted:
             jobs += [(side, partial(self._of_phrases, one, allowed, variant))
                      for one, side, allowed in sided if one.answerable and one.kind != "count"
@@ -107,17 +111,19 @@ class ExampleMaker:
         by_item = self._items_held_out(held)
         for one in questions:
             if one.split == "test" and split:
+                self._left("it is of the test split")
                 continue
+            side = one.split == "dev" if split else self._draw(f"held out {one.id}") < self.data.held_out
             if by_item:
-                side = self._side_of(one.review_ids, held)
-                if side is None and one.item_id:
+                of_reviews = self._side_of(one.review_ids, held)
+                if of_reviews is not None:
+                    side = of_reviews
+                elif one.item_id:
                     side = bool(held[self._items == one.item_id].any())
-                if side or (side is False and one.split != "dev"):
-                    yield one, side
-            elif split:
-                yield one, one.split == "dev"
-            else:
-                yield one, self._draw(one.id) < self.data.held_out
+                if one.split == "dev" and not side:
+                    self._left("it is of the dev split, and its item is trained on")
+                    continue
+            yield one, side
 
     def _items_held_out(self, held: NDArray[np.bool_]) -> bool:
         return len(set(self._items)) >= 2 * FEWEST and not set(self._items[held]) & set(self._items[~held])
@@ -143,16 +149,18 @@ class ExampleMaker:
         return ExtractiveGenerator(self.embedder, self.index.leaning)
 
     def _of_question(self, question: Question, allowed: NDArray[np.bool_], teacher: Generator | None) -> Example | None:
-        gold = self._mask(question.review_ids) & allowed
-        others = allowed & ~self._mask(question.review_ids)
-        if not question.answerable or self._draw(question.id) < self.data.no_answer:
+        known = bool(question.review_ids)  # which reviews answer; else whatever is found may
+        gold = allowed & self._mask(question.review_ids) if known or not question.answerable else allowed
+        others = allowed & ~gold
+        if not question.answerable or (known and self._draw(question.id) < self.data.no_answer):
             return self._refusal(question.id, question.question, others)
         passages = self._passages(question.id, question.question, gold, others)
         if not passages:
             return self._left("none of the question's reviews is on its side of the split")
         statements = [f"{point.rstrip('. ')}." for point in question.key_points] or [question.answer]
+        right = [one for one in passages if not known or gold[self._rows[one.review.review_id]]]
         source = "questions"
-        target = self._cited(question.id, statements, passages, question.review_ids) if any(statements) else ""
+        target = self._cited(question.id, statements, right) if any(statements) else ""
         if not target and teacher is not None:
             target, source = self._taught(teacher, question.question, passages), "teacher"
         return self._answer(question.id, source, question.question, passages, target)
@@ -212,7 +220,7 @@ class ExampleMaker:
         passages = self._shuffled(name, self._retrieved(question, others, 1 + self.data.distractors))
         if not passages:
             return self._left("there are no reviews to refuse to answer from")
-        return self._answer(name, "refusals", question, passages, prompt.REFUSAL)
+        return self._answer(name, _REFUSALS, question, passages, prompt.REFUSAL)
 
     def _answer(
         self,
@@ -226,10 +234,12 @@ class ExampleMaker:
         """The example, if the target passes the check that answers pass."""
         if not target:
             return self._left("no statement of the answer is borne out by the passages")
-        if target != prompt.REFUSAL:
+        if source != _REFUSALS:
             sentences, dropped = check_answer(
                 target, passages, self.index, self.embedder, threshold=self.settings.support_threshold
             )
+            if is_refusal(sentences):
+                return self._left(f"the answer is a refusal (from {source})")
             if dropped or not sentences or not all(one.supported for one in sentences):
                 return self._left(f"the check did not pass the answer (from {source})")
         return Example(
@@ -256,11 +266,8 @@ class ExampleMaker:
         mask = reviews[self.index.sentence_review]
         return retrieve(self.index, self.embedder, question, limits, mask, ranking=Ranking.of(self.settings))
 
-    def _cited(
-        self, name: str, statements: Sequence[str], passages: Sequence[RetrievedChunk], gold: Iterable[str]
-    ) -> str:
-        """Each statement that a gold passage bears out, with the passages that do; every other one with a quotation."""
-        right = [passage for passage in passages if passage.review.review_id in set(gold)]
+    def _cited(self, name: str, statements: Sequence[str], right: Sequence[RetrievedChunk]) -> str:
+        """Each statement that a passage of `right` bears out, with those that do; every other one with a quotation."""
         lines = []
         for vector, statement in zip(self.embedder.embed_documents(list(statements)), statements, strict=True):
             near = []

@@ -33,8 +33,14 @@ def held_out_reviews(index: ReviewIndex, share: float, seed: int) -> NDArray[np.
             "are needed to hold any out."
         )
     order = np.random.default_rng(seed).permutation(len(units))
-    last = int(np.searchsorted(np.cumsum(sizes[order]), share * len(groups), side="left")) + 1
-    return np.isin(groups, units[order[: min(last, len(units) - FEWEST)]])
+    wanted, size = share * len(groups), 0
+    chosen: list[int] = []
+    for unit in order.tolist():  # one that is too large, as an item of most reviews may be, is passed over
+        if abs(size + sizes[unit] - wanted) <= abs(size - wanted) and len(chosen) < len(units) - FEWEST:
+            chosen.append(unit)
+            size += int(sizes[unit])
+    chosen = chosen or [min(order.tolist(), key=lambda unit: int(sizes[unit]))]
+    return np.isin(groups, units[chosen])
 
 
 def _joined(groups: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -43,7 +43,7 @@ def read_squad(path: Path, index: ReviewIndex) -> list[RetrievalQuestion]:
                         str(one["id"]), str(one["question"]), "squad", "", {review.review_id: 1}, review.item, spans
                     )
                 )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = f"{type(error).__name__}: {error}"
         raise ReviewFileError(f"{path} is not a question file of SQuAD's shape ({said}).") from error
     if not found:

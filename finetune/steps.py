@@ -90,7 +90,7 @@ def make_data(
         "data": asdict(recipe.data),
         "seed": recipe.training.seed,
         "indexes": [[one.index.name, one.index.manifest.created, one.index.manifest.reviews] for one in sources],
-        "questions": [sha256_of(file) for file in files if file.is_file()],
+        "questions": [sha256_of(file) for path in files for file in _files(path)],
         "teacher": teacher.name if teacher else "",
     }
     made_from = json.loads(json.dumps(made_from))
@@ -119,6 +119,10 @@ def make_data(
     return found, True
 
 
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+
+
 def shown(found: ExampleSet, prepared: Prepared, most: int) -> list[str]:
     """The first examples of each kind exactly as they are trained, loss tokens between ⟦ and ⟧."""
     from finetune.encode import preview
@@ -127,7 +131,8 @@ def shown(found: ExampleSet, prepared: Prepared, most: int) -> list[str]:
     seen: dict[str, int] = {}
     texts = []
     for sequence in prepared.train.sequences:
-        kind = kinds.get(sequence.id, "")
+        # a long text is of several sequences, the second of which has /1 after its name
+        kind = kinds.get(sequence.id) or kinds.get(sequence.id.rpartition("/")[0], "")
         seen[kind] = seen.get(kind, 0) + 1
         if seen[kind] <= most:
             texts.append(preview(sequence, prepared.tokenizer))

@@ -7,6 +7,7 @@ loss is no number any more or runs away (`finetune.watch`).
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 import warnings
@@ -80,7 +81,7 @@ def steps_of(recipe: Recipe, sequences: int, processes: int = 1) -> int:
     if training.max_steps > 0:
         return training.max_steps
     batches = -(-sequences // (training.per_device_train_batch_size * processes))
-    return max(1, round(training.num_train_epochs * -(-batches // training.gradient_accumulation_steps)))
+    return math.ceil(training.num_train_epochs * max(1, -(-batches // training.gradient_accumulation_steps)))
 
 
 def tuned_model(prepared: Prepared, settings: Settings) -> Any:
