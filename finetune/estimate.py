@@ -48,7 +48,9 @@ def empty_model(config: Any) -> Any:
     text_only = type(config) in library.MODEL_FOR_CAUSAL_LM_MAPPING
     auto = library.AutoModelForCausalLM if text_only else library.AutoModelForImageTextToText
     with init_empty_weights(include_buffers=False):
-        return auto.from_config(config)
+        model = auto.from_config(config)
+    model.tie_weights()  # a composite model's were tied before they lost their storage, and are two again
+    return model
 
 
 def target_layers(model: Any, recipe: Recipe) -> dict[str, tuple[int, int]]:

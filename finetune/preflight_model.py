@@ -117,6 +117,7 @@ def check_step(prepared: Prepared, model: Any) -> tuple[list[Check], Step | None
         ):
             loss = model(**tensors).loss
             loss.backward()
+        loss = loss.detach()
     except (RuntimeError, MemoryError) as error:
         model.zero_grad(set_to_none=True)
         if is_memory_error(error):
