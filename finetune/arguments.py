@@ -120,9 +120,13 @@ def resolve(recipe: Recipe, device: Device, steps: int, *, gemma: bool = True) -
             continue
         training[new] = given(value)
         renamed.append(f"{old} = {value} is given as {new} = {training[new]}.")
+    if training[
+        "packing"
+    ]:  # several examples to a sequence: TRL puts them together, and leaves their tokens as they are
+        training |= {"max_length": recipe.data.max_length, "eval_packing": False}
+    else:  # the examples come as tokens, and none is cut there
+        training |= {"max_length": None, "dataset_kwargs": {"skip_prepare_dataset": True}}
     training |= {
-        "max_length": None,  # the examples come as tokens, and none is cut there
-        "dataset_kwargs": {"skip_prepare_dataset": True},
         "eval_on_start": True,
         "dataloader_pin_memory": device.kind == "cuda",
         "use_cpu": device.kind == "cpu",

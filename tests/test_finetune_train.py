@@ -285,6 +285,17 @@ def test_a_model_tuned_on_another_prompt_is_refused(
             choose_generator(one, FakeEmbedder(), index.leaning)
 
 
+def test_packing_puts_several_examples_into_a_sequence(quick: tuple[Recipe, Settings]) -> None:
+    recipe, settings = quick
+    run = run_folder(settings, recipe)
+    alone = train(prepare(recipe, run, settings), settings)
+    packed_recipe = replace(recipe, training=replace(recipe.training, packing=True))
+    packed = train(prepare(packed_recipe, run, settings), settings)
+    assert packed.record["steps"] < alone.record["steps"]
+    assert packed.record["held_out_loss"]["after"] < packed.record["held_out_loss"]["before"]
+    assert packed.record["held_out_loss"]["before"] == pytest.approx(alone.record["held_out_loss"]["before"], abs=1e-3)
+
+
 def test_merging_says_what_stands_in_the_way(quick: tuple[Recipe, Settings], monkeypatch: pytest.MonkeyPatch) -> None:
     recipe, settings = quick
     run = run_folder(settings, recipe)
