@@ -213,7 +213,12 @@ def test_the_adapter_is_small_safe_and_of_this_versions_prompt() -> None:
 def test_it_is_merged_once_and_phrases(
     smollm2_cache: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with monkeypatch.context() as without:
+        without.setattr(bundled, "can_phrase", lambda: False)
+        with pytest.raises(ModelError, match="--with finetune"):
+            bundled.phrasing_folder(smollm2_cache)
     folder = bundled.phrasing_folder(smollm2_cache)
+    assert "quantization_config" not in json.loads((folder / "config.json").read_text(encoding="utf-8"))
     monkeypatch.setattr(bundled, "_merge", lambda *_: pytest.fail("merged a second time"))
     assert bundled.phrasing_folder(smollm2_cache) == folder
     embedder = FakeEmbedder()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag.config import BUNDLED_GENERATOR, BUNDLED_PHRASING, Settings
-from rag.generator.bundled import GGUF_PACKAGE, shipped_adapter
+from rag.generator.bundled import GGUF_PACKAGE, can_phrase, shipped_adapter
 from rag.generator.choice import is_model
 from rag.generator.template import RECORD
 from rag.schema import ModelError
@@ -130,7 +130,7 @@ def _phrasing_is_here() -> bool:
         shipped_adapter()
     except ModelError:
         return False
-    return True
+    return can_phrase()
 
 
 def _place(one: ListedGenerator) -> tuple[str, ...]:
