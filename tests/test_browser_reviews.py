@@ -82,6 +82,8 @@ def test_from_a_file_to_an_answer(browser: Browser, address: str, tmp_path: Path
             expect(phone.get_by_text("line 4")).to_be_visible()
             assert overflow(phone) <= 0
         expect(page.get_by_text("The index now has 4 reviews")).to_be_visible()
+        # a page that is being drawn anew takes its buttons from under the pointer
+        expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=JOB_MS)
         with page.expect_download() as download:
             page.get_by_role("button", name="Rejected rows").click()
         rejects = download.value.path().read_text().splitlines()
