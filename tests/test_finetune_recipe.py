@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -318,3 +319,17 @@ def test_no_change_breaks_more_than_the_recipe(key: str, value: str) -> None:
 def test_which_prompt_the_examples_are_of(examples: tuple[str, ...], template: str) -> None:
     assert set(examples) <= set(EXAMPLE_KINDS)
     assert DataRecipe(examples=examples).template == template
+
+
+def test_the_settings_for_several_gpus_are_read_and_fit_the_recipe() -> None:
+    """FSDP shards 4-bit weights only if they are stored in the type of the others."""
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    file = RECIPES.parent / "accelerate" / "fsdp_qlora.yaml"
+    config = load_config_from_file(str(file))
+    assert config.distributed_type.value == "FSDP" and config.mixed_precision == "bf16" and not config.use_cpu
+    assert config.fsdp_config["fsdp_activation_checkpointing"] is False  # the recipe's own, and not twice
+    (change,) = re.findall(r"--set (\S+)", file.read_text(encoding="utf-8"))
+    arguments = resolve(load_recipe("gemma-7b-it", [change]), Device("cuda", True, "a GPU", 2**34), 100)
+    assert arguments.quantization is not None
+    assert arguments.quantization["bnb_4bit_quant_storage"] == arguments.dtype == "bfloat16"
