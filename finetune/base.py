@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -110,8 +111,6 @@ def put_down(model: Any, folder: Path, base_model: str) -> None:
 
     Raises `ModelError` where the folder cannot be written.
     """
-    import json
-
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Could not find a config file")  # a base that is a folder

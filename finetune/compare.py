@@ -19,7 +19,6 @@ from typing import Any
 
 from finetune.base import base_folder
 from finetune.recipe import Recipe
-from finetune.record import read_record
 from finetune.train import ADAPTER
 from rag import prompt
 from rag.config import Settings
@@ -27,11 +26,11 @@ from rag.embedding import Embedder
 from rag.evaluation.answers import AnswerReport, QuestionResult, balance, evaluate_answers, repeated
 from rag.evaluation.questions import Question
 from rag.evaluation.significance import Comparison, Interval, interval, paired
-from rag.generator.choice import ChosenGenerator
+from rag.generator.choice import ChosenGenerator, gpu_available
 from rag.generator.extractive import ExtractiveGenerator
 from rag.generator.phrasing import PhrasingGenerator
 from rag.generator.protocol import Generator
-from rag.generator.template import trained_template
+from rag.generator.template import read_record, trained_template
 from rag.index import ReviewIndex
 from rag.pipeline import Pipeline
 from rag.question import TASKS, Task
@@ -151,7 +150,7 @@ def compare_models(
         raise ModelError(f"There is neither an adapter in {run / ADAPTER} nor a merged model in {merged}.")
     template = recipe.data.template or prompt.ANSWERING
     digest = ExtractiveGenerator(embedder, index.leaning)
-    quantization = "4bit" if recipe.quantization.load_in_4bit and _has_gpu() else "none"
+    quantization = "4bit" if recipe.quantization.load_in_4bit and gpu_available() else "none"
     wanted: list[tuple[str, Callable[[], Generator]]] = []
     if template == prompt.PHRASING:
         wanted.append((DIGEST, lambda: digest))
@@ -196,9 +195,3 @@ def _task(task: Task, pipeline: Pipeline) -> TaskAnswer:
     supported = sum(one.supported for one in claims) / len(claims) if claims else 0.0
     distinct = 1 - repeated([one.text for one in claims], pipeline) if claims else 0.0
     return TaskAnswer(task, answer, supported, balance(answer), distinct)
-
-
-def _has_gpu() -> bool:
-    import torch
-
-    return bool(torch.cuda.is_available())

@@ -6,6 +6,12 @@ import os
 import threading
 from types import TracebackType
 
+LESS_MEMORY = (
+    "Lower training.per_device_train_batch_size (and raise gradient_accumulation_steps by as much), or "
+    "data.max_length; or quantization.load_in_4bit=true."
+)
+"""What to do where a training does not fit."""
+
 
 class PeakMemory:
     """`peak` is the most bytes held since the beginning of `with`, also while it lasts.

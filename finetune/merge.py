@@ -20,11 +20,12 @@ from finetune.encode import IGNORED, Encoded, encode, end_of_turn
 from finetune.examples import HELD_OUT_FILE, read_examples
 from finetune.model_card import model_card
 from finetune.recipe import Recipe
-from finetune.record import read_record, write_record
+from finetune.record import write_record
 from finetune.train import ADAPTER, DATA
 from rag.config import Settings
 from rag.files import sha256_of
-from rag.generator.loading import put_adapter
+from rag.generator.loading import merge_adapter, put_adapter
+from rag.generator.template import read_record
 from rag.schema import ModelError
 
 INTO_ORIGINAL, INTO_DEQUANTISED = "original", "dequantised"
@@ -101,19 +102,8 @@ def merge(
 
 def merged_model(recipe: Recipe, settings: Settings, adapter: Path, way: str, dtype: str) -> Any:
     """The base model with the adapter added into its weights, on the CPU, in `dtype`."""
-    import torch
-
-    number = getattr(torch, dtype)
     nf4 = _quantization(recipe) | {"bnb_4bit_compute_dtype": dtype} if way == INTO_DEQUANTISED else None
-    base = load_base(recipe, settings, dtype=dtype, quantization=nf4, device="cpu")
-    if nf4 is not None:
-        base = base.dequantize().to(number)
-    merged = put_adapter(base, str(adapter)).merge_and_unload(safe_merge=True).to(number).eval()
-    merged.config.dtype = number
-    for left in ("quantization_config", "_pre_quantization_dtype"):
-        if hasattr(merged.config, left):
-            delattr(merged.config, left)
-    return merged
+    return merge_adapter(load_base(recipe, settings, dtype=dtype, quantization=nf4, device="cpu"), str(adapter), dtype)
 
 
 def _quantization(recipe: Recipe) -> dict[str, Any]:

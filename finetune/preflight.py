@@ -14,6 +14,7 @@ from typing import Literal
 from finetune.encode import IGNORED, REFUSED, TOO_LONG, end_of_turn
 from finetune.estimate import Estimate, estimate, in_words
 from finetune.examples import HELD_OUT_FILE, TRAIN_FILE, read_examples
+from finetune.memory import LESS_MEMORY
 from finetune.train import DATA, Prepared
 from rag.generator.transformers_backend import prompt_ids
 from rag.schema import GeneratorError
@@ -22,10 +23,6 @@ Verdict = Literal["ok", "warning", "failed"]
 _TIGHT = 0.9  # share of the free memory, from which on it is warned
 _MOST_LOST = 0.2  # share of examples left out as too long, from which on it is warned
 _KEPT_CHECKPOINTS = 3
-LESS_MEMORY = (
-    "Lower training.per_device_train_batch_size (and raise gradient_accumulation_steps by as much), or "
-    "data.max_length; or quantization.load_in_4bit=true."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +244,9 @@ def _disk(prepared: Prepared) -> Iterator[Check]:
     kept = prepared.recipe.training.save_total_limit or _KEPT_CHECKPOINTS
     needed = (kept + 1) * trainable * (4 + 8) + 2**26
     saw = f"{in_words(needed)} for checkpoints and the adapter, {in_words(free)} free"
-    yield Check("disk", "ok" if free > needed else "failed", saw, "" if free > needed else "Free some, or --runs-dir.")
+    yield Check(
+        "disk", "ok" if free > needed else "failed", saw, "" if free > needed else "Free some, or set runs_dir."
+    )
 
 
 def memory_check(prepared: Prepared) -> Check:

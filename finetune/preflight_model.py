@@ -9,8 +9,8 @@ from typing import Any
 
 from finetune.encode import IGNORED, Encoded
 from finetune.estimate import empty_model, target_layers, trainable_parameters
-from finetune.memory import PeakMemory
-from finetune.preflight import LESS_MEMORY, Check
+from finetune.memory import LESS_MEMORY, PeakMemory
+from finetune.preflight import Check
 from finetune.train import Prepared
 from rag.generator.loading import first_line, is_memory_error
 

@@ -40,15 +40,6 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
         raise ModelError(f"Cannot write {folder / RECORD}: {error.strerror}.") from error
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """The record in a folder; empty where there is none, or it is not one."""
-    try:
-        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def same_work(record: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two records are of the same recipe, data and prompt, so that one's result can stand for the other's."""
     keys = ("recipe", "data_sha256", "template_hash")

@@ -7,6 +7,7 @@ interrupted goes on where it stopped.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ class Source:
 
 
 def run_folder(settings: Settings, recipe: Recipe) -> Path:
-    """Where a recipe's run is kept. Raises `SettingsError` for an output that would leave the folder."""
+    """Where a recipe's run is kept. Raises `IndexFileError` for an output that would leave the folder."""
     return index_folder(settings.runs_dir, recipe.output)  # a run's name is as an index's
 
 
@@ -168,7 +169,4 @@ def check(
 
 def of_kind(examples: Sequence[Example]) -> dict[str, int]:
     """How many there are of each kind."""
-    counts: dict[str, int] = {}
-    for one in examples:
-        counts[one.kind] = counts.get(one.kind, 0) + 1
-    return counts
+    return dict(Counter(one.kind for one in examples))

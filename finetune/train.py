@@ -21,12 +21,13 @@ from finetune.arguments import Arguments, Device, is_gemma, resolve, this_device
 from finetune.base import add_adapter, base_config, base_tokenizer, load_base, put_down
 from finetune.encode import EncodedSet, encode
 from finetune.examples import HELD_OUT_FILE, TRAIN_FILE, data_hash, read_examples
-from finetune.memory import PeakMemory
+from finetune.memory import LESS_MEMORY, PeakMemory
 from finetune.model_card import model_card
 from finetune.recipe import Recipe
-from finetune.record import new_record, read_record, same_work, write_record
+from finetune.record import new_record, same_work, write_record
 from finetune.watch import Interrupted, Progress, RunawayError, Watch, no_progress
 from rag.config import Settings
+from rag.generator.template import read_record
 from rag.quiet import quiet_libraries
 from rag.schema import ModelError, ReviewFileError
 
@@ -123,7 +124,8 @@ def train(
     model = model or tuned_model(prepared, settings)
     memory = PeakMemory(prepared.device.kind)
     batch_tokens = prepared.train.tokens / len(prepared.train.sequences)
-    watch = Watch(progress, stopped, batch_tokens * prepared.recipe.training.per_device_train_batch_size)
+    batch_tokens *= prepared.recipe.training.per_device_train_batch_size
+    watch = Watch(progress, stopped, batch_tokens, lambda: memory.peak)
     trainer = _trainer(prepared, model, watch)
     began = time.monotonic()
     with _failures(prepared), memory:
@@ -227,8 +229,7 @@ def _failures(prepared: Prepared) -> Iterator[None]:
     except (RuntimeError, ValueError, OSError, MemoryError) as error:
         if is_memory_error(error):
             raise ModelError(
-                "The training ran out of memory. Set training.per_device_train_batch_size lower and "
-                "training.gradient_accumulation_steps higher by as much, or data.max_length lower "
-                f"(--set); the longest example has {prepared.train.longest} tokens."
+                f"The training ran out of memory; the longest example has {prepared.train.longest} tokens. "
+                + LESS_MEMORY
             ) from error
         raise ModelError(f"The training failed ({type(error).__name__}): {first_line(error)}") from error

@@ -17,7 +17,6 @@ from finetune.compare_report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, write_r
 from finetune.merge import INTO_DEQUANTISED, INTO_ORIGINAL, merge, merged_model
 from finetune.preflight import passed
 from finetune.recipe import Recipe, load_recipe
-from finetune.record import read_record
 from finetune.steps import Source, check, make_data, run_folder
 from finetune.train import ADAPTER, CHECKPOINTS, prepare, train, tuned_model
 from finetune.watch import Interrupted, RunawayError, Watch
@@ -26,7 +25,7 @@ from rag.config import Settings
 from rag.evaluation.questions import Question
 from rag.generator import choice
 from rag.generator.choice import choose_generator
-from rag.generator.template import RECORD
+from rag.generator.template import RECORD, read_record
 from rag.index import ReviewIndex
 from rag.pipeline import Pipeline
 from rag.schema import ModelError, Review
@@ -193,15 +192,19 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
     shutil.rmtree(run / ADAPTER)
 
     told: list[int] = []
+    notes: list[str] = []
 
     def progress(stage: str, done: int, total: int, note: str) -> None:
         told.append(done)
+        notes.append(note)
 
     with pytest.raises(Interrupted, match="--resume"):
         train(prepare(recipe, run, settings), settings, stopped=lambda: bool(told), progress=progress)
     assert told == [1] and not (run / ADAPTER).exists()
     again = train(prepare(recipe, run, settings), settings, resume=True, progress=progress)
     assert again.record["resumed"] and told[1] == 2  # the second step came next
+    assert all("loss" in note and "tokens/s" in note for note in notes)
+    assert not notes[-1].endswith(" 0 MiB")  # the most memory held
     found = load_file(again.folder / "adapter_model.safetensors")
     assert found.keys() == expected.keys()
     assert all((found[name] - expected[name]).abs().max() < 1e-5 for name in found)

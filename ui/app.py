@@ -36,7 +36,6 @@ GENERAL_EXAMPLES = (
     "What do people complain about?",
     "Is it worth the money?",
 )
-MAX_QUESTION = 500  # characters
 REDRAW_S = 0.05  # between two drawings of a streamed answer
 
 
@@ -119,7 +118,7 @@ def _start_session() -> None:
 
 
 def _ask(question: str, as_written: bool = False) -> None:
-    question = question.strip()[:MAX_QUESTION]
+    question = question.strip()[: turns.MAX_QUESTION]
     if question:
         st.session_state.to_ask = st.session_state.question = question
         st.session_state.as_written = as_written
@@ -184,7 +183,7 @@ def _question_box() -> None:
     with st.form("ask", border=False):
         left, right = st.columns([7, 1], vertical_alignment="bottom")
         left.text_input(
-            "Your question", key="question", max_chars=MAX_QUESTION, placeholder="What would you like to know?"
+            "Your question", key="question", max_chars=turns.MAX_QUESTION, placeholder="What would you like to know?"
         )
         right.form_submit_button("Ask", type="primary", width="stretch", on_click=_ask_typed)
 

@@ -69,12 +69,13 @@ def train_adapter(context: Context, recipe: Recipe, resume: bool) -> None:
     """Check and train, or say that the adapter is there."""
     from finetune.examples import data_hash
     from finetune.preflight import passed
-    from finetune.record import new_record, read_record, same_work
+    from finetune.record import new_record, same_work
     from finetune.steps import check as run_checks
     from finetune.steps import run_folder
     from finetune.train import ADAPTER, DATA
     from finetune.train import train as run_training
     from finetune.watch import Interrupted
+    from rag.generator.template import read_record
 
     settings = context.settings()
     folder = run_folder(settings, recipe)

@@ -16,7 +16,7 @@ from rag.config import Settings, load_settings
 from rag.generator.listing import ListedGenerator, list_generators
 from rag.index.store import list_indexes
 from rag.schema import Answer
-from ui import errors, models, render, votes
+from ui import errors, models, render, turns, votes
 from ui.votes import Vote, Winner
 
 TITLE = "Compare"
@@ -27,7 +27,6 @@ INTRO = (
 BLIND = "Blind: hide which is which until you have voted"
 SAME = "Choose two different models."
 STOPPED = "Stopped. Neither answer was kept."
-MAX_QUESTION = 500  # characters
 BUTTONS: dict[Winner, str] = {
     "left": "Left is better",
     "right": "Right is better",
@@ -120,13 +119,16 @@ def _question_box(enabled: bool) -> None:
     with st.form("compare-form", border=False):
         left, right = st.columns([7, 1], vertical_alignment="bottom")
         left.text_input(
-            "Your question", key="compare-question", max_chars=MAX_QUESTION, placeholder="What would you like to know?"
+            "Your question",
+            key="compare-question",
+            max_chars=turns.MAX_QUESTION,
+            placeholder="What would you like to know?",
         )
         right.form_submit_button("Ask both", type="primary", width="stretch", disabled=not enabled, on_click=_ask_typed)
 
 
 def _ask_typed() -> None:
-    st.session_state.compare_to_ask = st.session_state["compare-question"].strip()[:MAX_QUESTION] or None
+    st.session_state.compare_to_ask = st.session_state["compare-question"].strip()[: turns.MAX_QUESTION] or None
 
 
 def _ask(settings: Settings, index: str, pair: tuple[ListedGenerator, ListedGenerator], blind: bool) -> None:

@@ -11,6 +11,7 @@ from rag.schema import Answer
 from ui import render
 
 MAX_HISTORY = 50
+MAX_QUESTION = 500  # characters
 AS_WRITTEN = "Ask exactly as written"
 NEW_TOPIC = "New topic"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from rag.config import BUNDLED_GENERATOR, BUNDLED_PHRASING, Settings
 from rag.generator.bundled import GGUF_PACKAGE, can_phrase, shipped_adapter
 from rag.generator.choice import is_model
-from rag.generator.template import RECORD
+from rag.generator.template import RECORD, read_record
 from rag.schema import ModelError
 
 SETTINGS_SAY = "as the settings say"
@@ -117,11 +116,7 @@ def _newest_first(folder: Path, file: str) -> list[Path]:
 
 def _base_of(adapter: Path) -> str:
     """The base model that an adapter's record names; "" where there is none to read."""
-    try:
-        record = json.loads((adapter / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    base = record.get("base_model") if isinstance(record, dict) else ""
+    base = read_record(adapter).get("base_model")
     return base if isinstance(base, str) else ""
 
 

@@ -116,6 +116,24 @@ def put_adapter(model: Any, adapter: str) -> Any:
             ) from error
 
 
+def merge_adapter(model: Any, adapter: str, dtype: str) -> Any:
+    """The model with a LoRA adapter added into its weights, in `dtype`; 4-bit weights are dequantised first.
+
+    Raises `ModelError` if it does not fit.
+    """
+    import torch
+
+    number, held_in = getattr(torch, dtype), model.dtype
+    if getattr(model, "is_quantized", False):
+        model = model.dequantize().to(held_in)
+    merged = put_adapter(model, adapter).merge_and_unload(safe_merge=True).to(number).eval()
+    merged.config.dtype = number
+    for left in ("quantization_config", "_pre_quantization_dtype"):
+        if hasattr(merged.config, left):
+            delattr(merged.config, left)
+    return merged
+
+
 def _check_folder(model: str) -> None:
     folder = Path(model)
     if not folder.is_dir():

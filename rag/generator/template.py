@@ -37,6 +37,14 @@ def trained_template(*folders: str) -> str:
     return ""
 
 
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record in the folder of an adapter or a merged model; empty where there is none, or it is not one."""
+    try:
+        return _record(folder)
+    except ModelError:
+        return {}
+
+
 def _record(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
