@@ -1,7 +1,8 @@
-"""A recipe as the installed libraries take it, on the device at hand; and what that changed, in words to print.
+"""A recipe as the installed libraries take it, on the device at hand; and what that changed, in
+words to print.
 
-transformers 5 and TRL 1 renamed or dropped some of the arguments that recipes are written in; `RENAMED` is the whole
-list. What a device cannot do is overridden, never silently.
+transformers 5 and TRL 1 renamed or dropped some of the arguments that recipes are written in;
+`RENAMED` is the whole list. What a device cannot do is overridden, never silently.
 """
 
 from __future__ import annotations
@@ -14,15 +15,27 @@ from typing import Any
 from finetune.recipe import Recipe, Training
 from rag.schema import SettingsError
 
-CHECKPOINTS = 10  # in a run whose recipe saves none: at least so many, so that `--resume` loses little
+CHECKPOINTS = (
+    10  # in a run whose recipe saves none: at least so many, so that `--resume` loses little
+)
 PAGED = "paged_"
 
-# Recipe key -> (what the installed versions call it, how its value is given there). None: no longer an argument.
+# Recipe key -> (what the installed versions call it, how its value is given there). None: no longer
+# an argument.
 RENAMED: dict[str, tuple[str | None, Callable[[Any], Any]]] = {
     "evaluation_strategy": ("eval_strategy", lambda value: value),  # transformers 4.46
-    "warmup_ratio": ("warmup_steps", lambda value: value),  # transformers 5: under 1 it is a share of the steps
-    "gradient_checkpointing": ("activation_checkpointing", lambda value: value),  # transformers 5.23
-    "group_by_length": ("train_sampling_strategy", lambda value: "group_by_length" if value else "random"),
+    "warmup_ratio": (
+        "warmup_steps",
+        lambda value: value,
+    ),  # transformers 5: under 1 it is a share of the steps
+    "gradient_checkpointing": (
+        "activation_checkpointing",
+        lambda value: value,
+    ),  # transformers 5.23
+    "group_by_length": (
+        "train_sampling_strategy",
+        lambda value: "group_by_length" if value else "random",
+    ),
 }
 
 
@@ -38,10 +51,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """Keyword arguments for `SFTConfig`, `LoraConfig` and `BitsAndBytesConfig` (None: not quantized).
+    """Keyword arguments for `SFTConfig`, `LoraConfig` and `BitsAndBytesConfig` (None: not
+    quantized).
 
-    `dtype` is what weights that are not quantized are held in. `renamed` and `overridden` say what differs from the
-    recipe, one sentence each.
+    `dtype` is what weights that are not quantized are held in. `renamed` and `overridden` say what
+    differs from the recipe, one sentence each.
     """
 
     training: dict[str, Any]
@@ -59,13 +73,19 @@ def this_device() -> Device:
 
     if torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
-        return Device("cuda", torch.cuda.is_bf16_supported(including_emulation=False),
-                      torch.cuda.get_device_name(), free)  # fmt: skip
+        return Device(
+            "cuda",
+            torch.cuda.is_bf16_supported(including_emulation=False),
+            torch.cuda.get_device_name(),
+            free,
+        )
     return Device("cpu", True, "CPU", psutil.virtual_memory().available)
 
 
 def is_gemma(model_type: str) -> bool:
-    """Whether a configuration's `model_type` is of the Gemma family, whose activations overflow fp16."""
+    """Whether a configuration's `model_type` is of the Gemma family, whose activations overflow
+    fp16.
+    """
     return model_type.startswith("gemma")
 
 
@@ -78,7 +98,9 @@ def _check_names(training: Training) -> None:
         if value not in known:
             near = difflib.get_close_matches(value, known, n=1)
             hint = f'Did you mean "{near[0]}"?' if near else f"Known: {', '.join(known)}."
-            raise SettingsError(f'{key} = "{value}" is not known to the installed transformers. {hint}')
+            raise SettingsError(
+                f'{key} = "{value}" is not known to the installed transformers. {hint}'
+            )
 
 
 def resolve(recipe: Recipe, device: Device, steps: int, *, gemma: bool = True) -> Arguments:
@@ -97,18 +119,26 @@ def resolve(recipe: Recipe, device: Device, steps: int, *, gemma: bool = True) -
     if device.kind == "cuda" and training["bf16"] and not device.bf16:
         training |= {"bf16": False, "fp16": not gemma}
         why = "and a Gemma overflows fp16" if gemma else "fp16 it has"
-        overridden.append(f"bf16 = false, in {'fp32' if gemma else 'fp16'}: {device.name} has no bf16, {why}.")
+        overridden.append(
+            f"bf16 = false, in {'fp32' if gemma else 'fp16'}: {device.name} has no bf16, {why}."
+        )
     dtype = "float16" if training["fp16"] else "bfloat16" if training["bf16"] else "float32"
     if quantization is not None and quantization["bnb_4bit_compute_dtype"] != dtype:
         overridden.append(f'bnb_4bit_compute_dtype = "{dtype}", as the training.')
         quantization["bnb_4bit_compute_dtype"] = dtype
-    if device.kind == "cpu" and (training["optim"].startswith(PAGED) or training["optim"].endswith("bit")):
-        overridden.append(f'optim = "adamw_torch": "{training["optim"]}" pages between a GPU and the main memory.')
+    if device.kind == "cpu" and (
+        training["optim"].startswith(PAGED) or training["optim"].endswith("bit")
+    ):
+        overridden.append(
+            f'optim = "adamw_torch": "{training["optim"]}" pages between a GPU and the main memory.'
+        )
         training["optim"] = "adamw_torch"
     if training["save_steps"] == 0:
         training["save_steps"] = max(1, steps // CHECKPOINTS)
         training.setdefault("save_total_limit", 2)
-        overridden.append(f"save_steps = {training['save_steps']}: checkpoints, so that --resume can go on.")
+        overridden.append(
+            f"save_steps = {training['save_steps']}: checkpoints, so that --resume can go on."
+        )
     if training["gradient_checkpointing"]:
         training["activation_checkpointing_kwargs"] = {"use_reentrant": False}
 
@@ -122,7 +152,8 @@ def resolve(recipe: Recipe, device: Device, steps: int, *, gemma: bool = True) -
         renamed.append(f"{old} = {value} is given as {new} = {training[new]}.")
     if training[
         "packing"
-    ]:  # several examples to a sequence: TRL puts them together, and leaves their tokens as they are
+        # several examples to a sequence: TRL puts them together, and leaves their tokens as they are
+    ]:
         training |= {"max_length": recipe.data.max_length, "eval_packing": False}
     else:  # the examples come as tokens, and none is cut there
         training |= {"max_length": None, "dataset_kwargs": {"skip_prepare_dataset": True}}

@@ -1,13 +1,15 @@
-"""Before and after: the base model, the model with the adapter, and the merged model, asked the same.
+"""Before and after: the base model, the model with the adapter, and the merged model, asked the
+same.
 
-They are asked the two tasks of the original comparison and every question of a question set, over the same index,
-through the same pipeline, and their answers are checked in the same way. What the original asserted is a number here:
-clarity is the share of sentences that repeat nothing, accuracy the share of sentences that are borne out by what they
-cite and the key points that are recalled, balance how evenly both sides are cited.
+They are asked the two tasks of the original comparison and every question of a question set, over
+the same index, through the same pipeline, and their answers are checked in the same way. What the
+original asserted is a number here: clarity is the share of sentences that repeat nothing, accuracy
+the share of sentences that are borne out by what they cite and the key points that are recalled,
+balance how evenly both sides are cited.
 
-The verdict is by rule. "better": more key points recalled, by the paired test (p < .05), and neither the share of
-supported sentences nor the F1 of refusals lower by more than .02. "worse": fewer key points or fewer supported
-sentences, by the same test. Else "not better".
+The verdict is by rule. "better": more key points recalled, by the paired test (p < .05), and
+neither the share of supported sentences nor the F1 of refusals lower by more than .02. "worse":
+fewer key points or fewer supported sentences, by the same test. Else "not better".
 """
 
 from __future__ import annotations
@@ -45,13 +47,19 @@ Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
 
 METRICS: Mapping[str, tuple[str, Callable[[QuestionResult], float | None]]] = {
-    "supported": ("sentences supported", lambda r: r.supported / r.sentences if r.sentences else None),
+    "supported": (
+        "sentences supported",
+        lambda r: r.supported / r.sentences if r.sentences else None,
+    ),
     "key_points": ("key points recalled", lambda r: r.key_points),
     "citation_precision": ("citation precision", lambda r: r.citation_precision),
     "citation_recall": ("citation recall", lambda r: r.citation_recall),
     "refusal": ("refused or answered rightly", lambda r: float(r.refused != r.answerable)),
     "balance": ("balance of both sides", lambda r: r.balance),
-    "distinct": ("sentences that repeat nothing", lambda r: None if r.repeated is None else 1 - r.repeated),
+    "distinct": (
+        "sentences that repeat nothing",
+        lambda r: None if r.repeated is None else 1 - r.repeated,
+    ),
     "seconds": ("seconds", lambda r: r.seconds),
 }
 """Name -> (title, one question's value; None where it has none)."""
@@ -79,7 +87,9 @@ class Contender:
 
     def interval(self, metric: str) -> Interval:
         """The mean over the questions that have a value, with its 95% interval."""
-        return interval([v for one in self.report.results if (v := METRICS[metric][1](one)) is not None])
+        return interval(
+            [v for one in self.report.results if (v := METRICS[metric][1](one)) is not None]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +114,20 @@ def difference(first: Contender, other: Contender, metric: str) -> Comparison | 
     """Other less first, over the questions on which both have a value; None where there are none."""
     value = METRICS[metric][1]
     after = {one.id: value(one) for one in other.report.results}
-    pairs = [(before, now) for one in first.report.results
-             if (before := value(one)) is not None and (now := after.get(one.id)) is not None]  # fmt: skip
+    pairs = [
+        (before, now)
+        for one in first.report.results
+        if (before := value(one)) is not None and (now := after.get(one.id)) is not None
+    ]
     return paired([a for a, _ in pairs], [b for _, b in pairs]) if pairs else None
 
 
 def verdict(first: Contender, other: Contender) -> tuple[str, str]:
     """The rule in this module's docstring: the verdict, and why, in words."""
-    points, supported = difference(first, other, "key_points"), difference(first, other, "supported")
+    points, supported = (
+        difference(first, other, "key_points"),
+        difference(first, other, "supported"),
+    )
     if points is None:
         return NOT_BETTER, "no question has key points, so nothing tells"
     said = f"key points {points.difference:+.3f} (p = {points.p_value:.3f})"
@@ -123,7 +139,11 @@ def verdict(first: Contender, other: Contender) -> tuple[str, str]:
     for found in (points, supported):
         if found is not None and found.difference < 0 and found.p_value < SIGNIFICANT:
             return WORSE, said
-    if points.difference > 0 and points.p_value < SIGNIFICANT and min(lower.values()) >= -MOST_LOWER:
+    if (
+        points.difference > 0
+        and points.p_value < SIGNIFICANT
+        and min(lower.values()) >= -MOST_LOWER
+    ):
         return BETTER, said
     return NOT_BETTER, said
 
@@ -138,16 +158,20 @@ def compare_models(
     *,
     progress: Progress = lambda stage, done, total: None,
 ) -> Compared:
-    """Ask the base model, the adapter and the merged model; where the recipe trains to phrase, the digest as well.
+    """Ask the base model, the adapter and the merged model; where the recipe trains to phrase, the
+    digest as well.
 
-    With the digest there, the verdict is against it: it is what a phrasing model would take the place of. Base and
-    adapter are held in 4 bits, as they were trained, on a GPU only. Raises `ModelError` where nothing was tuned.
+    With the digest there, the verdict is against it: it is what a phrasing model would take the
+    place of. Base and adapter are held in 4 bits, as they were trained, on a GPU only. Raises
+    `ModelError` where nothing was tuned.
     """
     merged = settings.models_dir / recipe.output
     record = read_record(run / ADAPTER)
     there = {TUNED: bool(record), MERGED: bool(read_record(merged))}
     if not any(there.values()):
-        raise ModelError(f"There is neither an adapter in {run / ADAPTER} nor a merged model in {merged}.")
+        raise ModelError(
+            f"There is neither an adapter in {run / ADAPTER} nor a merged model in {merged}."
+        )
     template = recipe.data.template or prompt.ANSWERING
     digest = ExtractiveGenerator(embedder, index.leaning)
     quantization = "4bit" if recipe.quantization.load_in_4bit and gpu_available() else "none"
@@ -178,12 +202,16 @@ def compare_models(
         del generator, pipeline  # the next model takes its room
     tuned = MERGED if there[MERGED] else TUNED
     baseline = DIGEST if template == prompt.PHRASING else BASE
-    result = Compared(tuple(contenders), baseline, tuned, "", "", index.name, len(questions), record)
+    result = Compared(
+        tuple(contenders), baseline, tuned, "", "", index.name, len(questions), record
+    )
     found, reason = verdict(result.contender(baseline), result.contender(tuned))
     return replace(result, verdict=found, reason=reason)
 
 
-def _contender(name: str, pipeline: Pipeline, questions: Sequence[Question], progress: Progress) -> Contender:
+def _contender(
+    name: str, pipeline: Pipeline, questions: Sequence[Question], progress: Progress
+) -> Contender:
     tasks = tuple(_task(task, pipeline) for task in TASKS)
     report = evaluate_answers(pipeline, questions, lambda done, total: progress(name, done, total))
     return Contender(name, pipeline.generator.name, report, tasks)

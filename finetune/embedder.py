@@ -1,10 +1,11 @@
 """Adapting the embedder to one's own reviews: trained on their pairs, kept only if it finds better.
 
-`MultipleNegativesRankingLoss` (Henderson et al. 2017): in a batch, each anchor should be nearer to its positive than to
-any other positive or near miss. The adapted embedder is measured against the one it came from, by the harness behind
-`reviewqa eval retrieval`, on questions that were not trained on; without a question set, on titles of reviews that were
-not trained on, whose own review should be found (a proxy, and told to be one). Unless nDCG@10 rises, and by the paired
-test not by chance (p < .05), it is refused.
+`MultipleNegativesRankingLoss` (Henderson et al. 2017): in a batch, each anchor should be nearer to
+its positive than to any other positive or near miss. The adapted embedder is measured against the
+one it came from, by the harness behind `reviewqa eval retrieval`, on questions that were not
+trained on; without a question set, on titles of reviews that were not trained on, whose own review
+should be found (a proxy, and told to be one). Unless nDCG@10 rises, and by the paired test not by
+chance (p < .05), it is refused.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ from rag.schema import ModelError, Review, SettingsError
 RECORD = "adaptation.json"
 METRIC = "nDCG@10"
 SIGNIFICANT = 0.05
-GATE_REVIEWS = 2000  # reviews searched for the comparison: all gold ones, and others up to this number
+GATE_REVIEWS = (
+    2000  # reviews searched for the comparison: all gold ones, and others up to this number
+)
 HELD_OUT = 0.2  # of the reviews, where titles stand in for questions
 _FEWEST_QUESTIONS = 20
 _LIBRARIES = ("sentence-transformers", "transformers", "torch")
@@ -65,13 +68,16 @@ class Training:
         unknown = set(self.kinds) - set(KINDS)
         if unknown or not self.kinds:
             raise SettingsError(
-                f"Pairs are of the kinds {', '.join(KINDS)}, not {', '.join(sorted(unknown)) or 'none'}."
+                f"Pairs are of the kinds {', '.join(KINDS)}, not "
+                f"{', '.join(sorted(unknown)) or 'none'}."
             )
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What the comparison is made on; `reviews` (reviews,) may be trained on. A `proxy` has titles for questions."""
+    """What the comparison is made on; `reviews` (reviews,) may be trained on. A `proxy` has titles
+    for questions.
+    """
 
     questions: list[RetrievalQuestion]
     reviews: NDArray[np.bool_]
@@ -93,13 +99,16 @@ class Adapted:
 
 
 def hold_out(index: ReviewIndex, questions: Sequence[Question]) -> HeldOut:
-    """The dev questions of the set; or, without any, titles of a fifth of the reviews, copies kept together.
+    """The dev questions of the set; or, without any, titles of a fifth of the reviews, copies kept
+    together.
 
     Raises `SettingsError` where there are fewer than 20 of either.
     """
     known = set(index.review_ids())
     dev = [
-        RetrievalQuestion(one.id, one.question, one.kind, one.split, dict.fromkeys(one.review_ids & known, 1))
+        RetrievalQuestion(
+            one.id, one.question, one.kind, one.split, dict.fromkeys(one.review_ids & known, 1)
+        )
         for one in questions
         if one.split == "dev" and one.review_ids & known
     ]
@@ -108,8 +117,10 @@ def hold_out(index: ReviewIndex, questions: Sequence[Question]) -> HeldOut:
         return HeldOut(dev, everything, proxy=False)
     if questions:
         raise SettingsError(
-            f'The question set has {len(dev)} questions of the split "dev" whose reviews are in the index '
-            f'"{index.name}"; at least {_FEWEST_QUESTIONS} are needed to tell whether the embedder got better.'
+            f'The question set has {len(dev)} questions of the split "dev" whose reviews are in '
+            "the index "
+            f'"{index.name}"; at least {_FEWEST_QUESTIONS} are needed to tell whether the embedder '
+            "got better."
         )
     leaders = np.unique(index.review_group)
     chosen = np.random.default_rng(0).permutation(leaders)[: max(1, round(HELD_OUT * len(leaders)))]
@@ -121,23 +132,36 @@ def hold_out(index: ReviewIndex, questions: Sequence[Question]) -> HeldOut:
     ]
     if len(titles) < _FEWEST_QUESTIONS:
         raise SettingsError(
-            f'The index "{index.name}" has {len(titles)} titles of three words or more among the reviews held out, and '
+            f'The index "{index.name}" has {len(titles)} titles of three words or more among the '
+            "reviews held out, and "
             f"at least {_FEWEST_QUESTIONS} are needed. Give a question set: --questions FILE."
         )
     return HeldOut(titles, ~held, proxy=True)
 
 
 def training_pairs(
-    index: ReviewIndex, embedder: Embedder, questions: Sequence[Question], held_out: HeldOut, training: Training
+    index: ReviewIndex,
+    embedder: Embedder,
+    questions: Sequence[Question],
+    held_out: HeldOut,
+    training: Training,
 ) -> list[Pair]:
-    """Pairs from the training questions and from the reviews that are not held out. Raises `SettingsError`: too few."""
+    """Pairs from the training questions and from the reviews that are not held out. Raises
+    `SettingsError`: too few.
+    """
     pairs = make_pairs(
-        index, embedder, [one for one in questions if one.split == "train"],
-        kinds=training.kinds, most=training.most, reviews=held_out.reviews, seed=training.seed,
-    )  # fmt: skip
+        index,
+        embedder,
+        [one for one in questions if one.split == "train"],
+        kinds=training.kinds,
+        most=training.most,
+        reviews=held_out.reviews,
+        seed=training.seed,
+    )
     if len(pairs) < 2:
         raise SettingsError(
-            f'The index "{index.name}" gives {len(pairs)} pairs to train on. Its reviews need titles or neighbouring '
+            f'The index "{index.name}" gives {len(pairs)} pairs to train on. Its reviews need '
+            "titles or neighbouring "
             "sentences, or the question set training questions."
         )
     return pairs
@@ -155,13 +179,17 @@ def adapt_embedder(
     resume: bool = False,
     progress: Progress = lambda stage, done, total: None,
 ) -> Adapted:
-    """Train, compare, and if it got better, put the embedder into `folder` with a record of how it was made.
+    """Train, compare, and if it got better, put the embedder into `folder` with a record of how it
+    was made.
 
-    An interrupted training leaves its checkpoints beside `folder`, and goes on from them with `resume`. With
-    `any_gain` a rise that may be chance is enough. Raises `SettingsError` and `ModelError`.
+    An interrupted training leaves its checkpoints beside `folder`, and goes on from them with
+    `resume`. With `any_gain` a rise that may be chance is enough. Raises `SettingsError` and
+    `ModelError`.
     """
     if folder.exists():
-        raise SettingsError(f"There is already something at {folder}. Take another name, or remove it.")
+        raise SettingsError(
+            f"There is already something at {folder}. Take another name, or remove it."
+        )
     held_out = hold_out(index, questions)
     progress("pairs", 0, 1)
     pairs = training_pairs(index, embedder, questions, held_out, training)
@@ -180,17 +208,38 @@ def adapt_embedder(
     accepted = difference.difference > 0 and (any_gain or difference.p_value < SIGNIFICANT)
     counts = dict(Counter(pair.kind for pair in pairs))
     record = {
-        "base": embedder.identity, "adapted": adapted.identity, "index": index.name, "reviews": index.manifest.reviews,
-        "pairs": counts, "hard_negatives": sum(bool(pair.negative) for pair in pairs), "training": asdict(training),
-        "held_out": {"questions": len(held_out.questions), "proxy": held_out.proxy, "reviews_searched": len(searched)},
-        "before": before.as_dict()["means"], "after": after.as_dict()["means"], METRIC: asdict(difference),
-        "accepted": accepted, "libraries": {name: version(name) for name in _LIBRARIES},
-    }  # fmt: skip
+        "base": embedder.identity,
+        "adapted": adapted.identity,
+        "index": index.name,
+        "reviews": index.manifest.reviews,
+        "pairs": counts,
+        "hard_negatives": sum(bool(pair.negative) for pair in pairs),
+        "training": asdict(training),
+        "held_out": {
+            "questions": len(held_out.questions),
+            "proxy": held_out.proxy,
+            "reviews_searched": len(searched),
+        },
+        "before": before.as_dict()["means"],
+        "after": after.as_dict()["means"],
+        METRIC: asdict(difference),
+        "accepted": accepted,
+        "libraries": {name: version(name) for name in _LIBRARIES},
+    }
     if accepted:
         (made / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
         os.replace(made, folder)
     shutil.rmtree(work, ignore_errors=True)
-    return Adapted(accepted, folder if accepted else None, counts, before, after, difference, held_out.proxy, record)
+    return Adapted(
+        accepted,
+        folder if accepted else None,
+        counts,
+        before,
+        after,
+        difference,
+        held_out.proxy,
+        record,
+    )
 
 
 def _train(
@@ -205,7 +254,10 @@ def _train(
     quiet_libraries()
     import torch
     from datasets import Dataset
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers import (
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
     from sentence_transformers.sentence_transformer.training_args import BatchSamplers
     from transformers import PrinterCallback, TrainerCallback
@@ -216,10 +268,16 @@ def _train(
             progress("training", state.global_step, state.max_steps)
 
     # a dataset's rows must all have the same columns
-    with_miss = [{"anchor": p.anchor, "positive": p.positive, "negative": p.negative} for p in pairs if p.negative]
+    with_miss = [
+        {"anchor": p.anchor, "positive": p.positive, "negative": p.negative}
+        for p in pairs
+        if p.negative
+    ]
     without = [{"anchor": p.anchor, "positive": p.positive} for p in pairs if not p.negative]
     data = {
-        name: Dataset.from_list(rows) for name, rows in (("with", with_miss), ("without", without)) if len(rows) > 1
+        name: Dataset.from_list(rows)
+        for name, rows in (("with", with_miss), ("without", without))
+        if len(rows) > 1
     }
     model = embedder.fresh_model()
     model.model_card_data.generate_widget_examples = False  # no card is written
@@ -244,7 +302,11 @@ def _train(
         dataloader_pin_memory=torch.cuda.is_available(),
     )
     trainer = SentenceTransformerTrainer(
-        model=model, args=arguments, train_dataset=data, loss=MultipleNegativesRankingLoss(model), callbacks=[Told()]
+        model=model,
+        args=arguments,
+        train_dataset=data,
+        loss=MultipleNegativesRankingLoss(model),
+        callbacks=[Told()],
     )
     trainer.remove_callback(PrinterCallback)  # progress is told by us
     checkpoints = work / "checkpoints"
@@ -252,7 +314,9 @@ def _train(
     try:
         trainer.train(resume_from_checkpoint=last)
     except (RuntimeError, ValueError, OSError) as error:
-        raise ModelError(f"The training failed: {next(iter(str(error).splitlines()), type(error).__name__)}") from error
+        raise ModelError(
+            f"The training failed: {next(iter(str(error).splitlines()), type(error).__name__)}"
+        ) from error
     shutil.rmtree(made, ignore_errors=True)
     model.save_pretrained(str(made), safe_serialization=True, create_model_card=False)
 
@@ -261,10 +325,14 @@ def _gate_reviews(index: ReviewIndex, held_out: HeldOut) -> list[Review]:
     """All reviews, or of a large index the gold ones and a sample."""
     gold = {review_id for one in held_out.questions for review_id in one.relevance}
     ids = index.review_ids()
-    others = np.array([row for row, review_id in enumerate(ids) if review_id not in gold], dtype=np.int64)
+    others = np.array(
+        [row for row, review_id in enumerate(ids) if review_id not in gold], dtype=np.int64
+    )
     room = max(0, GATE_REVIEWS - len(gold))
     chosen = set(np.random.default_rng(0).permutation(others)[:room].tolist())
-    return [one for row, one in enumerate(index.reviews()) if one.review_id in gold or row in chosen]
+    return [
+        one for row, one in enumerate(index.reviews()) if one.review_id in gold or row in chosen
+    ]
 
 
 def _measured(
@@ -281,12 +349,19 @@ def _measured(
 
     with _temporary_folder() as folder:
         index = build_index(
-            [_untitled(one) for one in reviews] if held_out.proxy else reviews, embedder, folder / name,
-            chunking=settings.chunking, chunk_tokens=settings.chunk_tokens, progress=building,
-        )  # fmt: skip
+            [_untitled(one) for one in reviews] if held_out.proxy else reviews,
+            embedder,
+            folder / name,
+            chunking=settings.chunking,
+            chunk_tokens=settings.chunk_tokens,
+            progress=building,
+        )
         retriever = Retriever(settings, index, embedder)
         return evaluate_retrieval(
-            retriever, held_out.questions, lambda done, total: progress(name, done, total), name=name
+            retriever,
+            held_out.questions,
+            lambda done, total: progress(name, done, total),
+            name=name,
         )
 
 

@@ -1,7 +1,9 @@
-"""Examples as a model's tokens, with the loss on the answer alone; and the same in print, to look at before training.
+"""Examples as a model's tokens, with the loss on the answer alone; and the same in print, to look
+at before training.
 
-The prompt's tokens come from the function that serving calls, and the answer is followed by the token that ends a turn:
-what the model is trained to continue is, token for token, what it will be asked to continue.
+The prompt's tokens come from the function that serving calls, and the answer is followed by the
+token that ends a turn: what the model is trained to continue is, token for token, what it will be
+asked to continue.
 """
 
 from __future__ import annotations
@@ -50,8 +52,8 @@ class EncodedSet:
 def encode(examples: Iterable[Example], tokenizer: Any, max_length: int) -> EncodedSet:
     """Every example as one sequence; plain text that is longer as several.
 
-    No answer is ever cut: an example whose prompt and answer do not fit is left out and counted, and so is one whose
-    messages the chat template refuses.
+    No answer is ever cut: an example whose prompt and answer do not fit is left out and counted,
+    and so is one whose messages the chat template refuses.
     """
     found = EncodedSet()
     end = end_of_turn(tokenizer)
@@ -68,27 +70,39 @@ def encode(examples: Iterable[Example], tokenizer: Any, max_length: int) -> Enco
         if len(prompt) + len(answer) > max_length:
             found.left_out[TOO_LONG] += 1
             continue
-        found.sequences.append(Encoded(example.id, prompt + answer, [IGNORED] * len(prompt) + answer))
+        found.sequences.append(
+            Encoded(example.id, prompt + answer, [IGNORED] * len(prompt) + answer)
+        )
     return found
 
 
 def _of_text(example: Example, tokenizer: Any, max_length: int) -> list[Encoded]:
-    """Plain text with the tokens that the tokenizer begins a text with, and its end; in windows where it is long."""
+    """Plain text with the tokens that the tokenizer begins a text with, and its end; in windows
+    where it is long.
+    """
     ids = [*tokenizer(example.target, split_special_tokens=True)["input_ids"]]
     if ids[-1:] != [tokenizer.eos_token_id]:
         ids.append(tokenizer.eos_token_id)
     first = ids[:1] if ids[0] == tokenizer.bos_token_id else []
     body, room = ids[len(first) :], max_length - len(first)
     windows = [first + body[start : start + room] for start in range(0, len(body), room)]
-    if len(windows) > 1 and len(windows[-1]) == 1:  # predicted from nothing, it would carry no loss: make it two
+    if (
+        len(windows) > 1 and len(windows[-1]) == 1
+    ):  # predicted from nothing, it would carry no loss: make it two
         windows[-1].insert(0, windows[-2].pop())
-    return [Encoded(f"{example.id}/{number}" if number else example.id, window, list(window))
-            for number, window in enumerate(windows)]  # fmt: skip
+    return [
+        Encoded(f"{example.id}/{number}" if number else example.id, window, list(window))
+        for number, window in enumerate(windows)
+    ]
 
 
 def end_of_turn(tokenizer: Any) -> int:
-    """The token that ends an answer: the chat format's own, where the tokenizer has one, else the end of a text."""
-    special = {token.content: id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
+    """The token that ends an answer: the chat format's own, where the tokenizer has one, else the
+    end of a text.
+    """
+    special = {
+        token.content: id for id, token in tokenizer.added_tokens_decoder.items() if token.special
+    }
     for name in TURN_ENDS:
         if name in special:
             return int(special[name])
@@ -116,5 +130,7 @@ def _runs(sequence: Encoded) -> list[tuple[bool, list[int]]]:
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
     """Of a text alone: what looks like a control token in it is spelled out, and controls nothing."""
-    ids: Sequence[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    ids: Sequence[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True)[
+        "input_ids"
+    ]
     return list(ids)

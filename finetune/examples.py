@@ -1,4 +1,6 @@
-"""Training examples: messages and the answer to them, or plain text; as JSON Lines, without any model's tokens."""
+"""Training examples: messages and the answer to them, or plain text; as JSON Lines, without any
+model's tokens.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ TRAIN_FILE, HELD_OUT_FILE, CARD_FILE = "train.jsonl", "held_out.jsonl", "README.
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What is trained on: the `target` that should follow `messages`; without messages the target is plain text.
+    """What is trained on: the `target` that should follow `messages`; without messages the target
+    is plain text.
 
-    `kind` is "review", "answer" or "task"; `source` where it comes from; `reviews` are the ids of those it shows.
+    `kind` is "review", "answer" or "task"; `source` where it comes from; `reviews` are the ids of
+    those it shows.
     """
 
     id: str
@@ -38,7 +42,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class ExampleSet:
-    """Examples to train on, and those held out, which share no review with them; `left_out` counts by reason."""
+    """Examples to train on, and those held out, which share no review with them; `left_out` counts
+    by reason.
+    """
 
     train: list[Example]
     held_out: list[Example]
@@ -46,7 +52,9 @@ class ExampleSet:
 
 
 def joined(sets: Sequence[ExampleSet]) -> ExampleSet:
-    """Several sets as one; of examples with the same id, all but the first get the number of their set."""
+    """Several sets as one; of examples with the same id, all but the first get the number of their
+    set.
+    """
     seen: set[str] = set()
 
     def renamed(number: int, example: Example) -> Example:
@@ -57,8 +65,12 @@ def joined(sets: Sequence[ExampleSet]) -> ExampleSet:
         return replace(example, id=name)
 
     train = [renamed(number, one) for number, part in enumerate(sets, 1) for one in part.train]
-    held_out = [renamed(number, one) for number, part in enumerate(sets, 1) for one in part.held_out]
-    return ExampleSet(train, held_out, dict(sum((Counter(part.left_out) for part in sets), Counter[str]())))
+    held_out = [
+        renamed(number, one) for number, part in enumerate(sets, 1) for one in part.held_out
+    ]
+    return ExampleSet(
+        train, held_out, dict(sum((Counter(part.left_out) for part in sets), Counter[str]()))
+    )
 
 
 def write_examples(found: ExampleSet, folder: Path) -> None:
@@ -84,13 +96,20 @@ def read_examples(path: Path) -> list[Example]:
             continue
         try:
             row = json.loads(line)
-            messages = tuple({"role": str(one["role"]), "content": str(one["content"])} for one in row["messages"])
+            messages = tuple(
+                {"role": str(one["role"]), "content": str(one["content"])}
+                for one in row["messages"]
+            )
             found.append(
                 Example(
-                    str(row["id"]), str(row["kind"]), str(row["source"]), messages, str(row["target"]),
+                    str(row["id"]),
+                    str(row["kind"]),
+                    str(row["source"]),
+                    messages,
+                    str(row["target"]),
                     tuple(map(str, row["reviews"])),
                 )
-            )  # fmt: skip
+            )
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ReviewFileError(
                 f"{path}, line {number}: not an example ({type(error).__name__}: {error})."
@@ -115,11 +134,19 @@ def data_card(found: ExampleSet) -> str:
         counts = (sum(one.source == source for one in part) for part in both)
         lines.append(f"| from {source} | " + " | ".join(map(str, counts)) + " |")
     lines.append(
-        "| reviews shown | " + " | ".join(str(len({r for one in p for r in one.reviews})) for p in both) + " |"
+        "| reviews shown | "
+        + " | ".join(str(len({r for one in p for r in one.reviews})) for p in both)
+        + " |"
     )
-    lines.append("| refusals | " + " | ".join(_share(one.refuses for one in part) for part in both) + " |")
-    lines.append("| words of the target, median | " + " | ".join(_words(part) for part in both) + " |")
-    lines.append("| reviews cited by an answer, mean | " + " | ".join(_cited(part) for part in both) + " |")
+    lines.append(
+        "| refusals | " + " | ".join(_share(one.refuses for one in part) for part in both) + " |"
+    )
+    lines.append(
+        "| words of the target, median | " + " | ".join(_words(part) for part in both) + " |"
+    )
+    lines.append(
+        "| reviews cited by an answer, mean | " + " | ".join(_cited(part) for part in both) + " |"
+    )
     lines += ["", "No review is shown in both splits, nor a copy of one.", ""]
     if found.left_out:
         lines += ["Left out:", ""]
@@ -127,7 +154,14 @@ def data_card(found: ExampleSet) -> str:
     for kind in sorted({one.kind for one in found.train}):
         one = next(example for example in found.train if example.kind == kind)
         prompt = "".join(message["content"] for message in one.messages)
-        lines += [f"## An example of the kind {kind}", "", *_fenced(prompt), "Target:", "", *_fenced(one.target)]
+        lines += [
+            f"## An example of the kind {kind}",
+            "",
+            *_fenced(prompt),
+            "Target:",
+            "",
+            *_fenced(one.target),
+        ]
     return "\n".join(lines)
 
 

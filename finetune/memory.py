@@ -7,7 +7,8 @@ import threading
 from types import TracebackType
 
 LESS_MEMORY = (
-    "Lower training.per_device_train_batch_size (and raise gradient_accumulation_steps by as much), or "
+    "Lower training.per_device_train_batch_size (and raise gradient_accumulation_steps by as "
+    "much), or "
     "data.max_length; or quantization.load_in_4bit=true."
 )
 """What to do where a training does not fit."""
@@ -16,8 +17,8 @@ LESS_MEMORY = (
 class PeakMemory:
     """`peak` is the most bytes held since the beginning of `with`, also while it lasts.
 
-    On a GPU what torch held; on a CPU this process's resident memory above what it was at the start, looked at ten
-    times a second.
+    On a GPU what torch held; on a CPU this process's resident memory above what it was at the
+    start, looked at ten times a second.
     """
 
     def __init__(self, kind: str) -> None:
@@ -47,7 +48,10 @@ class PeakMemory:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         _ = self.peak
         self._ended.set()

@@ -1,9 +1,11 @@
-"""Merging an adapter into its base model: two ways, both measured, the nearer to the trained model kept.
+"""Merging an adapter into its base model: two ways, both measured, the nearer to the trained model
+kept.
 
-An adapter trained on 4-bit weights has learnt to correct those weights. Added to the original weights it corrects
-errors that are not there; added to the dequantised 4-bit weights it is exactly what was trained, with the 4-bit errors.
-Both are compared with the model as trained: the mean Kullback-Leibler divergence of the next token's distribution over
-the answers of the held-out examples, in nats.
+An adapter trained on 4-bit weights has learnt to correct those weights. Added to the original
+weights it corrects errors that are not there; added to the dequantised 4-bit weights it is exactly
+what was trained, with the 4-bit errors. Both are compared with the model as trained: the mean
+Kullback-Leibler divergence of the next token's distribution over the answers of the held-out
+examples, in nats.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from rag.schema import ModelError
 INTO_ORIGINAL, INTO_DEQUANTISED = "original", "dequantised"
 WAYS = (INTO_ORIGINAL, INTO_DEQUANTISED)
 MOST_SHARD = "4GB"
-_MEASURED = 32  # held-out examples at most: a Gemma has 256,000 probabilities for each token of their answers
+# held-out examples at most: a Gemma has 256,000 probabilities for each token of their answers
+_MEASURED = 32
 _ROOM = 1.2  # of the model's size, free on the disk before anything is written
 
 Progress = Callable[[str, int, int], None]
@@ -57,53 +60,80 @@ def merge(
     dtype: str = "",
     progress: Progress = lambda stage, done, total: None,
 ) -> Merged:
-    """Merge ``<run>/adapter`` into ``models_dir/<output>``, by the way that diverges least from the trained model.
+    """Merge ``<run>/adapter`` into ``models_dir/<output>``, by the way that diverges least from the
+    trained model.
 
-    `dtype` is what the weights are saved in, "" for bfloat16 (float16 where the recipe trains in fp16). Where the model
-    there was made of the same adapter in the same way, nothing is done. Raises `ModelError`: no adapter, no room, or
-    another model of that name in the way.
+    `dtype` is what the weights are saved in, "" for bfloat16 (float16 where the recipe trains in
+    fp16). Where the model there was made of the same adapter in the same way, nothing is done.
+    Raises `ModelError`: no adapter, no room, or another model of that name in the way.
     """
     adapter, target = run / ADAPTER, settings.models_dir / recipe.output
     trained = read_record(adapter)
     if not trained:
-        raise ModelError(f"There is no trained adapter in {adapter}. Train one: reviewqa finetune train.")
+        raise ModelError(
+            f"There is no trained adapter in {adapter}. Train one: reviewqa finetune train."
+        )
     dtype = dtype or ("float16" if recipe.training.fp16 else "bfloat16")
-    ways = (way,) if way != "auto" else WAYS if recipe.quantization.load_in_4bit else (INTO_ORIGINAL,)
-    wanted = {"adapter_sha256": sha256_of(adapter / "adapter_model.safetensors"), "dtype": dtype, "asked": way}
+    ways = (
+        (way,) if way != "auto" else WAYS if recipe.quantization.load_in_4bit else (INTO_ORIGINAL,)
+    )
+    wanted = {
+        "adapter_sha256": sha256_of(adapter / "adapter_model.safetensors"),
+        "dtype": dtype,
+        "asked": way,
+    }
     made = read_record(target).get("merge", {})
     if all(made.get(key) == value for key, value in wanted.items()):
         return Merged(target, made["way"], made["divergence"], again=False)
     if target.exists() and not made:
-        raise ModelError(f"{target} is not a merged model of this program: move it away, or set another output.")
+        raise ModelError(
+            f"{target} is not a merged model of this program: move it away, or set another output."
+        )
     tokenizer = base_tokenizer(recipe, settings)
     held_out = [
         one
-        for one in encode(read_examples(run / DATA / HELD_OUT_FILE), tokenizer, recipe.data.max_length).sequences
+        for one in encode(
+            read_examples(run / DATA / HELD_OUT_FILE), tokenizer, recipe.data.max_length
+        ).sequences
         if any(label != IGNORED for label in one.labels)
     ][:_MEASURED]
     divergence: dict[str, float | None] = {}
     reference: list[Any] = []
     if len(ways) > 1 and held_out:
-        reference = _distributions(as_trained(recipe, settings, adapter), held_out, "as trained", progress)
+        reference = _distributions(
+            as_trained(recipe, settings, adapter), held_out, "as trained", progress
+        )
     model = None
     for one in ways:
         model = None  # there is room for one at a time
         model = merged_model(recipe, settings, adapter, one, dtype)
-        divergence[one] = _divergence(reference, model, held_out, one, progress) if reference else None
+        divergence[one] = (
+            _divergence(reference, model, held_out, one, progress) if reference else None
+        )
     chosen = min(ways, key=lambda one: divergence[one] or 0.0)
     if chosen != ways[-1]:
         model = None
         model = merged_model(recipe, settings, adapter, chosen, dtype)
     _check_room(model, target)
-    record = trained | {"merge": wanted | {"way": chosen, "divergence": divergence, "examples": len(held_out)}}
+    record = trained | {
+        "merge": wanted | {"way": chosen, "divergence": divergence, "examples": len(held_out)}
+    }
     _write(model, tokenizer, recipe, settings, target, record)
     return Merged(target, chosen, divergence, again=True)
 
 
 def merged_model(recipe: Recipe, settings: Settings, adapter: Path, way: str, dtype: str) -> Any:
     """The base model with the adapter added into its weights, on the CPU, in `dtype`."""
-    nf4 = _quantization(recipe) | {"bnb_4bit_compute_dtype": dtype} if way == INTO_DEQUANTISED else None
-    return merge_adapter(load_base(recipe, settings, dtype=dtype, quantization=nf4, device="cpu"), str(adapter), dtype)
+    nf4 = (
+        _quantization(recipe) | {"bnb_4bit_compute_dtype": dtype}
+        if way == INTO_DEQUANTISED
+        else None
+    )
+    return merge_adapter(
+        load_base(recipe, settings, dtype=dtype, quantization=nf4, device="cpu"),
+        str(adapter),
+        dtype,
+    )
 
 
 def _quantization(recipe: Recipe) -> dict[str, Any]:
@@ -118,7 +148,9 @@ def as_trained(recipe: Recipe, settings: Settings, adapter: Path) -> Any:
     return put_adapter(base, str(adapter)).eval()
 
 
-def _distributions(model: Any, sequences: Sequence[Encoded], stage: str, progress: Progress) -> list[Any]:
+def _distributions(
+    model: Any, sequences: Sequence[Encoded], stage: str, progress: Progress
+) -> list[Any]:
     """Log-probabilities (answer tokens, vocabulary) of each sequence."""
     import torch
 
@@ -126,14 +158,20 @@ def _distributions(model: Any, sequences: Sequence[Encoded], stage: str, progres
     with torch.inference_mode():
         for number, one in enumerate(sequences, 1):
             logits = model(input_ids=torch.tensor([one.input_ids])).logits[0].float()
-            places = [place - 1 for place, label in enumerate(one.labels) if label != IGNORED and place]
+            places = [
+                place - 1 for place, label in enumerate(one.labels) if label != IGNORED and place
+            ]
             found.append(torch.log_softmax(logits[places], dim=-1))
             progress(stage, number, len(sequences))
     return found
 
 
 def _divergence(
-    reference: Sequence[Any], model: Any, sequences: Sequence[Encoded], stage: str, progress: Progress
+    reference: Sequence[Any],
+    model: Any,
+    sequences: Sequence[Encoded],
+    stage: str,
+    progress: Progress,
 ) -> float:
     """Mean over answer tokens of KL(as trained || merged), in nats."""
     import torch
@@ -153,12 +191,18 @@ def _check_room(model: Any, target: Path) -> None:
     free = shutil.disk_usage(target.parent).free
     if free < _ROOM * size:
         raise ModelError(
-            f"The merged model needs {_ROOM * size / 1e9:.1f} GB in {target.parent}, and {free / 1e9:.1f} are free."
+            f"The merged model needs {_ROOM * size / 1e9:.1f} GB in {target.parent}, and "
+            f"{free / 1e9:.1f} are free."
         )
 
 
 def _write(
-    model: Any, tokenizer: Any, recipe: Recipe, settings: Settings, target: Path, record: dict[str, Any]
+    model: Any,
+    tokenizer: Any,
+    recipe: Recipe,
+    settings: Settings,
+    target: Path,
+    record: dict[str, Any],
 ) -> None:
     """Write beside the place, then put it there."""
     made = target.with_name(f".{target.name}")
@@ -180,12 +224,18 @@ def _write(
 
 
 def _generation_config(model: Any, tokenizer: Any) -> Any:
-    """Greedy, and with every token that ends an answer: without the end of a turn a merged model talks on for ever."""
+    """Greedy, and with every token that ends an answer: without the end of a turn a merged model
+    talks on for ever.
+    """
     import transformers
 
     library: Any = transformers
     known = model.generation_config.eos_token_id
-    ends = [end_of_turn(tokenizer), tokenizer.eos_token_id, *(known if isinstance(known, list) else [known])]
+    ends = [
+        end_of_turn(tokenizer),
+        tokenizer.eos_token_id,
+        *(known if isinstance(known, list) else [known]),
+    ]
     ends = list(dict.fromkeys(one for one in ends if one is not None))
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else ends[0]
     return library.GenerationConfig(

@@ -1,10 +1,12 @@
-"""Training pairs for the embedder: a text to search with, a sentence that should be found, and near misses.
+"""Training pairs for the embedder: a text to search with, a sentence that should be found, and near
+misses.
 
-From what a pile of reviews has: questions with the reviews that answer them, titles with the sentence of their review
-that says the same at most length, and neighbouring sentences of one chunk (as in the inverse cloze task, Lee et al.
-2019). A near miss (hard negative) is a sentence that the present embedder finds near the anchor, but less near than
-95% of the positive, in a review that is neither the positive's nor a copy of it (NV-Retriever, Moreira et al. 2024:
-what is nearer than that is too often right), and, for a question, none of the other reviews that answer it.
+From what a pile of reviews has: questions with the reviews that answer them, titles with the
+sentence of their review that says the same at most length, and neighbouring sentences of one chunk
+(as in the inverse cloze task, Lee et al. 2019). A near miss (hard negative) is a sentence that the
+present embedder finds near the anchor, but less near than 95% of the positive, in a review that is
+neither the positive's nor a copy of it (NV-Retriever, Moreira et al. 2024: what is nearer than that
+is too often right), and, for a question, none of the other reviews that answer it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ KINDS = ("question", "title", "neighbour")
 MOST = 4000  # pairs of each kind
 _PER_QUESTION = 8  # gold reviews of a question
 _LEAST_WORDS = {"title": 3, "neighbour": 5}
-_NEAR_ENOUGH = 0.2  # cosine of a question and the gold review's best sentence, below which the review is left out
+# cosine of a question and the gold review's best sentence, below which the review is left out
+_NEAR_ENOUGH = 0.2
 _MARGIN = 0.95  # of the positive's cosine, from which on a near miss may be right
 _LOOKED_AT = 50  # nearest sentences among which a near miss is looked for
 _AT_ONCE = 512
@@ -57,9 +60,11 @@ def make_pairs(
     reviews: NDArray[np.bool_] | None = None,
     seed: int = 0,
 ) -> list[Pair]:
-    """Pairs of the kinds wanted, at most `most` of each, each pair of texts once; the same ones for the same seed.
+    """Pairs of the kinds wanted, at most `most` of each, each pair of texts once; the same ones for
+    the same seed.
 
-    `embedder` is the one that the index was built with; `reviews` (reviews,) limits which reviews may be used.
+    `embedder` is the one that the index was built with; `reviews` (reviews,) limits which reviews
+    may be used.
     """
     allowed = np.ones(index.manifest.reviews, dtype=np.bool_) if reviews is None else reviews
     makers = {
@@ -84,7 +89,10 @@ def make_pairs(
 
 
 def _from_questions(
-    index: ReviewIndex, embedder: Embedder, questions: Sequence[Question], allowed: NDArray[np.bool_]
+    index: ReviewIndex,
+    embedder: Embedder,
+    questions: Sequence[Question],
+    allowed: NDArray[np.bool_],
 ) -> Iterator[_Found]:
     rows_of = {review_id: row for row, review_id in enumerate(index.review_ids())}
     answerable = [question for question in questions if question.review_ids]
@@ -93,7 +101,9 @@ def _from_questions(
     vectors = embedder.embed_queries([question.question for question in answerable])
     for question, vector in zip(answerable, vectors, strict=True):
         found = []
-        gold = [rows_of[review_id] for review_id in sorted(question.review_ids) if review_id in rows_of]
+        gold = [
+            rows_of[review_id] for review_id in sorted(question.review_ids) if review_id in rows_of
+        ]
         right = frozenset(index.review_group[gold].tolist())
         for row in gold:
             if allowed[row]:
@@ -104,7 +114,9 @@ def _from_questions(
             yield _Found(question.question, sentence, right)
 
 
-def _from_titles(index: ReviewIndex, embedder: Embedder, allowed: NDArray[np.bool_]) -> Iterator[_Found]:
+def _from_titles(
+    index: ReviewIndex, embedder: Embedder, allowed: NDArray[np.bool_]
+) -> Iterator[_Found]:
     titles = [
         (row, review.title)
         for row, review in enumerate(index.reviews())
@@ -112,14 +124,20 @@ def _from_titles(index: ReviewIndex, embedder: Embedder, allowed: NDArray[np.boo
     ]
     for start in range(0, len(titles), _AT_ONCE):
         block = titles[start : start + _AT_ONCE]
-        for (row, title), vector in zip(block, embedder.embed_queries([title for _, title in block]), strict=True):
+        for (row, title), vector in zip(
+            block, embedder.embed_queries([title for _, title in block]), strict=True
+        ):
             yield _Found(title, _best_sentence(index, vector, row)[1])
 
 
-def _from_neighbours(index: ReviewIndex, allowed: NDArray[np.bool_], most: int, seed: int) -> Iterator[_Found]:
+def _from_neighbours(
+    index: ReviewIndex, allowed: NDArray[np.bool_], most: int, seed: int
+) -> Iterator[_Found]:
     chunk, review = index.sentence_chunk, index.sentence_review
     following = np.flatnonzero((chunk[1:] == chunk[:-1]) & allowed[review[:-1]])
-    some = np.sort(np.random.default_rng(seed).permutation(following)[: 2 * most])  # some will be too short
+    some = np.sort(
+        np.random.default_rng(seed).permutation(following)[: 2 * most]
+    )  # some will be too short
     for first in some.tolist():
         one, other = index.sentences([first, first + 1])
         if min(len(one.text.split()), len(other.text.split())) >= _LEAST_WORDS["neighbour"]:
@@ -134,13 +152,19 @@ def _best_sentence(index: ReviewIndex, vector: Vectors, review_row: int) -> tupl
 
 
 def _with_negatives(
-    index: ReviewIndex, embedder: Embedder, kind: str, found: Sequence[_Found], allowed: NDArray[np.bool_]
+    index: ReviewIndex,
+    embedder: Embedder,
+    kind: str,
+    found: Sequence[_Found],
+    allowed: NDArray[np.bool_],
 ) -> Iterable[Pair]:
     usable = allowed[index.sentence_review]
     for start in range(0, len(found), _AT_ONCE):
         block = found[start : start + _AT_ONCE]
         anchors = embedder.embed_queries([one.anchor for one in block])
-        nearest = (anchors * index.vectors(np.array([one.sentence_row for one in block]))).sum(axis=1)
+        nearest = (anchors * index.vectors(np.array([one.sentence_row for one in block]))).sum(
+            axis=1
+        )
         cosines, sentences = index.search(anchors, _LOOKED_AT, None if usable.all() else usable)
         for one, limit, near, candidates in zip(block, nearest, cosines, sentences, strict=True):
             review = int(index.sentence_review[one.sentence_row])
@@ -155,8 +179,12 @@ def _with_negatives(
                 ),
                 None,
             )
-            texts = index.sentences([one.sentence_row] if negative is None else [one.sentence_row, negative])
-            yield Pair(kind, one.anchor, texts[0].text, texts[1].text if len(texts) > 1 else "", review)
+            texts = index.sentences(
+                [one.sentence_row] if negative is None else [one.sentence_row, negative]
+            )
+            yield Pair(
+                kind, one.anchor, texts[0].text, texts[1].text if len(texts) > 1 else "", review
+            )
 
 
 def _plain(text: str) -> str:

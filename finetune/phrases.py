@@ -1,7 +1,9 @@
-"""Examples for a model too small to find evidence: quotations in, two or three sentences that say the same out.
+"""Examples for a model too small to find evidence: quotations in, two or three sentences that say
+the same out.
 
-The quotations are what the digest picks for the question, from all reviews or a part of them; the sentences are those
-of the question's key points that they bear out, each citing the quotations that say it.
+The quotations are what the digest picks for the question, from all reviews or a part of them; the
+sentences are those of the question's key points that they bear out, each citing the quotations that
+say it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from rag.schema import RetrievedChunk
 
 _FEWEST_STATEMENTS, _MOST_STATEMENTS = 2, 3
 _MOST_CITED = 3
-_NEAR = 0.40  # cosine from which a quotation of a review that makes a point is taken to be where it makes it
+# cosine from which a quotation of a review that makes a point is taken to be where it makes it
+_NEAR = 0.40
 
 
 def phrased(
@@ -29,15 +32,19 @@ def phrased(
     embedder: Embedder,
     threshold: float,
 ) -> str:
-    """The target for quotations of `passages`: key points, each with the quotations that say it; "" if none does.
+    """The target for quotations of `passages`: key points, each with the quotations that say it; ""
+    if none does.
 
-    Where the question set says which reviews make a point (`point_reviews`), a quotation of one of these has to be
-    near to it; else, one of the question's gold reviews, and by `threshold`.
+    Where the question set says which reviews make a point (`point_reviews`), a quotation of one of
+    these has to be near to it; else, one of the question's gold reviews, and by `threshold`.
     """
     quotes = [quote for _, found in groups for quote in found]
     reviews = {found.number: found.review.review_id for found in passages}
-    parts = [(owner, quote.text[start:end]) for owner, quote in enumerate(quotes)
-             for start, end in split_sentences(quote.text)]  # fmt: skip
+    parts = [
+        (owner, quote.text[start:end])
+        for owner, quote in enumerate(quotes)
+        for start, end in split_sentences(quote.text)
+    ]
     if not parts or not question.key_points:
         return ""
     points = embedder.embed_documents(list(question.key_points))
@@ -49,10 +56,15 @@ def phrased(
     near = _NEAR if question.point_reviews else threshold
     found = []
     for row, (statement, ids) in enumerate(zip(question.key_points, made_by, strict=True)):
-        places = [place for place in np.argsort(-similarity[row]).tolist()
-                  if similarity[row, place] >= near and reviews.get(quotes[place].numbers[0]) in ids]  # fmt: skip
+        places = [
+            place
+            for place in np.argsort(-similarity[row]).tolist()
+            if similarity[row, place] >= near and reviews.get(quotes[place].numbers[0]) in ids
+        ]
         if places:
-            found.append((sorted(places[:_MOST_CITED]), float(similarity[row, places[0]]), statement))
+            found.append(
+                (sorted(places[:_MOST_CITED]), float(similarity[row, places[0]]), statement)
+            )
     if len(found) < min(_FEWEST_STATEMENTS, len(question.key_points), len(quotes)):
         return ""  # half an answer teaches to give half an answer
     # the best borne out ones, in the order of the quotations

@@ -1,8 +1,9 @@
 """Recipes: which model to tune, on what, and how; in TOML, where an unknown key is an error.
 
-The keys of `[quantization]`, `[lora]` and `[training]` are the libraries' own argument names (bitsandbytes through
-transformers, peft, and transformers' Trainer with TRL's SFTTrainer), also those that a newer version has renamed:
-`finetune.arguments` turns them into what the installed versions take.
+The keys of `[quantization]`, `[lora]` and `[training]` are the libraries' own argument names
+(bitsandbytes through transformers, peft, and transformers' Trainer with TRL's SFTTrainer), also
+those that a newer version has renamed: `finetune.arguments` turns them into what the installed
+versions take.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ DTYPES = ("float16", "bfloat16", "float32")
 class DataRecipe:
     """What the examples are.
 
-    `examples`: "reviews" (the plain text of each review, for next-token adaptation), "answers" (a question, retrieved
-    passages, an answer that cites), "tasks" (summarise and explain; positive and negative aspects; over groups of
-    reviews), "phrases" (a question, quotations that answer it, two or three sentences that say the same: for models
-    too small for passages; they go with no other kind but "reviews"). Of the "answers", a share of `no_answer` gets no
-    passage that answers, and the refusal for target; each has `distractors` passages that do not answer among those
-    that do. Every question gives `variants` phrases, each from another part of the reviews.
+    `examples`: "reviews" (the plain text of each review, for next-token adaptation), "answers" (a
+    question, retrieved passages, an answer that cites), "tasks" (summarise and explain; positive
+    and negative aspects; over groups of reviews), "phrases" (a question, quotations that answer it,
+    two or three sentences that say the same: for models too small for passages; they go with no
+    other kind but "reviews"). Of the "answers", a share of `no_answer` gets no passage that
+    answers, and the refusal for target; each has `distractors` passages that do not answer among
+    those that do. Every question gives `variants` phrases, each from another part of the reviews.
     """
 
     examples: tuple[str, ...]
@@ -47,15 +49,24 @@ class DataRecipe:
 
     def __post_init__(self) -> None:
         if not self.examples or set(self.examples) - set(EXAMPLE_KINDS):
-            raise SettingsError(f"examples = {list(self.examples)} must be some of: {', '.join(EXAMPLE_KINDS)}.")
+            raise SettingsError(
+                f"examples = {list(self.examples)} must be some of: {', '.join(EXAMPLE_KINDS)}."
+            )
         for name, low, high in (
-            ("max_length", 16, 1_000_000), ("distractors", 0, 50), ("no_answer", 0, 1), ("held_out", 0.01, 0.5),
+            ("max_length", 16, 1_000_000),
+            ("distractors", 0, 50),
+            ("no_answer", 0, 1),
+            ("held_out", 0.01, 0.5),
             ("variants", 1, 100),
-        ):  # fmt: skip
+        ):
             if not low <= getattr(self, name) <= high:
-                raise SettingsError(f"{name} = {getattr(self, name)} must lie between {low} and {high}.")
+                raise SettingsError(
+                    f"{name} = {getattr(self, name)} must lie between {low} and {high}."
+                )
         if "phrases" in self.examples and set(self.examples) & {"answers", "tasks"}:
-            raise SettingsError('examples: "phrases" are of another prompt than "answers" and "tasks"; choose.')
+            raise SettingsError(
+                'examples: "phrases" are of another prompt than "answers" and "tasks"; choose.'
+            )
 
     @property
     def template(self) -> str:
@@ -73,7 +84,9 @@ class Quantization:
     bnb_4bit_quant_type: str = "nf4"
     bnb_4bit_compute_dtype: str = "bfloat16"
     bnb_4bit_use_double_quant: bool = False
-    bnb_4bit_quant_storage: str = "uint8"  # FSDP shards 4-bit weights only if they are stored as the other weights are
+    bnb_4bit_quant_storage: str = (
+        "uint8"  # FSDP shards 4-bit weights only if they are stored as the other weights are
+    )
 
     def __post_init__(self) -> None:
         _one_of("bnb_4bit_quant_type", self.bnb_4bit_quant_type, ("nf4", "fp4"))
@@ -95,16 +108,26 @@ class Lora:
     use_rslora: bool = False
 
     def __post_init__(self) -> None:
-        if self.r < 1 or self.lora_alpha < 1 or not 0 <= self.lora_dropout < 1 or not self.target_modules:
-            raise SettingsError("[lora]: r and lora_alpha must be 1 or more, lora_dropout in [0, 1), and there must be "
-                                "target_modules.")  # fmt: skip
+        if (
+            self.r < 1
+            or self.lora_alpha < 1
+            or not 0 <= self.lora_dropout < 1
+            or not self.target_modules
+        ):
+            raise SettingsError(
+                "[lora]: r and lora_alpha must be 1 or more, lora_dropout in [0, 1), and there "
+                "must be "
+                "target_modules."
+            )
         _one_of("bias", self.bias, ("none", "all", "lora_only"))
         _one_of("task_type", self.task_type, ("CAUSAL_LM",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """How to train (transformers' `TrainingArguments` and TRL's `SFTConfig`); None leaves it to the library."""
+    """How to train (transformers' `TrainingArguments` and TRL's `SFTConfig`); None leaves it to the
+    library.
+    """
 
     num_train_epochs: float = 1.0
     per_device_train_batch_size: int = 8
@@ -134,9 +157,14 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in (
-            "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
-            "logging_steps", "save_total_limit", "eval_steps", "eval_accumulation_steps",
-        ):  # fmt: skip
+            "per_device_train_batch_size",
+            "per_device_eval_batch_size",
+            "gradient_accumulation_steps",
+            "logging_steps",
+            "save_total_limit",
+            "eval_steps",
+            "eval_accumulation_steps",
+        ):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise SettingsError(f"{name} = {value} must be at least 1.")
         for name in ("learning_rate", "num_train_epochs"):
@@ -145,12 +173,17 @@ class Training:
         for name in ("weight_decay", "max_grad_norm", "save_steps"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise SettingsError(f"{name} = {getattr(self, name)} must not be less than 0.")
-        if not 0 <= self.warmup_ratio < 1:  # from 1 on, transformers 5 takes it for a number of steps
+        if (
+            not 0 <= self.warmup_ratio < 1
+        ):  # from 1 on, transformers 5 takes it for a number of steps
             raise SettingsError(
-                f"warmup_ratio = {self.warmup_ratio} must be a share of the steps, 0 or more and under 1."
+                f"warmup_ratio = {self.warmup_ratio} must be a share of the steps, 0 or more and "
+                "under 1."
             )
         if self.max_steps == 0 or self.max_steps < -1:
-            raise SettingsError(f"max_steps = {self.max_steps} must be at least 1, or -1 for whole epochs.")
+            raise SettingsError(
+                f"max_steps = {self.max_steps} must be at least 1, or -1 for whole epochs."
+            )
         _one_of("evaluation_strategy", self.evaluation_strategy, ("no", "steps", "epoch"))
         if self.fp16 and self.bf16:
             raise SettingsError("fp16 and bf16 are both true: choose one.")
@@ -158,8 +191,9 @@ class Training:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A whole recipe. `output` names the run and the merged model; `licence` is the base model's, `gated` whether its
-    licence must be accepted on the hub before it can be downloaded; `attn_implementation` "" is the model's default.
+    """A whole recipe. `output` names the run and the merged model; `licence` is the base model's,
+    `gated` whether its licence must be accepted on the hub before it can be downloaded;
+    `attn_implementation` "" is the model's default.
     """
 
     base_model: str
@@ -186,15 +220,16 @@ def recipe_names() -> list[str]:
 def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
     """A recipe by the name of one that comes with the program, or the path of a TOML file.
 
-    `changes` are ``key=value`` or ``section.key=value``, the value in TOML, and stand above the file's.
-    Raises `SettingsError`, with the file and the key.
+    `changes` are ``key=value`` or ``section.key=value``, the value in TOML, and stand above the
+    file's. Raises `SettingsError`, with the file and the key.
     """
     path = Path(name)
     if path.suffix != ".toml":
         path = RECIPES / f"{name}.toml"
         if not path.is_file() or path.parent != RECIPES:
             raise SettingsError(
-                f'There is no recipe "{name}". Known: {", ".join(recipe_names())}; or give the path of a .toml file.'
+                f'There is no recipe "{name}". Known: {", ".join(recipe_names())}; or give the '
+                "path of a .toml file."
             )
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -242,7 +277,9 @@ def _read(kind: type, table: Mapping[str, Any], where: str) -> Any:
     missing = [
         name
         for name, one in known.items()
-        if name not in values and one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+        if name not in values
+        and one.default is dataclasses.MISSING
+        and one.default_factory is dataclasses.MISSING
     ]
     if missing:
         raise SettingsError(f"{where} lacks {', '.join(missing)}.")

@@ -1,4 +1,6 @@
-"""What is kept beside an adapter or a merged model: all that is needed to repeat it, and to refuse a wrong use."""
+"""What is kept beside an adapter or a merged model: all that is needed to repeat it, and to refuse
+a wrong use.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,16 @@ from rag import prompt
 from rag.generator.template import RECORD
 from rag.schema import ModelError
 
-_LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "datasets", "reviewqa")
+_LIBRARIES = (
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "bitsandbytes",
+    "accelerate",
+    "datasets",
+    "reviewqa",
+)
 
 
 def new_record(recipe: Recipe, data_sha256: str) -> dict[str, Any]:
@@ -35,13 +46,17 @@ def new_record(recipe: Recipe, data_sha256: str) -> dict[str, Any]:
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write a record into a folder. Raises `ModelError` where that cannot be done."""
     try:
-        (folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / RECORD).write_text(
+            json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     except OSError as error:
         raise ModelError(f"Cannot write {folder / RECORD}: {error.strerror}.") from error
 
 
 def same_work(record: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two records are of the same recipe, data and prompt, so that one's result can stand for the other's."""
+    """Whether two records are of the same recipe, data and prompt, so that one's result can stand
+    for the other's.
+    """
     keys = ("recipe", "data_sha256", "template_hash")
     return json.dumps([record.get(key) for key in keys], sort_keys=True) == json.dumps(
         [other.get(key) for key in keys], sort_keys=True
@@ -49,7 +64,9 @@ def same_work(record: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def git_state() -> dict[str, str]:
-    """The commit that the program is at, and whether files differ from it; empty outside a checkout."""
+    """The commit that the program is at, and whether files differ from it; empty outside a
+    checkout.
+    """
     here = Path(__file__).parent
 
     def git(*words: str) -> str:
@@ -58,7 +75,10 @@ def git_state() -> dict[str, str]:
         ).stdout.strip()
 
     try:
-        return {"commit": git("rev-parse", "HEAD"), "changed": "yes" if git("status", "--porcelain") else "no"}
+        return {
+            "commit": git("rev-parse", "HEAD"),
+            "changed": "yes" if git("status", "--porcelain") else "no",
+        }
     except (OSError, subprocess.SubprocessError):
         return {}
 

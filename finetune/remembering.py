@@ -30,7 +30,9 @@ class RememberingEmbedder:
         return self._remembered(texts, self._queries, self._embedder.embed_queries)
 
     def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
-        return self._remembered(texts, self._documents, partial(self._embedder.embed_documents, progress=progress))
+        return self._remembered(
+            texts, self._documents, partial(self._embedder.embed_documents, progress=progress)
+        )
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._embedder.count_tokens(texts)

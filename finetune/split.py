@@ -1,4 +1,6 @@
-"""Which reviews are held out: whole items, or single reviews in a corpus of one item; copies never straddle."""
+"""Which reviews are held out: whole items, or single reviews in a corpus of one item; copies never
+straddle.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,11 @@ def items_of(index: ReviewIndex) -> NDArray[np.str_]:
 
 
 def held_out_reviews(index: ReviewIndex, share: float, seed: int) -> NDArray[np.bool_]:
-    """Which reviews (reviews,) are held out, about `share` of them. Raises `SettingsError` where there are too few.
+    """Which reviews (reviews,) are held out, about `share` of them. Raises `SettingsError` where
+    there are too few.
 
-    Items are told apart from four on: of fewer, holding one out would take away too much. Items that have copies of
-    each other's reviews stay together.
+    Items are told apart from four on: of fewer, holding one out would take away too much. Items
+    that have copies of each other's reviews stay together.
     """
     groups = index.review_group.astype(np.int64)
     items = items_of(index)
@@ -29,14 +32,20 @@ def held_out_reviews(index: ReviewIndex, share: float, seed: int) -> NDArray[np.
     units, sizes = np.unique(groups, return_counts=True)
     if len(units) < 2 * FEWEST:
         raise SettingsError(
-            f'The index "{index.name}" has {len(units)} reviews, or items that share no copies: at least {2 * FEWEST} '
+            f'The index "{index.name}" has {len(units)} reviews, or items that share no copies: at '
+            f"least {2 * FEWEST} "
             "are needed to hold any out."
         )
     order = np.random.default_rng(seed).permutation(len(units))
     wanted, size = share * len(groups), 0
     chosen: list[int] = []
-    for unit in order.tolist():  # one that is too large, as an item of most reviews may be, is passed over
-        if abs(size + sizes[unit] - wanted) <= abs(size - wanted) and len(chosen) < len(units) - FEWEST:
+    for (
+        unit
+    ) in order.tolist():  # one that is too large, as an item of most reviews may be, is passed over
+        if (
+            abs(size + sizes[unit] - wanted) <= abs(size - wanted)
+            and len(chosen) < len(units) - FEWEST
+        ):
             chosen.append(unit)
             size += int(sizes[unit])
     chosen = chosen or [min(order.tolist(), key=lambda unit: int(sizes[unit]))]
@@ -44,7 +53,9 @@ def held_out_reviews(index: ReviewIndex, share: float, seed: int) -> NDArray[np.
 
 
 def _joined(groups: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Labels (reviews,) that are equal for reviews of one group, of one item, or joined by others that are."""
+    """Labels (reviews,) that are equal for reviews of one group, of one item, or joined by others
+    that are.
+    """
     labels = groups
     while True:
         before = labels

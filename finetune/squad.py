@@ -23,14 +23,20 @@ def is_squad(path: Path) -> bool:
 
 
 def read_squad(path: Path, index: ReviewIndex) -> list[RetrievalQuestion]:
-    """Its questions, those about a paragraph that is a review of the index: with the words that answer them.
+    """Its questions, those about a paragraph that is a review of the index: with the words that
+    answer them.
 
-    An answer is looked up by its words, since cleaning a review moves its characters; `is_impossible`, or no answer
-    that is found, makes a question unanswerable from that review. Raises `ReviewFileError` where none is left.
+    An answer is looked up by its words, since cleaning a review moves its characters;
+    `is_impossible`, or no answer that is found, makes a question unanswerable from that review.
+    Raises `ReviewFileError` where none is left.
     """
     by_text = {_plain(review.text): review for review in index.reviews()}
     try:
-        paragraphs = [p for part in json.loads(path.read_text(encoding="utf-8"))["data"] for p in part["paragraphs"]]
+        paragraphs = [
+            p
+            for part in json.loads(path.read_text(encoding="utf-8"))["data"]
+            for p in part["paragraphs"]
+        ]
         found = []
         for paragraph in paragraphs:
             review = by_text.get(_plain(paragraph["context"]))
@@ -40,15 +46,24 @@ def read_squad(path: Path, index: ReviewIndex) -> list[RetrievalQuestion]:
                 spans = _spans(one, review.review_id, review.text)
                 found.append(
                     RetrievalQuestion(
-                        str(one["id"]), str(one["question"]), "squad", "", {review.review_id: 1}, review.item, spans
+                        str(one["id"]),
+                        str(one["question"]),
+                        "squad",
+                        "",
+                        {review.review_id: 1},
+                        review.item,
+                        spans,
                     )
                 )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = f"{type(error).__name__}: {error}"
-        raise ReviewFileError(f"{path} is not a question file of SQuAD's shape ({said}).") from error
+        raise ReviewFileError(
+            f"{path} is not a question file of SQuAD's shape ({said})."
+        ) from error
     if not found:
         raise ReviewFileError(
-            f'None of the paragraphs of {path} is a review of the index "{index.name}". Build the index from this file.'
+            f'None of the paragraphs of {path} is a review of the index "{index.name}". Build the '
+            "index from this file."
         )
     return found
 

@@ -1,7 +1,7 @@
 """The five steps of a fine-tuning and all of them in a row: data, check, train, merge, compare.
 
-Each step looks at what is there: what was made of the same recipe, data and model is not made again, so a run that was
-interrupted goes on where it stopped.
+Each step looks at what is there: what was made of the same recipe, data and model is not made
+again, so a run that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Source:
 
 
 def run_folder(settings: Settings, recipe: Recipe) -> Path:
-    """Where a recipe's run is kept. Raises `IndexFileError` for an output that would leave the folder."""
+    """Where a recipe's run is kept. Raises `IndexFileError` for an output that would leave the
+    folder.
+    """
     return index_folder(settings.runs_dir, recipe.output)  # a run's name is as an index's
 
 
@@ -64,10 +66,15 @@ def sources_of(indexes: Sequence[ReviewIndex], files: Sequence[Path]) -> list[So
     known = {index.name: set(index.review_ids()) for index in indexes}
     for file in files:
         questions = read_questions(file)
-        shares = {name: sum(bool(one.review_ids & ids) for one in questions) for name, ids in known.items()}
+        shares = {
+            name: sum(bool(one.review_ids & ids) for one in questions)
+            for name, ids in known.items()
+        }
         best = max(shares, key=lambda name: shares[name])
         if not shares[best] and any(one.review_ids for one in questions):
-            raise ReviewFileError(f"No question of {file} is about a review of the index {', '.join(known)}.")
+            raise ReviewFileError(
+                f"No question of {file} is about a review of the index {', '.join(known)}."
+            )
         found[best] += questions
     return [Source(index, found[index.name]) for index in indexes]
 
@@ -82,7 +89,8 @@ def make_data(
     teacher: Generator | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[ExampleSet, bool]:
-    """The run's examples, and whether they were made just now: not if they were there, made of the same.
+    """The run's examples, and whether they were made just now: not if they were there, made of the
+    same.
 
     Raises `SettingsError` where there is nothing to train on.
     """
@@ -90,7 +98,10 @@ def make_data(
     made_from = {
         "data": asdict(recipe.data),
         "seed": recipe.training.seed,
-        "indexes": [[one.index.name, one.index.manifest.created, one.index.manifest.reviews] for one in sources],
+        "indexes": [
+            [one.index.name, one.index.manifest.created, one.index.manifest.reviews]
+            for one in sources
+        ],
         "questions": [sha256_of(file) for path in files for file in _files(path)],
         "teacher": teacher.name if teacher else "",
     }
@@ -108,8 +119,10 @@ def make_data(
     found = joined(parts)
     if not found.train:
         raise SettingsError(
-            f'There is no example to train on. The recipe wants {", ".join(recipe.data.examples)}: "reviews" and '
-            '"tasks" are made of the index alone, "answers" and "phrases" need questions (--questions, --spans). '
+            f"There is no example to train on. The recipe wants {', '.join(recipe.data.examples)}: "
+            '"reviews" and '
+            '"tasks" are made of the index alone, "answers" and "phrases" need questions '
+            "(--questions, --spans). "
             + " ".join(f"Left out, {count}: {why}." for why, count in found.left_out.items())
         )
     try:
@@ -141,11 +154,17 @@ def shown(found: ExampleSet, prepared: Prepared, most: int) -> list[str]:
 
 
 def check(
-    recipe: Recipe, settings: Settings, *, step: bool = True, tell: Callable[[Check], None] = lambda found: None
+    recipe: Recipe,
+    settings: Settings,
+    *,
+    step: bool = True,
+    tell: Callable[[Check], None] = lambda found: None,
 ) -> tuple[list[Check], Prepared, Any, Step | None]:
-    """All checks, each told as soon as it is made; and the model that they loaded, if it came to that.
+    """All checks, each told as soon as it is made; and the model that they loaded, if it came to
+    that.
 
-    With `step`, one real step is made over the longest examples. What was seen is kept in the run's folder.
+    With `step`, one real step is made over the longest examples. What was seen is kept in the run's
+    folder.
     """
     folder = run_folder(settings, recipe)
     prepared = prepare(recipe, folder, settings)
@@ -163,7 +182,9 @@ def check(
         if add(check_model(prepared, model)):
             checks, took = check_step(prepared, model)
             add(checks)
-    (folder / CHECKS_FILE).write_text(json.dumps([one.as_dict() for one in found], indent=1), encoding="utf-8")
+    (folder / CHECKS_FILE).write_text(
+        json.dumps([one.as_dict() for one in found], indent=1), encoding="utf-8"
+    )
     return found, prepared, model, took
 
 

@@ -1,8 +1,10 @@
-"""Training an adapter: TRL's SFTTrainer with peft and bitsandbytes, watched, interruptible and resumable.
+"""Training an adapter: TRL's SFTTrainer with peft and bitsandbytes, watched, interruptible and
+resumable.
 
-What is ours is around the trainer and not in it: tokens that match serving (`finetune.encode`), arguments that fit the
-device (`finetune.arguments`), checks before the first step (`finetune.preflight`) and a stop with a diagnosis when the
-loss is no number any more or runs away (`finetune.watch`).
+What is ours is around the trainer and not in it: tokens that match serving (`finetune.encode`),
+arguments that fit the device (`finetune.arguments`), checks before the first step
+(`finetune.preflight`) and a stop with a diagnosis when the loss is no number any more or runs away
+(`finetune.watch`).
 """
 
 from __future__ import annotations
@@ -63,8 +65,12 @@ class Trained:
     again: bool
 
 
-def prepare(recipe: Recipe, folder: Path, settings: Settings, device: Device | None = None) -> Prepared:
-    """Read a run's examples and encode them for the recipe's base model. Raises `ReviewFileError`, `ModelError`."""
+def prepare(
+    recipe: Recipe, folder: Path, settings: Settings, device: Device | None = None
+) -> Prepared:
+    """Read a run's examples and encode them for the recipe's base model. Raises `ReviewFileError`,
+    `ModelError`.
+    """
     device = device or this_device()
     tokenizer, config = base_tokenizer(recipe, settings), base_config(recipe, settings)
     train, held_out = (
@@ -82,16 +88,22 @@ def steps_of(recipe: Recipe, sequences: int, processes: int = 1) -> int:
     if training.max_steps > 0:
         return training.max_steps
     batches = -(-sequences // (training.per_device_train_batch_size * processes))
-    return math.ceil(training.num_train_epochs * max(1, -(-batches // training.gradient_accumulation_steps)))
+    return math.ceil(
+        training.num_train_epochs * max(1, -(-batches // training.gradient_accumulation_steps))
+    )
 
 
 def tuned_model(prepared: Prepared, settings: Settings) -> Any:
-    """The base model with a fresh adapter, ready for training. Raises `ModelError`, `SettingsError`."""
+    """The base model with a fresh adapter, ready for training. Raises `ModelError`,
+    `SettingsError`.
+    """
     import torch
 
     torch.manual_seed(prepared.recipe.training.seed)  # the adapter's first weights are drawn
     arguments = prepared.arguments
-    base = load_base(prepared.recipe, settings, dtype=arguments.dtype, quantization=arguments.quantization)
+    base = load_base(
+        prepared.recipe, settings, dtype=arguments.dtype, quantization=arguments.quantization
+    )
     base.config.use_cache = False
     model = add_adapter(base, arguments)
     if prepared.recipe.training.gradient_checkpointing:
@@ -108,11 +120,13 @@ def train(
     stopped: Callable[[], bool] = lambda: False,
     progress: Progress = no_progress,
 ) -> Trained:
-    """Train the adapter into ``<run>/adapter``; with `resume`, go on from the last checkpoint of the same work.
+    """Train the adapter into ``<run>/adapter``; with `resume`, go on from the last checkpoint of
+    the same work.
 
-    Where that adapter is there already, of the same recipe, data and prompt, nothing is done. `stopped` is asked after
-    every step; when it turns true a checkpoint is written and `Interrupted` raised. Raises `ModelError` when the
-    training fails, and `RunawayError`, which is one, when the loss does.
+    Where that adapter is there already, of the same recipe, data and prompt, nothing is done.
+    `stopped` is asked after every step; when it turns true a checkpoint is written and
+    `Interrupted` raised. Raises `ModelError` when the training fails, and `RunawayError`, which is
+    one, when the loss does.
     """
     folder, record = prepared.folder, new_record(prepared.recipe, data_hash(prepared.folder / DATA))
     kept = read_record(folder / ADAPTER)
@@ -137,7 +151,10 @@ def train(
         "device": prepared.device.name,
         "renamed": list(prepared.arguments.renamed),
         "overridden": list(prepared.arguments.overridden),
-        "sequences": {"train": len(prepared.train.sequences), "held_out": len(prepared.held_out.sequences)},
+        "sequences": {
+            "train": len(prepared.train.sequences),
+            "held_out": len(prepared.held_out.sequences),
+        },
         "tokens": prepared.train.tokens,
         "left_out": {**prepared.train.left_out},
         "steps": trainer.state.global_step,
@@ -166,7 +183,9 @@ def _keep(model: Any, folder: Path, recipe: Recipe, record: dict[str, Any]) -> N
 
 
 def _checkpoint(folder: Path, record: dict[str, Any], resume: bool) -> str | None:
-    """The last checkpoint of the same work; those of other work are removed, and so are all without `resume`."""
+    """The last checkpoint of the same work; those of other work are removed, and so are all without
+    `resume`.
+    """
     from transformers.trainer_utils import get_last_checkpoint
 
     checkpoints = folder / CHECKPOINTS
@@ -187,14 +206,19 @@ def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
     from trl import SFTConfig, SFTTrainer
 
     def dataset(encoded: EncodedSet) -> Any:
-        return Dataset.from_list([{"input_ids": s.input_ids, "labels": s.labels} for s in encoded.sequences])
+        return Dataset.from_list(
+            [{"input_ids": s.input_ids, "labels": s.labels} for s in encoded.sequences]
+        )
 
     class WatchedTrainer(SFTTrainer):  # type: ignore[misc]
         def training_step(self, *args: Any, **more: Any) -> Any:
             loss = super().training_step(*args, **more)
             # each part of an accumulated batch is divided by the tokens of the whole
-            watch.check(float(loss) * self.current_gradient_accumulation_steps, self.state.global_step,
-                        self._get_learning_rate)  # fmt: skip
+            watch.check(
+                float(loss) * self.current_gradient_accumulation_steps,
+                self.state.global_step,
+                self._get_learning_rate,
+            )
             return loss
 
     arguments = dict(prepared.arguments.training)
@@ -213,7 +237,9 @@ def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
     trainer.remove_callback(PrinterCallback)  # progress is told by us
     for parameter in model.parameters():
         if parameter.requires_grad:
-            parameter.data = parameter.data.to(torch.float32)  # TRL rounds adapters on 4-bit weights to bf16
+            parameter.data = parameter.data.to(
+                torch.float32
+            )  # TRL rounds adapters on 4-bit weights to bf16
     return trainer
 
 
@@ -229,7 +255,9 @@ def _failures(prepared: Prepared) -> Iterator[None]:
     except (RuntimeError, ValueError, OSError, MemoryError) as error:
         if is_memory_error(error):
             raise ModelError(
-                f"The training ran out of memory; the longest example has {prepared.train.longest} tokens. "
-                + LESS_MEMORY
+                f"The training ran out of memory; the longest example has {prepared.train.longest} "
+                "tokens. " + LESS_MEMORY
             ) from error
-        raise ModelError(f"The training failed ({type(error).__name__}): {first_line(error)}") from error
+        raise ModelError(
+            f"The training failed ({type(error).__name__}): {first_line(error)}"
+        ) from error

@@ -1,4 +1,6 @@
-"""Watching a training: progress with time left, a stop between two steps, and a diagnosis when the loss runs away."""
+"""Watching a training: progress with time left, a stop between two steps, and a diagnosis when the
+loss runs away.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,22 @@ class Interrupted(Exception):
     """The training was asked to stop, and a checkpoint was written."""
 
     def __init__(self, step: int, steps: int) -> None:
-        super().__init__(f"Stopped after step {step} of {steps}; a checkpoint is written. Go on with --resume.")
+        super().__init__(
+            f"Stopped after step {step} of {steps}; a checkpoint is written. Go on with --resume."
+        )
 
 
 class Watch:
-    """What is seen of one training. `tokens` is how many a batch has, on average; `memory` the most held so far."""
+    """What is seen of one training. `tokens` is how many a batch has, on average; `memory` the most
+    held so far.
+    """
 
     def __init__(
-        self, progress: Progress, stopped: Callable[[], bool], tokens: float, memory: Callable[[], int] = lambda: 0
+        self,
+        progress: Progress,
+        stopped: Callable[[], bool],
+        tokens: float,
+        memory: Callable[[], int] = lambda: 0,
     ) -> None:
         self._progress = progress
         self._stopped = stopped
@@ -59,7 +69,9 @@ class Watch:
         """Raise `RunawayError` for a loss that training cannot come back from."""
         self._seen += 1
         start = sum(self._first) / len(self._first) if self._first else math.inf
-        if math.isfinite(loss) and (len(self._first) < _FIRST or loss <= _EXPLODED * max(start, 1e-3)):
+        if math.isfinite(loss) and (
+            len(self._first) < _FIRST or loss <= _EXPLODED * max(start, 1e-3)
+        ):
             if len(self._first) < _FIRST:
                 self._first.append(loss)
             self._last = loss
@@ -67,13 +79,18 @@ class Watch:
         rate = learning_rate()
         if math.isfinite(loss):
             raise RunawayError(
-                f"The loss rose to {loss:.2f} at step {step + 1}, from {start:.2f} in the first steps: the training "
-                f"diverges. Set training.learning_rate lower (it was {rate:.1e}), or training.max_grad_norm."
+                f"The loss rose to {loss:.2f} at step {step + 1}, from {start:.2f} in the first "
+                "steps: the training "
+                f"diverges. Set training.learning_rate lower (it was {rate:.1e}), or "
+                "training.max_grad_norm."
             )
         raise RunawayError(
-            f"The loss became {loss} at step {step + 1}; it was {self._last:.2f} before (learning rate {rate:.1e}). In "
-            "fp16 the activations of a Gemma overflow: set training.bf16=true (or neither, for fp32). Else an example "
-            "may have no token under loss (reviewqa finetune check), or training.learning_rate is too high."
+            f"The loss became {loss} at step {step + 1}; it was {self._last:.2f} before (learning "
+            f"rate {rate:.1e}). In "
+            "fp16 the activations of a Gemma overflow: set training.bf16=true (or neither, for "
+            "fp32). Else an example "
+            "may have no token under loss (reviewqa finetune check), or training.learning_rate is "
+            "too high."
         )
 
     def callback(self) -> Any:
@@ -94,7 +111,9 @@ class Watch:
                 if watch._stopped():
                     watch.interrupted = control.should_save = control.should_training_stop = True
 
-            def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
+            def on_evaluate(
+                self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any
+            ) -> None:
                 loss = (metrics or {}).get("eval_loss")
                 if watch.first_loss is None and loss is not None and state.global_step == 0:
                     watch.first_loss = loss

@@ -1,8 +1,8 @@
 """A review cut into sentences, and sentences gathered into chunks, with character offsets. Pure.
 
-The sentence is the unit of evidence: every sentence gets a vector, and a chunk (a run of whole sentences) is
-ranked by its best one. Boundaries always fall between user-perceived characters (Unicode UAX #29), so an
-emoji made of several code points is never cut.
+The sentence is the unit of evidence: every sentence gets a vector, and a chunk (a run of whole
+sentences) is ranked by its best one. Boundaries always fall between user-perceived characters
+(Unicode UAX #29), so an emoji made of several code points is never cut.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import sentencex
 from rag.schema import Chunk, Review
 
 MAX_SENTENCE_CHARS = 400
-"""Longer "sentences" (rants without a full stop) are cut at a comma or a blank: embedders read only so far."""
+"""Longer "sentences" (rants without a full stop) are cut at a comma or a blank: embedders read only
+so far.
+"""
 
 TokenCounter = Callable[[Sequence[str]], list[int]]
 """Texts -> how many tokens of the embedder each has."""
@@ -30,7 +32,9 @@ _BREAK_AFTER = ("; ", ", ", ": ", " - ", " ", "。", "、", "，")
 
 @dataclass(frozen=True, slots=True)
 class ChunkedReview:
-    """A review's sentences as spans, its chunks, and for each chunk which sentences (first, past-the-last)."""
+    """A review's sentences as spans, its chunks, and for each chunk which sentences (first,
+    past-the-last).
+    """
 
     sentences: list[Span]
     chunks: list[Chunk]
@@ -55,9 +59,10 @@ def chunk_review(
 ) -> ChunkedReview:
     """Sentences and chunks of a review.
 
-    A chunk takes whole sentences while it stays within `chunk_tokens`; a single longer sentence is a chunk of
-    its own. Sentences are dealt evenly, so that a review does not end in a crumb. With `whole`, the review is
-    one sentence and one chunk (the setting for published whole-document figures).
+    A chunk takes whole sentences while it stays within `chunk_tokens`; a single longer sentence is
+    a chunk of its own. Sentences are dealt evenly, so that a review does not end in a crumb. With
+    `whole`, the review is one sentence and one chunk (the setting for published whole-document
+    figures).
     """
     if whole:
         spans = [_trim(review.text, 0, len(review.text))]
@@ -69,7 +74,15 @@ def chunk_review(
     chunks = []
     for first, last in runs:
         start, end = spans[first][0], spans[last - 1][1]
-        chunks.append(Chunk(f"{review.review_id}:{start}-{end}", review.review_id, start, end, review.text[start:end]))
+        chunks.append(
+            Chunk(
+                f"{review.review_id}:{start}-{end}",
+                review.review_id,
+                start,
+                end,
+                review.text[start:end],
+            )
+        )
     return ChunkedReview(spans, chunks, runs)
 
 
@@ -147,7 +160,9 @@ def _grapheme_boundary(text: str, start: int, end: int, cut: int) -> int:
 
 
 def _whole_graphemes(text: str, spans: list[Span]) -> list[Span]:
-    """Widen spans to grapheme boundaries, joining those that then meet (blank + combining mark, "!" + U+FE0F)."""
+    """Widen spans to grapheme boundaries, joining those that then meet (blank + combining mark, "!"
+    + U+FE0F).
+    """
     if text.isascii():
         return spans
     boundaries = [0, *(match.end() for match in _GRAPHEME.finditer(text))]
@@ -163,7 +178,9 @@ def _whole_graphemes(text: str, spans: list[Span]) -> list[Span]:
 
 
 def _join_stray_marks(text: str, spans: list[Span]) -> list[Span]:
-    """Join pieces without a letter or digit ("😍😍", "!!!", a closing quote) to the sentence before them."""
+    """Join pieces without a letter or digit ("😍😍", "!!!", a closing quote) to the sentence before
+    them.
+    """
     joined: list[Span] = []
     for start, end in spans:
         wordless = not any(character.isalnum() for character in text[start:end])

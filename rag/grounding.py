@@ -1,8 +1,8 @@
 """Is each sentence of an answer supported by the reviews it cites?
 
-A sentence is compared with every sentence of the chunks it cites, by embedding similarity; what it puts in
-quotation marks must stand in a cited review, word for word. Similarity alone cannot tell "the acting is good"
-from "the acting is not good"; that weakness is known, and not yet measured.
+A sentence is compared with every sentence of the chunks it cites, by embedding similarity; what it
+puts in quotation marks must stand in a cited review, word for word. Similarity alone cannot tell
+"the acting is good" from "the acting is not good"; that weakness is known, and not yet measured.
 """
 
 from __future__ import annotations
@@ -40,9 +40,16 @@ class _Piece:
 
 
 def check_answer(
-    text: str, retrieved: Sequence[RetrievedChunk], index: ReviewIndex, embedder: Embedder, *, threshold: float
+    text: str,
+    retrieved: Sequence[RetrievedChunk],
+    index: ReviewIndex,
+    embedder: Embedder,
+    *,
+    threshold: float,
 ) -> tuple[tuple[AnswerSentence, ...], int]:
-    """The sentences of `text` with their citations resolved and checked, and how many markers named no chunk."""
+    """The sentences of `text` with their citations resolved and checked, and how many markers named
+    no chunk.
+    """
     pieces = split_answer(text)
     known = {found.number: found for found in retrieved}
     dropped = sum(number not in known for piece in pieces for number in piece.numbers)
@@ -64,17 +71,21 @@ def is_refusal(sentences: Sequence[AnswerSentence]) -> bool:
         return False
     if len(sentences) == 1 and _plain(sentences[0].text) == _plain(prompt.REFUSAL):
         return True  # whatever it cites
-    return _plain(sentences[0].text).startswith(_plain(prompt.REFUSAL)) and not any(s.citations for s in sentences)
+    return _plain(sentences[0].text).startswith(_plain(prompt.REFUSAL)) and not any(
+        s.citations for s in sentences
+    )
 
 
 def split_answer(text: str) -> list[_Piece]:
     """Generated text cut into sentences, each with the numbers it cites.
 
-    A marker belongs to the words before it, also when it stands after the full stop ("Good. [1] But ..."). A
-    sentence is never cut inside quotation marks, and a list item is a sentence of its own.
+    A marker belongs to the words before it, also when it stands after the full stop ("Good. [1] But
+    ..."). A sentence is never cut inside quotation marks, and a list item is a sentence of its own.
     """
     pieces: list[_Piece] = []
-    text = text.encode("utf-8", "replace").decode()  # half an emoji, which a model can stop at, is no text
+    text = text.encode(
+        "utf-8", "replace"
+    ).decode()  # half an emoji, which a model can stop at, is no text
     for line in text.splitlines():
         line = _BULLET.sub("", line).strip().strip("*#").strip()
         if not line:
@@ -83,12 +94,16 @@ def split_answer(text: str) -> list[_Piece]:
         spans = _outside_quotes(clean, split_sentences(clean))
         if not spans:
             if pieces:  # a line of markers only belongs to the sentence before it
-                numbers = tuple(dict.fromkeys((*pieces[-1].numbers, *(n for m in markers for n in m.numbers))))
+                numbers = tuple(
+                    dict.fromkeys((*pieces[-1].numbers, *(n for m in markers for n in m.numbers)))
+                )
                 pieces[-1] = _Piece(pieces[-1].text, numbers)
             continue
         cited: list[list[int]] = [[] for _ in spans]
         for marker in markers:
-            owner = max((i for i, (start, _) in enumerate(spans) if start < marker.position), default=0)
+            owner = max(
+                (i for i, (start, _) in enumerate(spans) if start < marker.position), default=0
+            )
             cited[owner].extend(marker.numbers)
         pieces.extend(
             _Piece(clean[start:end], tuple(dict.fromkeys(numbers)))
@@ -110,7 +125,11 @@ def _outside_quotes(text: str, spans: Sequence[Span]) -> list[Span]:
 
 
 def _checked(
-    text: str, vector: Vectors, cited: Sequence[RetrievedChunk], index: ReviewIndex, threshold: float
+    text: str,
+    vector: Vectors,
+    cited: Sequence[RetrievedChunk],
+    index: ReviewIndex,
+    threshold: float,
 ) -> AnswerSentence:
     quotes = ["".join(forms) for forms in _QUOTED.findall(text)]
     quotes = [quote for quote in quotes if _is_quotation(quote)]
@@ -121,11 +140,17 @@ def _checked(
         best = int(np.argmax(similarities))
         start, end = found.sentences[best].start, found.sentences[best].end
         score = float(np.clip(similarities[best], 0, 1))
-        places = {quote: place for quote in quotes if (place := find_quote(quote, found.chunk.text)) is not None}
+        places = {
+            quote: place
+            for quote in quotes
+            if (place := find_quote(quote, found.chunk.text)) is not None
+        }
         unfound -= places.keys()
         for quote, place in places.items():
             start, end = found.chunk.start + place[0], found.chunk.start + place[1]
-            if bare and _plain(found.chunk.text[slice(*place)]) == _plain(quote):  # nothing was left out
+            if bare and _plain(found.chunk.text[slice(*place)]) == _plain(
+                quote
+            ):  # nothing was left out
                 score = 1.0
         citations.append(
             Citation(
@@ -147,15 +172,20 @@ def _checked(
 
 
 def _is_quotation(quote: str) -> bool:
-    """Whether words in quotation marks are claimed to be somebody's, and are not only a title or an odd word."""
-    return len(_plain(quote).split()) >= 3 or sum(not character.isascii() for character in quote) >= 6
+    """Whether words in quotation marks are claimed to be somebody's, and are not only a title or an
+    odd word.
+    """
+    return (
+        len(_plain(quote).split()) >= 3 or sum(not character.isascii() for character in quote) >= 6
+    )
 
 
 def find_quote(quote: str, text: str) -> Span | None:
     """Where `quote` stands in `text`, word for word, "…" standing for a few left-out words.
 
-    Case, punctuation and blanks may differ. Each part around an ellipsis must have some length and follow soon after
-    the one before: by leaving out enough, one can quote anybody as saying anything.
+    Case, punctuation and blanks may differ. Each part around an ellipsis must have some length and
+    follow soon after the one before: by leaving out enough, one can quote anybody as saying
+    anything.
     """
     if not (whole := _plain(quote).split()):
         return None
@@ -169,14 +199,24 @@ def find_quote(quote: str, text: str) -> Span | None:
 def _find_parts(parts: Sequence[Sequence[str]], text: str) -> Span | None:
     """Where the parts stand in `text`, one after another with few words between them."""
     words = [(match.group().casefold(), match.span()) for match in _WORD.finditer(text)]
-    reached: dict[int, int] = {}  # word after the parts so far: word they began at, for every place they stand
+    reached: dict[
+        int, int
+    ] = {}  # word after the parts so far: word they began at, for every place they stand
     for number, wanted in enumerate(parts):
-        places = [i for i in range(len(words)) if [word for word, _ in words[i : i + len(wanted)]] == wanted]
+        places = [
+            i
+            for i in range(len(words))
+            if [word for word, _ in words[i : i + len(wanted)]] == wanted
+        ]
         before = {i: i for i in places} if number == 0 else reached
         reached = {
             i + len(wanted): before[max(ends)]
             for i in places
-            if (ends := [e for e in range(i - (_MOST_LEFT_OUT if number else 0), i + 1) if e in before])
+            if (
+                ends := [
+                    e for e in range(i - (_MOST_LEFT_OUT if number else 0), i + 1) if e in before
+                ]
+            )
         }
     if not reached:
         return None
@@ -188,8 +228,12 @@ def _find_parts(parts: Sequence[Sequence[str]], text: str) -> Span | None:
 
 
 def _find_unspaced(quote: str, text: str) -> Span | None:
-    """The same for scripts that put no blanks between words, where a quotation is part of what looks like one word."""
-    start = text.find(quote) if any("\u3040" <= character <= "\u9fff" for character in quote) else -1
+    """The same for scripts that put no blanks between words, where a quotation is part of what
+    looks like one word.
+    """
+    start = (
+        text.find(quote) if any("\u3040" <= character <= "\u9fff" for character in quote) else -1
+    )
     return None if start < 0 else (start, start + len(quote))
 
 

@@ -1,4 +1,6 @@
-"""What a question asks for, by its words (English): a fact, a count, one side of an opinion; and what it is about."""
+"""What a question asks for, by its words (English): a fact, a count, one side of an opinion; and
+what it is about.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from rag.schema import Side
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A standing question about the whole corpus; its reviews are an overview, not the nearest to its words."""
+    """A standing question about the whole corpus; its reviews are an overview, not the nearest to
+    its words.
+    """
 
     name: str
     label: str
@@ -22,7 +26,8 @@ TASKS = (
     Task(
         "summary",
         "Summarise and explain",
-        "Summarise and explain what is reviewed here: what is it about, and what do the reviewers make of it?",
+        "Summarise and explain what is reviewed here: what is it about, and what do the reviewers "
+        "make of it?",
     ),
     Task(
         "aspects",
@@ -81,8 +86,12 @@ def asks_for_count(question: str) -> bool:
 
 
 def asks_for_fact(question: str) -> bool:
-    """Whether the question asks for one fact, by how it begins and that it asks for no view (English)."""
-    return _ASKS_FOR_A_FACT.search(question) is not None and _ASKS_FOR_A_VIEW.search(question) is None
+    """Whether the question asks for one fact, by how it begins and that it asks for no view
+    (English).
+    """
+    return (
+        _ASKS_FOR_A_FACT.search(question) is not None and _ASKS_FOR_A_VIEW.search(question) is None
+    )
 
 
 def content_words(question: str) -> str:
@@ -90,12 +99,18 @@ def content_words(question: str) -> str:
 
     "What do people say about the marbles episode?" is about "marbles episode".
     """
-    return " ".join(word for word in re.findall(r"[\w'’-]+", question) if word.casefold() not in _EMPTY_WORDS)
+    return " ".join(
+        word for word in re.findall(r"[\w'’-]+", question) if word.casefold() not in _EMPTY_WORDS
+    )
 
 
 def wants_overview(question: str) -> bool:
-    """Whether the question is about everything: a task's, or one without a subject ("What do people like most?")."""
-    return task_for(question) is not None or not (content_words(question) or asks_for_fact(question))
+    """Whether the question is about everything: a task's, or one without a subject ("What do people
+    like most?").
+    """
+    return task_for(question) is not None or not (
+        content_words(question) or asks_for_fact(question)
+    )
 
 
 _CRITICAL = re.compile(
@@ -119,8 +134,8 @@ _WHETHER = re.compile(r"^\W*(is|are|was|were|does|do|did|any)(n['’]t)?\b", re.
 def asked_side(question: str) -> Side:
     """The side a question asks for: "What do viewers dislike ..." is criticism.
 
-    Neutral when it names both or neither, and for a question whether something is so ("Is the dub any good?"),
-    which wants both sides whichever it names.
+    Neutral when it names both or neither, and for a question whether something is so ("Is the dub
+    any good?"), which wants both sides whichever it names.
     """
     if _WHETHER.search(question):
         return "neutral"

@@ -1,4 +1,6 @@
-"""Composes an import: read review files, compare, embed what is new, and make the result the live index."""
+"""Composes an import: read review files, compare, embed what is new, and make the result the live
+index.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ from rag.schema import IndexFileError, Review
 REJECTED = "rejected.csv"
 _STAGING = ".reading-"
 Mode = Literal["new", "update", "replace"]
-"""new: the files are all there will be, and every sentence is embedded; update: they are added to what is there, and a
-review with a known id takes that one's place; replace: as update, and reviews that are not in them are removed."""
+"""new: the files are all there will be, and every sentence is embedded; update: they are added to
+what is there, and a review with a known id takes that one's place; replace: as update, and reviews
+that are not in them are removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +79,11 @@ def rebuild(
 ) -> Rebuilt:
     """Read the files at `locations` and write the next generation of the index `name` from them.
 
-    `delete` names ids to remove (not with mode "new"). Rejected rows, if there are any, are written to the file
-    `rejects`, or to "rejected.csv" in the index's folder. An update cleans and cuts reviews as the index was made,
-    whatever the options say. Raises `ReviewFileError` for files that cannot be used and `IndexFileError` for all that
-    goes wrong with the index; the generation that was live stays live until the new one is whole.
+    `delete` names ids to remove (not with mode "new"). Rejected rows, if there are any, are written
+    to the file `rejects`, or to "rejected.csv" in the index's folder. An update cleans and cuts
+    reviews as the index was made, whatever the options say. Raises `ReviewFileError` for files that
+    cannot be used and `IndexFileError` for all that goes wrong with the index; the generation that
+    was live stays live until the new one is whole.
     """
     begun = time.monotonic()
     folder = index_folder(settings.indexes_dir, name)
@@ -97,13 +101,16 @@ def rebuild(
     # better told now than after an hour of reading
     if live is not None:
         live.require_fingerprint(
-            index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens), embedder.identity
+            index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens),
+            embedder.identity,
         )
     with writer_lock(folder):
         pass
     with _staging(settings.indexes_dir) as staging:
         imported = import_reviews(locations, staging, options, progress) if locations else None
-        kept_rejects = keep_rejects(imported.rejects, rejects or folder / REJECTED) if imported else None
+        kept_rejects = (
+            keep_rejects(imported.rejects, rejects or folder / REJECTED) if imported else None
+        )
         incoming: Iterable[Review] = imported if imported is not None else ()
         if imported is not None and live is not None:
             incoming = _OnScale(imported, live)
@@ -118,7 +125,9 @@ def rebuild(
             chunk_tokens=settings.chunk_tokens,
             vector_index=settings.vector_index,
             keep_generations=settings.keep_generations,
-            imports=[] if imported is None else [_record(report, options, mode) for report in imported.reports],
+            imports=[]
+            if imported is None
+            else [_record(report, options, mode) for report in imported.reports],
             progress=progress,
         )
     reports = imported.reports if imported else []
@@ -127,17 +136,22 @@ def rebuild(
 
 @contextlib.contextmanager
 def _staging(indexes_dir: Path) -> Iterator[Path]:
-    """A folder for cleaned reviews, on the disk that has room for the index; what killed runs left goes first."""
+    """A folder for cleaned reviews, on the disk that has room for the index; what killed runs left
+    goes first.
+    """
     for left in indexes_dir.glob(f"{_STAGING}*"):
         owner = left.name.removeprefix(_STAGING).partition("-")[0]
         if not (owner.isdigit() and _runs(int(owner))):
             shutil.rmtree(left, ignore_errors=True)
     try:
-        with tempfile.TemporaryDirectory(dir=indexes_dir, prefix=f"{_STAGING}{os.getpid()}-") as folder:
+        with tempfile.TemporaryDirectory(
+            dir=indexes_dir, prefix=f"{_STAGING}{os.getpid()}-"
+        ) as folder:
             yield Path(folder)
     except OSError as error:
         raise IndexFileError(
-            f"Cannot work in {indexes_dir}: {error.strerror or error}. The index that was live still is."
+            f"Cannot work in {indexes_dir}: {error.strerror or error}. The index that was live "
+            "still is."
         ) from error
 
 
@@ -152,58 +166,90 @@ def _runs(process: int) -> bool:
 
 
 def _rebuilt(
-    name: str, mode: Mode, changed: Changed, reports: list[ReadReport], rejects: Path | None, seconds: float
+    name: str,
+    mode: Mode,
+    changed: Changed,
+    reports: list[ReadReport],
+    rejects: Path | None,
+    seconds: float,
 ) -> Rebuilt:
     made = changed.index.manifest
     return Rebuilt(
-        name=name, generation=changed.index.generation.name, mode=mode, new=changed.new, changed=changed.changed,
-        unchanged=changed.unchanged, removed=changed.removed, reviews=made.reviews, sentences=made.sentences,
-        chunks=made.chunks, embedded=changed.embedded, carried=changed.carried, resumed=changed.resumed,
-        exact_duplicates=made.exact_duplicates, near_duplicates=made.near_duplicates, reports=reports,
-        rejects=rejects, seconds=seconds,
-    )  # fmt: skip
+        name=name,
+        generation=changed.index.generation.name,
+        mode=mode,
+        new=changed.new,
+        changed=changed.changed,
+        unchanged=changed.unchanged,
+        removed=changed.removed,
+        reviews=made.reviews,
+        sentences=made.sentences,
+        chunks=made.chunks,
+        embedded=changed.embedded,
+        carried=changed.carried,
+        resumed=changed.resumed,
+        exact_duplicates=made.exact_duplicates,
+        near_duplicates=made.near_duplicates,
+        reports=reports,
+        rejects=rejects,
+        seconds=seconds,
+    )
 
 
 def _record(report: ReadReport, options: ReadOptions, mode: Mode) -> dict[str, Any]:
     """What the manifest keeps of a file that was read."""
     return {
-        "file": report.file, "format": report.format, "layout": report.layout, "mode": mode,
+        "file": report.file,
+        "format": report.format,
+        "layout": report.layout,
+        "mode": mode,
         "columns": {field: choice.name for field, choice in report.columns.items()},
-        "cleaning": list(options.steps), "read": report.read, "kept": report.kept, "dropped": dict(report.dropped),
+        "cleaning": list(options.steps),
+        "read": report.read,
+        "kept": report.kept,
+        "dropped": dict(report.dropped),
         "rating_scale": report.rating_scale,
-    }  # fmt: skip
+    }
 
 
 def _steps_of(live: ReviewIndex, options: ReadOptions) -> tuple[str, ...]:
     """The cleaning steps that the index was made with, so that an unchanged review is known again."""
     stated = [record.get("cleaning") for record in live.manifest.imports]
     made_with = next((steps for steps in stated if isinstance(steps, list)), None)
-    return options.steps if made_with is None else tuple(step for step in STEPS if step in made_with)
+    return (
+        options.steps if made_with is None else tuple(step for step in STEPS if step in made_with)
+    )
 
 
 def keep_rejects(found: Path | None, wanted: Path | None) -> Path | None:
-    """Copy the rejected rows, if there are any, out of the staging folder to the file `wanted`, and name it.
+    """Copy the rejected rows, if there are any, out of the staging folder to the file `wanted`, and
+    name it.
 
     Raises `IndexFileError` when it cannot be written.
     """
     if found is None or wanted is None:
         return None
     if wanted.is_dir():
-        raise IndexFileError(f"Cannot write the rejected rows to {wanted}: it is a folder. Name a file.")
+        raise IndexFileError(
+            f"Cannot write the rejected rows to {wanted}: it is a folder. Name a file."
+        )
     try:
         disk.make_folder(wanted.parent)
         disk.copy_file(found, wanted)
     except OSError as error:
-        raise IndexFileError(f"Cannot write the rejected rows to {wanted}: {error.strerror}.") from error
+        raise IndexFileError(
+            f"Cannot write the rejected rows to {wanted}: {error.strerror}."
+        ) from error
     return wanted
 
 
 class _OnScale:
-    """The reviews of an import, with their ratings on the scale that the same kind of file had before.
+    """The reviews of an import, with their ratings on the scale that the same kind of file had
+    before.
 
-    A small file of new reviews seldom holds every mark: a 4 among ten points looks like one among five stars. So a file
-    with the same columns as one that the index was made from takes that one's scale, if it is the wider one. The
-    reports then say so.
+    A small file of new reviews seldom holds every mark: a 4 among ten points looks like one among
+    five stars. So a file with the same columns as one that the index was made from takes that one's
+    scale, if it is the wider one. The reports then say so.
     """
 
     def __init__(self, imported: Import, live: ReviewIndex) -> None:
@@ -214,7 +260,12 @@ class _OnScale:
             ends = mine = _ends(report.rating_scale)
             for record in live.manifest.imports:
                 low, high = _ends(str(record.get("rating_scale", "")))
-                if report.rating_scale and record.get("columns") == columns and low <= ends[0] and ends[1] <= high:
+                if (
+                    report.rating_scale
+                    and record.get("columns") == columns
+                    and low <= ends[0]
+                    and ends[1] <= high
+                ):
                     ends = low, high
             adopted = ends if ends != mine else None
             self._scales.append(adopted)

@@ -1,11 +1,14 @@
-"""A question that leans on earlier ones, put so that it stands alone: by rule, and by the model where the rule cannot.
+"""A question that leans on earlier ones, put so that it stands alone: by rule, and by the model
+where the rule cannot.
 
-The rule of `rag.followup` says whether a question leans on others, and in most cases what is meant. Only where it
-could do no more than add words is a model asked, once and briefly, and what it writes is used only if code finds it
-to be one short question about what was asked; else the rule's query is.
+The rule of `rag.followup` says whether a question leans on others, and in most cases what is meant.
+Only where it could do no more than add words is a model asked, once and briefly, and what it writes
+is used only if code finds it to be one short question about what was asked; else the rule's query
+is.
 
-How much a model helps depends on the model. The bundled SmolLM2-135M helps not at all: 97% of the dev dialogues with it
-and 98% without, 76% of the test ones with and without (`python -m tests.benchmarks.follow_ups --model smollm2-135m`).
+How much a model helps depends on the model. The bundled SmolLM2-135M helps not at all: 97% of the
+dev dialogues with it and 98% without, 76% of the test ones with and without (`python -m
+tests.benchmarks.follow_ups --model smollm2-135m`).
 """
 
 from __future__ import annotations
@@ -31,8 +34,14 @@ _INSTRUCTION = (
 )
 _SHOTS = (
     (("How good is the acting?", "And the ending?"), "How good is the ending?"),
-    (("Subtitles or the English dub?", "Which one is better?"), "Are the subtitles or the English dub better?"),
-    (("Is the bathroom clean?", "Does that bother anyone?"), "Does the state of the bathroom bother anyone?"),
+    (
+        ("Subtitles or the English dub?", "Which one is better?"),
+        "Are the subtitles or the English dub better?",
+    ),
+    (
+        ("Is the bathroom clean?", "Does that bother anyone?"),
+        "Does the state of the bathroom bother anyone?",
+    ),
 )
 _ASKS = re.compile(
     r"(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|does|did|has|have|had|can|could|will|would|"
@@ -48,7 +57,9 @@ def searchable(
     generator: Generator,
     cancelled: Callable[[], bool] = never_cancelled,
 ) -> StandAlone:
-    """What to search for, as the setting `follow_ups` says: "off", "rule", or "auto", which may ask the generator."""
+    """What to search for, as the setting `follow_ups` says: "off", "rule", or "auto", which may ask
+    the generator.
+    """
     if mode == "off" or not previous:
         return StandAlone(question)
     ruled = stand_alone(question, previous)
@@ -56,7 +67,9 @@ def searchable(
         return ruled
     messages = rewrite_messages(question, ruled.used)
     try:
-        text = "".join(generator.stream(messages, max_new_tokens=MAX_NEW_TOKENS, cancelled=cancelled))
+        text = "".join(
+            generator.stream(messages, max_new_tokens=MAX_NEW_TOKENS, cancelled=cancelled)
+        )
     except GeneratorError:  # the answer itself will say what is wrong with the generator
         return ruled
     written = accepted(text, question, ruled.used)
@@ -64,7 +77,9 @@ def searchable(
 
 
 def rewrite_messages(question: str, previous: Sequence[str]) -> list[Message]:
-    """The messages that ask a model to rewrite `question`; instructions are in the user's turn, as in `rag.prompt`."""
+    """The messages that ask a model to rewrite `question`; instructions are in the user's turn, as
+    in `rag.prompt`.
+    """
     messages: list[Message] = []
     for turns, written in _SHOTS:
         messages += [_asked(turns), {"role": "assistant", "content": written}]
@@ -78,20 +93,39 @@ def _asked(turns: Sequence[str]) -> Message:
 
 
 def accepted(text: str, question: str, previous: Sequence[str]) -> str:
-    """The rewritten question in what a model wrote; empty if that is none, or is about something else."""
+    """The rewritten question in what a model wrote; empty if that is none, or is about something
+    else.
+    """
     lines = text.strip().splitlines()
     if len(lines) != 1:
         return ""
-    written = re.sub(r"^(?:(?:last |rewritten )?question|rewritten)\s*:\s*", "", lines[0].strip(), flags=re.IGNORECASE)
+    written = re.sub(
+        r"^(?:(?:last |rewritten )?question|rewritten)\s*:\s*",
+        "",
+        lines[0].strip(),
+        flags=re.IGNORECASE,
+    )
     written = written.strip(" \"'“”*`")
     words = written.split()
-    if not words or len(words) > MAX_WORDS or written.rstrip(".").casefold() == REFUSAL.rstrip(".").casefold():
+    if (
+        not words
+        or len(words) > MAX_WORDS
+        or written.rstrip(".").casefold() == REFUSAL.rstrip(".").casefold()
+    ):
         return ""
-    if not (written.endswith("?") or _ASKS.match(written)) or written.count("?") > 1 or strip_markers(written)[1]:
+    if (
+        not (written.endswith("?") or _ASKS.match(written))
+        or written.count("?") > 1
+        or strip_markers(written)[1]
+    ):
         return ""
     theirs, own = _stems(written), _stems(question)
     history = set().union(*(_stems(turn) for turn in previous))
-    if not theirs & history or (own and not theirs & own) or len(theirs - history - own) > _NEW_WORDS:
+    if (
+        not theirs & history
+        or (own and not theirs & own)
+        or len(theirs - history - own) > _NEW_WORDS
+    ):
         return ""
     return written
 

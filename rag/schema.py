@@ -1,7 +1,7 @@
 """The frozen records that cross module boundaries, and the error tree. Standard library only.
 
-Character offsets always count Python characters (code points) of `Review.text` as stored in the index,
-half-open: ``review.text[start:end]``.
+Character offsets always count Python characters (code points) of `Review.text` as stored in the
+index, half-open: ``review.text[start:end]``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Review:
     """One review as stored.
 
     `rating` is as the reviewer gave it, on the scale `rating_min`..`rating_max`; `date` is ISO 8601
-    (``YYYY-MM-DD``) or empty; `line` is the line (or row) of the source file where the review began.
+    (``YYYY-MM-DD``) or empty; `line` is the line (or row) of the source file where the review
+    began.
     """
 
     review_id: str
@@ -64,7 +65,9 @@ class Review:
 
 
 def fraction_of_scale(rating: float | None, lowest: float, highest: float) -> float | None:
-    """`rating` mapped linearly from lowest..highest to 0..1, clipped; None where there is no rating."""
+    """`rating` mapped linearly from lowest..highest to 0..1, clipped; None where there is no
+    rating.
+    """
     if rating is None or highest <= lowest:
         return None
     return min(1.0, max(0.0, (rating - lowest) / (highest - lowest)))
@@ -72,7 +75,9 @@ def fraction_of_scale(rating: float | None, lowest: float, highest: float) -> fl
 
 @dataclass(frozen=True, slots=True)
 class ReviewSentence:
-    """One sentence of a review: the unit of evidence. `row` is its row in the index, and its vector's."""
+    """One sentence of a review: the unit of evidence. `row` is its row in the index, and its
+    vector's.
+    """
 
     row: int
     review_id: str
@@ -100,10 +105,10 @@ Side = Literal["praise", "criticism", "neutral"]
 class RetrievedChunk:
     """A chunk found for a question.
 
-    `number` is what citations call it (from 1); `score` is what it was ranked by, larger is better, comparable only
-    within one question; `cosine` is the largest of the question and one of the chunk's sentences; `side` is what it
-    leans to; `sentences` are the chunk's sentences in reading order.
-    `also_in` names other reviews whose chunk said the same and was folded into this one.
+    `number` is what citations call it (from 1); `score` is what it was ranked by, larger is better,
+    comparable only within one question; `cosine` is the largest of the question and one of the
+    chunk's sentences; `side` is what it leans to; `sentences` are the chunk's sentences in reading
+    order. `also_in` names other reviews whose chunk said the same and was folded into this one.
     """
 
     number: int
@@ -118,9 +123,11 @@ class RetrievedChunk:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A marker in an answer, resolved: ``quote == review.text[start:end]`` is what supports the sentence best.
+    """A marker in an answer, resolved: ``quote == review.text[start:end]`` is what supports the
+    sentence best.
 
-    `score` is the support this span alone gives (0..1); `supports` is whether that passes the threshold.
+    `score` is the support this span alone gives (0..1); `supports` is whether that passes the
+    threshold.
     """
 
     number: int
@@ -135,7 +142,8 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSentence:
-    """One sentence of an answer, markers removed, with the reviews it cites and whether they bear it out.
+    """One sentence of an answer, markers removed, with the reviews it cites and whether they bear
+    it out.
 
     `heading` is a line that groups sentences ("What they criticise") and makes no claim of its own.
     """
@@ -151,7 +159,8 @@ class AnswerSentence:
 class Answer:
     """A checked answer. `dropped_markers` counts citation numbers that name no retrieved chunk.
 
-    `searched_for` is the question made to stand alone, where `question`, the user's words, leant on earlier ones.
+    `searched_for` is the question made to stand alone, where `question`, the user's words, leant on
+    earlier ones.
     """
 
     question: str

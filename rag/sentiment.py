@@ -1,14 +1,15 @@
 """Is a sentence praise or complaint? Learnt, for each index, from the index's own ratings.
 
-A ridge regression from sentence vectors to their reviews' ratings finds how praise and complaint are worded in
-this corpus, in its languages and with this embedder; a fixed direction between a few praising and complaining
-sentences stands in for it where there are no ratings. A sentence's leaning is the sum of both and of its own
-review's rating.
+A ridge regression from sentence vectors to their reviews' ratings finds how praise and complaint
+are worded in this corpus, in its languages and with this embedder; a fixed direction between a few
+praising and complaining sentences stands in for it where there are no ratings. A sentence's leaning
+is the sum of both and of its own review's rating.
 
-Measured on the sample, on 275 sentences that name a topic their reviewer is known to praise or criticise (AUC,
-held-out reviews): VADER's word list .55, the fixed direction .59, the regression .73, the review's rating .75,
-rating + direction + regression .81. VADER added nothing to any mix; nor did a direction learnt from 480 praising and
-complaining sentences written for it, which on other corpora did worse than the sixteen below. Both were left out.
+Measured on the sample, on 275 sentences that name a topic their reviewer is known to praise or
+criticise (AUC, held-out reviews): VADER's word list .55, the fixed direction .59, the regression
+.73, the review's rating .75, rating + direction + regression .81. VADER added nothing to any mix;
+nor did a direction learnt from 480 praising and complaining sentences written for it, which on
+other corpora did worse than the sixteen below. Both were left out.
 """
 
 from __future__ import annotations
@@ -45,22 +46,31 @@ COMPLAINING = (
 _RIDGE = 300.0
 MOST_SENTENCES = 100_000  # more do not change the fit, and would cost minutes
 _FEWEST_RATED = 200  # sentences of rated reviews, under which the regression is left out
-_DIRECTION_SHARE = 0.45  # of wording, beside the regression; both with unit variance over the index's sentences
+_DIRECTION_SHARE = (
+    0.45  # of wording, beside the regression; both with unit variance over the index's sentences
+)
 _WORDING_WEIGHT = 0.36  # standard deviation of the wording's part
 _UNRATED_SCALE = 1.5  # and how much more it counts where there is no rating
-_RATING_WEIGHT = 0.4  # of a rating from -1 to 1; at 1 the AUC is the same, but a complaint inside a 9/10 is not heard
-_NEUTRAL_BAND = 0.4  # leaves out half of the sentences; of the others 82% are on the right side, of all 70%
+# of a rating from -1 to 1; at 1 the AUC is the same, but a complaint inside a 9/10 is not heard
+_RATING_WEIGHT = 0.4
+_NEUTRAL_BAND = (
+    0.4  # leaves out half of the sentences; of the others 82% are on the right side, of all 70%
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LeaningModel:
-    """How wording leans in one index: `vectors @ weights + offset` has mean 0 over the index's sentences."""
+    """How wording leans in one index: `vectors @ weights + offset` has mean 0 over the index's
+    sentences.
+    """
 
     weights: Floats  # (dimension,)
     offset: float
 
     def leaning(self, vector: Floats, rating_fraction: float | None) -> float:
-        """About -1 (complaint) to 1 (praise) for a sentence with this unit vector, in a review rated 0..1 or not."""
+        """About -1 (complaint) to 1 (praise) for a sentence with this unit vector, in a review
+        rated 0..1 or not.
+        """
         wording = float(vector @ self.weights) + self.offset
         if rating_fraction is None:
             value = _UNRATED_SCALE * wording
@@ -79,11 +89,14 @@ def side_of(leaning: float) -> Side:
     return "praise" if leaning > 0 else "criticism"
 
 
-def fit_leaning(vectors: Floats, ratings: NDArray[np.float64], praising: Floats, complaining: Floats) -> LeaningModel:
+def fit_leaning(
+    vectors: Floats, ratings: NDArray[np.float64], praising: Floats, complaining: Floats
+) -> LeaningModel:
     """Fit on an index's sentences.
 
-    `vectors` is (sentences, dimension); `ratings` (sentences,) holds each one's review's rating as 0..1,
-    NaN where it has none; `praising` and `complaining` are the vectors of `PRAISING` and `COMPLAINING`.
+    `vectors` is (sentences, dimension); `ratings` (sentences,) holds each one's review's rating as
+    0..1, NaN where it has none; `praising` and `complaining` are the vectors of `PRAISING` and
+    `COMPLAINING`.
     """
     direction = praising.mean(axis=0) - complaining.mean(axis=0)
     weights = _unit_variance(direction, vectors)
@@ -92,7 +105,9 @@ def fit_leaning(vectors: Floats, ratings: NDArray[np.float64], praising: Floats,
         if len(rated) > MOST_SENTENCES:
             rated = np.random.default_rng(0).choice(rated, MOST_SENTENCES, replace=False)
         centred = vectors[rated] - vectors[rated].mean(axis=0)
-        target = (ratings[rated] - ratings[rated].mean()).astype(np.float32)  # a double would make one of every vector
+        target = (ratings[rated] - ratings[rated].mean()).astype(
+            np.float32
+        )  # a double would make one of every vector
         gram = centred.T @ centred + _RIDGE * np.eye(centred.shape[1], dtype=np.float32)
         regression = _unit_variance(np.linalg.solve(gram, centred.T @ target), vectors)
         weights = _DIRECTION_SHARE * weights + (1 - _DIRECTION_SHARE) * regression

@@ -1,10 +1,11 @@
 """Which reviews may be used for an answer: ``rating >= 8 and date >= 2024-12 and language = en``.
 
-Conditions are joined by "and". Fields: item, rating, date, language, source. Operators: = != < <= > >=, and ~ for an
-item, language or source that contains the value. A rating is compared as the reviewer gave it, or, with a percent
-sign, as a share of its scale. A date may be cut short ("2024", "2024-12"): then the reviews' dates are cut alike before
-they are compared. For =, != and ~, several values may be given with "|" between them, and quotation marks keep blanks
-and signs in a value together; one inside is doubled.
+Conditions are joined by "and". Fields: item, rating, date, language, source. Operators: = != < <= >
+>=, and ~ for an item, language or source that contains the value. A rating is compared as the
+reviewer gave it, or, with a percent sign, as a share of its scale. A date may be cut short ("2024",
+"2024-12"): then the reviews' dates are cut alike before they are compared. For =, != and ~, several
+values may be given with "|" between them, and quotation marks keep blanks and signs in a value
+together; one inside is doubled.
 """
 
 from __future__ import annotations
@@ -21,11 +22,18 @@ from rag.schema import Review, SettingsError
 FIELDS = ("item", "rating", "date", "language", "source")
 _TEXTS = ("item", "language", "source")
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
     "~": operator.contains,
-}  # fmt: skip
+}
 _VALUE = r'(?:"(?:[^"]|"")*"|[^\s"|<>=!][^\s"|]*)'
-_CONDITION = re.compile(rf"\s*([A-Za-z_]+)\s*(<=|>=|!=|==|=|<|>|~)\s*({_VALUE}(?:\s*\|\s*{_VALUE})*)\s*")
+_CONDITION = re.compile(
+    rf"\s*([A-Za-z_]+)\s*(<=|>=|!=|==|=|<|>|~)\s*({_VALUE}(?:\s*\|\s*{_VALUE})*)\s*"
+)
 _AND = re.compile(r"(?:and\b|&&)", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?", re.ASCII)
 _BARE = re.compile(r"[\w.:/+%-]+")
@@ -43,7 +51,9 @@ class Condition:
     def holds(self, review: Review) -> bool:
         """Whether a review meets it. A review that lacks the field meets only "!="."""
         compare = _OPERATORS[self.operator]
-        return (all if self.operator == "!=" else any)(self._one(review, compare, value) for value in self.values)
+        return (all if self.operator == "!=" else any)(
+            self._one(review, compare, value) for value in self.values
+        )
 
     def _one(self, review: Review, compare: Callable[[Any, Any], bool], value: str) -> bool:
         if self.field == "rating":
@@ -78,7 +88,9 @@ def parse_where(text: str) -> tuple[Condition, ...]:
         place = match.end()
         joint = _AND.match(text, place)
         if place < len(text) and (joint is None or joint.end() >= len(text.rstrip())):
-            raise SettingsError(f'In "{text}", "and" and a further condition are expected at character {place + 1}.')
+            raise SettingsError(
+                f'In "{text}", "and" and a further condition are expected at character {place + 1}.'
+            )
         place = joint.end() if joint else place
     return tuple(conditions)
 
@@ -87,17 +99,25 @@ def _condition(field: str, sign: str, stated: str) -> Condition:
     if field not in FIELDS:
         near = difflib.get_close_matches(field, FIELDS, n=1)
         hint = f' Did you mean "{near[0]}"?' if near else ""
-        raise SettingsError(f'Reviews cannot be chosen by "{field}", only by {", ".join(FIELDS)}.{hint}')
+        raise SettingsError(
+            f'Reviews cannot be chosen by "{field}", only by {", ".join(FIELDS)}.{hint}'
+        )
     values = tuple(_unquoted(part) for part in re.findall(_VALUE, stated))
     if field in _TEXTS and sign not in ("=", "==", "!=", "~"):
         raise SettingsError(f'"{field} {sign}" makes no sense: compare {field} with =, != or ~.')
     if field not in _TEXTS and sign == "~":
-        raise SettingsError(f'"{field} ~" makes no sense: only {", ".join(_TEXTS)} can contain something.')
+        raise SettingsError(
+            f'"{field} ~" makes no sense: only {", ".join(_TEXTS)} can contain something.'
+        )
     if len(values) > 1 and sign not in ("=", "==", "!=", "~"):
-        raise SettingsError(f'"{field} {sign}" takes one value, not {len(values)}; only =, != and ~ take several.')
+        raise SettingsError(
+            f'"{field} {sign}" takes one value, not {len(values)}; only =, != and ~ take several.'
+        )
     for value in values:
         if field == "rating" and not re.fullmatch(r"-?\d+(?:\.\d+)?%?", value):
-            raise SettingsError(f'"{value}" is no rating: write a number, or a share of the scale such as 80%.')
+            raise SettingsError(
+                f'"{value}" is no rating: write a number, or a share of the scale such as 80%.'
+            )
         if field == "date" and not _DATE.fullmatch(value):
             raise SettingsError(f'"{value}" is no date: write 2024, 2024-12 or 2024-12-31.')
     return Condition(field, "=" if sign == "==" else sign, values)
@@ -110,7 +130,8 @@ def _unquoted(part: str) -> str:
 def where_text(conditions: Sequence[Condition]) -> str:
     """The conditions in words that `parse_where` reads as these very conditions."""
     return " and ".join(
-        f"{condition.field} {condition.operator} {' | '.join(_quoted(value) for value in condition.values)}"
+        f"{condition.field} {condition.operator} "
+        f"{' | '.join(_quoted(value) for value in condition.values)}"
         for condition in conditions
     )
 

@@ -29,11 +29,13 @@ def all_faults(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def workers() -> Iterator[Pool]:
-    """Processes that have used no threads, so that others may be forked from them. Forked from pytest they would hang:
-    it has threads of FAISS and pyarrow.
+    """Processes that have used no threads, so that others may be forked from them. Forked from
+    pytest they would hang: it has threads of FAISS and pyarrow.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults", "tests.test_index_kills", "tests.test_index_power"])
+    context.set_forkserver_preload(
+        ["tests.faults", "tests.test_index_kills", "tests.test_index_power"]
+    )
     with context.Pool(2) as pool:
         yield pool
 

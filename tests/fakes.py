@@ -1,4 +1,6 @@
-"""Stand-ins for the two models, and small review lists: no torch, and the same numbers on every machine."""
+"""Stand-ins for the two models, and small review lists: no torch, and the same numbers on every
+machine.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +44,18 @@ class FakeEmbedder:
             for word in re.findall(r"\w+", text.casefold()):
                 vectors[row, 1 + zlib.crc32(word.encode()) % (self._dimension - 1)] += 1
             progress(row + 1, len(texts))
-        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+        return np.asarray(
+            vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32
+        )
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 
 
 class FakeGenerator:
-    """Streams a text, or what a function makes of the messages, a few characters at a time; keeps what it was sent."""
+    """Streams a text, or what a function makes of the messages, a few characters at a time; keeps
+    what it was sent.
+    """
 
     name = "fake generator"
     stop_tokens: tuple[str, ...] = ()
@@ -79,18 +85,52 @@ class FakeGenerator:
 
 def review(review_id: str, text: str, rating: float | None = None, date: str = "") -> Review:
     """A review rated out of ten."""
-    return Review(review_id, text, rating=rating, rating_min=1.0, rating_max=10.0, date=date, source="hand-made")
+    return Review(
+        review_id,
+        text,
+        rating=rating,
+        rating_min=1.0,
+        rating_max=10.0,
+        date=date,
+        source="hand-made",
+    )
 
 
 REVIEWS = (
-    review("loud", "The hotel bar was loud until three in the morning. We did not sleep at all.", 2, "2024-05-01"),
-    review("pool", "The swimming pool was warm and clean. Our children stayed in the water all day.", 9, "2024-05-02"),
-    review("breakfast", "Breakfast had fresh bread and good coffee. The queue for eggs was long.", 7, "2024-05-03"),
-    review("room", "Our room smelled of smoke. The window did not open. Nobody at the desk cared.", 3, "2024-05-04"),
+    review(
+        "loud",
+        "The hotel bar was loud until three in the morning. We did not sleep at all.",
+        2,
+        "2024-05-01",
+    ),
+    review(
+        "pool",
+        "The swimming pool was warm and clean. Our children stayed in the water all day.",
+        9,
+        "2024-05-02",
+    ),
+    review(
+        "breakfast",
+        "Breakfast had fresh bread and good coffee. The queue for eggs was long.",
+        7,
+        "2024-05-03",
+    ),
+    review(
+        "room",
+        "Our room smelled of smoke. The window did not open. Nobody at the desk cared.",
+        3,
+        "2024-05-04",
+    ),
     review("desk", "The people at the desk were friendly. They found us a taxi at midnight.", 10),
-    review("emoji", "Best view of the sea ever 😍👩‍👩‍👧! I would come back tomorrow.", 10, "2024-06-01"),
+    review(
+        "emoji", "Best view of the sea ever 😍👩‍👩‍👧! I would come back tomorrow.", 10, "2024-06-01"
+    ),
     review("korean", "방이 깨끗하고 조용했어요. 아침 식사는 조금 비쌌어요.", None, "2024-06-02"),
-    review("taxi", "A taxi from the airport took an hour. The driver knew every song on the radio.", None),
+    review(
+        "taxi",
+        "A taxi from the airport took an hour. The driver knew every song on the radio.",
+        None,
+    ),
 )
 
 COPIED = (
@@ -119,4 +159,6 @@ def build_fake_index(
     chunk_tokens: int = CHUNK_TOKENS,
 ) -> ReviewIndex:
     """An index of `reviews` in `folder`, by `FakeEmbedder`."""
-    return build_index(reviews, embedder or FakeEmbedder(), folder, chunking=chunking, chunk_tokens=chunk_tokens)
+    return build_index(
+        reviews, embedder or FakeEmbedder(), folder, chunking=chunking, chunk_tokens=chunk_tokens
+    )

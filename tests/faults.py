@@ -1,6 +1,8 @@
-"""An index of more than 2,000 chunks that is changed and interrupted: how it is made, run, watched and judged.
+"""An index of more than 2,000 chunks that is changed and interrupted: how it is made, run, watched
+and judged.
 
-Whatever is interrupted, or looks at what that left, runs in a process forked from one that has used no threads yet.
+Whatever is interrupted, or looks at what that left, runs in a process forked from one that has used
+no threads yet.
 """
 
 from __future__ import annotations
@@ -23,15 +25,36 @@ import rensa  # noqa: F401
 
 from rag.embedding import Progress, Vectors, no_progress
 from rag.files import sha256_of
-from rag.index import BuildProgress, Changed, ReviewIndex, build, change_index, disk, store, verify_index
+from rag.index import (
+    BuildProgress,
+    Changed,
+    ReviewIndex,
+    build,
+    change_index,
+    disk,
+    store,
+    verify_index,
+)
 from rag.index.build import no_build_progress
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder
 
-PHASES = ("comparing", "chunking", "resuming", "embedding", "writing", "checking", "switching", "pruning")
+PHASES = (
+    "comparing",
+    "chunking",
+    "resuming",
+    "embedding",
+    "writing",
+    "checking",
+    "switching",
+    "pruning",
+)
 SCENARIOS = ("build", "update", "resume", "approximate")
 NAME = "hotel"
-SLOW_CALL, SLOW_OPERATION = 0.004, 0.002  # seconds, for kills at random moments: phases shorter than a tick get length
+SLOW_CALL, SLOW_OPERATION = (
+    0.004,
+    0.002,
+)  # seconds, for kills at random moments: phases shorter than a tick get length
 
 
 class SlowEmbedder(FakeEmbedder):
@@ -55,11 +78,20 @@ def _generated(number: int) -> Review:
     letters = random.Random(7)
     words = ["".join(letters.choices("aeiklmnoprstu", k=letters.randint(3, 8))) for _ in range(500)]
     words += ["방이", "깨끗하고", "👩‍👩‍👧", "très", "Straße"]
-    sentences = [" ".join(some.choices(words, k=some.randint(5, 10))).capitalize() + "." for _ in range(4)]
+    sentences = [
+        " ".join(some.choices(words, k=some.randint(5, 10))).capitalize() + "." for _ in range(4)
+    ]
     return Review(
-        f"r{number:04}", " ".join(sentences), title=words[number % 500], rating=float(some.randint(1, 5)),
-        rating_min=1.0, rating_max=5.0, date=f"2024-0{some.randint(1, 9)}-11", source="stays.csv", line=number + 2,
-    )  # fmt: skip
+        f"r{number:04}",
+        " ".join(sentences),
+        title=words[number % 500],
+        rating=float(some.randint(1, 5)),
+        rating_min=1.0,
+        rating_max=5.0,
+        date=f"2024-0{some.randint(1, 9)}-11",
+        source="stays.csv",
+        line=number + 2,
+    )
 
 
 def _reviews(numbers: range) -> list[Review]:
@@ -75,9 +107,12 @@ FIRST = _reviews(range(800))  # what the generation before the live one holds
 LIVE = _reviews(range(880))
 WANTED = [
     *(replace(review, text=f"{review.text} Changed since.") for review in LIVE[100:110]),
-    replace(LIVE[110], rating=5.0), *LIVE[111:], *LIVE[8:100], *map(_generated, range(900, 920)),
+    replace(LIVE[110], rating=5.0),
+    *LIVE[111:],
+    *LIVE[8:100],
+    *map(_generated, range(900, 920)),
     replace(_generated(920), text=LIVE[300].text),
-]  # fmt: skip
+]
 """Of 880 reviews 8 are gone, 11 changed and 21 new, one of those a copy; in another order."""
 
 
@@ -86,10 +121,12 @@ WANTED = [
 
 @dataclass(frozen=True)
 class Scenario:
-    """One change of an index: `template` is the folder of indexes before it, `clean` the index after it.
+    """One change of an index: `template` is the folder of indexes before it, `clean` the index
+    after it.
 
-    build: there is nothing before; update: there are two generations, one of which will be removed; resume: as update,
-    and an interrupted run has left batches; approximate: as update, of an approximate index.
+    build: there is nothing before; update: there are two generations, one of which will be removed;
+    resume: as update, and an interrupted run has left batches; approximate: as update, of an
+    approximate index.
     """
 
     name: str
@@ -103,15 +140,26 @@ class Scenario:
     def clean(self) -> Path:
         return self.root / "clean" / NAME
 
-    def run(self, folder: Path, progress: BuildProgress = no_build_progress, *, slow: bool = False) -> Changed:
-        """Make the change. It sets how much is embedded at once, so call it in a process of its own."""
+    def run(
+        self, folder: Path, progress: BuildProgress = no_build_progress, *, slow: bool = False
+    ) -> Changed:
+        """Make the change. It sets how much is embedded at once, so call it in a process of its
+        own.
+        """
         first = self.name == "build"
         build.EMBED_AT_ONCE = 400 if first else 12
         return change_index(
-            LIVE if first else WANTED, SlowEmbedder(SLOW_CALL if slow else 0), folder,
-            start="empty" if first else "live", replace=True, chunking="sentences", chunk_tokens=CHUNK_TOKENS,
-            vector_index="ivf_sq8" if self.name == "approximate" else "flat", keep_generations=1, progress=progress,
-        )  # fmt: skip
+            LIVE if first else WANTED,
+            SlowEmbedder(SLOW_CALL if slow else 0),
+            folder,
+            start="empty" if first else "live",
+            replace=True,
+            chunking="sentences",
+            chunk_tokens=CHUNK_TOKENS,
+            vector_index="ivf_sq8" if self.name == "approximate" else "flat",
+            keep_generations=1,
+            progress=progress,
+        )
 
     def prepare(self) -> None:
         """Make `template` and `clean`."""
@@ -127,7 +175,9 @@ class Scenario:
         self.run(self.clean)
         index = ReviewIndex.open(self.clean)
         assert index.manifest.chunks > 2000, index.manifest.chunks
-        if self.name != "approximate":  # its lists are carried over, so a build from nothing finds others
+        if (
+            self.name != "approximate"
+        ):  # its lists are carried over, so a build from nothing finds others
             _from_empty(list(index.reviews()), self.root / "again" / NAME, kind)
             found = difference(index, ReviewIndex.open(self.root / "again" / NAME))
             assert not found, found
@@ -140,9 +190,14 @@ class Scenario:
 
 def _from_empty(reviews: list[Review], folder: Path, kind: str) -> None:
     change_index(
-        reviews, SlowEmbedder(0), folder, start="empty", chunking="sentences", chunk_tokens=CHUNK_TOKENS,
+        reviews,
+        SlowEmbedder(0),
+        folder,
+        start="empty",
+        chunking="sentences",
+        chunk_tokens=CHUNK_TOKENS,
         vector_index=kind,
-    )  # fmt: skip
+    )
 
 
 def _interrupt_embedding(scenario: Scenario, folder: Path) -> None:
@@ -162,7 +217,9 @@ def _interrupt_embedding(scenario: Scenario, folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One change of what is on the disk: create, write, sync, sync folder, rename, mkdir, unlink or rmdir."""
+    """One change of what is on the disk: create, write, sync, sync folder, rename, mkdir, unlink or
+    rmdir.
+    """
 
     kind: str
     path: Path
@@ -189,7 +246,9 @@ class WatchedOs:
         return descriptor
 
     def write(self, descriptor: int, data: memoryview) -> int:
-        self._before(Operation("write", self._paths[descriptor], data=bytes(data), descriptor=descriptor))
+        self._before(
+            Operation("write", self._paths[descriptor], data=bytes(data), descriptor=descriptor)
+        )
         return os.write(descriptor, data)
 
     def fsync(self, descriptor: int) -> None:
@@ -232,7 +291,9 @@ def operations_of(scenario: Scenario, indexes: Path) -> list[Operation]:
 
 
 def in_fork(work: Callable[[], Any]) -> Any:
-    """What `work` returns in a process of its own. Raises `RuntimeError` with its traceback if it raises."""
+    """What `work` returns in a process of its own. Raises `RuntimeError` with its traceback if it
+    raises.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -258,20 +319,38 @@ def in_fork(work: Callable[[], Any]) -> Any:
 
 def difference(one: ReviewIndex, other: ReviewIndex) -> str:
     """In what two indexes differ, in words; nothing if they are equal."""
-    for name in ("reviews", "sentences", "chunks", "voices", "exact_duplicates", "near_duplicates", "fingerprint"):
+    for name in (
+        "reviews",
+        "sentences",
+        "chunks",
+        "voices",
+        "exact_duplicates",
+        "near_duplicates",
+        "fingerprint",
+    ):
         if getattr(one.manifest, name) != getattr(other.manifest, name):
             return f"{name}: {getattr(one.manifest, name)} and {getattr(other.manifest, name)}"
     if not one.reviews_table.equals(other.reviews_table):
         return "reviews"
     for name in (
-        "sentence_review", "sentence_start", "sentence_end", "sentence_chunk", "chunk_review", "chunk_start",
-        "chunk_end", "chunk_first", "chunk_last", "signatures",
-    ):  # fmt: skip
+        "sentence_review",
+        "sentence_start",
+        "sentence_end",
+        "sentence_chunk",
+        "chunk_review",
+        "chunk_start",
+        "chunk_end",
+        "chunk_first",
+        "chunk_last",
+        "signatures",
+    ):
         if not np.array_equal(getattr(one, name), getattr(other, name)):
             return name
     if not np.allclose(one.all_vectors, other.all_vectors, rtol=0, atol=1e-5):
         return "vectors"
-    queries = np.concatenate([one.vectors(range(0, one.manifest.sentences, 100)), one.all_vectors[:1] * -1])
+    queries = np.concatenate(
+        [one.vectors(range(0, one.manifest.sentences, 100)), one.all_vectors[:1] * -1]
+    )
     if not np.allclose(one.search(queries, 10)[0], other.search(queries, 10)[0], rtol=0, atol=1e-5):
         return "search scores"
     if not np.allclose(one.leaning.weights, other.leaning.weights, atol=1e-4):
@@ -280,12 +359,16 @@ def difference(one: ReviewIndex, other: ReviewIndex) -> str:
 
 
 def state_of(scenario: Scenario, folder: Path) -> str:
-    """Which index is live: "old", "new", or "none" before a first build. Raises `AssertionError` if it is not whole."""
+    """Which index is live: "old", "new", or "none" before a first build. Raises `AssertionError` if
+    it is not whole.
+    """
     first = scenario.name == "build"
     try:
         index = ReviewIndex.open(folder)
     except IndexFileError as error:
-        assert first and "There is no index" in str(error) and not (folder / "CURRENT").exists(), str(error)
+        assert first and "There is no index" in str(error) and not (folder / "CURRENT").exists(), (
+            str(error)
+        )
         return "none"
     problems = verify_index(folder)
     assert not problems, problems
@@ -310,23 +393,37 @@ def kept_batches(folder: Path) -> list[int]:
 
 
 def finish(scenario: Scenario, folder: Path, state: str, batches: int = 0) -> int:
-    """Make the change again, see that nothing was lost and nothing is left over; how many sentences it resumed with.
+    """Make the change again, see that nothing was lost and nothing is left over; how many sentences
+    it resumed with.
 
     `batches` is how many batches must be there, if the change is not done yet.
     """
     good, before = kept_batches(folder), set(store.generations(folder))
     kept = sum(good)
-    assert state == "new" or len(good) >= batches, f"{len(good)} batches are there, and {batches} had been kept"
+    assert state == "new" or len(good) >= batches, (
+        f"{len(good)} batches are there, and {batches} had been kept"
+    )
     live = store.live_name(folder)
     wanted = json.loads((scenario.root / "counts.json").read_text())
     changed = scenario.run(folder)
     counts = {name: getattr(changed, name) for name in wanted}
     if state == "new" and scenario.name != "build":
-        assert changed.embedded == changed.resumed == changed.new == changed.changed == changed.removed == 0, counts
+        assert (
+            changed.embedded
+            == changed.resumed
+            == changed.new
+            == changed.changed
+            == changed.removed
+            == 0
+        ), counts
     else:
-        assert changed.resumed == kept, f"resumed with {changed.resumed} sentences, and {kept} had been kept"
+        assert changed.resumed == kept, (
+            f"resumed with {changed.resumed} sentences, and {kept} had been kept"
+        )
         assert changed.resumed + changed.embedded == wanted["resumed"] + wanted["embedded"], counts
-        assert all(counts[name] == wanted[name] for name in wanted if name not in ("embedded", "resumed")), counts
+        assert all(
+            counts[name] == wanted[name] for name in wanted if name not in ("embedded", "resumed")
+        ), counts
     assert state_of(scenario, folder) == "new"
     now = store.live_name(folder)
     expected = {"CURRENT", "LOCK", now}

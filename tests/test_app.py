@@ -1,4 +1,6 @@
-"""The app's widgets and session state, by Streamlit's own test runner: real pipeline, fake embedder."""
+"""The app's widgets and session state, by Streamlit's own test runner: real pipeline, fake
+embedder.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ def ask(test: AppTest, question: str) -> AppTest:
 def page(test: AppTest) -> str:
     """All markup on the page but the style sheet."""
     assert not test.exception
-    return "\n".join(element.proto.body for element in test.get("html") if "<style>" not in element.proto.body)
+    return "\n".join(
+        element.proto.body for element in test.get("html") if "<style>" not in element.proto.body
+    )
 
 
 def test_a_question_is_answered_beside_its_reviews() -> None:
@@ -91,7 +95,9 @@ def test_a_blank_question_asks_nothing() -> None:
     assert test.session_state.history == []
 
 
-def test_history_shows_an_answer_again_without_computing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_history_shows_an_answer_again_without_computing_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     test = ask(open_app(), QUESTION)
     first = page(test)
     ask(test, UNANSWERED)
@@ -109,7 +115,9 @@ def test_a_link_asks_its_question_once() -> None:
     assert len(test.session_state.history) == 1
 
 
-def test_without_an_index_the_page_says_how_to_build_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_index_the_page_says_how_to_build_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path / "nothing"))
     test = open_app(q=QUESTION)
     assert not test.exception
@@ -134,7 +142,10 @@ def test_errors_of_the_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize(
     ("error", "shown"),
-    [(GeneratorError("The server is down."), "The server is down\\."), (ZeroDivisionError("secret"), errors.SORRY)],
+    [
+        (GeneratorError("The server is down."), "The server is down\\."),
+        (ZeroDivisionError("secret"), errors.SORRY),
+    ],
 )
 def test_errors_while_answering_are_shown_without_a_traceback(
     error: Exception, shown: str, monkeypatch: pytest.MonkeyPatch
@@ -143,7 +154,9 @@ def test_errors_while_answering_are_shown_without_a_traceback(
 
     given: list[Callable[[], bool]] = []
 
-    def fail(pipeline: Pipeline, question: str, cancelled: Callable[[], bool], *more: object) -> Iterator[str]:
+    def fail(
+        pipeline: Pipeline, question: str, cancelled: Callable[[], bool], *more: object
+    ) -> Iterator[str]:
         given.append(cancelled)
         yield "half of"
         assert not cancelled()
@@ -156,7 +169,9 @@ def test_errors_while_answering_are_shown_without_a_traceback(
     assert given[0]()  # a model that goes on in the background is told to end
 
 
-def test_a_damaged_index_is_an_error_and_the_picker_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_index_is_an_error_and_the_picker_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build_fake_index(tmp_path, "good")
     build_fake_index(tmp_path, "broken")
     for file in (tmp_path / "broken").glob("*/vectors.npy"):

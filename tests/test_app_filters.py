@@ -29,12 +29,18 @@ from ui import filters, turns
 HOSTILE = f'The "best" | {XSS}'
 REVIEWS = tuple(
     Review(
-        f"r{number}", f"The masks of guard number {number} look wonderful.", rating=float(number), rating_min=1.0,
-        rating_max=10.0, date=f"2024-0{1 + number // 2}-15" if number < 8 else ("" if number < 10 else "2024-02-31"),
-        item=("Room 1", "Room 2", HOSTILE)[number % 3], language=("en", "de")[number % 2], source="a.csv",
+        f"r{number}",
+        f"The masks of guard number {number} look wonderful.",
+        rating=float(number),
+        rating_min=1.0,
+        rating_max=10.0,
+        date=f"2024-0{1 + number // 2}-15" if number < 8 else ("" if number < 10 else "2024-02-31"),
+        item=("Room 1", "Room 2", HOSTILE)[number % 3],
+        language=("en", "de")[number % 2],
+        source="a.csv",
     )
     for number in range(1, 11)
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +91,9 @@ def buttons(test: AppTest) -> list[str | None]:
 
 
 def text(test: AppTest) -> str:
-    return "\n".join(element.value for element in (*test.markdown, *test.caption, *test.warning)) + page(test)
+    return "\n".join(
+        element.value for element in (*test.markdown, *test.caption, *test.warning)
+    ) + page(test)
 
 
 # --- which reviews
@@ -111,7 +119,11 @@ def test_controls_limit_which_reviews_are_asked_and_the_answer_says_so() -> None
     assert parse_where(shlex.split(where)[1]) == tuple(expected)
     assert test.multiselect[0].value == ["Room 1", HOSTILE]  # they survived all these runs
     press(test, "clear-filters")
-    assert test.multiselect[0].value == [] and test.slider[0].value == (1, 10) and test.date_input[0].value is None
+    assert (
+        test.multiselect[0].value == []
+        and test.slider[0].value == (1, 10)
+        and test.date_input[0].value is None
+    )
     assert f"Asked of {len(left)} of 10" in page(test)  # the answer that is shown stays what it was
     press(test, "history-0")
     assert f"Asked of {len(left)} of 10" in page(test)
@@ -146,17 +158,25 @@ def test_conditions_in_the_address_hold_until_they_are_dropped(asked: list[Any])
     assert "of 10 reviews: rating &gt;= 50%" in page(test)
     test.multiselect[0].set_value(["Room 1"]).run()
     ask(test, QUESTION)
-    assert asked[-1] == (QUESTION, (*parse_where("rating >= 50%"), Condition("item", "=", ("Room 1",))), (QUESTION,))
+    assert asked[-1] == (
+        QUESTION,
+        (*parse_where("rating >= 50%"), Condition("item", "=", ("Room 1",))),
+        (QUESTION,),
+    )
     press(test, "clear-filters")
     ask(test, QUESTION)
     assert asked[-1] == (QUESTION, (), (QUESTION, QUESTION))
 
 
 @pytest.mark.parametrize("where", ["ratin > 8", "rating >", "rating > 8 or", f"item > {XSS}"])
-def test_conditions_in_the_address_that_cannot_be_read_are_a_plain_error(where: str, asked: list[Any]) -> None:
+def test_conditions_in_the_address_that_cannot_be_read_are_a_plain_error(
+    where: str, asked: list[Any]
+) -> None:
     test = open_app(index="hotel", where=where, q=QUESTION)
     (error,) = (element.value for element in test.error)
-    assert error.startswith("The address asks for some reviews only\\.") and not re.search(r"(?<!\\)<", error)
+    assert error.startswith("The address asks for some reviews only\\.") and not re.search(
+        r"(?<!\\)<", error
+    )
     ask(test, QUESTION)
     assert asked == [] and len(test.error) == 1
     press(test, "clear-filters")
@@ -167,12 +187,18 @@ def test_conditions_in_the_address_that_cannot_be_read_are_a_plain_error(where: 
 
 def test_facets_say_what_there_is_to_choose_by(tmp_path: Path, indexes: Path) -> None:
     facets = facets_of(ReviewIndex.open(indexes / "hotel"))
-    assert facets.reviews == 10 and facets.rated == 10 and facets.ratings == (1.0, 10.0) and facets.whole_marks
+    assert (
+        facets.reviews == 10
+        and facets.rated == 10
+        and facets.ratings == (1.0, 10.0)
+        and facets.whole_marks
+    )
     assert dict(facets.items.listed) == {"Room 2": 4, "Room 1": 3, HOSTILE: 3}
     assert facets.languages.listed == (("de", 5), ("en", 5)) and facets.sources.different == 1
     assert facets.dates == ("2024-01-15", "2024-04-15")  # not 31 February
     many = [
-        Review(f"m{n}", "A text.", rating=3.5, rating_max=5.0 + n % 2, item=f"Item {n}") for n in range(MOST_VALUES + 1)
+        Review(f"m{n}", "A text.", rating=3.5, rating_max=5.0 + n % 2, item=f"Item {n}")
+        for n in range(MOST_VALUES + 1)
     ]
     index = build_plain_index(tmp_path / "many", [*many, Review("bare", "Nothing but a text.")])
     facets = facets_of(index)
@@ -185,14 +211,19 @@ def test_facets_say_what_there_is_to_choose_by(tmp_path: Path, indexes: Path) ->
         assert count_where(index, conditions) == sum(meets)
 
 
-def test_many_items_are_searched_by_a_part_of_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_items_are_searched_by_a_part_of_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path))
     reviews = [
-        replace(REVIEWS[0], review_id=f"m{n}", item=f"Item {n}", rating=n % 5 + 0.5) for n in range(MOST_VALUES + 1)
+        replace(REVIEWS[0], review_id=f"m{n}", item=f"Item {n}", rating=n % 5 + 0.5)
+        for n in range(MOST_VALUES + 1)
     ]
     build_fake_index(tmp_path, "many", reviews)
     test = open_app(index="many")
-    next(box for box in test.text_input if box.label == "Item contains").set_value(" item 50 ").run()
+    next(box for box in test.text_input if box.label == "Item contains").set_value(
+        " item 50 "
+    ).run()
     assert "Asking 2 of 501 reviews: item ~ &quot;item 50&quot;" in text(test)
     test.slider[0].set_value((2.35, 10.0)).run()
     assert "and rating &gt;= 2.35" in text(test)

@@ -35,12 +35,16 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """The (generator, adapter) of each pipeline that was opened; every one answers with its own name."""
+    """The (generator, adapter) of each pipeline that was opened; every one answers with its own
+    name.
+    """
     calls: list[tuple[str, str]] = []
 
     def choose(settings: Settings, *more: object) -> ChosenGenerator:
         calls.append((settings.generator, settings.adapter))
-        generator: Any = FakeGenerator(f"{settings.generator} {settings.adapter} says: terrible actors [1].")
+        generator: Any = FakeGenerator(
+            f"{settings.generator} {settings.adapter} says: terrible actors [1]."
+        )
         generator.name = settings.generator
         return ChosenGenerator(generator, "the settings say so")
 
@@ -58,7 +62,11 @@ def test_the_settings_decide_until_a_model_is_chosen(opened: list[tuple[str, str
     test.selectbox(key="generator").set_value("my-run/adapter").run()
     ask(test, QUESTION)
     assert "finetune/runs/my-run/adapter says" in page(test)
-    assert opened == [("auto", ""), ("models/my-gemma", ""), ("models/my-gemma", "finetune/runs/my-run/adapter")]
+    assert opened == [
+        ("auto", ""),
+        ("models/my-gemma", ""),
+        ("models/my-gemma", "finetune/runs/my-run/adapter"),
+    ]
 
 
 def test_another_model_loads_no_other_embedder_and_the_last_is_let_go(
@@ -74,7 +82,12 @@ def test_another_model_loads_no_other_embedder_and_the_last_is_let_go(
     test = open_app()
     for name in ("my-gemma", "auto", "my-gemma"):
         test.selectbox(key="generator").set_value(name).run()
-    assert [generator for generator, _ in opened] == ["auto", "models/my-gemma", "auto", "models/my-gemma"]
+    assert [generator for generator, _ in opened] == [
+        "auto",
+        "models/my-gemma",
+        "auto",
+        "models/my-gemma",
+    ]
     test.run()
     assert len(opened) == 4 and len(embedders) == 1
 
@@ -101,7 +114,9 @@ def test_a_model_that_does_not_load_is_a_sentence_and_the_list_stays() -> None:
     assert models.PICKED in page(ask(test, QUESTION))
 
 
-def test_a_model_that_was_removed_is_no_longer_chosen(opened: list[tuple[str, str]], tmp_path: Path) -> None:
+def test_a_model_that_was_removed_is_no_longer_chosen(
+    opened: list[tuple[str, str]], tmp_path: Path
+) -> None:
     test = open_app(generator="my-gemma")
     (tmp_path / "models" / "my-gemma" / "model.safetensors").unlink()
     test.run()

@@ -31,7 +31,8 @@ FLAGS = [
 ]
 PATIENCE_MS = 20_000
 
-# The app itself, with models that need no weights; REVIEWQA_GENERATOR still decides between quoting and the slow one.
+# The app itself, with models that need no weights; REVIEWQA_GENERATOR still decides between quoting
+# and the slow one.
 SERVED = """
 import os
 import rag.embedding
@@ -48,7 +49,9 @@ app.main()
 
 @contextmanager
 def served(folder: Path, generator: str, script: Path | None = None) -> Iterator[str]:
-    """The address of the app, served over the indexes in `folder`; with stand-ins unless `script` is given."""
+    """The address of the app, served over the indexes in `folder`; with stand-ins unless `script`
+    is given.
+    """
     if script is None:
         script = folder / f"{generator}_app.py"
         script.write_text(SERVED)
@@ -65,7 +68,9 @@ def served(folder: Path, generator: str, script: Path | None = None) -> Iterator
     }
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     with open(folder / f"{generator}.log", "w+") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
         try:
             address = f"http://127.0.0.1:{port}/"
             _wait_until_up(address, process, Path(log.name))
@@ -102,10 +107,17 @@ def address(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+        (
+            path
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (path := shutil.which(name))
+        ),
+        None,
     )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)  # without one: Playwright's own
+        browser = playwright.chromium.launch(
+            executable_path=found, args=FLAGS
+        )  # without one: Playwright's own
         yield browser
         browser.close()
 
@@ -114,7 +126,9 @@ def browser() -> Iterator[Browser]:
 def opened(
     browser: Browser, address: str, width: int = 1280, height: int = 800, scheme: str = "light"
 ) -> Iterator[Page]:
-    """A fresh session of the app, which may ask no other machine for anything and must log no error."""
+    """A fresh session of the app, which may ask no other machine for anything and must log no
+    error.
+    """
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     requested: list[str] = []
@@ -125,7 +139,11 @@ def opened(
     expect.set_options(timeout=PATIENCE_MS)
     page.goto(address)
     yield page
-    assert [url for url in requested if not url.startswith((address.partition("?")[0], "data:", "blob:"))] == []
+    assert [
+        url
+        for url in requested
+        if not url.startswith((address.partition("?")[0], "data:", "blob:"))
+    ] == []
     assert errors == []
     context.close()
 
@@ -172,7 +190,11 @@ def test_ask_read_and_jump_to_the_cited_review(browser: Browser, address: str) -
 def test_the_whole_review_unfolds_with_its_marks(browser: Browser, address: str) -> None:
     with opened(browser, address) as page:
         ask(page, QUESTION)
-        card = page.locator(".qa-card", has=page.locator("details")).filter(has=page.locator("mark")).first
+        card = (
+            page.locator(".qa-card", has=page.locator("details"))
+            .filter(has=page.locator("mark"))
+            .first
+        )
         expect(card.locator("details mark").first).to_be_hidden()
         card.get_by_text("Show whole review").click()
         expect(card.locator("details mark").first).to_be_visible()
@@ -234,24 +256,32 @@ def test_a_link_asks_its_question(browser: Browser, address: str) -> None:
         expect(chips(page).first).to_be_visible()
 
 
-def test_only_some_reviews_are_asked_and_a_follow_up_says_what_was_searched_for(browser: Browser, address: str) -> None:
+def test_only_some_reviews_are_asked_and_a_follow_up_says_what_was_searched_for(
+    browser: Browser, address: str
+) -> None:
     for width in (1280, 390):
         with opened(browser, address, width, 844) as page:
             page.get_by_text(filters.TITLE).click()
             page.get_by_role("slider").first.focus()
             for _ in range(8):
                 page.keyboard.press("ArrowRight")
-            expect(page.locator(".st-key-filtered")).to_contain_text("Asking 5 of 10 reviews: rating >= 8")
+            expect(page.locator(".st-key-filtered")).to_contain_text(
+                "Asking 5 of 10 reviews: rating >= 8"
+            )
             expect(page.get_by_text("--where 'rating >= 8'")).to_be_visible()
             assert overflow(page) <= 0
             ask(page, QUESTION)
             expect(page.locator(".qa-how")).to_have_text("Asked of 5 of 10 reviews: rating >= 8")
             ask(page, "And the ending?")
-            expect(page.locator(".qa-how").first).to_have_text("Searched for: “What about the ending of the guards?”")
+            expect(page.locator(".qa-how").first).to_have_text(
+                "Searched for: “What about the ending of the guards?”"
+            )
             assert overflow(page) <= 0
             page.get_by_role("button", name=filters.CLEAR).click()
             expect(page.locator(".st-key-filtered")).to_have_count(0)
-            expect(page.locator(".qa-how").last).to_contain_text("Asked of 5 of 10")  # what is shown is what it was
+            expect(page.locator(".qa-how").last).to_contain_text(
+                "Asked of 5 of 10"
+            )  # what is shown is what it was
             page.get_by_role("button", name=turns.AS_WRITTEN).click()
             expect(page.locator(".qa-how")).to_have_count(0)
             expect(page.locator(".qa-about")).to_be_visible()
@@ -269,7 +299,9 @@ def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, folder: P
         expect(page.get_by_role("button", name="Stop")).to_have_count(0)
 
 
-def test_the_app_file_itself_starts_and_says_what_is_missing(browser: Browser, tmp_path: Path) -> None:
+def test_the_app_file_itself_starts_and_says_what_is_missing(
+    browser: Browser, tmp_path: Path
+) -> None:
     with served(tmp_path, "extractive", APP) as address, opened(browser, address) as page:
         expect(page.get_by_role("heading", name=app.TITLE)).to_be_visible()
         expect(page.get_by_text("reviewqa index build")).to_be_visible()

@@ -1,4 +1,6 @@
-"""Choosing a model and comparing two, as people do it: a tiny Gemma in `models_dir`, the bundled embedder, Chromium."""
+"""Choosing a model and comparing two, as people do it: a tiny Gemma in `models_dir`, the bundled
+embedder, Chromium.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,25 @@ from ui import compare_page, models
 QUESTION = "Is it quiet at night?"
 WIDTHS = (1280, 390)
 REVIEWS = (
-    Review("r1", "It is very quiet at night. I slept like a stone.", "Slept well", 5, 1, 5, "2024-01-02", "ann"),
-    Review("r2", "The lift hums, and at night the street is loud until two. " * 4, "", 2, 1, 5, "2024-02-03"),
+    Review(
+        "r1",
+        "It is very quiet at night. I slept like a stone.",
+        "Slept well",
+        5,
+        1,
+        5,
+        "2024-01-02",
+        "ann",
+    ),
+    Review(
+        "r2",
+        "The lift hums, and at night the street is loud until two. " * 4,
+        "",
+        2,
+        1,
+        5,
+        "2024-02-03",
+    ),
     Review("r3", "Breakfast was warm and plentiful.", "Breakfast", 4, 1, 5, "2024-02-05"),
     Review("r4", "Quiet at night once the bar had closed.", "Bar", 3, 1, 5),
 )
@@ -37,9 +56,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compared")
     settings = Settings()
     build_index(
-        REVIEWS, make_embedder(settings), folder / "hotel", chunking=settings.chunking,
+        REVIEWS,
+        make_embedder(settings),
+        folder / "hotel",
+        chunking=settings.chunking,
         chunk_tokens=settings.chunk_tokens,
-    )  # fmt: skip
+    )
     make_tiny_model(folder / "models" / GEMMA, "gemma1", says=("Fine [1].", "<end_of_turn>"))
     return folder
 
@@ -62,7 +84,9 @@ def compare(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_model_of_ones_own_is_chosen_and_asked(width: int, browser: Browser, address: str) -> None:
+def test_a_model_of_ones_own_is_chosen_and_asked(
+    width: int, browser: Browser, address: str
+) -> None:
     with opened(browser, address, width, 844) as page:
         if width < 600:
             page.get_by_test_id("stExpandSidebarButton").click()
@@ -71,7 +95,9 @@ def test_a_model_of_ones_own_is_chosen_and_asked(width: int, browser: Browser, a
             page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
         ask(page, QUESTION)
         expect(page.locator(".qa-answer")).to_contain_text("Fine")
-        expect(page.locator(".qa-about")).to_contain_text(f"Answered by {GEMMA} because {models.PICKED}.")
+        expect(page.locator(".qa-about")).to_contain_text(
+            f"Answered by {GEMMA} because {models.PICKED}."
+        )
         chip = chips(page).first
         chip.click()
         expect(card_of(page, chip).locator("mark").first).to_be_in_viewport()
@@ -91,10 +117,16 @@ def test_two_models_are_compared_blind_and_named_after_the_vote(
         compare(page)
         expect(page.locator(".qa-side")).to_have_text(["Left", "Right"])
         expect(page.locator(".qa-about")).to_have_count(0)
-        left, right = (answer.bounding_box() for answer in page.locator(".st-key-compare .qa-answer").all())
+        left, right = (
+            answer.bounding_box() for answer in page.locator(".st-key-compare .qa-answer").all()
+        )
         assert left and right
-        assert (left["x"] == right["x"]) == (width < 600)  # below each other on a phone, side by side elsewhere
-        for answer in page.locator(".st-key-compare .qa").filter(has=page.locator(".qa-panel")).all():
+        assert (left["x"] == right["x"]) == (
+            width < 600
+        )  # below each other on a phone, side by side elsewhere
+        for answer in (
+            page.locator(".st-key-compare .qa").filter(has=page.locator(".qa-panel")).all()
+        ):
             chip = answer.locator("a.qa-chip").first
             chip.click()
             card = card_of(page, chip)
@@ -112,7 +144,13 @@ def test_two_models_are_compared_blind_and_named_after_the_vote(
         expect(page.locator(".qa-about")).to_have_count(2)
         names = [text.partition(": ")[2] for text in page.locator(".qa-side").all_inner_texts()]
         assert sorted(names) == [DIGEST, GEMMA]
-        vote = json.loads((folder / "finetune/runs/votes.jsonl").read_text(encoding="utf-8").splitlines()[-1])
-        assert [vote["left"], vote["right"], vote["winner"], vote["blind"]] == [*names, "left", True]
+        vote = json.loads(
+            (folder / "finetune/runs/votes.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+        )
+        assert [vote["left"], vote["right"], vote["winner"], vote["blind"]] == [
+            *names,
+            "left",
+            True,
+        ]
         expect(page.get_by_role("region", name="Votes so far").locator("tbody tr")).to_have_count(2)
         assert overflow(page) <= 0

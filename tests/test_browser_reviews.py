@@ -1,4 +1,6 @@
-"""The page of the reviews as people meet it: the real app, real jobs and the bundled embedder, in headless Chromium."""
+"""The page of the reviews as people meet it: the real app, real jobs and the bundled embedder, in
+headless Chromium.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ ROWS = (
     "Bob,2,2024-02-03,The lift hums and the street is loud until two at night.\n"
     "Cid,3,2024-03-04,\n"
     "Dee,4,2024-03-05,Breakfast was warm and plentiful and the coffee was strong.\n"
-    f'Eve,1,2024-03-06,"The shower was cold. {XSS.replace(chr(34), chr(34) * 2)} Nobody came to look."\n'
+    f'Eve,1,2024-03-06,"The shower was cold. {XSS.replace(chr(34), chr(34) * 2)} Nobody came to '
+    'look."\n'
 )
 
 browser = test_browser.browser
@@ -54,7 +57,9 @@ def choose(page: Page, label: str, value: str) -> None:
 
 
 def upload(page: Page, file: Path) -> None:
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.locator("[data-testid=stApp]")).to_have_attribute(
+        "data-test-script-state", "notRunning"
+    )
     page.locator("input[type=file]").set_input_files(file)  # a run that still draws would drop it
     expect(page.get_by_role("region", name="The first reviews")).to_be_visible()
 
@@ -83,11 +88,15 @@ def test_from_a_file_to_an_answer(browser: Browser, address: str, tmp_path: Path
             assert overflow(phone) <= 0
         expect(page.get_by_text("The index now has 4 reviews")).to_be_visible()
         # a page that is being drawn anew takes its buttons from under the pointer
-        expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=JOB_MS)
+        expect(page.locator(".stApp")).to_have_attribute(
+            "data-test-script-state", "notRunning", timeout=JOB_MS
+        )
         with page.expect_download() as download:
             page.get_by_role("button", name="Rejected rows").click()
         rejects = download.value.path().read_text().splitlines()
-        assert rejects[0].startswith("file,line,reason") and len(rejects) == 2 and "Cid" in rejects[1]
+        assert (
+            rejects[0].startswith("file,line,reason") and len(rejects) == 2 and "Cid" in rejects[1]
+        )
         page.get_by_role("link", name="Ask this index").click()
         expect(page.get_by_role("combobox", name="Reviews to ask")).to_be_visible()
         page.set_default_timeout(JOB_MS)
@@ -99,7 +108,9 @@ def test_from_a_file_to_an_answer(browser: Browser, address: str, tmp_path: Path
 
 
 def test_nobody_uploads_a_file_from_another_site(address: str) -> None:
-    put = urllib.request.Request(f"{address}_stcore/upload_file/a/b", b"x", {"Origin": "http://x.test"}, method="PUT")
+    put = urllib.request.Request(
+        f"{address}_stcore/upload_file/a/b", b"x", {"Origin": "http://x.test"}, method="PUT"
+    )
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(put, timeout=10)
 

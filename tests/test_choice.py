@@ -66,7 +66,9 @@ def test_the_newest_merged_model_is_used_and_named(tmp_path: Path) -> None:
     assert newest_merged_model(tmp_path) == newest
 
 
-def test_a_merged_model_goes_before_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_merged_model_goes_before_the_gpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(choice, "gpu_available", lambda: True)
     monkeypatch.setattr(choice, "model_at_hand", lambda name: True)
     merged = make_model(tmp_path / "merged")
@@ -79,7 +81,12 @@ def test_folders_that_hold_no_whole_model_are_passed_over(tmp_path: Path) -> Non
     (tmp_path / "empty").mkdir()
     (make_model(tmp_path / "no-weights") / "model.safetensors").unlink()
     (make_model(tmp_path / "no-config") / "config.json").unlink()
-    for name, text in (("broken", "{"), ("list", "[]"), ("adapter", '{"peft_type": "LORA"}'), ("binary", "\udcff")):
+    for name, text in (
+        ("broken", "{"),
+        ("list", "[]"),
+        ("adapter", '{"peft_type": "LORA"}'),
+        ("binary", "\udcff"),
+    ):
         (make_model(tmp_path / name) / "config.json").write_text(text, errors="surrogateescape")
     assert newest_merged_model(tmp_path) is None
     assert isinstance(choose(tmp_path).generator, ExtractiveGenerator)
@@ -104,7 +111,12 @@ def test_a_gpu_and_a_model_that_can_be_had_are_both_needed(
 def test_a_model_is_loaded_once_and_makes_room_for_another(tmp_path: Path) -> None:
     first = choose(tmp_path, generator="x").generator
     assert choose(tmp_path, generator="x").generator is first
-    for more in ({"adapter": "a"}, {"quantization": "4bit"}, {"dtype": "float16"}, {"generator": "y"}):
+    for more in (
+        {"adapter": "a"},
+        {"quantization": "4bit"},
+        {"dtype": "float16"},
+        {"generator": "y"},
+    ):
         other = choose(tmp_path, **{"generator": "x", **more}).generator
         assert other is not first and list(choice._loaded.values()) == [other]
     assert choose(tmp_path, generator="x").generator is not first
@@ -112,7 +124,9 @@ def test_a_model_is_loaded_once_and_makes_room_for_another(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["extractive", "openai", "auto"])
 def test_an_adapter_on_what_takes_none_is_a_plain_error(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SettingsError, match=r'adapter "a" cannot be put on .*generator = <hub name or folder>'):
+    with pytest.raises(
+        SettingsError, match=r'adapter "a" cannot be put on .*generator = <hub name or folder>'
+    ):
         choose(tmp_path, generator=name, adapter="a")
 
 
@@ -129,12 +143,19 @@ def test_what_the_settings_name_is_used_even_with_a_merged_model(tmp_path: Path)
 
 
 def test_adapter_and_precision_of_the_settings_reach_the_model(tmp_path: Path) -> None:
-    generator = choose(tmp_path, generator="x", adapter="a", quantization="4bit", dtype="float16").generator
+    generator = choose(
+        tmp_path, generator="x", adapter="a", quantization="4bit", dtype="float16"
+    ).generator
     assert isinstance(generator, Transformers) and generator.model == "x"
-    assert generator.more | {"adapter": "a", "quantization": "4bit", "dtype": "float16"} == generator.more
+    assert (
+        generator.more | {"adapter": "a", "quantization": "4bit", "dtype": "float16"}
+        == generator.more
+    )
 
 
-def test_the_bundled_model_is_loaded_from_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bundled_model_is_loaded_from_the_cache_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Path] = []
 
     def smollm2_folder(cache: Path) -> Path:
@@ -144,7 +165,10 @@ def test_the_bundled_model_is_loaded_from_the_cache_folder(tmp_path: Path, monke
     monkeypatch.setattr("rag.generator.bundled.smollm2_folder", smollm2_folder)
     chosen = choose(tmp_path, generator=BUNDLED_GENERATOR, cache_dir=tmp_path / "cache")
     assert asked == [tmp_path / "cache"] and isinstance(chosen.generator, Transformers)
-    assert chosen.generator.model == str(tmp_path / "cache") and chosen.generator.more["name"] == BUNDLED_GENERATOR
+    assert (
+        chosen.generator.model == str(tmp_path / "cache")
+        and chosen.generator.more["name"] == BUNDLED_GENERATOR
+    )
 
 
 @pytest.fixture
@@ -169,8 +193,12 @@ def test_a_model_in_the_hub_cache_is_at_hand(hub: Path) -> None:
     assert choice.model_at_hand("maker/model") and not choice.model_at_hand("maker/other")
 
 
-@pytest.mark.parametrize("error", [None, OSError("no route"), ValueError("odd"), RuntimeError("closed")], ids=repr)
-def test_otherwise_the_hub_is_asked(hub: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None:
+@pytest.mark.parametrize(
+    "error", [None, OSError("no route"), ValueError("odd"), RuntimeError("closed")], ids=repr
+)
+def test_otherwise_the_hub_is_asked(
+    hub: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
     def model_info(self: object, name: str, **more: object) -> None:
         if error:
             raise error

@@ -15,20 +15,73 @@ from rag.schema import Review
 
 FAMILY = "👨‍👩‍👧‍👦"
 PIECES = (
-    "It was good", "Mr. Kim", "e.g. this", "3.5 stars", "좋아요", "정말 재미있어요", "最高です", "¿Por qué",
-    "हिन्दी", "مرحبا",
-    "x" * 150, "word " * 40, ".", "!", "?!", "...", "…", "。", "！", ",", "; ", " - ", '"', "“", "”", "'",
-    "(", ")", "«", "»",
-    " ", "  ", "\t", "\n", "\n\n", "\u00a0", "\u3000", "\u2028", FAMILY, "👍🏽", "🏳️‍🌈", "🇰🇷", "🇪🇸", "🇰", "❤️",
-    "😍😍😍", "1️⃣",
-    "e\u0301", "\u0301", "\u200d", "\ufe0f", "\u200b", "\U0001f3fd", "ก็", "👩‍🚀.", "g\u0308\u0323",
-)  # fmt: skip
+    "It was good",
+    "Mr. Kim",
+    "e.g. this",
+    "3.5 stars",
+    "좋아요",
+    "정말 재미있어요",
+    "最高です",
+    "¿Por qué",
+    "हिन्दी",
+    "مرحبا",
+    "x" * 150,
+    "word " * 40,
+    ".",
+    "!",
+    "?!",
+    "...",
+    "…",
+    "。",
+    "！",
+    ",",
+    "; ",
+    " - ",
+    '"',
+    "“",
+    "”",
+    "'",
+    "(",
+    ")",
+    "«",
+    "»",
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\n\n",
+    "\u00a0",
+    "\u3000",
+    "\u2028",
+    FAMILY,
+    "👍🏽",
+    "🏳️‍🌈",
+    "🇰🇷",
+    "🇪🇸",
+    "🇰",
+    "❤️",
+    "😍😍😍",
+    "1️⃣",
+    "e\u0301",
+    "\u0301",
+    "\u200d",
+    "\ufe0f",
+    "\u200b",
+    "\U0001f3fd",
+    "ก็",
+    "👩‍🚀.",
+    "g\u0308\u0323",
+)
 TEXTS = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=40).map("".join),
     st.text(st.characters(codec="utf-8"), max_size=60),
-    st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30), max_size=30).map(" ".join),
+    st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30), max_size=30).map(
+        " ".join
+    ),
 )
-LANGUAGES = st.sampled_from(["", "en", "ko", "es", "ja", "hi", "ar", "English", "xx", "en_US", "🙂"])
+LANGUAGES = st.sampled_from(
+    ["", "en", "ko", "es", "ja", "hi", "ar", "English", "xx", "en_US", "🙂"]
+)
 
 
 def words(texts: Sequence[str]) -> list[int]:
@@ -36,7 +89,9 @@ def words(texts: Sequence[str]) -> list[int]:
 
 
 def chunked(text: str, limit: int = 12, language: str = "", whole: bool = False) -> ChunkedReview:
-    return chunk_review(Review("r1", text, language=language), words, chunk_tokens=limit, whole=whole)
+    return chunk_review(
+        Review("r1", text, language=language), words, chunk_tokens=limit, whole=whole
+    )
 
 
 def sentences(text: str, language: str = "") -> list[str]:
@@ -62,24 +117,33 @@ def test_sentences_are_ordered_disjoint_and_cover_the_text(text: str, language: 
     assert all(start < end for start, end in spans)
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
     covered = {position for start, end in spans for position in range(start, end)}
-    assert [c for position, c in enumerate(text) if position not in covered and not c.isspace()] == []
+    assert [
+        c for position, c in enumerate(text) if position not in covered and not c.isspace()
+    ] == []
     assert {position for span in spans for position in span} <= grapheme_boundaries(text)
     assert not any("\n" in text[start:end] for start, end in spans)
 
 
 @settings(max_examples=200, deadline=None)
 @given(TEXTS.filter(lambda text: bool(text.strip())), st.integers(1, 40), LANGUAGES)
-def test_chunks_are_runs_of_whole_sentences_within_the_limit(text: str, limit: int, language: str) -> None:
+def test_chunks_are_runs_of_whole_sentences_within_the_limit(
+    text: str, limit: int, language: str
+) -> None:
     result = chunked(text, limit, language)
     assert result.sentences == split_sentences(text, language)
     assert len(result.chunks) == len(result.chunk_sentences)
     assert len({chunk.chunk_id for chunk in result.chunks}) == len(result.chunks)
     # together the runs are all the sentences, each once and in order
-    assert [n for run in result.chunk_sentences for n in range(*run)] == list(range(len(result.sentences)))
+    assert [n for run in result.chunk_sentences for n in range(*run)] == list(
+        range(len(result.sentences))
+    )
     for chunk, (first, past) in zip(result.chunks, result.chunk_sentences, strict=True):
         assert chunk.review_id == "r1"
         assert chunk.text == text[chunk.start : chunk.end]
-        assert (chunk.start, chunk.end) == (result.sentences[first][0], result.sentences[past - 1][1])
+        assert (chunk.start, chunk.end) == (
+            result.sentences[first][0],
+            result.sentences[past - 1][1],
+        )
         counts = words([text[start:end] for start, end in result.sentences[first:past]])
         assert past - first == 1 or sum(counts) <= limit
 
@@ -104,13 +168,19 @@ def test_whole_asks_for_no_token_counts() -> None:
     def refuse(_: Sequence[str]) -> list[int]:
         raise AssertionError("counted")
 
-    assert len(chunk_review(Review("r", "One. Two."), refuse, chunk_tokens=8, whole=True).chunks) == 1
+    assert (
+        len(chunk_review(Review("r", "One. Two."), refuse, chunk_tokens=8, whole=True).chunks) == 1
+    )
 
 
 @pytest.mark.parametrize(
     ("language", "text", "expected"),
     [
-        ("en", "I loved it. Mr. Smith hated it! Why?", ["I loved it.", "Mr. Smith hated it!", "Why?"]),
+        (
+            "en",
+            "I loved it. Mr. Smith hated it! Why?",
+            ["I loved it.", "Mr. Smith hated it!", "Why?"],
+        ),
         ("", "It cost 3.50 at 9 p.m. on Friday.", ["It cost 3.50 at 9 p.m. on Friday."]),
         ("en", 'He said "no." Then he left.', ['He said "no."', "Then he left."]),
         ("ko", "정말 재미있어요. 배우들이 최고예요!", ["정말 재미있어요.", "배우들이 최고예요!"]),
@@ -118,7 +188,11 @@ def test_whole_asks_for_no_token_counts() -> None:
         ("", "最高です。また見たい！", ["最高です。", "また見たい！"]),
         ("es", "¿Quién escribe esto? Un becario.", ["¿Quién escribe esto?", "Un becario."]),
         ("fr", "C'est beau ! J'ai pleuré.", ["C'est beau !", "J'ai pleuré."]),
-        ("de", "Das war gut. Der Rest, z. B. das Ende, nicht.", ["Das war gut.", "Der Rest, z. B. das Ende, nicht."]),
+        (
+            "de",
+            "Das war gut. Der Rest, z. B. das Ende, nicht.",
+            ["Das war gut.", "Der Rest, z. B. das Ende, nicht."],
+        ),
         ("hi", "बहुत अच्छा है। मुझे पसंद आया।", ["बहुत अच्छा है।", "मुझे पसंद आया।"]),
         ("", "no full stop\nanother line", ["no full stop", "another line"]),
         ("", "Pros: cheap\n\nCons: loud", ["Pros: cheap", "Cons: loud"]),
@@ -163,8 +237,12 @@ def test_a_rant_in_japanese_is_cut_at_its_commas() -> None:
 
 
 def test_sentences_are_dealt_evenly_over_chunks() -> None:
-    text = " ".join(f"Nobody liked the {thing}." for thing in "plot music acting sets ending games doll".split())
-    result = chunked(text, limit=24)  # seven sentences of four words: six would fit into the first chunk
+    text = " ".join(
+        f"Nobody liked the {thing}." for thing in "plot music acting sets ending games doll".split()
+    )
+    result = chunked(
+        text, limit=24
+    )  # seven sentences of four words: six would fit into the first chunk
     assert [past - first for first, past in result.chunk_sentences] == [4, 3]
 
 

@@ -1,4 +1,6 @@
-"""Texts as they are stored: each step, and that cleaning twice changes nothing more. Languages. Copies."""
+"""Texts as they are stored: each step, and that cleaning twice changes nothing more. Languages.
+Copies.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,12 @@ BODY = "A quiet film about a loud man. I liked the ending."
 @pytest.mark.parametrize(
     ("raw", "text", "votes"),
     [
-        (f"{BODY} 67 out of 144 found this helpful. Was this review helpful? Sign in to vote. Permalink", BODY, 67),
+        (
+            f"{BODY} 67 out of 144 found this helpful. Was this review helpful? Sign in to vote. "
+            "Permalink",
+            BODY,
+            67,
+        ),
         (f"{BODY}\n12 of 20 people found this review helpful\nPermalink", BODY, 12),
         (f"{BODY} One person found this helpful Helpful | Report", BODY, 1),
         (f"{BODY} ... Read more", BODY, None),
@@ -26,7 +33,11 @@ BODY = "A quiet film about a loud man. I liked the ending."
         (f"Warning: Spoilers\n{BODY}", BODY, None),
         (f"{BODY} 3 people found this helpful", BODY, 3),
         (BODY, BODY, None),
-        ("I want to read more books like this one.", "I want to read more books like this one.", None),
+        (
+            "I want to read more books like this one.",
+            "I want to read more books like this one.",
+            None,
+        ),
         ("Nobody found this helpful, and the permalink did not help.", None, None),
         ("Permalink", "Permalink", None),  # nothing else would be left
         ("Read more", "Read more", None),
@@ -56,10 +67,29 @@ def test_each_step_can_be_switched_off(step: str, raw: str, text: str) -> None:
 
 
 PIECES = st.sampled_from(
-    ["<br />", "&lt;b&gt;", "&amp;amp;", "Permalink", " 5 people found this helpful", "Read more", "\u0301", "\u200b",
-     "\ud83d", "I <3 it", "\r\n", "  ", "\x00", "Warning: Spoilers", "좋아요", "&#13;", "<p",
-     ">", "Sign in to vote. ", "…"]
-)  # fmt: skip
+    [
+        "<br />",
+        "&lt;b&gt;",
+        "&amp;amp;",
+        "Permalink",
+        " 5 people found this helpful",
+        "Read more",
+        "\u0301",
+        "\u200b",
+        "\ud83d",
+        "I <3 it",
+        "\r\n",
+        "  ",
+        "\x00",
+        "Warning: Spoilers",
+        "좋아요",
+        "&#13;",
+        "<p",
+        ">",
+        "Sign in to vote. ",
+        "…",
+    ]
+)
 
 
 @given(
@@ -79,23 +109,31 @@ def test_cleaning_is_never_done_twice(text: str, steps: tuple[str, ...]) -> None
         ("The acting was superb and the story kept me awake all night long.", "en"),
         ("Das Zimmer war sehr sauber, und das Frühstück hat uns gut geschmeckt.", "de"),
         ("La habitación era muy tranquila y el personal muy amable con nosotros.", "es"),
-        ("방이 깨끗해요", "ko"), ("とても良かったです", "ja"), ("房间很干净", "zh"),
-        ("Good", ""), ("10/10", ""), ("", ""), ("😍😍😍", ""),
+        ("방이 깨끗해요", "ko"),
+        ("とても良かったです", "ja"),
+        ("房间很干净", "zh"),
+        ("Good", ""),
+        ("10/10", ""),
+        ("", ""),
+        ("😍😍😍", ""),
     ],
-)  # fmt: skip
+)
 def test_languages_are_told_where_they_can_be(text: str, language: str) -> None:
     assert detect_language(text) == language
 
 
 @pytest.mark.parametrize(
-    ("value", "code"), [("English", "en"), ("en-US", "en"), ("KO", "ko"), ("español", "es"), ("Klingon", "klingon")]
+    ("value", "code"),
+    [("English", "en"), ("en-US", "en"), ("KO", "ko"), ("español", "es"), ("Klingon", "klingon")],
 )
 def test_names_of_languages(value: str, code: str) -> None:
     assert language_name(value) == code
 
 
 def grouped(*texts: str) -> tuple[list[int], int, int]:
-    groups = group(np.array([signature(text) for text in texts], dtype=np.uint32).reshape(len(texts), 68))
+    groups = group(
+        np.array([signature(text) for text in texts], dtype=np.uint32).reshape(len(texts), 68)
+    )
     return list(groups.leader), groups.exact, groups.near
 
 
@@ -103,7 +141,9 @@ def test_copies_are_grouped() -> None:
     long = " ".join(f"word{number}" for number in range(60))
     assert grouped() == ([], 0, 0) and grouped("one") == ([0], 0, 0)
     assert grouped("Good soup.", "good SOUP", "Bad soup.") == ([0, 0, 2], 1, 0)
-    assert grouped(long, long.replace("word30", "other"), "Nothing alike at all, not in any way.") == ([0, 0, 2], 0, 1)
+    assert grouped(
+        long, long.replace("word30", "other"), "Nothing alike at all, not in any way."
+    ) == ([0, 0, 2], 0, 1)
     assert grouped(long, f"{long} and more", f"{long} and more") == ([0, 0, 0], 1, 1)
     # four words with one changed say another thing
     assert grouped("The soup was cold", "The soup was hot") == ([0, 1], 0, 0)

@@ -30,7 +30,11 @@ from ui.terminal import safe
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e\u200b\r\x08"
 ROWS = [
     ("loud", "The hotel bar was loud until three in the morning. We did not sleep at all.", "2"),
-    ("pool", "The swimming pool was warm and clean. Our children stayed in the water all day.", "9"),
+    (
+        "pool",
+        "The swimming pool was warm and clean. Our children stayed in the water all day.",
+        "9",
+    ),
     ("cold", "The swimming pool was cold and dirty. Nobody ever cleaned it.", "1"),
     ("bread", "Breakfast had fresh bread and good coffee. The queue for eggs was long.", "7"),
     (f"evil{HOSTILE}", f"The swimming pool {HOSTILE} was closed for repairs all week 👩‍👩‍👧.", "1"),
@@ -75,7 +79,10 @@ class Runner:
 def build_from(rows: list[tuple[str, str, str]], folder: Path) -> Path:
     file = folder / "reviews.jsonl"
     file.write_text(
-        "\n".join(json.dumps({"id": i, "text": text, "rating": rating}) for i, text, rating in rows), encoding="utf-8"
+        "\n".join(
+            json.dumps({"id": i, "text": text, "rating": rating}) for i, text, rating in rows
+        ),
+        encoding="utf-8",
     )
     return file
 
@@ -87,28 +94,49 @@ def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
         file = build_from(ROWS, folder)
         patch.setattr(
-            sys, "argv", ["reviewqa", "--indexes-dir", "indexes", "index", "build", str(file), "--name", "hotel"]
+            sys,
+            "argv",
+            [
+                "reviewqa",
+                "--indexes-dir",
+                "indexes",
+                "index",
+                "build",
+                str(file),
+                "--name",
+                "hotel",
+            ],
         )
         main()
     yield folder / "indexes"
 
 
 @pytest.fixture
-def run(indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Runner:
+def run(
+    indexes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Runner:
     monkeypatch.chdir(tmp_path)  # no settings file of the developer's
     for name in [name for name in os.environ if name.startswith("REVIEWQA_")]:
         monkeypatch.delenv(name)
     for name, value in {
-        "INDEXES_DIR": str(indexes), "MODELS_DIR": str(tmp_path), "GENERATOR": "extractive",
-        "EVIDENCE_FLOOR": "0.3", "FACT_EVIDENCE_FLOOR": "0.3",
-    }.items():  # fmt: skip
+        "INDEXES_DIR": str(indexes),
+        "MODELS_DIR": str(tmp_path),
+        "GENERATOR": "extractive",
+        "EVIDENCE_FLOOR": "0.3",
+        "FACT_EVIDENCE_FLOOR": "0.3",
+    }.items():
         monkeypatch.setenv(f"REVIEWQA_{name}", value)
     monkeypatch.setattr("rag.pipeline.make_embedder", lambda settings: EMBEDDER)
     return Runner(monkeypatch, capsys)
 
 
 def assert_harmless(text: str) -> None:
-    bad = {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\n\t\u200d"}
+    bad = {
+        c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\n\t\u200d"
+    }
     assert not bad, bad
 
 
@@ -118,10 +146,22 @@ def assert_harmless(text: str) -> None:
 def test_build_reports_every_file_and_says_how_to_go_on(run: Runner, tmp_path: Path) -> None:
     file = tmp_path / "more.csv"
     file.write_text("Body,Stars\nThe soup was cold.,1\n,5\nThe soup was hot.,5\n", encoding="utf-8")
-    ran = run("--indexes-dir", tmp_path / "ix", "index", "build", file, "--name", "soup", "--map", "text=Body")
+    ran = run(
+        "--indexes-dir",
+        tmp_path / "ix",
+        "index",
+        "build",
+        file,
+        "--name",
+        "soup",
+        "--map",
+        "text=Body",
+    )
     assert ran.code == 0
     assert (
-        "3 rows read, 2 kept" in ran.out and "dropped 1: no text" in ran.out and "text = 'Body': you said so" in ran.out
+        "3 rows read, 2 kept" in ran.out
+        and "dropped 1: no text" in ran.out
+        and "text = 'Body': you said so" in ran.out
     )
     assert 'reviewqa ask "..." --index soup' in ran.out and "2 reviews" in ran.out
     assert "embedding" in ran.err  # progress
@@ -134,7 +174,12 @@ def test_list_info_and_verify(run: Runner, indexes: Path) -> None:
     info = run("index", "info", "hotel")
     values = json.loads(info.out)
     generation = (indexes / "hotel" / "CURRENT").read_text().strip()
-    assert info.code == 0 and list(values) == ["name", "generation", "generations", *Manifest.__slots__]
+    assert info.code == 0 and list(values) == [
+        "name",
+        "generation",
+        "generations",
+        *Manifest.__slots__,
+    ]
     assert (values["name"], values["generation"], values["reviews"]) == ("hotel", generation, 5)
     assert run("index", "verify", "hotel") == Ran(0, 'The index "hotel" is sound.\n', "")
 
@@ -171,20 +216,40 @@ def test_ask_json_has_exactly_the_promised_keys_and_true_quotes(run: Runner, ind
     assert_harmless(ran.out)
     answer: dict[str, Any] = json.loads(ran.out)
     assert set(answer) == {
-        "question", "searched_for", "answer", "refused", "generator", "generator_reason", "sentences", "retrieved",
-        "dropped_markers", "notes", "timings",
-    }  # fmt: skip
-    assert (answer["question"], answer["refused"], answer["dropped_markers"]) == (QUESTION, False, 0)
+        "question",
+        "searched_for",
+        "answer",
+        "refused",
+        "generator",
+        "generator_reason",
+        "sentences",
+        "retrieved",
+        "dropped_markers",
+        "notes",
+        "timings",
+    }
+    assert (answer["question"], answer["refused"], answer["dropped_markers"]) == (
+        QUESTION,
+        False,
+        0,
+    )
     reviews = {r.review_id: r.text for r in read_reviews(indexes.parent / "reviews.jsonl")[0]}
     cited = 0
     for sentence in answer["sentences"]:
         assert set(sentence) == {"text", "heading", "supported", "score", "citations"}
         for citation in sentence["citations"]:
             assert set(citation) == {"number", "review_id", "start", "end", "quote"}
-            assert citation["quote"] == reviews[citation["review_id"]][citation["start"] : citation["end"]]
+            assert (
+                citation["quote"]
+                == reviews[citation["review_id"]][citation["start"] : citation["end"]]
+            )
             cited += 1
-    assert cited and answer["answer"] == " ".join(sentence["text"] for sentence in answer["sentences"])
-    assert [found["number"] for found in answer["retrieved"]] == list(range(1, len(answer["retrieved"]) + 1))
+    assert cited and answer["answer"] == " ".join(
+        sentence["text"] for sentence in answer["sentences"]
+    )
+    assert [found["number"] for found in answer["retrieved"]] == list(
+        range(1, len(answer["retrieved"]) + 1)
+    )
     for found in answer["retrieved"]:
         assert set(found) == {"number", "review_id", "chunk_id", "score", "text"}
         assert found["text"] in reviews[found["review_id"]]
@@ -199,7 +264,9 @@ def test_a_refusal_shows_the_closest_reviews(run: Runner, monkeypatch: pytest.Mo
     assert json.loads(run("ask", QUESTION, "--json").out)["refused"] is True
 
 
-def test_show_prompt_prints_the_messages_and_asks_nothing(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_prompt_prints_the_messages_and_asks_nothing(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Pipeline, "stream", lambda *args: pytest.fail("asked"))
     shown = run("ask", QUESTION, "--show-prompt")
     messages = json.loads(run("ask", QUESTION, "--show-prompt", "--json").out)
@@ -223,7 +290,10 @@ def test_json_keeps_what_it_escapes(run: Runner) -> None:
     answer = json.loads(run("ask", "What was closed for repairs?", "--json").out)
     evil = next(found for found in answer["retrieved"] if found["review_id"].startswith("evil"))
     # ids lose their control characters when they are read; texts do, too
-    assert evil["review_id"] == " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", f"evil{HOSTILE}").split(" ")).strip()
+    assert (
+        evil["review_id"]
+        == " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", f"evil{HOSTILE}").split(" ")).strip()
+    )
     assert "\u202e" in evil["text"] and "👩‍👩‍👧" in evil["text"]
 
 
@@ -239,7 +309,12 @@ def test_a_question_that_is_no_utf_8_is_asked_all_the_same(run: Runner) -> None:
 def questions(tmp_path: Path) -> Path:
     file = tmp_path / "questions.jsonl"
     rows: list[dict[str, Any]] = [
-        {"id": "1", "question": QUESTION, "review_ids": ["pool", "cold"], "key_points": ["The pool was clean"]},
+        {
+            "id": "1",
+            "question": QUESTION,
+            "review_ids": ["pool", "cold"],
+            "key_points": ["The pool was clean"],
+        },
         {"id": "2", "question": "Who won?", "kind": "unanswerable", "review_ids": []},
         {"id": "3", "question": "Was it loud?", "split": "dev", "review_ids": ["loud"]},
     ]
@@ -247,34 +322,78 @@ def questions(tmp_path: Path) -> Path:
     return file
 
 
-def test_eval_prints_a_table_and_writes_all_numbers(run: Runner, questions: Path, tmp_path: Path) -> None:
+def test_eval_prints_a_table_and_writes_all_numbers(
+    run: Runner, questions: Path, tmp_path: Path
+) -> None:
     ran = run(
-        "eval", "answers", "--questions", questions, "--split", "all", "--json", tmp_path / "out.json",
-        "--generator", "extractive", "--generator", "extractive",
-    )  # fmt: skip
-    assert ran.code == 0 and ran.out.startswith("| generator |") and ran.out.count("\n| extractive") == 2
+        "eval",
+        "answers",
+        "--questions",
+        questions,
+        "--split",
+        "all",
+        "--json",
+        tmp_path / "out.json",
+        "--generator",
+        "extractive",
+        "--generator",
+        "extractive",
+    )
+    assert (
+        ran.code == 0
+        and ran.out.startswith("| generator |")
+        and ran.out.count("\n| extractive") == 2
+    )
     (first, second) = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert first["questions"] == 3 and [r["id"] for r in first["results"]] == ["1", "2", "3"]
     assert first["supported"] == second["supported"] == 1.0
 
 
-def test_eval_shows_the_table_even_where_the_numbers_cannot_be_written(run: Runner, questions: Path) -> None:
+def test_eval_shows_the_table_even_where_the_numbers_cannot_be_written(
+    run: Runner, questions: Path
+) -> None:
     ran = run("eval", "answers", "--questions", questions, "--json", "/nowhere/out.json")
-    assert ran.code == 1 and ran.out.startswith("| generator |") and "/nowhere/out.json" in ran.err.splitlines()[-1]
+    assert (
+        ran.code == 1
+        and ran.out.startswith("| generator |")
+        and "/nowhere/out.json" in ran.err.splitlines()[-1]
+    )
 
 
-def test_eval_retrieval_compares_settings_and_writes_files(run: Runner, questions: Path, tmp_path: Path) -> None:
+def test_eval_retrieval_compares_settings_and_writes_files(
+    run: Runner, questions: Path, tmp_path: Path
+) -> None:
     files = {kind: tmp_path / f"out.{kind}" for kind in ("json", "md", "svg")}
     ran = run(
-        "eval", "retrieval", "--questions", questions, "--split", "all", "--index", "hotel",
-        "--setting", "retrieval=lexical", "--setting", "retrieval=dense, balance=off", "--json", files["json"],
-        "--markdown", files["md"], "--plot", files["svg"],
-    )  # fmt: skip
+        "eval",
+        "retrieval",
+        "--questions",
+        questions,
+        "--split",
+        "all",
+        "--index",
+        "hotel",
+        "--setting",
+        "retrieval=lexical",
+        "--setting",
+        "retrieval=dense, balance=off",
+        "--json",
+        files["json"],
+        "--markdown",
+        files["md"],
+        "--plot",
+        files["svg"],
+    )
     assert ran.code == 0 and ran.out.startswith("2 questions (1 unanswerable left out)")
     assert re.search(r"\| all \| retrieval=dense, balance=off \| [+-]", ran.out)
-    assert files["md"].read_text(encoding="utf-8") == ran.out and files["svg"].read_bytes().startswith(b"<?xml")
+    assert files["md"].read_text(encoding="utf-8") == ran.out and files[
+        "svg"
+    ].read_bytes().startswith(b"<?xml")
     found = json.loads(files["json"].read_text(encoding="utf-8"))
-    assert [one["name"] for one in found["settings"]] == ["retrieval=lexical", "retrieval=dense, balance=off"]
+    assert [one["name"] for one in found["settings"]] == [
+        "retrieval=lexical",
+        "retrieval=dense, balance=off",
+    ]
     assert found["settings"][1]["means"]["all"]["recall@5"][0] == 1.0
 
 
@@ -291,18 +410,29 @@ def test_eval_retrieval_compares_settings_and_writes_files(run: Runner, question
         (["index", "info", "../hotel"], "cannot be the name of an index"),
         (["index", "verify", "spa"], 'There is no index "spa"'),
         (["ask", "x", "--index", "spa"], "Indexes here: hotel"),
-        (["--settings", "missing.toml", "index", "list"], "Cannot read the settings file missing.toml"),
+        (
+            ["--settings", "missing.toml", "index", "list"],
+            "Cannot read the settings file missing.toml",
+        ),
         (["app", "--port", "70000"], "port = 70000 is out of range"),
         (["eval", "answers", "--questions", "missing.jsonl"], "missing.jsonl"),
-        (["eval", "retrieval", "--questions", "missing.jsonl", "--index", "hotel"], "missing.jsonl"),
-        (["ask", "x", "--generator", "/no/such/model"], 'There is no model folder "/no/such/model"'),
+        (
+            ["eval", "retrieval", "--questions", "missing.jsonl", "--index", "hotel"],
+            "missing.jsonl",
+        ),
+        (
+            ["ask", "x", "--generator", "/no/such/model"],
+            'There is no model folder "/no/such/model"',
+        ),
     ],
 )
 def test_our_errors_are_one_line_and_exit_1(run: Runner, arguments: list[str], says: str) -> None:
     ran = run(*arguments)
     assert ran.code == 1 and ran.out == ""
     assert says in ran.complaint
-    assert ran.complaint.startswith("error: ") or "verify" in arguments  # which lists what is wrong, bare
+    assert (
+        ran.complaint.startswith("error: ") or "verify" in arguments
+    )  # which lists what is wrong, bare
 
 
 @pytest.mark.parametrize(
@@ -327,7 +457,9 @@ def test_wrong_usage_exits_2_without_a_traceback(run: Runner, arguments: list[st
     assert ran.code == 2 and ran.out == "" and "Error: " in ran.err and "Traceback" not in ran.err
 
 
-def test_which_index_must_be_said_when_it_is_not_clear(run: Runner, indexes: Path, tmp_path: Path) -> None:
+def test_which_index_must_be_said_when_it_is_not_clear(
+    run: Runner, indexes: Path, tmp_path: Path
+) -> None:
     none = run("--indexes-dir", tmp_path / "none", "ask", "x")
     assert none.code == 2 and "There is no index yet" in none.err
     (tmp_path / "ix").mkdir()
@@ -337,7 +469,9 @@ def test_which_index_must_be_said_when_it_is_not_clear(run: Runner, indexes: Pat
     assert two.code == 2 and "--index NAME: a, b" in two.err
 
 
-def test_an_index_of_another_embedder_is_named(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_of_another_embedder_is_named(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REVIEWQA_CHUNK_TOKENS", "32")
     ran = run("ask", QUESTION)
     assert ran.code == 1 and "was built with other settings" in ran.complaint
@@ -362,7 +496,11 @@ def test_what_nobody_foresaw_is_one_line_and_a_traceback_only_when_asked_for(
 
     monkeypatch.setattr(Pipeline, "stream", stream)
     ran = run("ask", QUESTION)
-    assert ran.code == 1 and "(ZeroDivisionError: one two)" in ran.complaint and "REVIEWQA_DEBUG=1" in ran.complaint
+    assert (
+        ran.code == 1
+        and "(ZeroDivisionError: one two)" in ran.complaint
+        and "REVIEWQA_DEBUG=1" in ran.complaint
+    )
     monkeypatch.setenv("REVIEWQA_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         run("ask", QUESTION)
@@ -414,15 +552,28 @@ def test_the_version_is_the_packages(run: Runner) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["index", "list"], ["index", "info", "hotel"]])
-def test_a_reader_that_leaves_gets_no_complaint(indexes: Path, tmp_path: Path, arguments: list[str]) -> None:
+def test_a_reader_that_leaves_gets_no_complaint(
+    indexes: Path, tmp_path: Path, arguments: list[str]
+) -> None:
     """The installed command in a process of its own, its output going nowhere."""
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as closed:
         ran = subprocess.run(
-            [sys.executable, "-c", "from ui.cli import main; main()", "--indexes-dir", str(indexes), *arguments],
-            stdout=closed, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-c",
+                "from ui.cli import main; main()",
+                "--indexes-dir",
+                str(indexes),
+                *arguments,
+            ],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
     assert ran.stderr == ""
 
 
@@ -433,11 +584,21 @@ def test_hostile_text_is_made_visible_and_the_rest_kept() -> None:
 
 
 def test_a_follow_up_is_asked_after_the_questions_it_leans_on(run: Runner) -> None:
-    asked = ("ask", "And the hotel bar?", "--after", "How warm is breakfast?", "--after", "Was the swimming pool loud?")
+    asked = (
+        "ask",
+        "And the hotel bar?",
+        "--after",
+        "How warm is breakfast?",
+        "--after",
+        "Was the swimming pool loud?",
+    )
     whole = "Was the hotel bar loud?"
     ran = run(*asked, "--json")
     value = json.loads(ran.out)
-    assert ran.code == 0 and (value["question"], value["searched_for"]) == ("And the hotel bar?", whole)
+    assert ran.code == 0 and (value["question"], value["searched_for"]) == (
+        "And the hotel bar?",
+        whole,
+    )
     assert f'Searched for: "{whole}"' in run(*asked).out
     assert f"Question: {whole}" in run(*asked, "--show-prompt").out
     alone = run("ask", QUESTION, "--after", "How warm is breakfast?", "--json")

@@ -1,4 +1,6 @@
-"""`reviewqa finetune`: what each step prints, that all of them go on where they stopped, and that Ctrl-C saves."""
+"""`reviewqa finetune`: what each step prints, that all of them go on where they stopped, and that
+Ctrl-C saves.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (good, bad) in ASPECTS.items():
         rows += [f"{name}-good,{good},5", f"{name}-bad,{bad},1"]
         split = "dev" if name in ("staff", "wifi") else "train"
-        asked.append(f"{name},How was the {name}?,{name}-good;{name}-bad,{good};{bad},{split},both_sides")
+        asked.append(
+            f"{name},How was the {name}?,{name}-good;{name}-bad,{good};{bad},{split},both_sides"
+        )
     (folder / "reviews.csv").write_text("\n".join(rows), encoding="utf-8")
     (folder / "asked.csv").write_text("\n".join(asked), encoding="utf-8")
     make_tiny_model(folder / "base", "gemma1")
@@ -72,7 +76,9 @@ def in_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWQA_MAX_NEW_TOKENS", "8")
 
 
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Ran:
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
+) -> Ran:
     monkeypatch.setattr(sys, "argv", ["reviewqa", *arguments])
     code = 0
     try:
@@ -95,11 +101,23 @@ def test_all_steps_in_the_order_given(
     said = done("finetune", "data", "recipe.toml", "--questions", "asked.csv", "--preview")
     assert "3 of the kind answer, 2 of the kind task" in said and "Written to" in said
     assert "<start_of_turn>user" in said and "⟦" in said and "<end_of_turn>⟧" in said
-    assert "were there already" in done("finetune", "data", "recipe.toml", "--questions", "asked.csv").lower()
+    assert (
+        "were there already"
+        in done("finetune", "data", "recipe.toml", "--questions", "asked.csv").lower()
+    )
     said = done("finetune", "check", "recipe.toml")
-    for name in ("one BOS", "end of turn under loss", "padding masked", "target modules", "gradients", "memory"):
+    for name in (
+        "one BOS",
+        "end of turn under loss",
+        "padding masked",
+        "target modules",
+        "gradients",
+        "memory",
+    ):
         assert f"ok      {name}:" in said
-    said = done("finetune", "check", "recipe.toml", "--set", 'lora.target_modules=["w_proj"]', code=1)
+    said = done(
+        "finetune", "check", "recipe.toml", "--set", 'lora.target_modules=["w_proj"]', code=1
+    )
     assert "does not fit" in said or "FAILED  target modules" in said
     said = done("finetune", "train", "recipe.toml")
     assert "Loss on the examples held out" in said and "tokens/s" in said and "(estimated" in said
@@ -107,21 +125,32 @@ def test_all_steps_in_the_order_given(
     assert "Merged into the original weights" in said
     gate = ("--compare-questions", "asked.csv", "--split", "dev", "--gate")
     said = done("finetune", "compare", "recipe.toml", *gate, code=1)
-    assert "# mine, merged against base: not better" in said and "The verdict is: not better" in said
+    assert (
+        "# mine, merged against base: not better" in said and "The verdict is: not better" in said
+    )
     said = done("ask", "How was the pool?", "--generator", "models/mine")
     assert "mine" in said
     said = done("finetune", "run", "recipe.toml", "--index", "hotel", "--questions", "asked.csv")
     assert "The adapter was there already" in said and said.count("already") >= 2
     assert {path.name for path in (folder / "finetune" / "runs" / "mine").iterdir()} == {
-        "data", "checks.json", "checkpoints", "adapter", "report.html", "report.md", "report.json",
-    }  # fmt: skip
+        "data",
+        "checks.json",
+        "checkpoints",
+        "adapter",
+        "report.html",
+        "report.md",
+        "report.json",
+    }
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("check", "gemma-9"), 'There is no recipe "gemma-9". Known: gemma-2b-it'),
-        (("check", "recipe.toml", "--set", "training.learning_rat=1"), 'Did you mean "learning_rate"?'),
+        (
+            ("check", "recipe.toml", "--set", "training.learning_rat=1"),
+            'Did you mean "learning_rate"?',
+        ),
         (("check", "recipe.toml", "--set", 'output="../x"'), "cannot be the name"),
         (("train", "recipe.toml", "--set", 'output="other"'), "reviewqa finetune data"),
         (("merge", "recipe.toml", "--set", 'output="other"'), "reviewqa finetune train"),
@@ -129,13 +158,18 @@ def test_all_steps_in_the_order_given(
     ],
 )
 def test_what_is_missing_is_said(
-    arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    arguments: tuple[str, ...],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ran = run(capsys, monkeypatch, "finetune", *arguments)
     assert ran.code in (1, 2) and says in ran.err and "Traceback" not in ran.err
 
 
-def test_the_recipes_are_listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_recipes_are_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = run(capsys, monkeypatch, "finetune", "recipes").out
     assert all(f"{name} " in said for name in recipe_names())
 
@@ -146,12 +180,22 @@ def test_ctrl_c_saves_and_resume_goes_on(folder: Path) -> None:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     asked = [*command, "data", *long, "--questions", "asked.csv"]
     subprocess.run(
-        [*command[:3], "index", "build", "reviews.csv", "--name", "hotel"], cwd=folder, env=environment, check=True,
-        capture_output=True, timeout=300,
-    )  # fmt: skip
+        [*command[:3], "index", "build", "reviews.csv", "--name", "hotel"],
+        cwd=folder,
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
     subprocess.run(asked, cwd=folder, env=environment, check=True, capture_output=True, timeout=300)
-    process = subprocess.Popen([*command, "train", *long], cwd=folder, env=environment, stderr=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)  # fmt: skip
+    process = subprocess.Popen(
+        [*command, "train", *long],
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     checkpoints = folder / Settings().runs_dir / "stopped" / "checkpoints"
     for _ in range(1200):
         if list(checkpoints.glob("checkpoint-*")) or process.poll() is not None:
@@ -160,6 +204,10 @@ def test_ctrl_c_saves_and_resume_goes_on(folder: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert "Stopping after this step" in err and "Go on with --resume" in err and "Traceback" not in err
+    assert (
+        "Stopping after this step" in err
+        and "Go on with --resume" in err
+        and "Traceback" not in err
+    )
     saved = {path.name for path in checkpoints.glob("checkpoint-*")}
     assert saved and not (checkpoints.parent / "adapter").exists()

@@ -21,7 +21,9 @@ FIRST = "id,text,rating,item\na,Warm water.,9,pool\nb,Cold soup.,2,bar\nc,,5,bar
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Runner:
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Runner:
     """The command line in an empty folder, with a stand-in for the embedder."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("REVIEWQA_")]:
@@ -49,10 +51,16 @@ def test_check_shows_columns_reviews_and_what_is_dropped(run: Runner) -> None:
     ran = run("reviews", "check", "first.csv", "--rejects", "bad.csv")
     assert ran.code == 0 and not Path("indexes").exists()
     for part in (
-        "first.csv (CSV separated by ','", "3 rows read, 2 kept", "text = 'text': named like a review's text",
-        "dropped 1: no text", "first.csv, line 4: no text", "| a, rated 9/10, pool", "Warm water.",
-        "ratings on the scale 1..10", "In all: 3 rows read, 2 kept, 1 dropped",
-    ):  # fmt: skip
+        "first.csv (CSV separated by ','",
+        "3 rows read, 2 kept",
+        "text = 'text': named like a review's text",
+        "dropped 1: no text",
+        "first.csv, line 4: no text",
+        "| a, rated 9/10, pool",
+        "Warm water.",
+        "ratings on the scale 1..10",
+        "In all: 3 rows read, 2 kept, 1 dropped",
+    ):
         assert part in ran.out, part
     assert Path("bad.csv").read_text().count("no text") == 1
 
@@ -67,14 +75,25 @@ def test_check_as_json(run: Runner) -> None:
 
 
 def test_several_columns_are_mapped_whatever_their_names(run: Runner) -> None:
-    Path("odd.csv").write_text('"what, in words","1=bad, 5=good",x\nWarm water.,5,n1\nCold soup.,1,n2\n')
+    Path("odd.csv").write_text(
+        '"what, in words","1=bad, 5=good",x\nWarm water.,5,n1\nCold soup.,1,n2\n'
+    )
     ran = run(
-        "reviews", "check", "odd.csv", "--map", "text=what, in words,rating=1=bad, 5=good", "--map", "item=x", "--json"
+        "reviews",
+        "check",
+        "odd.csv",
+        "--map",
+        "text=what, in words,rating=1=bad, 5=good",
+        "--map",
+        "item=x",
+        "--json",
     )
     values = json.loads(ran.out)["files"][0]["columns"]
     assert {field: choice["name"] for field, choice in values.items()} == {
-        "text": "what, in words", "rating": "1=bad, 5=good", "item": "x",
-    }  # fmt: skip
+        "text": "what, in words",
+        "rating": "1=bad, 5=good",
+        "item": "x",
+    }
 
 
 @pytest.mark.parametrize(
@@ -87,16 +106,22 @@ def test_several_columns_are_mapped_whatever_their_names(run: Runner) -> None:
         (["--rejects", "."], 1, "Cannot write the rejected rows"),
     ],
 )
-def test_what_check_cannot_do_is_said(run: Runner, arguments: list[str], code: int, says: str) -> None:
+def test_what_check_cannot_do_is_said(
+    run: Runner, arguments: list[str], code: int, says: str
+) -> None:
     ran = run("reviews", "check", "first.csv", *arguments)
     assert (ran.code, "Traceback" in ran.err) == (code, False) and says in " ".join(ran.err.split())
 
 
 def test_update_adds_changes_and_removes(built: Runner) -> None:
-    Path("more.csv").write_text("id,text,rating,item\nb,Hot soup.,8,bar\nd,A view.,7,room\n", encoding="utf-8")
+    Path("more.csv").write_text(
+        "id,text,rating,item\nb,Hot soup.,8,bar\nd,A view.,7,room\n", encoding="utf-8"
+    )
     ran = built("index", "update", "hotel", "more.csv")
     assert (
-        ran.code == 0 and "1 new, 1 changed, 0 unchanged, 0 removed reviews; 2 sentences embedded, 1 carried" in ran.out
+        ran.code == 0
+        and "1 new, 1 changed, 0 unchanged, 0 removed reviews; 2 sentences embedded, 1 carried"
+        in ran.out
     )
     ran = built("index", "update", "hotel", "more.csv")
     assert "Nothing is new" in ran.out
@@ -118,7 +143,9 @@ def test_update_adds_changes_and_removes(built: Runner) -> None:
         (["../x", "first.csv"], 1, "cannot be the name of an index"),
     ],
 )
-def test_what_update_cannot_do_is_said(built: Runner, arguments: list[str], code: int, says: str) -> None:
+def test_what_update_cannot_do_is_said(
+    built: Runner, arguments: list[str], code: int, says: str
+) -> None:
     ran = built("index", "update", *arguments)
     assert (ran.code, "Traceback" in ran.err) == (code, False) and says in " ".join(ran.err.split())
     assert info(built)["reviews"] == 2
@@ -137,25 +164,36 @@ def test_generations_are_gone_back_to_and_cleared_away(built: Runner) -> None:
     assert built("index", "verify", "hotel").code == 0
 
 
-def test_an_index_is_copied_renamed_exported_and_deleted(built: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_is_copied_renamed_exported_and_deleted(
+    built: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert built("index", "copy", "hotel", "inn").code == 0
     assert built("index", "copy", "hotel", "inn").code == 1
     assert built("index", "rename", "inn", "lodge").code == 0
     assert built("index", "export", "lodge", "all.parquet").code == 0
     assert pq.read_table("all.parquet").num_rows == 2
     assert built("index", "export", "lodge", ".").code == 1
-    for answer, code, left in (("n\n", 1, ["hotel", "lodge"]), ("", 130, ["hotel", "lodge"]), ("y\n", 0, ["hotel"])):
+    for answer, code, left in (
+        ("n\n", 1, ["hotel", "lodge"]),
+        ("", 130, ["hotel", "lodge"]),
+        ("y\n", 0, ["hotel"]),
+    ):
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
         assert built("index", "delete", "lodge").code == code
         assert [line.split("\t")[0] for line in built("index", "list").out.splitlines()] == left
     assert built("index", "delete", "lodge", "--yes").code == 1
-    assert built("index", "delete", "hotel", "--yes") == Ran(0, 'The index "hotel" is deleted.\n', "")
+    assert built("index", "delete", "hotel", "--yes") == Ran(
+        0, 'The index "hotel" is deleted.\n', ""
+    )
 
 
 def test_deleting_asks_what_it_says(built: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     ran = built("index", "delete", "hotel")
-    assert 'Delete the index "hotel" with all its generations?' in ran.out and ran.complaint == "Nothing is deleted."
+    assert (
+        'Delete the index "hotel" with all its generations?' in ran.out
+        and ran.complaint == "Nothing is deleted."
+    )
     assert info(built)["reviews"] == 2
 
 
@@ -166,9 +204,12 @@ def test_an_export_is_what_the_index_holds(built: Runner) -> None:
         "",
     ) and "2 sentences of 2 reviews, with their vectors, are in all.parquet" in ran.out
     rows = pq.read_table("all.parquet").to_pylist()
-    assert [(row["review_id"], row["review_text"], row["sentence"], row["rating"]) for row in rows] == [
-        ("a", "Warm water.", "Warm water.", 9.0), ("b", "Cold soup.", "Cold soup.", 2.0),
-    ]  # fmt: skip
+    assert [
+        (row["review_id"], row["review_text"], row["sentence"], row["rating"]) for row in rows
+    ] == [
+        ("a", "Warm water.", "Warm water.", 9.0),
+        ("b", "Cold soup.", "Cold soup.", 2.0),
+    ]
     (first, _) = FakeEmbedder().embed_documents(["Warm water.", "Cold soup."])
     assert rows[0]["vector"] == pytest.approx(first.tolist())
     assert "is there already" in built("index", "export", "hotel", "all.parquet").complaint
@@ -183,16 +224,33 @@ def test_info_tells_how_the_index_was_made(built: Runner) -> None:
     assert values["vector_index"] == {"type": "flat", "recall_at_10": 1.0}
     (record,) = values["imports"]
     assert (record["file"], record["mode"], record["cleaning"]) == (
-        "first.csv", "new", ["html", "furniture", "unicode", "spaces", "language"],
-    )  # fmt: skip
+        "first.csv",
+        "new",
+        ["html", "furniture", "unicode", "spaces", "language"],
+    )
     generations = values["generations"]
     assert [set(one) for one in generations] == [{"name", "live", "reviews", "bytes"}] * 2
-    assert [one["reviews"] for one in generations] == [1, 2] and all(one["bytes"] > 1000 for one in generations)
+    assert [one["reviews"] for one in generations] == [1, 2] and all(
+        one["bytes"] > 1000 for one in generations
+    )
 
 
 def test_steps_left_out_are_left_out_of_updates_too(run: Runner) -> None:
     Path("html.csv").write_text("id,text\na,Fish &amp; chips.\n", encoding="utf-8")
-    assert run("index", "build", "html.csv", "--name", "raw", "--no-clean", "html", "--no-clean", "language").code == 0
+    assert (
+        run(
+            "index",
+            "build",
+            "html.csv",
+            "--name",
+            "raw",
+            "--no-clean",
+            "html",
+            "--no-clean",
+            "language",
+        ).code
+        == 0
+    )
     assert "Nothing is new" in run("index", "update", "raw", "html.csv").out
     (record,) = info(run, "raw")["imports"]
     assert record["cleaning"] == ["furniture", "unicode", "spaces"]
@@ -239,7 +297,9 @@ def test_ctrl_c_while_embedding_exits_130_and_the_next_run_goes_on(
     run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stopped(FakeEmbedder):
-        def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        def embed_documents(
+            self, texts: Sequence[str], *, progress: Progress = no_progress
+        ) -> Vectors:
             if "Cold soup." in texts:
                 raise KeyboardInterrupt
             return super().embed_documents(texts, progress=progress)
@@ -250,33 +310,52 @@ def test_ctrl_c_while_embedding_exits_130_and_the_next_run_goes_on(
         ran = run("index", "build", "first.csv", "--name", "hotel")
     assert ran.code == 130 and ran.err.endswith("Interrupted.\n") and "Traceback" not in ran.err
     ran = run("index", "build", "first.csv", "--name", "hotel")
-    assert ran.code == 0 and "1 sentences embedded, 0 carried over, 1 found from an interrupted run." in ran.out
+    assert (
+        ran.code == 0
+        and "1 sentences embedded, 0 carried over, 1 found from an interrupted run." in ran.out
+    )
 
 
 WRITING = [
-    ["index", "build", "first.csv", "--name", "hotel"], ["index", "update", "hotel", "first.csv"],
-    ["index", "update", "hotel", "--delete", "a"], ["index", "rollback", "hotel"], ["index", "gc", "hotel"],
-    ["index", "copy", "hotel", "inn"], ["index", "rename", "hotel", "inn"], ["index", "delete", "hotel", "--yes"],
-]  # fmt: skip
-READING = [["index", "info", "hotel"], ["index", "verify", "hotel"], ["index", "export", "hotel", "all.parquet"]]
+    ["index", "build", "first.csv", "--name", "hotel"],
+    ["index", "update", "hotel", "first.csv"],
+    ["index", "update", "hotel", "--delete", "a"],
+    ["index", "rollback", "hotel"],
+    ["index", "gc", "hotel"],
+    ["index", "copy", "hotel", "inn"],
+    ["index", "rename", "hotel", "inn"],
+    ["index", "delete", "hotel", "--yes"],
+]
+READING = [
+    ["index", "info", "hotel"],
+    ["index", "verify", "hotel"],
+    ["index", "export", "hotel", "all.parquet"],
+]
 
 
 @pytest.mark.parametrize("arguments", WRITING, ids=" ".join)
 def test_while_one_writes_others_are_told(built: Runner, arguments: list[str]) -> None:
     with store.writer_lock(Path("indexes/hotel")):
         ran = built(*arguments)
-        assert ran.code == 1 and 'error: Another process is writing the index "hotel".' in ran.complaint
+        assert (
+            ran.code == 1
+            and 'error: Another process is writing the index "hotel".' in ran.complaint
+        )
         assert [built(*reading).code for reading in READING] == [0, 0, 0]  # readers do not wait
     assert info(built)["reviews"] == 2
 
 
 @pytest.mark.parametrize("name", ["../hotel", "/tmp/hotel", ".", "a b", "", "x" * 65])
-@pytest.mark.parametrize("arguments", [*WRITING, *READING, ["ask", "water?", "--index", "hotel"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [*WRITING, *READING, ["ask", "water?", "--index", "hotel"]], ids=" ".join
+)
 def test_no_name_leaves_the_folder_of_indexes(run: Runner, arguments: list[str], name: str) -> None:
     ran = run(*(name if argument == "hotel" else argument for argument in arguments))
     assert ran.code in (1, 2) and "Traceback" not in ran.err and "unforeseen" not in ran.err
     if ran.code == 1:
-        assert "cannot be the name of an index" in ran.complaint or (not name and arguments[0] == "ask")
+        assert "cannot be the name of an index" in ran.complaint or (
+            not name and arguments[0] == "ask"
+        )
     assert not Path("indexes").exists() or not any(Path("indexes").iterdir())
 
 
@@ -289,17 +368,27 @@ def test_no_new_name_does_so_either(built: Runner, command: str, target: str) ->
 
 @pytest.mark.parametrize("arguments", [*WRITING, *READING, ["index", "list"]], ids=" ".join)
 @pytest.mark.parametrize("place", ["file", "file/below"])
-def test_a_folder_of_indexes_that_is_a_file_is_a_plain_error(run: Runner, arguments: list[str], place: str) -> None:
+def test_a_folder_of_indexes_that_is_a_file_is_a_plain_error(
+    run: Runner, arguments: list[str], place: str
+) -> None:
     Path("file").write_text("mine")
     ran = run("--indexes-dir", place, *arguments)
-    assert "Traceback" not in ran.err and "unforeseen" not in ran.err and place in " ".join(ran.err.split())
+    assert (
+        "Traceback" not in ran.err
+        and "unforeseen" not in ran.err
+        and place in " ".join(ran.err.split())
+    )
     assert ran.code == (0 if "list" in arguments else 1) and Path("file").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["rollback", "hotel", "--to", "20200101T000000-00000000"], 1, "has no generation '20200101T000000-00000000'"),
+        (
+            ["rollback", "hotel", "--to", "20200101T000000-00000000"],
+            1,
+            "has no generation '20200101T000000-00000000'",
+        ),
         (["rollback", "hotel"], 1, "no earlier generation"),
         (["gc", "hotel", "--keep", "-1"], 2, "-1 is not in the range"),
         (["gc", "hotel", "--keep", "few"], 2, "not a valid integer"),
@@ -330,9 +419,12 @@ def test_an_index_of_the_first_format_is_named_everywhere(run: Runner) -> None:
     says = "has format version 1, and this program reads version 3. Rebuild the index from its review files"
     assert says in run("index", "list").out
     for arguments in (
-        ["index", "info", "old"], ["index", "verify", "old"], ["index", "update", "old", "first.csv"],
-        ["index", "export", "old", "x.parquet"], ["ask", "water?"],
-    ):  # fmt: skip
+        ["index", "info", "old"],
+        ["index", "verify", "old"],
+        ["index", "update", "old", "first.csv"],
+        ["index", "export", "old", "x.parquet"],
+        ["ask", "water?"],
+    ):
         ran = run(*arguments)
         assert ran.code == 1 and says in ran.complaint
     assert run("index", "build", "first.csv", "--name", "old").code == 0
@@ -342,7 +434,9 @@ def test_an_index_of_the_first_format_is_named_everywhere(run: Runner) -> None:
 def test_the_prompt_holds_only_some_reviews(built: Runner) -> None:
     shown = built("ask", "water or soup?", "--where", "rating < 5", "--show-prompt")
     assert shown.code == 0 and "Cold soup." in shown.out and "Warm water." not in shown.out
-    (message, *_) = json.loads(built("ask", "water?", "--where", "item = sauna", "--show-prompt", "--json").out)
+    (message, *_) = json.loads(
+        built("ask", "water?", "--where", "item = sauna", "--show-prompt", "--json").out
+    )
     assert "soup." not in message["content"] and "water." not in message["content"]
 
 

@@ -23,7 +23,10 @@ TEXTS = (
 
 def rows(**columns: Any) -> list[Row]:
     """Two dozen rows that repeat what is given for each column."""
-    cells = [{name: values[number % len(values)] for name, values in columns.items()} for number in range(24)]
+    cells = [
+        {name: values[number % len(values)] for name, values in columns.items()}
+        for number in range(24)
+    ]
     return [Row(number + 2, one) for number, one in enumerate(cells)]
 
 
@@ -38,21 +41,32 @@ UNIQUE_TEXTS = [f"{text} ({number})" for number in range(6) for text in TEXTS]
 @pytest.mark.parametrize(
     ("text", "rating", "date"),
     [
-        ("Reseña", "Calificación", "Fecha"), ("Avis", "Note", "Date"), ("Bewertungstext", "Sterne", "Datum"),
-        ("Recensione", "Voto", "Data"), ("Treść", "Ocena", "Data"), ("Yorum", "Puan", "Tarih"),
-        ("Отзыв", "Оценка", "Дата"), ("리뷰", "평점", "작성일"), ("レビュー", "評価", "投稿日"),
+        ("Reseña", "Calificación", "Fecha"),
+        ("Avis", "Note", "Date"),
+        ("Bewertungstext", "Sterne", "Datum"),
+        ("Recensione", "Voto", "Data"),
+        ("Treść", "Ocena", "Data"),
+        ("Yorum", "Puan", "Tarih"),
+        ("Отзыв", "Оценка", "Дата"),
+        ("리뷰", "평점", "작성일"),
+        ("レビュー", "評価", "投稿日"),
         ("评论", "评分", "日期"),
     ],
-)  # fmt: skip
+)
 def test_names_in_several_languages(text: str, rating: str, date: str) -> None:
     sample = rows(**{rating: [1, 5, 3], date: ["2024-01-02"], text: UNIQUE_TEXTS})
     assert found(sample) == {"text": text, "rating": rating, "date": date}
 
 
 def test_odd_names_are_told_by_what_is_in_them() -> None:
-    sample = rows(a=[f"k{n}" for n in range(24)], b=["2024-05-06", "2024-05-07"], c=UNIQUE_TEXTS, d=["x", "y"])
+    sample = rows(
+        a=[f"k{n}" for n in range(24)], b=["2024-05-06", "2024-05-07"], c=UNIQUE_TEXTS, d=["x", "y"]
+    )
     result = recognise(["a", "b", "c", "d"], sample, {}, "x.csv")
-    assert {field: choice.name for field, choice in result.columns.items()} == {"text": "c", "date": "b"}
+    assert {field: choice.name for field, choice in result.columns.items()} == {
+        "text": "c",
+        "date": "b",
+    }
     assert "longest texts" in result.columns["text"].reason and result.unused == ["a", "d"]
 
 
@@ -70,7 +84,10 @@ def test_a_title_that_many_share_is_that_of_the_item() -> None:
 
 def test_the_reviewers_own_rating_wins_over_the_items_average() -> None:
     sample = rows(
-        user_rate=[8, 3, 9], user_comment=UNIQUE_TEXTS, show_rating=[7.61, 7.58], show_rating_count=[99, 1200]
+        user_rate=[8, 3, 9],
+        user_comment=UNIQUE_TEXTS,
+        show_rating=[7.61, 7.58],
+        show_rating_count=[99, 1200],
     )
     assert found(sample)["rating"] == "user_rate"
 
@@ -81,11 +98,19 @@ def test_an_id_that_rows_share_is_not_the_reviews() -> None:
 
 
 def test_headers_that_are_sentences() -> None:
-    sample = rows(**{
-        "id of the guest": list(range(24)), "your rating of us": [1, 5], "date of the review": ["1 May 2024"],
-        "text of your review": UNIQUE_TEXTS,
-    })  # fmt: skip
-    assert found(sample) == {"text": "text of your review", "rating": "your rating of us", "date": "date of the review"}
+    sample = rows(
+        **{
+            "id of the guest": list(range(24)),
+            "your rating of us": [1, 5],
+            "date of the review": ["1 May 2024"],
+            "text of your review": UNIQUE_TEXTS,
+        }
+    )
+    assert found(sample) == {
+        "text": "text of your review",
+        "rating": "your rating of us",
+        "date": "date of the review",
+    }
 
 
 @pytest.mark.parametrize(
@@ -171,13 +196,17 @@ def test_dates_in_numbers_are_read_as_the_whole_column_shows() -> None:
     unsure = rows(text=UNIQUE_TEXTS, date=["02/03/2024"])
     results = [recognise(["text", "date"], sample, {}, "x") for sample in (days, months, unsure)]
     assert [result.day_first for result in results] == [True, False, False]
-    assert "3rd of February" in results[2].columns["date"].reason and "3rd" not in results[0].columns["date"].reason
+    assert (
+        "3rd of February" in results[2].columns["date"].reason
+        and "3rd" not in results[0].columns["date"].reason
+    )
 
 
 @given(
     st.lists(
         st.dictionaries(
-            st.sampled_from(["a", "text", "id", "rating", "日"]), st.none() | st.integers() | st.text(max_size=9)
+            st.sampled_from(["a", "text", "id", "rating", "日"]),
+            st.none() | st.integers() | st.text(max_size=9),
         ),
         min_size=1,
         max_size=8,
@@ -191,5 +220,9 @@ def test_any_rows_are_recognised_or_refused_plainly(cells: list[dict[str, Any]])
         assert "x.csv" in str(error)
     else:
         chosen = [choice.name for choice in result.columns.values()]
-        assert "text" in result.columns and len(set(chosen)) == len(chosen) and set(chosen) <= set(names)
+        assert (
+            "text" in result.columns
+            and len(set(chosen)) == len(chosen)
+            and set(chosen) <= set(names)
+        )
         assert set(result.columns) <= set(FIELDS) and set(result.unused) == set(names) - set(chosen)

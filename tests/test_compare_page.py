@@ -36,7 +36,9 @@ class Named(FakeGenerator):
     """Answers with its own name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The guards are terrible actors, says {Path(name).name}'s voice {XSS} [1].")
+        super().__init__(
+            f"The guards are terrible actors, says {Path(name).name}'s voice {XSS} [1]."
+        )
         self.name = f"generator {name}"
 
 
@@ -98,7 +100,10 @@ def kept() -> list[dict[str, Any]]:
 def test_a_tuned_model_and_the_digest_are_offered_first_and_blind() -> None:
     test = open_page()
     assert test.selectbox(key="compare-index").value == "masks"
-    assert [test.selectbox(key=key).value for key in ("compare-first", "compare-second")] == ["my-gemma", "extractive"]
+    assert [test.selectbox(key=key).value for key in ("compare-first", "compare-second")] == [
+        "my-gemma",
+        "extractive",
+    ]
     assert test.toggle(key="compare-blind").value
     assert page(test) == ""
 
@@ -107,16 +112,27 @@ def test_blind_both_are_asked_in_turn_and_named_only_after_the_vote(opened: list
     test = ask(open_page())
     assert opened == ["models/my-gemma", "extractive"]
     assert sides(test) == ["Left", "Right"]
-    assert "Answered by" not in page(test) and "generator " not in page(test) and QUESTION in page(test)
-    assert page(test).index("extractive's voice".replace("'", "&#x27;")) < page(test).index("my-gemma")
+    assert (
+        "Answered by" not in page(test)
+        and "generator " not in page(test)
+        and QUESTION in page(test)
+    )
+    assert page(test).index("extractive's voice".replace("'", "&#x27;")) < page(test).index(
+        "my-gemma"
+    )
     click(test, "Right is better")
     assert sides(test) == ["Left: extractive", "Right: my-gemma"]
     assert "Answered by generator models/my-gemma because you chose it." in page(test)
     (vote,) = kept()
     assert vote["time"].endswith("+00:00") and {**vote, "time": ""} == {
-        "question": QUESTION, "index": "masks", "left": "extractive", "right": "my-gemma", "winner": "right",
-        "blind": True, "time": "",
-    }  # fmt: skip
+        "question": QUESTION,
+        "index": "masks",
+        "left": "extractive",
+        "right": "my-gemma",
+        "winner": "right",
+        "blind": True,
+        "time": "",
+    }
     assert "Your vote is kept: right is better." in page(test)
     assert not [button for button in test.button if button.label in compare_page.BUTTONS.values()]
     assert re.findall(r"<td[^>]*>(\d)</td>", page(test)) == list("10000100")
@@ -148,7 +164,9 @@ def test_the_two_answers_share_no_id_and_each_chip_has_its_card() -> None:
     test = ask(open_page())
     answers = [body for element in test.get("html") if "qa-panel" in (body := element.proto.body)]
     assert len(answers) == 2
-    assert parsed("".join(answers)).tags  # which looks for ids that stand twice, and links that lead nowhere
+    assert parsed(
+        "".join(answers)
+    ).tags  # which looks for ids that stand twice, and links that lead nowhere
     assert all("qa-chip" in body for body in answers)
 
 
@@ -171,12 +189,16 @@ def test_a_blank_question_asks_nothing(opened: list[str]) -> None:
     assert page(ask(open_page(), "  ")) == "" and opened == []
 
 
-def test_a_model_that_fails_is_a_sentence_and_the_page_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_fails_is_a_sentence_and_the_page_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     test = open_page()
     test.selectbox(key="compare-second").set_value("broken").run()
     ask(test)
     assert [error.value for error in test.error] == ["Its weights are damaged\\."]
-    assert page(test) == "" and compare_page.STOPPED not in [caption.value for caption in test.caption]
+    assert page(test) == "" and compare_page.STOPPED not in [
+        caption.value for caption in test.caption
+    ]
     test.selectbox(key="compare-second").set_value("extractive").run()
     assert not test.error
 
@@ -217,7 +239,9 @@ def test_lines_that_are_no_votes_are_told_and_names_in_the_file_do_nothing() -> 
     assert any("1 line" in caption.value for caption in test.caption)
 
 
-def test_without_an_index_the_app_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_index_the_app_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path / "nothing"))
     test = open_page()
     assert [info.value for info in test.info] == ["There is none."] and not test.text_input

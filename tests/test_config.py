@@ -48,7 +48,9 @@ def test_the_file_in_the_working_directory_is_read_unless_another_is_named(
     assert load_settings(toml(tmp_path, "top_k = 3"), environ={}).generator == Settings().generator
 
 
-def test_the_real_environment_is_read_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_environment_is_read_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("REVIEWQA_")]:
         monkeypatch.delenv(name)
@@ -57,9 +59,12 @@ def test_the_real_environment_is_read_by_default(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("key", "suggestion"), [("topk", "top_k"), ("chunk_token", "chunk_tokens"), ("embeder", "embedder")]
+    ("key", "suggestion"),
+    [("topk", "top_k"), ("chunk_token", "chunk_tokens"), ("embeder", "embedder")],
 )
-def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path: Path, key: str, suggestion: str) -> None:
+def test_an_unknown_key_is_refused_with_the_nearest_name(
+    tmp_path: Path, key: str, suggestion: str
+) -> None:
     path = toml(tmp_path, f"{key} = 3")
     with pytest.raises(SettingsError) as in_file:
         load_settings(path, environ={})
@@ -79,9 +84,18 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "line",
-    ['top_k = "many"', "top_k = 2.5", "top_k = true", "embedder = 3", "support_threshold = true", "indexes_dir = 1",
-     "generator = ['auto']", "openai_timeout_s = 'soon'", "host = false"],
-)  # fmt: skip
+    [
+        'top_k = "many"',
+        "top_k = 2.5",
+        "top_k = true",
+        "embedder = 3",
+        "support_threshold = true",
+        "indexes_dir = 1",
+        "generator = ['auto']",
+        "openai_timeout_s = 'soon'",
+        "host = false",
+    ],
+)
 def test_a_value_of_the_wrong_type_is_refused(tmp_path: Path, line: str) -> None:
     key, _, value = line.partition(" = ")
     with pytest.raises(SettingsError) as error:
@@ -102,11 +116,26 @@ def test_values_are_given_their_settings_type(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("top_k", 0), ("top_k", 101), ("chunk_tokens", 7), ("port", 0), ("port", 65_536), ("support_threshold", 1.01),
-     ("near_duplicate", -0.1), ("openai_timeout_s", 0.0), ("openai_retries", -1), ("embed_batch_size", 0),
-     ("support_threshold", float("nan")), ("evidence_floor", float("inf")), ("keep_generations", -1),
-     ("keep_generations", 1001), ("max_upload_mb", 0), ("max_unpack_ratio", 0.5), ("max_unpack_ratio", float("nan"))],
-)  # fmt: skip
+    [
+        ("top_k", 0),
+        ("top_k", 101),
+        ("chunk_tokens", 7),
+        ("port", 0),
+        ("port", 65_536),
+        ("support_threshold", 1.01),
+        ("near_duplicate", -0.1),
+        ("openai_timeout_s", 0.0),
+        ("openai_retries", -1),
+        ("embed_batch_size", 0),
+        ("support_threshold", float("nan")),
+        ("evidence_floor", float("inf")),
+        ("keep_generations", -1),
+        ("keep_generations", 1001),
+        ("max_upload_mb", 0),
+        ("max_unpack_ratio", 0.5),
+        ("max_unpack_ratio", float("nan")),
+    ],
+)
 def test_a_number_out_of_range_is_refused(name: str, value: float) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings(**{name: value})  # type: ignore[arg-type]
@@ -121,7 +150,9 @@ def test_a_number_out_of_range_is_refused(name: str, value: float) -> None:
         ("vector_index", "hnsw", "ivf_sq8"),
     ],
 )
-def test_a_choice_that_is_none_is_refused_with_the_choices(name: str, value: str, allowed: str) -> None:
+def test_a_choice_that_is_none_is_refused_with_the_choices(
+    name: str, value: str, allowed: str
+) -> None:
     with pytest.raises(SettingsError, match=allowed) as error:
         load_settings(environ={}, overrides={name: value})
     assert value in str(error.value)
@@ -143,7 +174,13 @@ def test_settings_are_frozen() -> None:
         Settings().top_k = 3  # type: ignore[misc]
 
 
-SCALARS = st.one_of(st.integers(), st.floats(), st.text(max_size=8), st.booleans(), st.lists(st.integers(), max_size=2))
+SCALARS = st.one_of(
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.booleans(),
+    st.lists(st.integers(), max_size=2),
+)
 
 
 @settings(max_examples=150, deadline=None)

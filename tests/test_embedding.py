@@ -1,4 +1,6 @@
-"""The bundled embedder and any other sentence-transformers folder: vectors, identity, prompts, and plain errors."""
+"""The bundled embedder and any other sentence-transformers folder: vectors, identity, prompts, and
+plain errors.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,13 @@ from rag.embedding import (
 )
 from rag.schema import ModelError
 
-TEXTS = ("The dubbing is awful.", "The English voices are terrible.", "Marbles broke my heart.", "", "😭 눈물이 났어요")
+TEXTS = (
+    "The dubbing is awful.",
+    "The English voices are terrible.",
+    "Marbles broke my heart.",
+    "",
+    "😭 눈물이 났어요",
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +43,9 @@ def bundled() -> SentenceTransformerEmbedder:
 
 @pytest.fixture
 def installed_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the bundled package's layout that the embedder takes for the installed one; its model folder."""
+    """A copy of the bundled package's layout that the embedder takes for the installed one; its
+    model folder.
+    """
     package = tmp_path / "package"
     shutil.copytree(bundled_embedder_folder(), package / "model")
     spec = importlib.util.spec_from_file_location("package", package / "__init__.py")
@@ -63,7 +73,9 @@ def test_an_unharmed_copy_is_accepted(installed_copy: Path) -> None:
 def test_one_changed_bit_in_the_weights_is_refused(installed_copy: Path) -> None:
     flip_a_bit(installed_copy / "model.safetensors")
     for use in (bundled_embedder_folder, lambda: SentenceTransformerEmbedder().identity):
-        with pytest.raises(ModelError, match=r"model\.safetensors has SHA-256 [0-9a-f]{64}, expected"):
+        with pytest.raises(
+            ModelError, match=r"model\.safetensors has SHA-256 [0-9a-f]{64}, expected"
+        ):
             use()
     with pytest.raises(ModelError, match="damaged"):
         SentenceTransformerEmbedder().embed_queries(["hello"])
@@ -75,7 +87,9 @@ def test_missing_weights_are_refused(installed_copy: Path) -> None:
         bundled_embedder_folder()
 
 
-def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match="make install"):
         bundled_embedder_folder()
@@ -87,7 +101,9 @@ def test_vectors_are_unit_rows_in_the_order_of_the_texts(bundled: Embedder) -> N
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
     for text, vector in zip(TEXTS, together, strict=True):
         np.testing.assert_allclose(bundled.embed_documents([text])[0], vector, atol=1e-4)
-    np.testing.assert_allclose(bundled.embed_queries(TEXTS), together, atol=1e-4)  # this model has no prompts
+    np.testing.assert_allclose(
+        bundled.embed_queries(TEXTS), together, atol=1e-4
+    )  # this model has no prompts
 
 
 def test_similar_meaning_is_near(bundled: Embedder) -> None:
@@ -114,7 +130,9 @@ def test_tokens_are_counted_past_the_models_limit(bundled: Embedder) -> None:
 
 def test_progress_reaches_the_total() -> None:
     calls: list[tuple[int, int]] = []
-    SentenceTransformerEmbedder(batch_size=1).embed_documents(["good"] * 19, progress=lambda *call: calls.append(call))
+    SentenceTransformerEmbedder(batch_size=1).embed_documents(
+        ["good"] * 19, progress=lambda *call: calls.append(call)
+    )
     assert calls == [(8, 19), (16, 19), (19, 19)]
 
 
@@ -124,22 +142,31 @@ def prompted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "prompted"
     shutil.copytree(bundled_embedder_folder(), folder)
     config = json.loads((folder / "config_sentence_transformers.json").read_text(encoding="utf-8"))
-    config |= {"prompts": {"query": "query: ", "document": "passage: "}, "default_prompt_name": None}
+    config |= {
+        "prompts": {"query": "query: ", "document": "passage: "},
+        "default_prompt_name": None,
+    }
     (folder / "config_sentence_transformers.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
 
-def test_a_models_prompts_are_put_before_queries_and_documents(prompted: Path, bundled: Embedder) -> None:
+def test_a_models_prompts_are_put_before_queries_and_documents(
+    prompted: Path, bundled: Embedder
+) -> None:
     embedder = SentenceTransformerEmbedder(str(prompted))
 
     def expected(prompt: str, texts: Sequence[str]) -> list[str]:
         return [prompt + text for text in texts]
 
     np.testing.assert_allclose(
-        embedder.embed_queries(TEXTS), bundled.embed_documents(expected("query: ", TEXTS)), atol=1e-4
+        embedder.embed_queries(TEXTS),
+        bundled.embed_documents(expected("query: ", TEXTS)),
+        atol=1e-4,
     )
     np.testing.assert_allclose(
-        embedder.embed_documents(TEXTS), bundled.embed_documents(expected("passage: ", TEXTS)), atol=1e-4
+        embedder.embed_documents(TEXTS),
+        bundled.embed_documents(expected("passage: ", TEXTS)),
+        atol=1e-4,
     )
 
 
@@ -153,7 +180,9 @@ def test_identity_of_a_folder_follows_its_weights(prompted: Path, tmp_path: Path
     assert SentenceTransformerEmbedder(str(changed)).identity != before
 
 
-@pytest.mark.parametrize("name", ["/nowhere/model", "./no-such-model", "no-such-name/at-all", "no-such-name"])
+@pytest.mark.parametrize(
+    "name", ["/nowhere/model", "./no-such-model", "no-such-name/at-all", "no-such-name"]
+)
 def test_an_unknown_model_is_named_in_the_error(name: str) -> None:
     with pytest.raises(ModelError, match="Cannot load the embedder") as error:
         SentenceTransformerEmbedder(name).embed_queries(["hello"])
@@ -203,11 +232,15 @@ def test_prompts_go_before_questions_and_reviews(bundled: SentenceTransformerEmb
     np.testing.assert_allclose(
         prompted.embed_documents(["taxi"]), bundled.embed_documents(["passage: taxi"]), atol=1e-6
     )
-    np.testing.assert_allclose(prompted.embed_queries(["taxi"]), bundled.embed_documents(["query: taxi"]), atol=1e-6)
+    np.testing.assert_allclose(
+        prompted.embed_queries(["taxi"]), bundled.embed_documents(["query: taxi"]), atol=1e-6
+    )
     for query, prompt in ((True, "query: "), (False, "passage: ")):
         (tokens,) = prompted.embed_tokens(["taxi"], query=query)
         np.testing.assert_allclose(tokens, bundled.embed_tokens([f"{prompt}taxi"])[0], atol=1e-5)
-    assert prompted.identity.startswith(f"{bundled.identity}+")  # other vectors of reviews: another index
+    assert prompted.identity.startswith(
+        f"{bundled.identity}+"
+    )  # other vectors of reviews: another index
     assert SentenceTransformerEmbedder(query_prompt="query: ").identity == bundled.identity
 
 
@@ -219,13 +252,19 @@ def test_prompts_go_before_questions_and_reviews(bundled: SentenceTransformerEmb
         ("gte-small", "", ""),
     ],
 )
-def test_families_have_the_prompts_they_are_known_for(tmp_path: Path, name: str, question: str, review: str) -> None:
+def test_families_have_the_prompts_they_are_known_for(
+    tmp_path: Path, name: str, question: str, review: str
+) -> None:
     folder = tmp_path / name
     folder.symlink_to(bundled_embedder_folder())
     found = SentenceTransformerEmbedder(str(folder))
     stated = SentenceTransformerEmbedder(query_prompt=question, document_prompt=review)
-    np.testing.assert_allclose(found.embed_queries(["taxi"]), stated.embed_queries(["taxi"]), atol=1e-6)
-    np.testing.assert_allclose(found.embed_documents(["taxi"]), stated.embed_documents(["taxi"]), atol=1e-6)
+    np.testing.assert_allclose(
+        found.embed_queries(["taxi"]), stated.embed_queries(["taxi"]), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        found.embed_documents(["taxi"]), stated.embed_documents(["taxi"]), atol=1e-6
+    )
     assert ("+" in found.identity) == bool(review)
 
 
@@ -239,14 +278,20 @@ def test_a_plain_question_can_be_searched_with(bundled: Embedder) -> None:
     question = "What do people say about the pool?"
     plain = bundled.embed_queries([question])[0]
     np.testing.assert_allclose(query_vector(bundled, question, 0), plain, atol=1e-6)
-    towards = [float(query_vector(bundled, question, weight) @ plain) for weight in (0.0, 0.5, 1.0, 4.0)]
+    towards = [
+        float(query_vector(bundled, question, weight) @ plain) for weight in (0.0, 0.5, 1.0, 4.0)
+    ]
     assert towards == sorted(towards, reverse=True) and towards[-1] < towards[0]
 
 
 @pytest.mark.parametrize(("stated", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_that_wait_leave_the_core_to_others_unless_told_otherwise(stated: str | None, policy: str) -> None:
+def test_threads_that_wait_leave_the_core_to_others_unless_told_otherwise(
+    stated: str | None, policy: str
+) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     environ |= {} if stated is None else {"OMP_WAIT_POLICY": stated}
     code = "import sys, rag, os; assert not {'torch', 'faiss'} & set(sys.modules); print(os.environ['OMP_WAIT_POLICY'])"
-    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == policy

@@ -1,4 +1,6 @@
-"""The metrics behind `reviewqa eval answers`, on answers made by hand, and the reading of question sets."""
+"""The metrics behind `reviewqa eval answers`, on answers made by hand, and the reading of question
+sets.
+"""
 
 from __future__ import annotations
 
@@ -32,26 +34,60 @@ SAMPLE = Path(__file__).parent.parent / "rag" / "sample"
 
 def result(**more: Any) -> QuestionResult:
     values: dict[str, Any] = {
-        "id": "q", "kind": "opinion", "question": "?", "answer": ".", "answerable": True, "refused": False,
-        "sentences": 1, "supported": 1, "citation_precision": 1.0, "citation_recall": 1.0, "key_points": 1.0,
-        "dropped_markers": 0, "seconds": 1.0, **more,
-    }  # fmt: skip
+        "id": "q",
+        "kind": "opinion",
+        "question": "?",
+        "answer": ".",
+        "answerable": True,
+        "refused": False,
+        "sentences": 1,
+        "supported": 1,
+        "citation_precision": 1.0,
+        "citation_recall": 1.0,
+        "key_points": 1.0,
+        "dropped_markers": 0,
+        "seconds": 1.0,
+        **more,
+    }
     return QuestionResult(**values)
 
 
 REFUSED: dict[str, Any] = {
-    "refused": True, "supported": 0, "citation_precision": None, "citation_recall": 0.0, "sentences": 0
-}  # fmt: skip
+    "refused": True,
+    "supported": 0,
+    "citation_precision": None,
+    "citation_recall": 0.0,
+    "sentences": 0,
+}
 
 
 def test_means_leave_out_what_does_not_apply() -> None:
     report = summarise(
         "g",
         [
-            result(sentences=1, supported=1, citation_precision=0.5, citation_recall=0.2, key_points=1.0, seconds=1.0),
-            result(sentences=4, supported=2, citation_precision=1.0, citation_recall=0.4, key_points=None, seconds=2.0),
+            result(
+                sentences=1,
+                supported=1,
+                citation_precision=0.5,
+                citation_recall=0.2,
+                key_points=1.0,
+                seconds=1.0,
+            ),
+            result(
+                sentences=4,
+                supported=2,
+                citation_precision=1.0,
+                citation_recall=0.4,
+                key_points=None,
+                seconds=2.0,
+            ),
             result(**REFUSED, answerable=True, key_points=0.0, seconds=3.0),
-            result(**{**REFUSED, "citation_recall": None}, answerable=False, key_points=None, seconds=10.0),
+            result(
+                **{**REFUSED, "citation_recall": None},
+                answerable=False,
+                key_points=None,
+                seconds=10.0,
+            ),
         ],
     )
     assert (report.generator, report.questions) == ("g", 4)
@@ -64,10 +100,21 @@ def test_means_leave_out_what_does_not_apply() -> None:
 
 @pytest.mark.parametrize(
     ("refused_rightly", "refused_wrongly", "answered_wrongly", "precision", "recall", "f1"),
-    [(3, 1, 2, 3 / 4, 3 / 5, 2 / 3), (2, 0, 0, 1, 1, 1), (0, 2, 0, 0, 0, 0), (0, 0, 2, 0, 0, 0), (0, 0, 0, 0, 0, 0)],
+    [
+        (3, 1, 2, 3 / 4, 3 / 5, 2 / 3),
+        (2, 0, 0, 1, 1, 1),
+        (0, 2, 0, 0, 0, 0),
+        (0, 0, 2, 0, 0, 0),
+        (0, 0, 0, 0, 0, 0),
+    ],
 )
 def test_refusals_are_measured_against_the_unanswerable(
-    refused_rightly: int, refused_wrongly: int, answered_wrongly: int, precision: float, recall: float, f1: float
+    refused_rightly: int,
+    refused_wrongly: int,
+    answered_wrongly: int,
+    precision: float,
+    recall: float,
+    f1: float,
 ) -> None:
     report = summarise(
         "g",
@@ -82,10 +129,14 @@ def test_refusals_are_measured_against_the_unanswerable(
 
 def test_no_results_give_zeros() -> None:
     report = summarise("g", [])
-    assert report.questions == 0 and report.supported == report.refusal_f1 == report.seconds_p95 == 0
+    assert (
+        report.questions == 0 and report.supported == report.refusal_f1 == report.seconds_p95 == 0
+    )
 
 
-def question(kind: str = "opinion", review_ids: Sequence[str] = ("pool",), key_points: Sequence[str] = ()) -> Question:
+def question(
+    kind: str = "opinion", review_ids: Sequence[str] = ("pool",), key_points: Sequence[str] = ()
+) -> Question:
     return Question(
         "q1",
         "Was the swimming pool warm and clean?",
@@ -111,9 +162,16 @@ def measure(indexes: Path, says: str, asked: Question, **more: Any) -> QuestionR
     def written(messages: Sequence[Message]) -> str:
         texts = {r.review_id: prompt.fence(r.text) for r in REVIEWS}
         _, sent = prompt.read_prompt(messages)
-        return says.format(**{key: r.number for key, text in texts.items() for r in sent if r.text == text})
+        return says.format(
+            **{key: r.number for key, text in texts.items() for r in sent if r.text == text}
+        )
 
-    values: dict[str, Any] = {"chunk_tokens": CHUNK_TOKENS, "evidence_floor": -1.0, "fact_evidence_floor": -1.0, **more}
+    values: dict[str, Any] = {
+        "chunk_tokens": CHUNK_TOKENS,
+        "evidence_floor": -1.0,
+        "fact_evidence_floor": -1.0,
+        **more,
+    }
     pipeline = Pipeline(
         Settings(support_threshold=0.5, **values),
         ReviewIndex.open(indexes / "hotel"),
@@ -128,7 +186,8 @@ def measure(indexes: Path, says: str, asked: Question, **more: Any) -> QuestionR
 def test_support_and_citations_of_one_answer(indexes: Path) -> None:
     says = (
         f"{prompt.PRAISE_HEADING}\nThe swimming pool was warm and clean [{{pool}}]. "
-        "The pool was made of gold bricks by elves [{pool}][{loud}]. Free unicorns [99]. Birds sing."
+        "The pool was made of gold bricks by elves [{pool}][{loud}]. Free unicorns [99]. Birds "
+        "sing."
     )
     found = measure(indexes, says, question(review_ids=("pool", "desk", "gone")))
     assert (found.sentences, found.supported, found.dropped_markers) == (4, 1, 1)
@@ -161,16 +220,24 @@ def test_a_wrong_refusal_and_a_right_one(indexes: Path) -> None:
     assert wrong.refused and wrong.answerable and wrong.supported == 0
     assert (wrong.citation_precision, wrong.citation_recall) == (None, 0.0)
     right = measure(indexes, prompt.REFUSAL, question("unanswerable", review_ids=()))
-    assert right.refused and not right.answerable and right.key_points is right.citation_recall is None
+    assert (
+        right.refused and not right.answerable and right.key_points is right.citation_recall is None
+    )
 
 
-def test_an_unanswerable_question_that_is_answered_has_support_but_no_citation_marks(indexes: Path) -> None:
-    found = measure(indexes, "The swimming pool was warm and clean [{pool}].", question("unanswerable", ()))
+def test_an_unanswerable_question_that_is_answered_has_support_but_no_citation_marks(
+    indexes: Path,
+) -> None:
+    found = measure(
+        indexes, "The swimming pool was warm and clean [{pool}].", question("unanswerable", ())
+    )
     assert found.supported == 1 and found.citation_precision is found.citation_recall is None
 
 
 @pytest.mark.parametrize("down", [(2,), (1, 3), (1, 2, 3)])
-def test_a_question_the_generator_fails_on_is_counted_and_the_rest_go_on(indexes: Path, down: tuple[int, ...]) -> None:
+def test_a_question_the_generator_fails_on_is_counted_and_the_rest_go_on(
+    indexes: Path, down: tuple[int, ...]
+) -> None:
     asked: list[int] = []
 
     def says(messages: Sequence[Message]) -> str:
@@ -179,7 +246,11 @@ def test_a_question_the_generator_fails_on_is_counted_and_the_rest_go_on(indexes
             raise GeneratorError(f"down at {asked[-1]}")
         return "The pool was warm [1]."
 
-    values: dict[str, Any] = {"chunk_tokens": CHUNK_TOKENS, "evidence_floor": -1.0, "fact_evidence_floor": -1.0}
+    values: dict[str, Any] = {
+        "chunk_tokens": CHUNK_TOKENS,
+        "evidence_floor": -1.0,
+        "fact_evidence_floor": -1.0,
+    }
     pipeline = Pipeline(
         Settings(**values),
         ReviewIndex.open(indexes / "hotel"),
@@ -195,13 +266,17 @@ def test_a_question_the_generator_fails_on_is_counted_and_the_rest_go_on(indexes
     report = evaluate_answers(pipeline, questions, lambda done, total: seen.append(done))
     assert seen == asked == [1, 2, 3]
     assert (report.failed, report.questions) == (len(down), 3 - len(down))
-    assert [int(r.id) for r in report.results] == [number for number in (1, 2, 3) if number not in down]
+    assert [int(r.id) for r in report.results] == [
+        number for number in (1, 2, 3) if number not in down
+    ]
 
 
 def test_the_table_has_a_row_a_generator_and_json_has_all() -> None:
     reports: list[AnswerReport] = [summarise(name, [result()]) for name in ("one", "two")]
     lines = markdown_table(reports).splitlines()
-    assert len(lines) == 4 and lines[2].startswith("| one | 1.00 |") and lines[3].startswith("| two |")
+    assert (
+        len(lines) == 4 and lines[2].startswith("| one | 1.00 |") and lines[3].startswith("| two |")
+    )
     assert {line.count("|") for line in lines} == {len(COLUMNS) + 1}
     as_json = json.loads(json.dumps(reports[0].as_dict()))
     assert set(as_json) == {field.name for field in dataclasses.fields(AnswerReport)}
@@ -214,7 +289,11 @@ def test_the_table_has_a_row_a_generator_and_json_has_all() -> None:
 def write(folder: Path, *lines: object) -> Path:
     path = folder / "questions.jsonl"
     path.write_text(
-        "\n".join(line if isinstance(line, str) else json.dumps(line, ensure_ascii=False) for line in lines) + "\n",
+        "\n".join(
+            line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)
+            for line in lines
+        )
+        + "\n",
         encoding="utf-8",
     )
     return path
@@ -225,11 +304,21 @@ GOOD: dict[str, Any] = {"id": "1", "question": "Is it good?", "review_ids": ["a"
 
 def test_questions_are_read_with_their_gold(tmp_path: Path) -> None:
     path = write(
-        tmp_path, {**GOOD, "kind": "fact", "key_points": ["k"], "answer": "Yes.", "topic": "t"}, "", {**GOOD, "id": 2}
+        tmp_path,
+        {**GOOD, "kind": "fact", "key_points": ["k"], "answer": "Yes.", "topic": "t"},
+        "",
+        {**GOOD, "id": 2},
     )
     first, second = read_questions(path)
-    assert first == Question("1", "Is it good?", "fact", "dev", "t", frozenset({"a"}), "Yes.", ("k",))
-    assert (second.id, second.kind, second.key_points, second.answerable) == ("2", "opinion", (), True)
+    assert first == Question(
+        "1", "Is it good?", "fact", "dev", "t", frozenset({"a"}), "Yes.", ("k",)
+    )
+    assert (second.id, second.kind, second.key_points, second.answerable) == (
+        "2",
+        "opinion",
+        (),
+        True,
+    )
 
 
 def test_a_split_can_be_asked_for(tmp_path: Path) -> None:
@@ -247,11 +336,19 @@ def test_line_separators_inside_a_question_do_not_end_the_line(tmp_path: Path) -
 @pytest.mark.parametrize(
     "line",
     [
-        "{", "[]", "7", "null", '"text"', {"id": "2"}, {**GOOD, "kind": "odd"}, {**GOOD, "review_ids": "a"},
-        {**GOOD, "review_ids": 7}, {**GOOD, "id": "1"},
+        "{",
+        "[]",
+        "7",
+        "null",
+        '"text"',
+        {"id": "2"},
+        {**GOOD, "kind": "odd"},
+        {**GOOD, "review_ids": "a"},
+        {**GOOD, "review_ids": 7},
+        {**GOOD, "id": "1"},
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_a_bad_line_is_named(tmp_path: Path, line: object) -> None:
     with pytest.raises(ReviewFileError, match=r"questions\.jsonl, line 3: ") as error:
         read_questions(write(tmp_path, GOOD, "", line))
@@ -262,13 +359,18 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe")
     (tmp_path / "empty.jsonl").write_text("")
     for name in ("missing.jsonl", "binary.jsonl", "empty.jsonl", "."):
-        with pytest.raises(ReviewFileError, match=name.replace(".", r"\.") if name != "." else "Cannot read"):
+        with pytest.raises(
+            ReviewFileError, match=name.replace(".", r"\.") if name != "." else "Cannot read"
+        ):
             read_questions(tmp_path / name)
 
 
 def test_the_samples_questions_are_sound() -> None:
     questions = read_questions(SAMPLE / "questions.jsonl")
-    known = {line.split(",")[0] for line in (SAMPLE / "reviews.csv").read_text(encoding="utf-8").splitlines()}
+    known = {
+        line.split(",")[0]
+        for line in (SAMPLE / "reviews.csv").read_text(encoding="utf-8").splitlines()
+    }
     assert {q.kind for q in questions} == set(KINDS) and {q.split for q in questions} == set(SPLITS)
     for q in questions:
         assert q.question.strip() and q.review_ids <= known, q.id

@@ -90,9 +90,18 @@ def test_content_words_are_what_a_question_is_about(question: str, words: str) -
 
 
 def test_a_question_without_a_subject_wants_an_overview_unless_it_asks_for_a_fact() -> None:
-    for question in ("What do people like most?", "What do people complain about?", "Overall opinion?"):
+    for question in (
+        "What do people like most?",
+        "What do people complain about?",
+        "Overall opinion?",
+    ):
         assert wants_overview(question)
-    for question in ("What do people like about the doll?", "How long is it?", "When was it?", "Is it worth it?"):
+    for question in (
+        "What do people like about the doll?",
+        "How long is it?",
+        "When was it?",
+        "Is it worth it?",
+    ):
         assert not wants_overview(question)
 
 
@@ -110,12 +119,19 @@ def test_the_words_of_the_question_count() -> None:
 
 
 def test_forms_of_a_word_and_capitals_count_as_the_word() -> None:
-    assert evidence_score("Who DIRECTED it?", [found("Directors come and go.")]) == pytest.approx(0.5 + COVERAGE_WEIGHT)
-    assert evidence_score("Qui a joué?", [found("Il JOUÉ bien; a qui?")]) == pytest.approx(0.5 + COVERAGE_WEIGHT)
+    assert evidence_score("Who DIRECTED it?", [found("Directors come and go.")]) == pytest.approx(
+        0.5 + COVERAGE_WEIGHT
+    )
+    assert evidence_score("Qui a joué?", [found("Il JOUÉ bien; a qui?")]) == pytest.approx(
+        0.5 + COVERAGE_WEIGHT
+    )
 
 
 def test_a_question_of_empty_words_is_judged_by_its_score_alone() -> None:
-    scores = [evidence_score("What do they say?", [found(text)]) for text in ("Any words.", "Others entirely.")]
+    scores = [
+        evidence_score("What do they say?", [found(text)])
+        for text in ("Any words.", "Others entirely.")
+    ]
     assert scores[0] == scores[1]
 
 
@@ -135,7 +151,9 @@ WORDS = "marbles doll bridge recruiter voting music violence".split()
     more=st.sampled_from(WORDS),
     score=st.floats(-1, 1),
 )
-def test_more_words_found_never_lower_the_score(asked: list[str], said: list[str], more: str, score: float) -> None:
+def test_more_words_found_never_lower_the_score(
+    asked: list[str], said: list[str], more: str, score: float
+) -> None:
     question = " ".join(asked)
     before = evidence_score(question, [found(" ".join(said), score)])
     after = evidence_score(question, [found(" ".join([*said, more]), score)])

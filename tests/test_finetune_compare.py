@@ -7,28 +7,80 @@ from pathlib import Path
 
 import pytest
 
-from finetune.compare import BETTER, NOT_BETTER, WORSE, Compared, Contender, TaskAnswer, difference, verdict
-from finetune.compare_report import html_report, json_report, loss_curve, markdown_report, write_report
+from finetune.compare import (
+    BETTER,
+    NOT_BETTER,
+    WORSE,
+    Compared,
+    Contender,
+    TaskAnswer,
+    difference,
+    verdict,
+)
+from finetune.compare_report import (
+    html_report,
+    json_report,
+    loss_curve,
+    markdown_report,
+    write_report,
+)
 from rag.evaluation.answers import QuestionResult, balance, repeated, summarise
 from rag.question import TASKS
-from rag.schema import Answer, AnswerSentence, Chunk, Citation, RetrievedChunk, Review, ReviewFileError
+from rag.schema import (
+    Answer,
+    AnswerSentence,
+    Chunk,
+    Citation,
+    RetrievedChunk,
+    Review,
+    ReviewFileError,
+)
 from tests.fakes import FakeEmbedder
 
 NASTY = '<script>alert(1)</script> | `x` [link](javascript:y) "quoted"'
 
 
-def result(number: int, points: float, *, supported: int = 2, refused: bool = False) -> QuestionResult:
+def result(
+    number: int, points: float, *, supported: int = 2, refused: bool = False
+) -> QuestionResult:
     return QuestionResult(
-        id=f"q{number}", kind="opinion", question=f"Question {number}?", answer="It is.", answerable=True,
-        refused=refused, sentences=2, supported=supported, citation_precision=1.0, citation_recall=0.5,
-        key_points=points, dropped_markers=0, seconds=0.1, balance=None, repeated=0.0,
-    )  # fmt: skip
+        id=f"q{number}",
+        kind="opinion",
+        question=f"Question {number}?",
+        answer="It is.",
+        answerable=True,
+        refused=refused,
+        sentences=2,
+        supported=supported,
+        citation_precision=1.0,
+        citation_recall=0.5,
+        key_points=points,
+        dropped_markers=0,
+        seconds=0.1,
+        balance=None,
+        repeated=0.0,
+    )
 
 
 def contender(name: str, points: list[float], text: str = "It is.", **more: int) -> Contender:
-    results = [result(n, value, supported=more.get("supported", 2)) for n, value in enumerate(points)]
-    unanswerable = QuestionResult("u", "unanswerable", "And?", "", False, more.get("refuses", 1) == 1, 0, 0,
-                                  None, None, None, 0, 0.1)  # fmt: skip
+    results = [
+        result(n, value, supported=more.get("supported", 2)) for n, value in enumerate(points)
+    ]
+    unanswerable = QuestionResult(
+        "u",
+        "unanswerable",
+        "And?",
+        "",
+        False,
+        more.get("refuses", 1) == 1,
+        0,
+        0,
+        None,
+        None,
+        None,
+        0,
+        0.1,
+    )
     sentence = AnswerSentence(text, False, 0.1, (Citation(1, "r", "r:0", 0, 1, "x", 0.1, False),))
     answer = Answer(TASKS[0].question, (sentence,), False, name, "", ())
     tasks = tuple(TaskAnswer(task, answer, 0.0, 0.0, 1.0) for task in TASKS)
@@ -44,9 +96,17 @@ FEW, MANY = [0.1, 0.2] * 15, [0.5, 0.6] * 15
         (contender("a", FEW), contender("b", MANY), BETTER),
         (contender("a", MANY), contender("b", FEW), WORSE),
         (contender("a", MANY), contender("b", MANY), NOT_BETTER),
-        (contender("a", [0.1] * 3), contender("b", [0.2] * 3), NOT_BETTER),  # three questions tell nothing
+        (
+            contender("a", [0.1] * 3),
+            contender("b", [0.2] * 3),
+            NOT_BETTER,
+        ),  # three questions tell nothing
         (contender("a", FEW), contender("b", MANY, refuses=0), NOT_BETTER),  # it no longer refuses
-        (contender("a", FEW), contender("b", MANY, supported=1), WORSE),  # half of what it says is unsupported
+        (
+            contender("a", FEW),
+            contender("b", MANY, supported=1),
+            WORSE,
+        ),  # half of what it says is unsupported
     ],
 )
 def test_the_verdict(before: Contender, after: Contender, expected: str) -> None:
@@ -70,9 +130,15 @@ def compared(**more: object) -> Compared:
         {"step": 10, "eval_loss": 1.2},
     ]
     return Compared(
-        (contender("base", FEW, NASTY), contender("merged", MANY, NASTY)), "base", "merged", BETTER, "reason",
-        str(more.get("index", "hotel")), 31, {"log": log},
-    )  # fmt: skip
+        (contender("base", FEW, NASTY), contender("merged", MANY, NASTY)),
+        "base",
+        "merged",
+        BETTER,
+        "reason",
+        str(more.get("index", "hotel")),
+        31,
+        {"log": log},
+    )
 
 
 def test_the_report_shows_models_beside_each_other_and_escapes_what_they_wrote() -> None:
@@ -89,7 +155,9 @@ def test_the_report_shows_models_beside_each_other_and_escapes_what_they_wrote()
 
 def test_it_is_written_in_three_forms_and_the_numbers_can_be_read_again(tmp_path: Path) -> None:
     write_report(compared(), tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "report.json").read_text()) == json.loads(json.dumps(json_report(compared())))
+    assert json.loads((tmp_path / "run" / "report.json").read_text()) == json.loads(
+        json.dumps(json_report(compared()))
+    )
     (tmp_path / "taken").write_text("")
     with pytest.raises(ReviewFileError, match="Cannot write the report"):
         write_report(compared(), tmp_path / "taken")
@@ -111,9 +179,12 @@ def answer_citing(*numbers: int) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "expected"), [((1, 3), 1.0), ((1, 2, 3), 2 / 3), ((1, 2), 0.0), ((4,), 0.0), ((), 0.0)]
+    ("numbers", "expected"),
+    [((1, 3), 1.0), ((1, 2, 3), 2 / 3), ((1, 2), 0.0), ((4,), 0.0), ((), 0.0)],
 )
-def test_balance_is_how_evenly_both_sides_are_cited(numbers: tuple[int, ...], expected: float) -> None:
+def test_balance_is_how_evenly_both_sides_are_cited(
+    numbers: tuple[int, ...], expected: float
+) -> None:
     assert balance(answer_citing(*numbers)) == pytest.approx(expected)
 
 

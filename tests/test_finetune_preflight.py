@@ -1,4 +1,6 @@
-"""A good run passes every check, and each known way to ruin one is caught by the check that is named for it."""
+"""A good run passes every check, and each known way to ruin one is caught by the check that is
+named for it.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +43,27 @@ logging_steps = 1
 """
 GPU = Device("cuda", True, "a GPU", 2**36)
 ALWAYS = {
-    "examples", "one BOS", "end of turn under loss", "prompt not under loss", "padding masked", "no answer cut",
-    "chat template", "number type", "schedule", "licence", "disk", "memory",
-}  # fmt: skip
-LOADED = {"target modules", "trainable parameters", "attention", "gradients", "checkpointing", "time"}
+    "examples",
+    "one BOS",
+    "end of turn under loss",
+    "prompt not under loss",
+    "padding masked",
+    "no answer cut",
+    "chat template",
+    "number type",
+    "schedule",
+    "licence",
+    "disk",
+    "memory",
+}
+LOADED = {
+    "target modules",
+    "trainable parameters",
+    "attention",
+    "gradients",
+    "checkpointing",
+    "time",
+}
 
 
 def own_changes(family: str) -> list[str]:
@@ -56,7 +75,9 @@ def own_changes(family: str) -> list[str]:
 
 def example(number: int, words: int = 4) -> Example:
     text = "The pool was warm." + " Very warm." * words
-    messages = prompt.build_phrasing_messages("How was the pool?", [(prompt.PRAISE_HEADING, [text] * (1 + number % 2))])
+    messages = prompt.build_phrasing_messages(
+        "How was the pool?", [(prompt.PRAISE_HEADING, [text] * (1 + number % 2))]
+    )
     return Example(f"q{number}", "phrase", "questions", tuple(messages), f"{text} [1]", ("r",))
 
 
@@ -143,7 +164,9 @@ def test_two_bos(prepared: Prepared) -> None:
     def twice(one: Encoded) -> Encoded:
         return Encoded(one.id, [bos, *one.input_ids], [IGNORED, *one.labels])
 
-    found = verdict(check_data(replace(prepared, train=changed(prepared.train, twice))), "one BOS", "failed")
+    found = verdict(
+        check_data(replace(prepared, train=changed(prepared.train, twice))), "one BOS", "failed"
+    )
     assert "5 sequences" in found.saw
     none = changed(prepared.train, lambda one: Encoded(one.id, one.input_ids[1:], one.labels[1:]))
     verdict(check_data(replace(prepared, train=none)), "one BOS", "failed")
@@ -157,7 +180,10 @@ def test_an_end_that_is_not_trained(prepared: Prepared, end: str) -> None:
         return Encoded(one.id, one.input_ids, [*one.labels[:-1], IGNORED])
 
     checks = check_data(replace(prepared, train=changed(prepared.train, without)))
-    assert "5 answers do not end in <end_of_turn>" in verdict(checks, "end of turn under loss", "failed").saw
+    assert (
+        "5 answers do not end in <end_of_turn>"
+        in verdict(checks, "end of turn under loss", "failed").saw
+    )
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -176,7 +202,9 @@ def test_a_sequence_without_loss(prepared: Prepared, first: bool) -> None:
 
     def silent(one: Encoded) -> Encoded:
         return Encoded(
-            "silent", one.input_ids, [one.input_ids[0] if first else IGNORED, *[IGNORED] * len(one.labels[1:])]
+            "silent",
+            one.input_ids,
+            [one.input_ids[0] if first else IGNORED, *[IGNORED] * len(one.labels[1:])],
         )
 
     train = EncodedSet([*prepared.train.sequences, silent(prepared.train.sequences[0])])
@@ -186,7 +214,9 @@ def test_a_sequence_without_loss(prepared: Prepared, first: bool) -> None:
 
 @pytest.mark.parametrize("family", ["gemma1", "smollm2"])
 @pytest.mark.parametrize("wrong", ["masks the end", "trains padding", "attends to padding"])
-def test_padding_that_is_wrong(family: str, wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_padding_that_is_wrong(
+    family: str, wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from trl.trainer import sft_trainer
 
     good = made(tmp_path, family)
@@ -194,8 +224,12 @@ def test_padding_that_is_wrong(family: str, wrong: str, tmp_path: Path, monkeypa
     class Wrong(sft_trainer.DataCollatorForLanguageModeling):  # type: ignore[misc]
         def torch_call(self, examples: Any) -> Any:
             batch = super().torch_call(examples)
-            if wrong == "masks the end":  # as collators do that take every token like padding for padding
-                batch["labels"][batch["input_ids"] == good.train.sequences[0].input_ids[-1]] = IGNORED
+            if (
+                wrong == "masks the end"
+            ):  # as collators do that take every token like padding for padding
+                batch["labels"][batch["input_ids"] == good.train.sequences[0].input_ids[-1]] = (
+                    IGNORED
+                )
             elif wrong == "trains padding":
                 padding = batch["attention_mask"] == 0
                 batch["labels"][padding] = batch["input_ids"][padding]
@@ -231,7 +265,10 @@ def test_examples_longer_than_the_model_reads(prepared: Prepared, part: str) -> 
     long = EncodedSet([one, Encoded(one.id, one.input_ids * 5, one.labels * 5)])
     changes: dict[str, Any] = {"config": config, part: long}
     found = verdict(check_data(replace(prepared, **changes)), "no answer cut", "failed")
-    assert f"{len(one.input_ids) * 5} tokens" in found.saw and str(prepared.train.longest) in found.mend
+    assert (
+        f"{len(one.input_ids) * 5} tokens" in found.saw
+        and str(prepared.train.longest) in found.mend
+    )
 
 
 def test_a_system_role_that_the_template_refuses(tmp_path: Path) -> None:
@@ -248,13 +285,17 @@ def test_a_system_role_that_the_template_refuses(tmp_path: Path) -> None:
 
 def test_roles_that_do_not_alternate(tmp_path: Path) -> None:
     twice = replace(example(1), messages=(*example(1).messages, *example(1).messages))
-    found = verdict(check_data(made(tmp_path, "gemma1", train=[example(0), twice])), "chat template", "failed")
+    found = verdict(
+        check_data(made(tmp_path, "gemma1", train=[example(0), twice])), "chat template", "failed"
+    )
     assert "1 of 3 examples" in found.saw
 
 
 def test_a_template_that_writes_an_answered_turn_otherwise(tmp_path: Path) -> None:
     good = made(tmp_path, "gemma1")
-    good.tokenizer.chat_template = good.tokenizer.chat_template.replace("<end_of_turn>\n'", "!<end_of_turn>\n'")
+    good.tokenizer.chat_template = good.tokenizer.chat_template.replace(
+        "<end_of_turn>\n'", "!<end_of_turn>\n'"
+    )
     verdict(check_data(good), "chat template", "warning")
     good.tokenizer.chat_template = None
     verdict(check_data(good), "chat template", "warning")
@@ -275,14 +316,24 @@ def test_plain_text_needs_no_template(tmp_path: Path) -> None:
 
 
 def test_fp16_on_a_gemma(tmp_path: Path) -> None:
-    found = verdict(check_data(made(tmp_path, "gemma1", "training.fp16=true", device=GPU)), "number type", "warning")
+    found = verdict(
+        check_data(made(tmp_path, "gemma1", "training.fp16=true", device=GPU)),
+        "number type",
+        "warning",
+    )
     assert "65,504" in found.saw and "training.bf16=true" in found.mend and "bf16" in found.mend
     old = replace(GPU, bf16=False)
-    found = verdict(check_data(made(tmp_path, "gemma1", "training.fp16=true", device=old)), "number type", "warning")
+    found = verdict(
+        check_data(made(tmp_path, "gemma1", "training.fp16=true", device=old)),
+        "number type",
+        "warning",
+    )
     assert "fp32" in found.mend and "bf16" not in found.mend
     for changes, device in ((["training.bf16=true"], GPU), (["training.fp16=true"], None)):
         verdict(check_data(made(tmp_path, "gemma1", *changes, device=device)), "number type", "ok")
-    verdict(check_data(made(tmp_path, "smollm2", "training.fp16=true", device=GPU)), "number type", "ok")
+    verdict(
+        check_data(made(tmp_path, "smollm2", "training.fp16=true", device=GPU)), "number type", "ok"
+    )
 
 
 def test_a_gemma_2_whose_attention_is_not_capped(tmp_path: Path) -> None:
@@ -298,12 +349,16 @@ def test_a_gemma_2_whose_attention_is_not_capped(tmp_path: Path) -> None:
 
 
 def with_lora(prepared: Prepared, **changes: Any) -> Prepared:
-    return replace(prepared, recipe=replace(prepared.recipe, lora=replace(prepared.recipe.lora, **changes)))
+    return replace(
+        prepared, recipe=replace(prepared.recipe, lora=replace(prepared.recipe.lora, **changes))
+    )
 
 
 def test_a_target_module_that_does_not_exist(prepared: Prepared, model: Any) -> None:
     targets = (*prepared.recipe.lora.target_modules, "w_proj")
-    found = verdict(check_model(with_lora(prepared, target_modules=targets), model), "target modules", "failed")
+    found = verdict(
+        check_model(with_lora(prepared, target_modules=targets), model), "target modules", "failed"
+    )
     assert "w_proj 0" in found.saw and "q_proj 2" in found.saw
 
 
@@ -315,7 +370,10 @@ def test_a_target_module_may_have_more_than_a_name(prepared: Prepared, model: An
 
 def test_base_weights_that_would_be_trained(prepared: Prepared, model: Any) -> None:
     next(p for n, p in model.named_parameters() if "norm" in n).requires_grad_(True)
-    assert "also base_model" in verdict(check_model(prepared, model), "trainable parameters", "failed").saw
+    assert (
+        "also base_model"
+        in verdict(check_model(prepared, model), "trainable parameters", "failed").saw
+    )
     checks, _ = check_step(prepared, model)
     verdict(checks, "gradients", "ok")  # it learns, as it was told to; the check above stopped that
 
@@ -354,7 +412,9 @@ def test_weights_that_are_no_numbers(prepared: Prepared, model: Any) -> None:
 
 
 def test_checkpointing_that_is_reentrant(prepared: Prepared, model: Any) -> None:
-    training = prepared.arguments.training | {"activation_checkpointing_kwargs": {"use_reentrant": True}}
+    training = prepared.arguments.training | {
+        "activation_checkpointing_kwargs": {"use_reentrant": True}
+    }
     wrong = replace(prepared, arguments=replace(prepared.arguments, training=training))
     assert "reentrant" in verdict(check_step(wrong, model)[0], "checkpointing", "failed").saw
 
@@ -376,7 +436,10 @@ def test_packing_that_mixes_examples(tmp_path: Path) -> None:
         import torch
 
         length = more["input_ids"].shape[1]
-        return given, more | {"position_ids": None, "attention_mask": torch.ones(1, length, dtype=torch.long)}
+        return given, more | {
+            "position_ids": None,
+            "attention_mask": torch.ones(1, length, dtype=torch.long),
+        }
 
     model.register_forward_pre_hook(blind, with_kwargs=True)
     verdict(check_model(good, model), "packing", "failed")
@@ -384,7 +447,11 @@ def test_packing_that_mixes_examples(tmp_path: Path) -> None:
 
 def test_too_little_memory(prepared: Prepared) -> None:
     needed = estimate_of(prepared).total
-    for free, wanted in ((needed - 1, "failed"), (int(needed * 1.05), "warning"), (needed * 2, "ok")):
+    for free, wanted in (
+        (needed - 1, "failed"),
+        (int(needed * 1.05), "warning"),
+        (needed * 2, "ok"),
+    ):
         found = memory_check(replace(prepared, device=replace(prepared.device, free_bytes=free)))
         assert found.verdict == wanted and in_words(needed) in found.saw
 
@@ -410,9 +477,14 @@ def test_a_full_disk(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_schedule_that_never_comes(prepared: Prepared) -> None:
     original = load_recipe("gemma-2b-it")
     found = verdict(
-        check_data(replace(prepared, recipe=original, steps=steps_of(original, 897))), "schedule", "warning"
+        check_data(replace(prepared, recipe=original, steps=steps_of(original, 897))),
+        "schedule",
+        "warning",
     )
-    assert "8 steps: logging every 25 steps and evaluation every 500 steps would never come" in found.saw
+    assert (
+        "8 steps: logging every 25 steps and evaluation every 500 steps would never come"
+        in found.saw
+    )
     verdict(check_data(replace(prepared, recipe=original, steps=500)), "schedule", "ok")
 
 
@@ -420,6 +492,10 @@ def test_a_licence_behind_a_gate(prepared: Prepared) -> None:
     def with_licence(**changes: Any) -> list[Check]:
         return check_data(replace(prepared, recipe=replace(prepared.recipe, **changes)))
 
-    found = verdict(with_licence(gated=True, licence="Gemma Terms of Use", base_model="a/b"), "licence", "warning")
+    found = verdict(
+        with_licence(gated=True, licence="Gemma Terms of Use", base_model="a/b"),
+        "licence",
+        "warning",
+    )
     assert "Gemma Terms of Use" in found.saw and "https://huggingface.co/a/b" in found.mend
     verdict(with_licence(licence=""), "licence", "warning")

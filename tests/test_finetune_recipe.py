@@ -1,4 +1,6 @@
-"""Recipes: the original one to the letter, all of them as the installed libraries take them, and what is refused."""
+"""Recipes: the original one to the letter, all of them as the installed libraries take them, and
+what is refused.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +30,44 @@ ORIGINAL: dict[str, Any] = {
     "output": "gemma_Squid_Game",
     "quantization": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"},
     "lora": {
-        "r": 16, "lora_alpha": 64, "lora_dropout": 0.01, "bias": "none", "task_type": "CAUSAL_LM",
-        "target_modules": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "down_proj", "up_proj"),
+        "r": 16,
+        "lora_alpha": 64,
+        "lora_dropout": 0.01,
+        "bias": "none",
+        "task_type": "CAUSAL_LM",
+        "target_modules": (
+            "q_proj",
+            "k_proj",
+            "v_proj",
+            "o_proj",
+            "gate_proj",
+            "down_proj",
+            "up_proj",
+        ),
     },
     "training": {
-        "num_train_epochs": 1, "per_device_train_batch_size": 16, "gradient_accumulation_steps": 8,
-        "gradient_checkpointing": True, "optim": "paged_adamw_32bit", "learning_rate": 1e-4,
-        "lr_scheduler_type": "cosine", "warmup_ratio": 0.03, "weight_decay": 0.001, "max_grad_norm": 0.3,
-        "fp16": True, "bf16": False, "max_steps": -1, "group_by_length": False, "save_steps": 0, "logging_steps": 25,
-        "evaluation_strategy": "steps", "eval_steps": 500, "eval_accumulation_steps": 1, "report_to": "tensorboard",
+        "num_train_epochs": 1,
+        "per_device_train_batch_size": 16,
+        "gradient_accumulation_steps": 8,
+        "gradient_checkpointing": True,
+        "optim": "paged_adamw_32bit",
+        "learning_rate": 1e-4,
+        "lr_scheduler_type": "cosine",
+        "warmup_ratio": 0.03,
+        "weight_decay": 0.001,
+        "max_grad_norm": 0.3,
+        "fp16": True,
+        "bf16": False,
+        "max_steps": -1,
+        "group_by_length": False,
+        "save_steps": 0,
+        "logging_steps": 25,
+        "evaluation_strategy": "steps",
+        "eval_steps": 500,
+        "eval_accumulation_steps": 1,
+        "report_to": "tensorboard",
     },
-}  # fmt: skip
+}
 OURS: dict[str, Any] = {
     "licence": "Gemma Terms of Use",
     "gated": True,
@@ -74,7 +103,9 @@ def test_all_that_the_recipe_leaves_out_changes_nothing() -> None:
 
 
 def accepted(arguments: Arguments, folder: Path) -> Any:
-    """What the installed libraries make of the arguments, on a machine without a GPU; a warning is an error."""
+    """What the installed libraries make of the arguments, on a machine without a GPU; a warning is
+    an error.
+    """
     from peft import LoraConfig
     from transformers import BitsAndBytesConfig
     from trl import SFTConfig
@@ -93,16 +124,25 @@ def accepted(arguments: Arguments, folder: Path) -> Any:
 
 @pytest.mark.parametrize("device", [CPU, GPU, OLD_GPU], ids=["cpu", "gpu", "old-gpu"])
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_recipe_is_what_the_installed_libraries_take(name: str, device: Device, tmp_path: Path) -> None:
+def test_every_recipe_is_what_the_installed_libraries_take(
+    name: str, device: Device, tmp_path: Path
+) -> None:
     recipe = load_recipe(name)
     gemma = is_gemma("gemma") if "gemma" in recipe.base_model else False
     arguments = resolve(recipe, device, 8, gemma=gemma)
     made = accepted(arguments, tmp_path)
-    assert made.report_to == ["tensorboard"] and made.activation_checkpointing == recipe.training.gradient_checkpointing
+    assert (
+        made.report_to == ["tensorboard"]
+        and made.activation_checkpointing == recipe.training.gradient_checkpointing
+    )
     training = arguments.training
     assert not (training["fp16"] and training["bf16"])
-    assert arguments.dtype == ("float16" if training["fp16"] else "bfloat16" if training["bf16"] else "float32")
-    assert not (training["bf16"] and not device.bf16) and not (training["fp16"] and device.kind == "cpu")
+    assert arguments.dtype == (
+        "float16" if training["fp16"] else "bfloat16" if training["bf16"] else "float32"
+    )
+    assert not (training["bf16"] and not device.bf16) and not (
+        training["fp16"] and device.kind == "cpu"
+    )
     if arguments.quantization is not None:
         assert arguments.quantization["bnb_4bit_compute_dtype"] == arguments.dtype
     if training["activation_checkpointing"]:
@@ -117,18 +157,32 @@ def test_every_recipe_is_what_the_installed_libraries_take(name: str, device: De
 
 def test_there_are_the_recipes_that_there_should_be() -> None:
     assert set(recipe_names()) == {
-        "gemma-2b-it", "gemma-7b-it", "gemma-3-1b-it", "gemma-3-270m-it", "gemma-4-e2b-it", "smollm2-135m-it",
-    }  # fmt: skip
+        "gemma-2b-it",
+        "gemma-7b-it",
+        "gemma-3-1b-it",
+        "gemma-3-270m-it",
+        "gemma-4-e2b-it",
+        "smollm2-135m-it",
+    }
     four = load_recipe("gemma-4-e2b-it")
     assert four.licence == "Apache-2.0" and not four.gated and "vision" in four.lora.exclude_modules
-    assert all(load_recipe(name).gated for name in recipe_names() if name not in ("gemma-4-e2b-it", "smollm2-135m-it"))
+    assert all(
+        load_recipe(name).gated
+        for name in recipe_names()
+        if name not in ("gemma-4-e2b-it", "smollm2-135m-it")
+    )
     assert all(load_recipe(name).training.bf16 for name in recipe_names() if name != "gemma-2b-it")
 
 
 def test_what_a_device_cannot_do_is_told() -> None:
     original = load_recipe("gemma-2b-it")
     told = " ".join(resolve(original, CPU, 8).overridden)
-    for what in ("fp16 = false, in fp32", 'bnb_4bit_compute_dtype = "float32"', 'optim = "adamw_torch"', "save_steps"):
+    for what in (
+        "fp16 = false, in fp32",
+        'bnb_4bit_compute_dtype = "float32"',
+        'optim = "adamw_torch"',
+        "save_steps",
+    ):
         assert what in told
     on_gpu = resolve(original, GPU, 8)
     assert on_gpu.training["fp16"] and on_gpu.training["optim"] == "paged_adamw_32bit"
@@ -155,16 +209,20 @@ def test_a_corpus_of_897_reviews_gives_8_steps() -> None:
 
 
 @given(
-    sequences=st.integers(1, 3000), batch=st.integers(1, 64), parts=st.integers(1, 16),
-    epochs=st.floats(0.1, 5), processes=st.integers(1, 4),
-)  # fmt: skip
+    sequences=st.integers(1, 3000),
+    batch=st.integers(1, 64),
+    parts=st.integers(1, 16),
+    epochs=st.floats(0.1, 5),
+    processes=st.integers(1, 4),
+)
 def test_steps_are_counted_as_the_trainer_counts_them(
     sequences: int, batch: int, parts: int, epochs: float, processes: int
 ) -> None:
     changes = (
-        f"training.per_device_train_batch_size={batch}", f"training.gradient_accumulation_steps={parts}",
+        f"training.per_device_train_batch_size={batch}",
+        f"training.gradient_accumulation_steps={parts}",
         f"training.num_train_epochs={epochs!r}",
-    )  # fmt: skip
+    )
     steps = steps_of(load_recipe("gemma-2b-it", changes), sequences, processes)
     batches = -(-sequences // (batch * processes))
     each = max(batches // parts + int(batches % parts > 0), 1)
@@ -197,7 +255,11 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_recipe_of_ones_own_has_defaults(file: Path) -> None:
     recipe = load_recipe(str(file))
-    assert recipe.base_model == "some/model" and not recipe.gated and not recipe.quantization.load_in_4bit
+    assert (
+        recipe.base_model == "some/model"
+        and not recipe.gated
+        and not recipe.quantization.load_in_4bit
+    )
     assert recipe.training.num_train_epochs == 1 and recipe.lora.target_modules == ("q_proj",)
 
 
@@ -231,7 +293,11 @@ def test_a_recipe_of_ones_own_has_defaults(file: Path) -> None:
         ("data.distractors=-1", "distractors", "between 0 and 50"),
         ("data.variants=0", "variants", "between 1 and 100"),
         ("quantization.bnb_4bit_quant_type='nf8'", "bnb_4bit_quant_type", "nf4, fp4"),
-        ("quantization.bnb_4bit_compute_dtype='half'", "bnb_4bit_compute_dtype", "float16, bfloat16, float32"),
+        (
+            "quantization.bnb_4bit_compute_dtype='half'",
+            "bnb_4bit_compute_dtype",
+            "float16, bfloat16, float32",
+        ),
         ("training.per_device_train_batch_size=0", "per_device_train_batch_size", "at least 1"),
         ("training.gradient_accumulation_steps=0", "gradient_accumulation_steps", "at least 1"),
         ("training.eval_steps=0", "eval_steps", "at least 1"),
@@ -244,7 +310,9 @@ def test_a_recipe_of_ones_own_has_defaults(file: Path) -> None:
         ("training.evaluation_strategy='often'", "evaluation_strategy", "no, steps, epoch"),
     ],
 )
-def test_what_is_wrong_is_said_with_the_file_and_the_key(file: Path, change: str, key: str, says: str) -> None:
+def test_what_is_wrong_is_said_with_the_file_and_the_key(
+    file: Path, change: str, key: str, says: str
+) -> None:
     with pytest.raises(SettingsError) as caught:
         load_recipe(str(file), [change])
     assert key in str(caught.value) and says in str(caught.value) and str(file) in str(caught.value)
@@ -255,15 +323,21 @@ def test_fp16_and_bf16_together_are_refused(file: Path) -> None:
         load_recipe(str(file), ["training.fp16=true", "training.bf16=true"])
 
 
-@pytest.mark.parametrize(("key", "near"), [("optim", "adamw_torch"), ("lr_scheduler_type", "cosine")])
-def test_a_name_that_the_installed_version_does_not_know_is_refused(file: Path, key: str, near: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "near"), [("optim", "adamw_torch"), ("lr_scheduler_type", "cosine")]
+)
+def test_a_name_that_the_installed_version_does_not_know_is_refused(
+    file: Path, key: str, near: str
+) -> None:
     with pytest.raises(SettingsError, match=f'{key} = "{near}x" .*Did you mean "{near}"'):
         resolve(load_recipe(str(file), [f"training.{key}={near}x"]), CPU, 8)
     with pytest.raises(SettingsError, match=f"{key}.*Known: .*{near}"):
         resolve(load_recipe(str(file), [f"training.{key}=xyzzy"]), CPU, 8)
 
 
-@pytest.mark.parametrize("key", ["base_model", "output", "r", "lora_alpha", "target_modules", "examples"])
+@pytest.mark.parametrize(
+    "key", ["base_model", "output", "r", "lora_alpha", "target_modules", "examples"]
+)
 def test_what_is_missing_is_said(file: Path, key: str) -> None:
     lines = [line for line in MINIMAL.splitlines() if not line.startswith(f"{key} =")]
     file.write_text("\n".join(lines), encoding="utf-8")
@@ -296,10 +370,18 @@ def test_a_change_that_is_none_is_refused(file: Path, change: str) -> None:
 def test_changes_stand_above_the_file(file: Path) -> None:
     recipe = load_recipe(
         str(file),
-        ["output=plain words", "lora.r=4", 'data.examples=["tasks"]', "quantization.load_in_4bit=true",
-         "training.learning_rate=1", "lora.r=2"],
-    )  # fmt: skip
-    assert recipe.output == "plain words" and recipe.lora.r == 2 and recipe.data.examples == ("tasks",)
+        [
+            "output=plain words",
+            "lora.r=4",
+            'data.examples=["tasks"]',
+            "quantization.load_in_4bit=true",
+            "training.learning_rate=1",
+            "lora.r=2",
+        ],
+    )
+    assert (
+        recipe.output == "plain words" and recipe.lora.r == 2 and recipe.data.examples == ("tasks",)
+    )
     assert recipe.quantization.load_in_4bit and recipe.training.learning_rate == 1.0
 
 
@@ -313,9 +395,14 @@ def test_no_change_breaks_more_than_the_recipe(key: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     ("examples", "template"),
-    [(("reviews",), ""), (("reviews", "answers"), prompt.ANSWERING), (("tasks",), prompt.ANSWERING),
-     (("phrases",), prompt.PHRASING), (("reviews", "phrases"), prompt.PHRASING)],
-)  # fmt: skip
+    [
+        (("reviews",), ""),
+        (("reviews", "answers"), prompt.ANSWERING),
+        (("tasks",), prompt.ANSWERING),
+        (("phrases",), prompt.PHRASING),
+        (("reviews", "phrases"), prompt.PHRASING),
+    ],
+)
 def test_which_prompt_the_examples_are_of(examples: tuple[str, ...], template: str) -> None:
     assert set(examples) <= set(EXAMPLE_KINDS)
     assert DataRecipe(examples=examples).template == template
@@ -327,9 +414,17 @@ def test_the_settings_for_several_gpus_are_read_and_fit_the_recipe() -> None:
 
     file = RECIPES.parent / "accelerate" / "fsdp_qlora.yaml"
     config = load_config_from_file(str(file))
-    assert config.distributed_type.value == "FSDP" and config.mixed_precision == "bf16" and not config.use_cpu
-    assert config.fsdp_config["fsdp_activation_checkpointing"] is False  # the recipe's own, and not twice
+    assert (
+        config.distributed_type.value == "FSDP"
+        and config.mixed_precision == "bf16"
+        and not config.use_cpu
+    )
+    assert (
+        config.fsdp_config["fsdp_activation_checkpointing"] is False
+    )  # the recipe's own, and not twice
     (change,) = re.findall(r"--set (\S+)", file.read_text(encoding="utf-8"))
-    arguments = resolve(load_recipe("gemma-7b-it", [change]), Device("cuda", True, "a GPU", 2**34), 100)
+    arguments = resolve(
+        load_recipe("gemma-7b-it", [change]), Device("cuda", True, "a GPU", 2**34), 100
+    )
     assert arguments.quantization is not None
     assert arguments.quantization["bnb_4bit_quant_storage"] == arguments.dtype == "bfloat16"

@@ -1,4 +1,6 @@
-"""The whole path on small models of the real classes: data, check, train, merge, serve, compare; and what stops it."""
+"""The whole path on small models of the real classes: data, check, train, merge, serve, compare;
+and what stops it.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,16 @@ from tests.tiny_models import make_tiny_model
 
 TOPICS = ("pool", "bed", "lift", "staff", "view", "bar", "bath", "food")
 ADAPTER_FILES = {"README.md", "adapter_config.json", "adapter_model.safetensors", RECORD}
-MODEL_FILES = {"README.md", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors",
-               "tokenizer.json", "tokenizer_config.json", RECORD}  # fmt: skip
+MODEL_FILES = {
+    "README.md",
+    "chat_template.jinja",
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    RECORD,
+}
 RECIPE = """
 base_model = "{base}"
 output = "tuned"
@@ -69,7 +79,11 @@ report_to = "tensorboard"
 def hotel() -> list[Review]:
     return [
         Review(
-            f"r{n}{side}", f"The {topic} was {side}.", rating=4 if side == "good" else 1, rating_max=5, source="here"
+            f"r{n}{side}",
+            f"The {topic} was {side}.",
+            rating=4 if side == "good" else 1,
+            rating_max=5,
+            source="here",
         )
         for n, topic in enumerate(TOPICS)
         for side in ("good", "bad")
@@ -78,13 +92,23 @@ def hotel() -> list[Review]:
 
 def questions() -> list[Question]:
     return [
-        Question(f"q{n}", f"How was the {topic}?", "both_sides", "dev" if n > 5 else "train", topic,
-                 frozenset([f"r{n}good", f"r{n}bad"]), "", (f"The {topic} was good.", f"The {topic} was bad."))
+        Question(
+            f"q{n}",
+            f"How was the {topic}?",
+            "both_sides",
+            "dev" if n > 5 else "train",
+            topic,
+            frozenset([f"r{n}good", f"r{n}bad"]),
+            "",
+            (f"The {topic} was good.", f"The {topic} was bad."),
+        )
         for n, topic in enumerate(TOPICS)
-    ]  # fmt: skip
+    ]
 
 
-def recipe_for(base: Path, folder: Path, *, four_bit: bool = True, changes: tuple[str, ...] = ()) -> Recipe:
+def recipe_for(
+    base: Path, folder: Path, *, four_bit: bool = True, changes: tuple[str, ...] = ()
+) -> Recipe:
     file = folder / "recipe.toml"
     file.write_text(RECIPE.format(base=base, four_bit=str(four_bit).lower()), encoding="utf-8")
     return load_recipe(str(file), changes)
@@ -97,9 +121,15 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
 
 def settings_in(folder: Path) -> Settings:
     return Settings(
-        models_dir=folder / "models", runs_dir=folder / "runs", top_k=3, max_prompt_tokens=2048, max_new_tokens=16,
-        evidence_floor=-1, fact_evidence_floor=-1, chunk_tokens=CHUNK_TOKENS,
-    )  # fmt: skip
+        models_dir=folder / "models",
+        runs_dir=folder / "runs",
+        top_k=3,
+        max_prompt_tokens=2048,
+        max_new_tokens=16,
+        evidence_floor=-1,
+        fact_evidence_floor=-1,
+        chunk_tokens=CHUNK_TOKENS,
+    )
 
 
 def with_data(recipe: Recipe, settings: Settings, index: ReviewIndex) -> Path:
@@ -116,7 +146,9 @@ def test_from_reviews_to_a_merged_model_that_answers(
     base = make_tiny_model(tmp_path / "base", family)
     recipe, settings, embedder = recipe_for(base, tmp_path), settings_in(tmp_path), FakeEmbedder()
     run = with_data(recipe, settings, index)
-    assert make_data(recipe, settings, embedder, [Source(index, questions())], [])[1] is False  # there already
+    assert (
+        make_data(recipe, settings, embedder, [Source(index, questions())], [])[1] is False
+    )  # there already
 
     checks, prepared, model, step = check(recipe, settings)
     assert passed(checks), [one for one in checks if one.verdict == "failed"]
@@ -125,13 +157,16 @@ def test_from_reviews_to_a_merged_model_that_answers(
     loss = trained.record["held_out_loss"]
     assert loss["after"] < loss["before"]
     assert {path.name for path in trained.folder.iterdir()} == ADAPTER_FILES
-    assert json.loads((trained.folder / "adapter_config.json").read_text())["base_model_name_or_path"] == str(base)
+    assert json.loads((trained.folder / "adapter_config.json").read_text())[
+        "base_model_name_or_path"
+    ] == str(base)
     assert trained.record["template_hash"] == prompt.template_hash()
     assert trained.record["steps"] == prepared.steps and trained.record["peak_memory_bytes"] > 0
     assert train(prepared, settings).again is False
     del model
 
-    # the merge into the 4-bit weights, in fp32, is the trained model; the other one is not, and says by how much
+    # the merge into the 4-bit weights, in fp32, is the trained model; the other one is not, and
+    # says by how much
     exact = merged_model(recipe, settings, trained.folder, INTO_DEQUANTISED, "float32")
     ids = torch.tensor([prepared.held_out.sequences[0].input_ids])
     from finetune.merge import as_trained
@@ -166,7 +201,11 @@ def test_from_reviews_to_a_merged_model_that_answers(
     page = (run / HTML_FILE).read_text()
     assert "<polyline" in page and "<script" not in page and found.verdict.capitalize() in page
     assert found.verdict in (run / MARKDOWN_FILE).read_text().splitlines()[0]
-    assert set(json.loads((run / JSON_FILE).read_text())["contenders"]) == {"base", "adapter", "merged"}
+    assert set(json.loads((run / JSON_FILE).read_text())["contenders"]) == {
+        "base",
+        "adapter",
+        "merged",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +241,9 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
         notes.append(note)
 
     with pytest.raises(Interrupted, match="--resume"):
-        train(prepare(recipe, run, settings), settings, stopped=lambda: bool(told), progress=progress)
+        train(
+            prepare(recipe, run, settings), settings, stopped=lambda: bool(told), progress=progress
+        )
     assert told == [1] and not (run / ADAPTER).exists()
     again = train(prepare(recipe, run, settings), settings, resume=True, progress=progress)
     assert again.record["resumed"] and told[1] == 2  # the second step came next
@@ -222,7 +263,10 @@ def test_other_work_does_not_go_on_from_a_checkpoint(quick: tuple[Recipe, Settin
     other = replace(recipe, lora=replace(recipe.lora, r=4))
     steps: list[int] = []
     done = train(
-        prepare(other, run, settings), settings, resume=True, progress=lambda _s, now, _t, _n: steps.append(now)
+        prepare(other, run, settings),
+        settings,
+        resume=True,
+        progress=lambda _s, now, _t, _n: steps.append(now),
     )
     assert steps[0] == 1 and not done.record["resumed"]
 
@@ -256,8 +300,12 @@ def test_a_training_that_becomes_nan_is_stopped(quick: tuple[Recipe, Settings]) 
     assert not (prepared.folder / ADAPTER).exists()
 
 
-def test_evaluating_first_leaves_4_bit_weights_trainable(base: Path, index: ReviewIndex, tmp_path: Path) -> None:
-    """bitsandbytes packs weights that were evaluated on a CPU with bf16 instructions, and has no gradient for these."""
+def test_evaluating_first_leaves_4_bit_weights_trainable(
+    base: Path, index: ReviewIndex, tmp_path: Path
+) -> None:
+    """bitsandbytes packs weights that were evaluated on a CPU with bf16 instructions, and has no
+    gradient for these.
+    """
     import torch
 
     recipe, settings = recipe_for(base, tmp_path), settings_in(tmp_path)
@@ -267,10 +315,16 @@ def test_evaluating_first_leaves_4_bit_weights_trainable(base: Path, index: Revi
     with torch.no_grad():
         model.eval()(input_ids=ids)
     model.train()(input_ids=ids, labels=ids).loss.backward()
-    assert not [m for m in model.modules() if getattr(getattr(m, "weight", None), "quant_state", None) is not None
-                and getattr(m.weight.quant_state, "packing_format_for_cpu", False)]  # fmt: skip
+    assert not [
+        m
+        for m in model.modules()
+        if getattr(getattr(m, "weight", None), "quant_state", None) is not None
+        and getattr(m.weight.quant_state, "packing_format_for_cpu", False)
+    ]
     reached = [
-        p.grad is not None and bool(p.grad.abs().sum() > 0) for n, p in model.named_parameters() if "lora_B" in n
+        p.grad is not None and bool(p.grad.abs().sum() > 0)
+        for n, p in model.named_parameters()
+        if "lora_B" in n
     ]
     assert reached and all(reached)
 
@@ -299,10 +353,14 @@ def test_packing_puts_several_examples_into_a_sequence(quick: tuple[Recipe, Sett
     packed = train(prepare(packed_recipe, run, settings), settings)
     assert packed.record["steps"] < alone.record["steps"]
     assert packed.record["held_out_loss"]["after"] < packed.record["held_out_loss"]["before"]
-    assert packed.record["held_out_loss"]["before"] == pytest.approx(alone.record["held_out_loss"]["before"], abs=1e-3)
+    assert packed.record["held_out_loss"]["before"] == pytest.approx(
+        alone.record["held_out_loss"]["before"], abs=1e-3
+    )
 
 
-def test_merging_says_what_stands_in_the_way(quick: tuple[Recipe, Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_merging_says_what_stands_in_the_way(
+    quick: tuple[Recipe, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe, settings = quick
     run = run_folder(settings, recipe)
     with pytest.raises(ModelError, match="no trained adapter"):
@@ -322,5 +380,7 @@ def test_merging_says_what_stands_in_the_way(quick: tuple[Recipe, Settings], mon
     assert not target.exists() and not list(settings.models_dir.glob(".*"))
     monkeypatch.undo()
     done = merge(recipe, run, settings)
-    assert done.way == INTO_ORIGINAL and done.divergence == {INTO_ORIGINAL: None}  # the only way without 4 bits
+    assert done.way == INTO_ORIGINAL and done.divergence == {
+        INTO_ORIGINAL: None
+    }  # the only way without 4 bits
     assert read_record(target)["merge"]["dtype"] == "bfloat16"

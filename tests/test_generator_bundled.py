@@ -37,7 +37,9 @@ def smollm2_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def smollm2(smollm2_cache: Path) -> TransformersGenerator:
-    return TransformersGenerator(str(smollm2_folder(smollm2_cache)), name="smollm2-135m", device="cpu")
+    return TransformersGenerator(
+        str(smollm2_folder(smollm2_cache)), name="smollm2-135m", device="cpu"
+    )
 
 
 def test_it_is_converted_once(smollm2_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,9 +70,12 @@ def test_it_answers_and_stops(smollm2: TransformersGenerator) -> None:
 
 
 def test_its_prompt_is_chatml(smollm2: TransformersGenerator) -> None:
-    prompt = smollm2._tokenizer.decode(prompt_ids(smollm2._tokenizer, [{"role": "user", "content": "Why?"}]))
+    prompt = smollm2._tokenizer.decode(
+        prompt_ids(smollm2._tokenizer, [{"role": "user", "content": "Why?"}])
+    )
     assert prompt == (
-        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging "
+        "Face<|im_end|>\n"
         "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"
     )
 
@@ -102,7 +107,9 @@ def test_its_tokenizer_gives_back_every_text_and_stays_below_the_estimate(
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package that breaks when imported, with a file of the right name and a known hash; its GGUF file."""
+    """A package that breaks when imported, with a file of the right name and a known hash; its GGUF
+    file.
+    """
     folder = tmp_path / "site" / "fake_smollm2"
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text("raise RuntimeError('imported')")
@@ -132,7 +139,9 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 @pytest.mark.usefixtures("conversions")
 def test_another_file_is_refused(package: Path, tmp_path: Path) -> None:
     package.write_bytes(b"GGUF, but another")
-    with pytest.raises(ModelError, match=r"is not the file expected \(SHA-256 [0-9a-f]{64}, not .*reinstall"):
+    with pytest.raises(
+        ModelError, match=r"is not the file expected \(SHA-256 [0-9a-f]{64}, not .*reinstall"
+    ):
         smollm2_folder(tmp_path / "cache")
     package.unlink()
     with pytest.raises(ModelError, match="holds no SmolLM2"):
@@ -161,20 +170,26 @@ def test_changed_files_are_made_anew(spoilt: str, conversions: list[Path], tmp_p
 
 
 @pytest.mark.usefixtures("package")
-def test_a_conversion_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conversion_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(gguf: Path, folder: Path) -> None:
         folder.mkdir()
         (folder / "model.safetensors").write_bytes(b"half")
         raise OSError("No space left on device")
 
     monkeypatch.setattr(bundled, "_convert", fail)
-    with pytest.raises(ModelError, match=r"Cannot write the bundled model to .*No space left on device.*cache_dir"):
+    with pytest.raises(
+        ModelError, match=r"Cannot write the bundled model to .*No space left on device.*cache_dir"
+    ):
         smollm2_folder(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 @pytest.mark.usefixtures("package")
-def test_two_at_once(conversions: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_at_once(
+    conversions: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     together = threading.Barrier(2, timeout=10)
     convert = bundled._convert
 
@@ -184,7 +199,10 @@ def test_two_at_once(conversions: list[Path], tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(bundled, "_convert", convert_together)
     found: list[Path] = []
-    workers = [threading.Thread(target=lambda: found.append(smollm2_folder(tmp_path / "cache"))) for _ in range(2)]
+    workers = [
+        threading.Thread(target=lambda: found.append(smollm2_folder(tmp_path / "cache")))
+        for _ in range(2)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -200,14 +218,21 @@ def test_two_at_once(conversions: list[Path], tmp_path: Path, monkeypatch: pytes
 def test_the_adapter_is_small_safe_and_of_this_versions_prompt() -> None:
     folder = bundled.shipped_adapter()
     files = {path.name: path.stat().st_size for path in folder.iterdir()}
-    assert set(files) == {"README.md", "adapter_config.json", "adapter_model.safetensors", "training.json"}
+    assert set(files) == {
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "training.json",
+    }
     assert sum(files.values()) < 20_000_000
     assert trained_template(str(folder)) == prompt.PHRASING  # or it would be refused
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     assert config["base_model_name_or_path"] == "smollm2-135m" and config["r"] == 16
     record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     assert record["held_out_loss"]["after"] < record["held_out_loss"]["before"]
-    assert not [one for one in json.dumps(record).split('"') if one.startswith("/")]  # nobody's folders
+    assert not [
+        one for one in json.dumps(record).split('"') if one.startswith("/")
+    ]  # nobody's folders
 
 
 def test_it_is_merged_once_and_phrases(
@@ -218,7 +243,9 @@ def test_it_is_merged_once_and_phrases(
         with pytest.raises(ModelError, match="--with finetune"):
             bundled.phrasing_folder(smollm2_cache)
     folder = bundled.phrasing_folder(smollm2_cache)
-    assert "quantization_config" not in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert "quantization_config" not in json.loads(
+        (folder / "config.json").read_text(encoding="utf-8")
+    )
     monkeypatch.setattr(bundled, "_merge", lambda *_: pytest.fail("merged a second time"))
     assert bundled.phrasing_folder(smollm2_cache) == folder
     embedder = FakeEmbedder()
@@ -239,7 +266,9 @@ def phrasing_question() -> list[Message]:
     return prompt.build_messages(
         "Is the room quiet at night?",
         [
-            RetrievedChunk(n, Chunk(f"{r.review_id}:0", r.review_id, 0, len(r.text), r.text), r, 0.5, ())
+            RetrievedChunk(
+                n, Chunk(f"{r.review_id}:0", r.review_id, 0, len(r.text), r.text), r, 0.5, ()
+            )
             for n, r in enumerate(reviews, 1)
         ],
     )

@@ -20,7 +20,9 @@ KEY = "sk-secret-0123456789"
 
 
 class Server(ThreadingHTTPServer):
-    """Answers `/models` itself and leaves each chat request to `script`, called with the handler and its number."""
+    """Answers `/models` itself and leaves each chat request to `script`, called with the handler
+    and its number.
+    """
 
     daemon_threads = True
 
@@ -46,12 +48,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.keys.append(self.headers.get("Authorization"))
-        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "me"} for name in self.server.models]
+        listed = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "me"}
+            for name in self.server.models
+        ]
         self.reply(200, {"object": "list", "data": listed})
 
     def do_POST(self) -> None:
         self.server.keys.append(self.headers.get("Authorization"))
-        self.server.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.server.requests.append(
+            json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        )
         self.server.script(self, len(self.server.requests))
 
     def reply(self, status: int, body: object, kind: str = "application/json") -> None:
@@ -76,7 +83,13 @@ class Handler(BaseHTTPRequestHandler):
     def send_piece(self, content: str | None, finish: str | None = None) -> None:
         delta = {"role": "assistant"} if content is None else {"content": content}
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        chunk = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}
+        chunk = {
+            "id": "c",
+            "object": "chat.completion.chunk",
+            "created": 0,
+            "model": "m",
+            "choices": [choice],
+        }
         self.send_event(json.dumps(chunk))
 
     def end_stream(self) -> None:
@@ -93,7 +106,9 @@ def good_answer(handler: Handler, number: int) -> None:
     for piece in ("They ", "like it", " [1]. 日本"):
         handler.send_piece(piece)
     handler.send_piece("", "stop")
-    handler.send_event(json.dumps({"id": "c", "object": "chat.completion.chunk", "choices": [], "usage": None}))
+    handler.send_event(
+        json.dumps({"id": "c", "object": "chat.completion.chunk", "choices": [], "usage": None})
+    )
     handler.end_stream()
 
 
@@ -107,7 +122,9 @@ def start_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartServer]:
 
     def start(script: Callable[[Handler, int], None]) -> Server:
         server = Server(script)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
         servers.append(server)
         return server
 
@@ -142,7 +159,9 @@ def test_uses_the_model_it_is_given(start_server: StartServer) -> None:
     assert generator.name == f"other-model at {server.base_url}"
 
 
-def test_sends_the_key_from_the_named_variable(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sends_the_key_from_the_named_variable(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
     server = start_server(good_answer)
     answer(OpenAIGenerator(server.base_url, api_key_env="MY_KEY"))
@@ -167,36 +186,52 @@ def test_tries_again_when_the_server_fails(start_server: StartServer, status: in
             good_answer(handler, number)
 
     server = start_server(script)
-    assert "".join(answer(OpenAIGenerator(server.base_url, model="m", retries=1))).startswith("They like it")
+    assert "".join(answer(OpenAIGenerator(server.base_url, model="m", retries=1))).startswith(
+        "They like it"
+    )
     assert len(server.requests) == 2
 
 
 def test_gives_up_when_the_server_keeps_failing(start_server: StartServer) -> None:
-    server = start_server(lambda handler, number: handler.reply(503, {"error": {"message": "still loading"}}))
+    server = start_server(
+        lambda handler, number: handler.reply(503, {"error": {"message": "still loading"}})
+    )
     with pytest.raises(GeneratorError, match=r"HTTP status 503: .*still loading"):
         answer(OpenAIGenerator(server.base_url, model="m", retries=1))
     assert len(server.requests) == 2
 
 
-def test_a_refused_key_is_not_shown(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_key_is_not_shown(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
-    server = start_server(lambda handler, _: handler.reply(401, {"error": {"message": f"bad key {KEY}"}}))
-    with pytest.raises(GeneratorError, match=r"refused the API key.*openai_api_key_env names holds one") as caught:
+    server = start_server(
+        lambda handler, _: handler.reply(401, {"error": {"message": f"bad key {KEY}"}})
+    )
+    with pytest.raises(
+        GeneratorError, match=r"refused the API key.*openai_api_key_env names holds one"
+    ) as caught:
         answer(OpenAIGenerator(server.base_url, model="m", api_key_env="MY_KEY"))
     assert KEY not in str(caught.value) and "MY_KEY" not in str(caught.value)
     assert server.base_url in str(caught.value)
     assert len(server.requests) == 1
 
 
-def test_a_key_quoted_by_the_server_is_blotted_out(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_quoted_by_the_server_is_blotted_out(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
-    server = start_server(lambda handler, _: handler.reply(400, {"error": {"message": f"no: {KEY}"}}))
+    server = start_server(
+        lambda handler, _: handler.reply(400, {"error": {"message": f"no: {KEY}"}})
+    )
     with pytest.raises(GeneratorError, match=r"HTTP status 400: .*no: \*\*\*") as caught:
         answer(OpenAIGenerator(server.base_url, model="m", api_key_env="MY_KEY"))
     assert KEY not in str(caught.value)
 
 
-def test_a_key_that_no_header_can_hold(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_no_header_can_hold(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MY_KEY", "schlüssel")
     server = start_server(good_answer)
     with pytest.raises(GeneratorError, match="MY_KEY holds no usable API key"):
@@ -204,7 +239,9 @@ def test_a_key_that_no_header_can_hold(start_server: StartServer, monkeypatch: p
 
 
 def test_unknown_model(start_server: StartServer) -> None:
-    server = start_server(lambda handler, _: handler.reply(404, {"error": {"message": "no such model"}}))
+    server = start_server(
+        lambda handler, _: handler.reply(404, {"error": {"message": "no such model"}})
+    )
     with pytest.raises(GeneratorError, match=r'has no model "nope".*openai_model'):
         answer(OpenAIGenerator(server.base_url, model="nope"))
 
@@ -220,7 +257,9 @@ def test_parameters_that_newer_models_refuse(start_server: StartServer) -> None:
     def script(handler: Handler, number: int) -> None:
         for name in ("max_tokens", "temperature"):
             if name in handler.server.requests[-1]:
-                return handler.reply(400, {"error": {"message": f"unsupported: {name}", "param": name}})
+                return handler.reply(
+                    400, {"error": {"message": f"unsupported: {name}", "param": name}}
+                )
         return good_answer(handler, number)
 
     server = start_server(script)
@@ -232,7 +271,9 @@ def test_server_down() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    with pytest.raises(GeneratorError, match=rf"Cannot reach http://127.0.0.1:{port}/v1\. Start the server"):
+    with pytest.raises(
+        GeneratorError, match=rf"Cannot reach http://127.0.0.1:{port}/v1\. Start the server"
+    ):
         answer(OpenAIGenerator(f"http://127.0.0.1:{port}/v1", model="m", retries=0))
 
 
@@ -264,7 +305,9 @@ def end_without_finish(handler: Handler) -> None:
 
 
 @pytest.mark.parametrize("cut", [cut_connection, end_without_finish])
-def test_a_cut_answer_is_not_taken_for_a_whole_one(start_server: StartServer, cut: Callable[[Handler], None]) -> None:
+def test_a_cut_answer_is_not_taken_for_a_whole_one(
+    start_server: StartServer, cut: Callable[[Handler], None]
+) -> None:
     server = start_server(lambda handler, _: cut(handler))
     pieces = OpenAIGenerator(server.base_url, model="m").stream(MESSAGES, max_new_tokens=20)
     assert next(pieces) == "They "
@@ -274,7 +317,13 @@ def test_a_cut_answer_is_not_taken_for_a_whole_one(start_server: StartServer, cu
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>hello</html>", b"data: {broken\n\n", b"data: 3\n\n", b'data: {"error": {"message": "oops"}}\n\n']
+    "body",
+    [
+        b"<html>hello</html>",
+        b"data: {broken\n\n",
+        b"data: 3\n\n",
+        b'data: {"error": {"message": "oops"}}\n\n',
+    ],
 )
 def test_something_that_is_no_completion(start_server: StartServer, body: bytes) -> None:
     server = start_server(lambda handler, _: handler.reply(200, body, "text/event-stream"))
@@ -315,7 +364,9 @@ def test_closing_the_iterator_closes_the_stream(start_server: StartServer) -> No
 def test_cancelling_closes_the_stream(start_server: StartServer) -> None:
     server = start_server(endless_answer)
     cancel = threading.Event()
-    pieces = OpenAIGenerator(server.base_url, model="m").stream(MESSAGES, max_new_tokens=20, cancelled=cancel.is_set)
+    pieces = OpenAIGenerator(server.base_url, model="m").stream(
+        MESSAGES, max_new_tokens=20, cancelled=cancel.is_set
+    )
     assert next(pieces) == "on and "
     cancel.set()
     assert len(list(pieces)) <= 1
@@ -331,14 +382,25 @@ def test_cancelling_does_not_wait_for_a_silent_server(start_server: StartServer)
 
     server = start_server(script)
     began = time.monotonic()
-    pieces = OpenAIGenerator(server.base_url, model="m").stream(MESSAGES, max_new_tokens=20, cancelled=waiting.is_set)
+    pieces = OpenAIGenerator(server.base_url, model="m").stream(
+        MESSAGES, max_new_tokens=20, cancelled=waiting.is_set
+    )
     assert list(pieces) == []
     assert time.monotonic() - began < 20
     over.set()
 
 
 @pytest.mark.parametrize(
-    "base_url", ["", "localhost:8000", "file:///etc/passwd", "ftp://host/v1", "http://", "http://h:x/", "http://u:p@h/"]
+    "base_url",
+    [
+        "",
+        "localhost:8000",
+        "file:///etc/passwd",
+        "ftp://host/v1",
+        "http://",
+        "http://h:x/",
+        "http://u:p@h/",
+    ],
 )
 def test_refuses_what_is_no_server_address(base_url: str) -> None:
     with pytest.raises(SettingsError, match="openai_base_url"):
@@ -349,5 +411,7 @@ def test_counts_characters_of_other_scripts_by_their_bytes() -> None:
     assert estimate_tokens("映画") == 6
     assert estimate_tokens("a film, 10/10") == 1 + 1 + 1 + 1 + 5
     assert estimate_tokens("unbelievable") == 3
-    counted = OpenAIGenerator("http://127.0.0.1/v1").count_tokens([{"role": "user", "content": "a film"}])
+    counted = OpenAIGenerator("http://127.0.0.1/v1").count_tokens(
+        [{"role": "user", "content": "a film"}]
+    )
     assert counted > estimate_tokens("a film")

@@ -65,7 +65,9 @@ def adapter(tmp_path_factory: pytest.TempPathFactory, plain: Path) -> Path:
 
 
 def test_importing_is_instant() -> None:
-    modules = "rag.generator.transformers_backend, rag.generator.openai_backend, rag.generator.bundled"
+    modules = (
+        "rag.generator.transformers_backend, rag.generator.openai_backend, rag.generator.bundled"
+    )
     heavy = "{'torch', 'transformers', 'peft', 'openai'}"
     code = f"import sys, {modules}; sys.exit(bool({heavy} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -98,7 +100,9 @@ def test_stops_at_the_tokenizers_eos(family: str, tmp_path: Path) -> None:
 def test_stops_where_the_generation_config_says(tmp_path: Path) -> None:
     folder = make_tiny_model(tmp_path, "gemma1", says=("Fine [1].", "QZ"))
     extra = tiny_tokenizer("gemma1").convert_tokens_to_ids("Q")
-    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [1, extra], "do_sample": True}))
+    (folder / "generation_config.json").write_text(
+        json.dumps({"eos_token_id": [1, extra], "do_sample": True})
+    )
     generator = TransformersGenerator(str(folder))
     assert generator.stop_tokens == ("<eos>", "Q", "<end_of_turn>")
     assert "".join(generator.stream(MESSAGES, max_new_tokens=24)).startswith("Fine [1].")
@@ -128,7 +132,9 @@ def test_pieces_are_the_whole_text(family: str) -> None:
         ids = tokenizer(text, add_special_tokens=False).input_ids
         pieces = _TextPieces(tokenizer)
         joined = "".join([*(pieces.add(token) for token in ids), pieces.rest()])
-        assert joined.rstrip("\ufffd") == tokenizer.decode(ids, skip_special_tokens=True).rstrip("\ufffd")
+        assert joined.rstrip("\ufffd") == tokenizer.decode(ids, skip_special_tokens=True).rstrip(
+            "\ufffd"
+        )
 
     check()
 
@@ -144,12 +150,17 @@ def test_one_bos_where_the_template_writes_none(tmp_path: Path) -> None:
 def test_without_a_chat_template_the_prompt_is_plain_text(tmp_path: Path) -> None:
     tokenizer = tiny_tokenizer("gemma1")
     tokenizer.chat_template = None
-    assert tokenizer.decode(prompt_ids(tokenizer, MESSAGES)) == f"<bos>{MESSAGES[0]['content']}\n\nAnswer:\n"
+    assert (
+        tokenizer.decode(prompt_ids(tokenizer, MESSAGES))
+        == f"<bos>{MESSAGES[0]['content']}\n\nAnswer:\n"
+    )
 
 
 def test_a_template_that_refuses_is_a_plain_error() -> None:
     system = [{"role": "system", "content": "Be brief."}, *MESSAGES]
-    with pytest.raises(GeneratorError, match="chat template refuses these messages: System role not supported"):
+    with pytest.raises(
+        GeneratorError, match="chat template refuses these messages: System role not supported"
+    ):
         prompt_ids(tiny_tokenizer("gemma1"), system)
 
 
@@ -194,7 +205,9 @@ def test_cancelling_does_not_wait_for_the_prompt_to_be_read(tmp_path: Path) -> N
 
 def test_answers_at_the_same_time_wait_for_each_other(endless: TransformersGenerator) -> None:
     answers: list[str] = []
-    workers = [threading.Thread(target=lambda: answers.append(answer(endless, 20))) for _ in range(3)]
+    workers = [
+        threading.Thread(target=lambda: answers.append(answer(endless, 20))) for _ in range(3)
+    ]
     paused = endless.stream(MESSAGES, max_new_tokens=5)
     next(paused)  # a reader who has paused must not hold the others up
     for worker in workers:
@@ -209,7 +222,10 @@ def test_answers_at_the_same_time_wait_for_each_other(endless: TransformersGener
     ("raised", "message"),
     [
         (RuntimeError("no kernel\nfor this"), "failed while answering: RuntimeError: no kernel$"),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "ran out of memory. Set max_prompt_tokens"),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+            "ran out of memory. Set max_prompt_tokens",
+        ),
         (MemoryError(), "ran out of memory"),
     ],
 )
@@ -230,14 +246,18 @@ def test_a_prompt_that_is_too_long(tmp_path: Path) -> None:
     folder = make_tiny_model(tmp_path, "gemma1", says=("Fine ", "q"), max_position_embeddings=100)
     generator = TransformersGenerator(str(folder))
     long = [{"role": "user", "content": "#" * 200}]
-    with pytest.raises(GeneratorError, match=rf"is {generator.count_tokens(long)} tokens long .* at most 100\."):
+    with pytest.raises(
+        GeneratorError, match=rf"is {generator.count_tokens(long)} tokens long .* at most 100\."
+    ):
         next(generator.stream(long, max_new_tokens=8))
     room = 100 - generator.count_tokens(MESSAGES)
     written = answer(generator, max_new_tokens=1000)
     assert len(generator._tokenizer(written, add_special_tokens=False).input_ids) == room
 
 
-def test_an_adapter_changes_the_answers_and_merging_keeps_them(plain: Path, adapter: Path, tmp_path: Path) -> None:
+def test_an_adapter_changes_the_answers_and_merging_keeps_them(
+    plain: Path, adapter: Path, tmp_path: Path
+) -> None:
     import torch
     from peft import PeftModel
 
@@ -307,7 +327,10 @@ def test_missing_folder(tmp_path: Path) -> None:
 
 def test_unreachable_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    refused("no-such-owner/no-such-model", "no-such-owner/no-such-model.*not in the local hub cache.*HF_HUB_OFFLINE")
+    refused(
+        "no-such-owner/no-such-model",
+        "no-such-owner/no-such-model.*not in the local hub cache.*HF_HUB_OFFLINE",
+    )
 
 
 @pytest.mark.parametrize(
@@ -347,7 +370,11 @@ def test_cut_weights(damaged: Path) -> None:
         ('"num_hidden_layers": 2', '"num_hidden_layers": 3', "lack 1[0-9] tensors .* not complete"),
         ('"intermediate_size": 64', '"intermediate_size": 32', "damaged: their shapes are not"),
         ('"model_type": "gemma2"', '"model_type": "vit"', "Cannot load the model"),
-        ('"model_type": "gemma2"', '"auto_map": {"AutoConfig": "x.Y"}', "needs program code of its own"),
+        (
+            '"model_type": "gemma2"',
+            '"auto_map": {"AutoConfig": "x.Y"}',
+            "needs program code of its own",
+        ),
         ("{", "", "not a valid JSON file"),
     ],
 )
@@ -355,7 +382,11 @@ def test_configurations_that_do_not_fit(old: str, new: str, message: str, damage
     config = damaged / "config.json"
     text = config.read_text()
     assert old in text
-    config.write_text(text.replace(old, new, 1).replace('"full_attention"\n', '"full_attention", "full_attention"\n'))
+    config.write_text(
+        text.replace(old, new, 1).replace(
+            '"full_attention"\n', '"full_attention", "full_attention"\n'
+        )
+    )
     if "num_hidden_layers" not in old:
         config.write_text(text.replace(old, new, 1))
     refused(damaged, message)
@@ -368,7 +399,11 @@ def test_missing_tokenizer(damaged: Path) -> None:
 
 def test_adapters_that_do_not_fit(plain: Path, adapter: Path, tmp_path: Path) -> None:
     refused(adapter, "is an adapter, not a model")
-    refused(plain, "not a usable LoRA adapter folder: it has no adapter_config.json", adapter=str(tmp_path))
+    refused(
+        plain,
+        "not a usable LoRA adapter folder: it has no adapter_config.json",
+        adapter=str(tmp_path),
+    )
     smaller = make_tiny_model(tmp_path / "smaller", "gemma2", hidden_size=16)
     refused(smaller, "does not fit this model", adapter=str(adapter))
     deeper = make_tiny_model(tmp_path / "deeper", "gemma1", num_hidden_layers=3)

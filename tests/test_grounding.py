@@ -1,4 +1,6 @@
-"""Answers taken apart: markers belong to sentences, quotes are found word for word, and nothing is cited wrongly."""
+"""Answers taken apart: markers belong to sentences, quotes are found word for word, and nothing is
+cited wrongly.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def retrieved(index: ReviewIndex) -> list[RetrievedChunk]:
 LOUD, POOL, BREAKFAST, ROOM, DESK, EMOJI, KOREAN, TAXI = range(1, 9)
 
 
-def check(text: str, retrieved: list[RetrievedChunk], index: ReviewIndex) -> tuple[tuple[AnswerSentence, ...], int]:
+def check(
+    text: str, retrieved: list[RetrievedChunk], index: ReviewIndex
+) -> tuple[tuple[AnswerSentence, ...], int]:
     return check_answer(text, retrieved, index, EMBEDDER, threshold=THRESHOLD)
 
 
@@ -57,9 +61,18 @@ def one(text: str, retrieved: list[RetrievedChunk], index: ReviewIndex) -> Answe
     [
         ("The pool is warm [2].", [("The pool is warm.", (2,))]),
         ("The pool is warm. [2]", [("The pool is warm.", (2,))]),
-        ("The pool is warm.[2] But it is loud.[1]", [("The pool is warm.", (2,)), ("But it is loud.", (1,))]),
-        ("The pool is warm. [2] But it is loud. [1]", [("The pool is warm.", (2,)), ("But it is loud.", (1,))]),
-        ("The pool [2] is warm, and the bar [1] loud.", [("The pool is warm, and the bar loud.", (2, 1))]),
+        (
+            "The pool is warm.[2] But it is loud.[1]",
+            [("The pool is warm.", (2,)), ("But it is loud.", (1,))],
+        ),
+        (
+            "The pool is warm. [2] But it is loud. [1]",
+            [("The pool is warm.", (2,)), ("But it is loud.", (1,))],
+        ),
+        (
+            "The pool [2] is warm, and the bar [1] loud.",
+            [("The pool is warm, and the bar loud.", (2, 1))],
+        ),
         ("Two say so [2][1].", [("Two say so.", (2, 1))]),
         ("Two say so [2, 1].", [("Two say so.", (2, 1))]),
         ("Three say so [1-3].", [("Three say so.", (1, 2, 3))]),
@@ -68,7 +81,10 @@ def one(text: str, retrieved: list[RetrievedChunk], index: ReviewIndex) -> Answe
         ("Full-width 【2】.", [("Full-width.", (2,))]),
         ("It costs money.\n[2]", [("It costs money.", (2,))]),
         ("[2] It costs money.", [("It costs money.", (2,))]),
-        ("- The pool is warm. [2]\n- The bar is loud. [1]", [("The pool is warm.", (2,)), ("The bar is loud.", (1,))]),
+        (
+            "- The pool is warm. [2]\n- The bar is loud. [1]",
+            [("The pool is warm.", (2,)), ("The bar is loud.", (1,))],
+        ),
         ("* One thing [1]\n• Another thing [2]", [("One thing", (1,)), ("Another thing", (2,))]),
         ("1. One thing [1]\n2) Another thing [2]", [("One thing", (1,)), ("Another thing", (2,))]),
         ("**The pool is warm.** [2]", None),
@@ -79,24 +95,36 @@ def one(text: str, retrieved: list[RetrievedChunk], index: ReviewIndex) -> Answe
         ("[2]", []),
     ],
 )
-def test_markers_belong_to_the_words_before_them(text: str, pieces: list[tuple[str, tuple[int, ...]]] | None) -> None:
+def test_markers_belong_to_the_words_before_them(
+    text: str, pieces: list[tuple[str, tuple[int, ...]]] | None
+) -> None:
     found = [(piece.text, piece.numbers) for piece in split_answer(text)]
     if pieces is None:
         assert [numbers for _, numbers in found] == [(2,)]
     else:
-        assert [(words, sorted(numbers)) for words, numbers in found] == [(w, sorted(n)) for w, n in pieces]
+        assert [(words, sorted(numbers)) for words, numbers in found] == [
+            (w, sorted(n)) for w, n in pieces
+        ]
 
 
 @pytest.mark.parametrize(
-    "text", ["One said: “It is loud. We left. Never again!” and meant it. [1]", 'One said: "It is loud. We left." [1]']
+    "text",
+    [
+        "One said: “It is loud. We left. Never again!” and meant it. [1]",
+        'One said: "It is loud. We left." [1]',
+    ],
 )
 def test_a_sentence_is_not_cut_inside_quotation_marks(text: str) -> None:
     (piece,) = split_answer(text)
     assert "loud. We left." in piece.text and piece.numbers == (1,)
 
 
-def test_unknown_numbers_are_dropped_and_counted(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
-    sentences, dropped = check("The pool is warm [2][77]. It is loud [0]. Nobody slept [1, 99].", retrieved, index)
+def test_unknown_numbers_are_dropped_and_counted(
+    index: ReviewIndex, retrieved: list[RetrievedChunk]
+) -> None:
+    sentences, dropped = check(
+        "The pool is warm [2][77]. It is loud [0]. Nobody slept [1, 99].", retrieved, index
+    )
     assert dropped == 3
     assert [[c.number for c in s.citations] for s in sentences] == [[2], [], [1]]
 
@@ -111,7 +139,9 @@ def test_a_range_past_the_last_review_counts_what_it_names_too_many(
 # --- support
 
 
-def test_a_sentence_close_to_what_it_cites_is_supported(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
+def test_a_sentence_close_to_what_it_cites_is_supported(
+    index: ReviewIndex, retrieved: list[RetrievedChunk]
+) -> None:
     sentence = one("The swimming pool was warm and clean [2].", retrieved, index)
     (citation,) = sentence.citations
     assert sentence.supported and citation.supports and sentence.score == citation.score >= 0.99
@@ -119,17 +149,25 @@ def test_a_sentence_close_to_what_it_cites_is_supported(index: ReviewIndex, retr
     assert citation.chunk_id == retrieved[POOL - 1].chunk.chunk_id
 
 
-def test_a_sentence_that_cites_the_wrong_review_is_not(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
+def test_a_sentence_that_cites_the_wrong_review_is_not(
+    index: ReviewIndex, retrieved: list[RetrievedChunk]
+) -> None:
     sentence = one("The swimming pool was warm and clean [1].", retrieved, index)
-    assert not sentence.supported and not sentence.citations[0].supports and sentence.score < THRESHOLD
+    assert (
+        not sentence.supported and not sentence.citations[0].supports and sentence.score < THRESHOLD
+    )
 
 
-def test_one_supporting_review_is_enough(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
+def test_one_supporting_review_is_enough(
+    index: ReviewIndex, retrieved: list[RetrievedChunk]
+) -> None:
     sentence = one("The swimming pool was warm and clean [1][2].", retrieved, index)
     assert sentence.supported and [c.supports for c in sentence.citations] == [False, True]
 
 
-def test_a_sentence_without_citation_is_not_supported(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
+def test_a_sentence_without_citation_is_not_supported(
+    index: ReviewIndex, retrieved: list[RetrievedChunk]
+) -> None:
     sentence = one("The swimming pool was warm and clean.", retrieved, index)
     assert not sentence.supported and sentence.citations == () and sentence.score == 0
 
@@ -153,8 +191,12 @@ def test_headings_make_no_claim(
 # --- quotes
 
 
-@pytest.mark.parametrize("marks", ["“{}”", '"{}"', "«{}»", "»{}«", "„{}“", "„{}”", "「{}」", "『{}』"])
-def test_a_quote_is_cited_where_it_stands(index: ReviewIndex, retrieved: list[RetrievedChunk], marks: str) -> None:
+@pytest.mark.parametrize(
+    "marks", ["“{}”", '"{}"', "«{}»", "»{}«", "„{}“", "„{}”", "「{}」", "『{}』"]
+)
+def test_a_quote_is_cited_where_it_stands(
+    index: ReviewIndex, retrieved: list[RetrievedChunk], marks: str
+) -> None:
     quote = "did not sleep at all"
     sentence = one(f"A guest wrote {marks.format(quote)} about the night [1].", retrieved, index)
     assert sentence.citations[0].quote == "did not sleep at all."
@@ -166,35 +208,57 @@ def test_a_quote_is_cited_where_it_stands(index: ReviewIndex, retrieved: list[Re
 def test_what_stands_between_two_quotes_is_no_quote(
     index: ReviewIndex, retrieved: list[RetrievedChunk], marks: str
 ) -> None:
-    both = " and then there was ".join(marks.format(words) for words in ("The swimming pool was", "warm and clean"))
+    both = " and then there was ".join(
+        marks.format(words) for words in ("The swimming pool was", "warm and clean")
+    )
     (citation,) = one(f"{both} [2].", retrieved, index).citations
     assert citation.supports and one(f"{both} [2].", retrieved, index).supported
 
 
 def test_a_review_with_none_of_the_quoted_words_does_not_support_them(tmp_path: Path) -> None:
-    reviews = [review("a", "The soup was cold and thin."), review("b", "The soup was thin and cold.")]
+    reviews = [
+        review("a", "The soup was cold and thin."),
+        review("b", "The soup was thin and cold."),
+    ]
     index = build_fake_index(tmp_path / "x", reviews)
-    found = sorted(retrieve(index, EMBEDDER, "soup", Limits(2, 1, 1.1)), key=lambda f: f.review.review_id)
+    found = sorted(
+        retrieve(index, EMBEDDER, "soup", Limits(2, 1, 1.1)), key=lambda f: f.review.review_id
+    )
     found = [replace(f, number=number) for number, f in enumerate(found, 1)]
     sentence = one("“The soup was cold and thin.” [1][2]", found, index)
-    assert [c.supports for c in sentence.citations] == [True, False] and sentence.supported and sentence.score == 1
+    assert (
+        [c.supports for c in sentence.citations] == [True, False]
+        and sentence.supported
+        and sentence.score == 1
+    )
     sentence = one("They say “the soup was cold and thin” here [2][1].", found, index)
-    assert [c.supports for c in sentence.citations] == [False, True] and sentence.score == sentence.citations[1].score
+    assert [c.supports for c in sentence.citations] == [
+        False,
+        True,
+    ] and sentence.score == sentence.citations[1].score
     assert not one("“The soup was cold and thin.” [2]", found, index).supported
 
 
-def test_a_spliced_quote_is_scored_like_other_words(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
+def test_a_spliced_quote_is_scored_like_other_words(
+    index: ReviewIndex, retrieved: list[RetrievedChunk]
+) -> None:
     assert one("“The swimming pool … warm and clean.” [2]", retrieved, index).citations[0].score < 1
-    assert one("“The swimming pool was warm …” [2]", retrieved, index).score == 1  # nothing is left out inside
+    assert (
+        one("“The swimming pool was warm …” [2]", retrieved, index).score == 1
+    )  # nothing is left out inside
 
 
-def test_nothing_but_a_true_quote_is_fully_supported(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
+def test_nothing_but_a_true_quote_is_fully_supported(
+    index: ReviewIndex, retrieved: list[RetrievedChunk]
+) -> None:
     sentence = one("- “our children STAYED in the water” [2]", retrieved, index)
     assert sentence.supported and sentence.score == 1
     assert sentence.citations[0].quote == "Our children stayed in the water"
 
 
-def test_an_invented_quote_is_not_supported_however_close(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
+def test_an_invented_quote_is_not_supported_however_close(
+    index: ReviewIndex, retrieved: list[RetrievedChunk]
+) -> None:
     for text in (
         "“The swimming pool was warm and dirty.” [2]",
         "“The swimming pool was warm and clean”, and “it was open all night long” [2].",
@@ -210,9 +274,13 @@ def test_a_quote_from_a_review_that_is_not_cited_is_not_supported(
     assert one("“The swimming pool was warm and clean.” [1][2]", retrieved, index).supported
 
 
-def test_two_quotes_may_come_from_two_reviews(index: ReviewIndex, retrieved: list[RetrievedChunk]) -> None:
+def test_two_quotes_may_come_from_two_reviews(
+    index: ReviewIndex, retrieved: list[RetrievedChunk]
+) -> None:
     text = "“The swimming pool was warm” and “The window did not open” [2][4]."
-    assert {c.quote for c in one(text, retrieved, index).citations} >= {"The swimming pool was warm"}
+    assert {c.quote for c in one(text, retrieved, index).citations} >= {
+        "The swimming pool was warm"
+    }
 
 
 def test_a_word_or_two_in_quotation_marks_need_not_be_a_quote(
@@ -237,7 +305,10 @@ REVIEW = (
             "best view ever … downstairs was loud",
             "Best view ever 😍👩‍👩‍👧! We didn’t sleep — the bar (downstairs) was LOUD.",
         ),
-        ("Best view ever ... the bar downstairs …", "Best view ever 😍👩‍👩‍👧! We didn’t sleep — the bar (downstairs)"),
+        (
+            "Best view ever ... the bar downstairs …",
+            "Best view ever 😍👩‍👩‍👧! We didn’t sleep — the bar (downstairs)",
+        ),
         ("Best view … was loud", None),
         ("The end… of", None),
         ("Best view ever … loud", None),
@@ -282,7 +353,10 @@ def test_few_words_may_be_left_out_at_an_ellipsis(left_out: int) -> None:
 def test_a_spliced_quote_may_begin_where_its_first_words_stand_again() -> None:
     text = f"We loved the pool. {'Nothing else here. ' * 8}We loved the pool and, oddly, its dark tiles."
     place = find_quote("we loved the pool … its dark tiles", text)
-    assert place is not None and text[place[0] : place[1]] == "We loved the pool and, oddly, its dark tiles."
+    assert (
+        place is not None
+        and text[place[0] : place[1]] == "We loved the pool and, oddly, its dark tiles."
+    )
 
 
 WORD = regex.compile(r"[\p{L}\p{N}]+")
@@ -300,7 +374,9 @@ def test_any_run_of_words_is_found_where_its_words_stand(data: st.DataObject, te
     assert place is not None
     found = text[place[0] : place[1]]
     if "…" not in quote and "..." not in quote:
-        assert [word.casefold() for word in WORD.findall(quote)] == [word.casefold() for word in WORD.findall(found)]
+        assert [word.casefold() for word in WORD.findall(quote)] == [
+            word.casefold() for word in WORD.findall(found)
+        ]
 
 
 @given(st.text(max_size=30), st.text(max_size=60))
@@ -313,10 +389,30 @@ def test_a_found_span_lies_in_the_text(quote: str, text: str) -> None:
 
 WORDS = st.sampled_from(
     [
-        *" ".join(r.text for r in REVIEWS).split(), "[1]", "[2, 3]", "[1-9]", "[99]", "[4][5]", "【6】",
-        "“", "”", '"', "…", "\n", "\n- ", "**", *prompt.HEADINGS, prompt.REFUSAL, "😭", "[", "]", "1.", "<b>", "\u2028",
+        *" ".join(r.text for r in REVIEWS).split(),
+        "[1]",
+        "[2, 3]",
+        "[1-9]",
+        "[99]",
+        "[4][5]",
+        "【6】",
+        "“",
+        "”",
+        '"',
+        "…",
+        "\n",
+        "\n- ",
+        "**",
+        *prompt.HEADINGS,
+        prompt.REFUSAL,
+        "😭",
+        "[",
+        "]",
+        "1.",
+        "<b>",
+        "\u2028",
     ]
-)  # fmt: skip
+)
 QUOTES = st.builds(
     lambda r, a, b: "“" + r.text[min(a, b) : max(a, b)] + "”",
     st.sampled_from(REVIEWS),
@@ -343,8 +439,15 @@ def test_a_citations_quote_is_always_the_reviews_own_text(
             assert sentence.score == max(c.score for c in sentence.citations if c.supports)
         for citation in sentence.citations:
             chunk = by_number[citation.number].chunk
-            assert citation.quote == by_id[citation.review_id].text[citation.start : citation.end] != ""
-            assert chunk.start <= citation.start < citation.end <= chunk.end and citation.chunk_id == chunk.chunk_id
+            assert (
+                citation.quote
+                == by_id[citation.review_id].text[citation.start : citation.end]
+                != ""
+            )
+            assert (
+                chunk.start <= citation.start < citation.end <= chunk.end
+                and citation.chunk_id == chunk.chunk_id
+            )
             assert 0 <= citation.score <= 1 and citation.supports <= (citation.score >= THRESHOLD)
             if not set(sentence.text) & set('“”"«»„「」『』'):
                 assert citation.supports == (citation.score >= THRESHOLD)
@@ -363,11 +466,14 @@ def test_no_word_of_an_answer_is_lost(text: str) -> None:
 
 def said(text: str, *, cited: bool = False) -> list[AnswerSentence]:
     citation = Citation(1, "r", "r:0-1", 0, 1, "x", 0.9, True)
-    return [AnswerSentence(text, supported=cited, score=0.0, citations=(citation,) if cited else ())]
+    return [
+        AnswerSentence(text, supported=cited, score=0.0, citations=(citation,) if cited else ())
+    ]
 
 
 @pytest.mark.parametrize(
-    "text", [prompt.REFUSAL, prompt.REFUSAL.upper(), prompt.REFUSAL.rstrip("."), f"“{prompt.REFUSAL}”"]
+    "text",
+    [prompt.REFUSAL, prompt.REFUSAL.upper(), prompt.REFUSAL.rstrip("."), f"“{prompt.REFUSAL}”"],
 )
 def test_the_refusal_is_recognised_however_it_is_dressed(text: str) -> None:
     assert is_refusal(said(text))
@@ -377,5 +483,7 @@ def test_what_cites_a_review_or_says_something_else_is_no_refusal() -> None:
     assert not is_refusal([])
     assert not is_refusal(said("The pool is warm."))
     assert is_refusal(said(prompt.REFUSAL, cited=True))  # nothing else is said, whatever it cites
-    assert not is_refusal([*said(prompt.REFUSAL, cited=True), *said("The pool is warm.", cited=True)])
+    assert not is_refusal(
+        [*said(prompt.REFUSAL, cited=True), *said("The pool is warm.", cited=True)]
+    )
     assert not is_refusal([*said("The pool is warm."), *said(prompt.REFUSAL)])

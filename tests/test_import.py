@@ -1,4 +1,6 @@
-"""Importing review files: every row accounted for, ids and scales, several files, and what is refused."""
+"""Importing review files: every row accounted for, ids and scales, several files, and what is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -26,21 +28,44 @@ def write(folder: Path, name: str, text: str) -> None:
     (folder / name).write_text(text, encoding="utf-8")
 
 
-VALUES = st.none() | st.integers(-5, 20) | st.sampled_from(
-    ["", " ", "fine", "N/A", "8/10", "2024-02-30", "=1+1", 'a "b", c', "x\ny", "<br>", "Permalink", "좋아요", "r1",
-     "\ud83d"]
-)  # fmt: skip
+VALUES = (
+    st.none()
+    | st.integers(-5, 20)
+    | st.sampled_from(
+        [
+            "",
+            " ",
+            "fine",
+            "N/A",
+            "8/10",
+            "2024-02-30",
+            "=1+1",
+            'a "b", c',
+            "x\ny",
+            "<br>",
+            "Permalink",
+            "좋아요",
+            "r1",
+            "\ud83d",
+        ]
+    )
+)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     rows=st.lists(
-        st.fixed_dictionaries({name: VALUES for name in ("id", "text", "rating", "date", "votes")}) | st.integers(),
+        st.fixed_dictionaries({name: VALUES for name in ("id", "text", "rating", "date", "votes")})
+        | st.integers(),
         min_size=1,
         max_size=10,
     )
 )
-def test_every_row_is_kept_or_dropped_for_a_reason(tmp_path_factory: pytest.TempPathFactory, rows: list[Any]) -> None:
+def test_every_row_is_kept_or_dropped_for_a_reason(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Any]
+) -> None:
     folder = tmp_path_factory.mktemp("rows")
     write(folder, "a.jsonl", "\n".join(json.dumps(row) for row in rows))
     try:
@@ -69,9 +94,10 @@ def test_all_rejected_rows_are_written_and_cannot_be_run_by_a_spreadsheet(tmp_pa
     with made.rejects.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["file"], row["line"], row["reason"]) for row in rows] == [
-        ("a.csv", "2", "no text"), ("a.csv", "4", "no text"),
+        ("a.csv", "2", "no text"),
+        ("a.csv", "4", "no text"),
         ("a.csv", "5", "more cells than columns (quote a text that has the separator in it)"),
-    ]  # fmt: skip
+    ]
     assert rows[2]["row"].startswith("'=cmd()") and json.loads(rows[0]["row"])["rating"] == "1"
 
 
@@ -117,11 +143,17 @@ def test_ids_do_not_depend_on_what_else_is_in_the_file(tmp_path: Path) -> None:
     write(tmp_path, "more.jsonl", "\n".join(lines[::-1]))
     few, more = list(imported(tmp_path, "few.jsonl")), list(imported(tmp_path, "more.jsonl"))
     assert {one.review_id for one in few} <= {one.review_id for one in more}
-    assert [one.review_id for one in imported(tmp_path, "few.jsonl")] == [one.review_id for one in few]
+    assert [one.review_id for one in imported(tmp_path, "few.jsonl")] == [
+        one.review_id for one in few
+    ]
 
 
 def test_odd_ids_are_made_plain(tmp_path: Path) -> None:
-    rows = [{"id": "a\tb\x1b[31m", "text": "one two"}, {"id": "x" * 500, "text": "three"}, {"id": None, "text": "four"}]
+    rows = [
+        {"id": "a\tb\x1b[31m", "text": "one two"},
+        {"id": "x" * 500, "text": "three"},
+        {"id": None, "text": "four"},
+    ]
     write(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows)))
     first, second, third = (review.review_id for review in imported(tmp_path, "a.jsonl"))
     assert first == "a b [31m" and len(second) < 100 and len(third) == 12
@@ -139,7 +171,8 @@ def test_votes_on_the_page_fill_an_empty_field(tmp_path: Path) -> None:
     write(
         tmp_path,
         "a.csv",
-        'text,votes\n"Fine film. 7 of 9 people found this helpful",\n"Bad film. 7 of 9 people found this helpful",3\n',
+        'text,votes\n"Fine film. 7 of 9 people found this helpful",\n"Bad film. 7 of 9 people '
+        'found this helpful",3\n',
     )
     assert [(one.text, one.helpful_votes) for one in imported(tmp_path, "a.csv")] == [
         ("Fine film.", 7),
@@ -157,7 +190,11 @@ def test_steps_are_switched_off_and_counted(tmp_path: Path) -> None:
 
 
 def test_a_language_column_wins(tmp_path: Path) -> None:
-    write(tmp_path, "a.csv", "text,language\nThe acting was superb and the story kept me awake.,Deutsch\n")
+    write(
+        tmp_path,
+        "a.csv",
+        "text,language\nThe acting was superb and the story kept me awake.,Deutsch\n",
+    )
     assert [review.language for review in imported(tmp_path, "a.csv")] == ["de"]
 
 

@@ -51,10 +51,14 @@ def test_every_row_of_sentences_is_the_vector_of_the_same_number(pristine: Path)
     index = ReviewIndex.open(pristine)
     rows = range(index.manifest.sentences)
     sentences = index.sentences(rows)
-    np.testing.assert_array_equal(index.vectors(rows), EMBEDDER.embed_documents([s.text for s in sentences]))
+    np.testing.assert_array_equal(
+        index.vectors(rows), EMBEDDER.embed_documents([s.text for s in sentences])
+    )
     for row, sentence in zip(rows, sentences, strict=True):
         scores, found = index.search(EMBEDDER.embed_queries([sentence.text]), 1)
-        assert (sentence.row, found[0, 0]) == (row, row) and scores[0, 0] == pytest.approx(1, abs=1e-5)
+        assert (sentence.row, found[0, 0]) == (row, row) and scores[0, 0] == pytest.approx(
+            1, abs=1e-5
+        )
 
 
 def test_reviews_chunks_and_sentences_fit_together(pristine: Path) -> None:
@@ -82,7 +86,10 @@ def test_search_gives_the_best_first_and_never_more_than_there_are(pristine: Pat
     index = ReviewIndex.open(pristine)
     scores, rows = index.search(QUERY, 10_000)
     assert scores.shape == rows.shape == (1, index.manifest.sentences)
-    assert sorted(rows[0]) == list(range(index.manifest.sentences)) and list(scores[0]) == sorted(scores[0])[::-1]
+    assert (
+        sorted(rows[0]) == list(range(index.manifest.sentences))
+        and list(scores[0]) == sorted(scores[0])[::-1]
+    )
     assert index.sentences([int(rows[0, 0])])[0].review_id == "pool"
     assert index.search(np.concatenate([QUERY, QUERY]), 3)[1].shape == (2, 3)
 
@@ -97,7 +104,11 @@ def test_a_sample_of_sentences_is_spread_and_bounded(pristine: Path, most: int) 
 def test_the_manifest_says_how_the_index_was_made(pristine: Path) -> None:
     made = Manifest.read(ReviewIndex.open(pristine).generation)
     assert (made.reviews, made.chunks, made.dimension) == (len(REVIEWS), 8, 512)
-    assert (made.embedder, made.chunking, made.chunk_tokens) == (EMBEDDER.identity, "sentences", CHUNK_TOKENS)
+    assert (made.embedder, made.chunking, made.chunk_tokens) == (
+        EMBEDDER.identity,
+        "sentences",
+        CHUNK_TOKENS,
+    )
     assert made.fingerprint == index_fingerprint(EMBEDDER.identity, "sentences", CHUNK_TOKENS)
     assert made.sources == ["hand-made"] and set(made.files) == set(DATA_FILES)
     assert verify_index(pristine) == []
@@ -110,15 +121,23 @@ def test_a_whole_review_can_be_the_chunk(tmp_path: Path) -> None:
 
 
 def test_every_field_of_a_review_comes_back(tmp_path: Path) -> None:
-    full = Review("id", "Text.", "Title", 4.5, 1, 5, "2020-01-02", "ann", "hat", 7, "en", "f.csv", 12)
+    full = Review(
+        "id", "Text.", "Title", 4.5, 1, 5, "2020-01-02", "ann", "hat", 7, "en", "f.csv", 12
+    )
     bare = Review("bare", "Text of 👩‍👩‍👧 another.")
     index = build_fake_index(tmp_path / "index", [full, bare])
     assert [index.review(0), index.review(1)] == [full, bare]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(texts=st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=4), whole=st.booleans())
-def test_any_text_is_stored_or_refused_plainly(tmp_path: Path, texts: list[str], whole: bool) -> None:
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    texts=st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=4), whole=st.booleans()
+)
+def test_any_text_is_stored_or_refused_plainly(
+    tmp_path: Path, texts: list[str], whole: bool
+) -> None:
     reviews = [review(str(number), text.strip() or "x") for number, text in enumerate(texts)]
     index = build_fake_index(tmp_path / "any", reviews, chunking="whole" if whole else "sentences")
     assert verify_index(tmp_path / "any") == []
@@ -129,9 +148,13 @@ def test_any_text_is_stored_or_refused_plainly(tmp_path: Path, texts: list[str],
 def test_progress_names_every_stage_and_reaches_its_total(tmp_path: Path) -> None:
     last: dict[str, tuple[int, int]] = {}
     build_index(
-        REVIEWS, EMBEDDER, tmp_path / "x", chunking="sentences", chunk_tokens=CHUNK_TOKENS,
+        REVIEWS,
+        EMBEDDER,
+        tmp_path / "x",
+        chunking="sentences",
+        chunk_tokens=CHUNK_TOKENS,
         progress=lambda stage, done, total: last.update({stage: (done, total)}),
-    )  # fmt: skip
+    )
     assert list(last) == ["comparing", "chunking", "embedding", "writing", "checking"]
     assert last.pop("comparing") == (len(REVIEWS), 0)  # how many will come is not known before
     assert last["chunking"] == (len(REVIEWS), len(REVIEWS))
@@ -146,7 +169,9 @@ def test_progress_names_every_stage_and_reaches_its_total(tmp_path: Path) -> Non
         ([Review("blank", "  \n ")], "no text"),
     ],
 )
-def test_reviews_that_cannot_be_indexed_are_refused(tmp_path: Path, reviews: list[Review], says: str) -> None:
+def test_reviews_that_cannot_be_indexed_are_refused(
+    tmp_path: Path, reviews: list[Review], says: str
+) -> None:
     with pytest.raises(IndexFileError, match=says):
         build_fake_index(tmp_path / "index", reviews)
     assert list_indexes(tmp_path) == []
@@ -154,7 +179,9 @@ def test_reviews_that_cannot_be_indexed_are_refused(tmp_path: Path, reviews: lis
 
 def test_an_embedder_that_returns_too_few_vectors_is_caught(tmp_path: Path) -> None:
     class Forgetful(FakeEmbedder):
-        def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        def embed_documents(
+            self, texts: Sequence[str], *, progress: Progress = no_progress
+        ) -> Vectors:
             return super().embed_documents(texts)[:-1]
 
     with pytest.raises(IndexFileError, match=r"shape \(16, 512\) for 17 sentences of 512"):
@@ -163,7 +190,9 @@ def test_an_embedder_that_returns_too_few_vectors_is_caught(tmp_path: Path) -> N
 
 def test_vectors_that_are_not_of_length_one_never_go_live(tmp_path: Path) -> None:
     class Long(FakeEmbedder):
-        def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        def embed_documents(
+            self, texts: Sequence[str], *, progress: Progress = no_progress
+        ) -> Vectors:
             return 3 * super().embed_documents(texts)
 
     with pytest.raises(IndexFileError, match=r"its own check.*length 3\.0"):
@@ -196,7 +225,9 @@ def test_a_file_that_was_changed_is_not_opened(folder: Path, name: str) -> None:
     assert problem.startswith(f"{name} is not the file that was written")
 
 
-def test_of_a_large_file_opening_checks_the_size_and_verify_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_large_file_opening_checks_the_size_and_verify_all(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store, "HASHED_ON_OPENING", 20_000)
     file = ReviewIndex.open(folder).generation / "vectors.npy"
     assert file.stat().st_size > 20_000
@@ -220,7 +251,9 @@ def test_another_format_version_is_refused_with_what_to_do(folder: Path, version
     (problem,) = verify_index(folder)
     assert says in problem and "reviewqa index build FILE --name hotel" in problem
     with pytest.raises(IndexFileError, match="has format version"):  # nor is it updated
-        change_index(REVIEWS, EMBEDDER, folder, start="live", chunking="sentences", chunk_tokens=CHUNK_TOKENS)
+        change_index(
+            REVIEWS, EMBEDDER, folder, start="live", chunking="sentences", chunk_tokens=CHUNK_TOKENS
+        )
     build_fake_index(folder)
     assert verify_index(folder) == []
 
@@ -228,13 +261,17 @@ def test_another_format_version_is_refused_with_what_to_do(folder: Path, version
 def test_an_index_of_the_first_format_is_told_what_to_do(tmp_path: Path) -> None:
     generation = tmp_path / "old" / "20250101T000000-00000000"
     generation.mkdir(parents=True)
-    (generation / "manifest.json").write_text('{"format_version": 1, "reviews": 3}')  # it has fewer entries, too
+    (generation / "manifest.json").write_text(
+        '{"format_version": 1, "reviews": 3}'
+    )  # it has fewer entries, too
     (tmp_path / "old" / "CURRENT").write_text(generation.name)
     with pytest.raises(IndexFileError, match=r"version 1.*reviewqa index build FILE --name old"):
         ReviewIndex.open(tmp_path / "old")
 
 
-def test_whoever_opens_anew_gets_the_newest_and_whoever_has_it_open_keeps_his(tmp_path: Path) -> None:
+def test_whoever_opens_anew_gets_the_newest_and_whoever_has_it_open_keeps_his(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "hotel"
     reader = build_fake_index(folder)
     assert store.live_generation(folder) == reader.generation
@@ -253,14 +290,17 @@ def test_all_reviews_come_with_their_texts_or_without(pristine: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "../x", "/x", "a/b", "a\\b", ".hidden", "-x", "x" * 65, "é", "a\n", "a b"]
+    "name",
+    ["", ".", "..", "../x", "/x", "a/b", "a\\b", ".hidden", "-x", "x" * 65, "é", "a\n", "a b"],
 )
 def test_names_that_are_no_plain_folder_name_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(IndexFileError, match="cannot be the name of an index"):
         index_folder(tmp_path, name)
 
 
-@given(st.text(alphabet=st.one_of(st.sampled_from("./\\~-_\0\n aZ9"), st.characters()), max_size=70))
+@given(
+    st.text(alphabet=st.one_of(st.sampled_from("./\\~-_\0\n aZ9"), st.characters()), max_size=70)
+)
 def test_no_name_leaves_the_folder_of_indexes(name: str) -> None:
     try:
         folder = index_folder(Path("/indexes"), name)
@@ -269,7 +309,9 @@ def test_no_name_leaves_the_folder_of_indexes(name: str) -> None:
     assert os.path.normpath(folder) == f"/indexes/{name}" and folder.name == name
 
 
-def test_indexes_are_listed_by_name_and_other_folders_are_not(pristine: Path, tmp_path: Path) -> None:
+def test_indexes_are_listed_by_name_and_other_folders_are_not(
+    pristine: Path, tmp_path: Path
+) -> None:
     assert list_indexes(tmp_path / "nowhere") == []
     for name in ("b", "a"):
         shutil.copytree(pristine, tmp_path / name)
@@ -278,8 +320,12 @@ def test_indexes_are_listed_by_name_and_other_folders_are_not(pristine: Path, tm
     assert list_indexes(tmp_path) == ["a", "b"]
 
 
-def test_a_missing_index_is_answered_with_those_that_are_there(pristine: Path, tmp_path: Path) -> None:
-    with pytest.raises(IndexFileError, match=r'no index "spa".*none yet.*reviewqa index build FILE --name spa'):
+def test_a_missing_index_is_answered_with_those_that_are_there(
+    pristine: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        IndexFileError, match=r'no index "spa".*none yet.*reviewqa index build FILE --name spa'
+    ):
         ReviewIndex.open(tmp_path / "spa")
     with pytest.raises(IndexFileError, match=r'no index "spa".*Indexes here: hotel'):
         ReviewIndex.open(pristine.parent / "spa")
@@ -296,12 +342,20 @@ def test_an_index_of_the_same_making_is_accepted(pristine: Path) -> None:
 
 def test_another_embedder_is_named_beside_the_one_it_was_built_with(pristine: Path) -> None:
     other = FakeEmbedder("other").identity
-    with pytest.raises(IndexFileError, match=rf"built with the embedder {EMBEDDER.identity}.*{other}"):
-        ReviewIndex.open(pristine).require_fingerprint(index_fingerprint(other, "sentences", CHUNK_TOKENS), other)
+    with pytest.raises(
+        IndexFileError, match=rf"built with the embedder {EMBEDDER.identity}.*{other}"
+    ):
+        ReviewIndex.open(pristine).require_fingerprint(
+            index_fingerprint(other, "sentences", CHUNK_TOKENS), other
+        )
 
 
-@pytest.mark.parametrize(("chunking", "tokens"), [("sentences", CHUNK_TOKENS + 1), ("whole", CHUNK_TOKENS)])
-def test_other_chunking_is_refused_with_what_it_was_built_with(pristine: Path, chunking: str, tokens: int) -> None:
+@pytest.mark.parametrize(
+    ("chunking", "tokens"), [("sentences", CHUNK_TOKENS + 1), ("whole", CHUNK_TOKENS)]
+)
+def test_other_chunking_is_refused_with_what_it_was_built_with(
+    pristine: Path, chunking: str, tokens: int
+) -> None:
     with pytest.raises(IndexFileError, match=f"chunking sentences, {CHUNK_TOKENS} tokens"):
         ReviewIndex.open(pristine).require_fingerprint(
             index_fingerprint(EMBEDDER.identity, chunking, tokens), EMBEDDER.identity
@@ -330,7 +384,9 @@ def test_a_reader_is_not_disturbed_by_rebuilds(tmp_path: Path) -> None:
     assert (reader.search(QUERY, 3)[1].tolist(), reader.chunk(1), reader.review(1)) == before
 
 
-def test_at_every_moment_of_a_rebuild_one_whole_index_is_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_every_moment_of_a_rebuild_one_whole_index_is_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "index"
     build_fake_index(folder)
     seen: list[int] = []

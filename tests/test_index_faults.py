@@ -1,4 +1,6 @@
-"""Whatever goes wrong while an index is written or lies on the disk, a whole one is served or the damage is named."""
+"""Whatever goes wrong while an index is written or lies on the disk, a whole one is served or the
+damage is named.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +48,11 @@ class Faults:
             setattr(faulty_os, name, self._counted(name, getattr(os, name)))
         patch.setattr(disk, "os", faulty_os)
         for module, name in (
-            (pq, "read_table"), (hashlib, "file_digest"), (FakeEmbedder, "embed_documents"),
+            (pq, "read_table"),
+            (hashlib, "file_digest"),
+            (FakeEmbedder, "embed_documents"),
             (FakeEmbedder, "count_tokens"),
-        ):  # fmt: skip
+        ):
             patch.setattr(module, name, self._counted(name, getattr(module, name)))
 
     def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,28 +87,42 @@ def test_whatever_step_fails_a_whole_index_stays_live_and_no_rubbish(
             break
         if error is not DISK_FULL:
             # what cannot be parsed when the new files are checked is told as damage
-            assert failed is error or (isinstance(failed, IndexFileError) and "odd" in str(failed)), faults.calls[-1]
+            assert failed is error or (
+                isinstance(failed, IndexFileError) and "odd" in str(failed)
+            ), faults.calls[-1]
         else:
-            assert isinstance(failed, IndexFileError) and "No space left on device" in str(failed), faults.calls[-1]
+            assert isinstance(failed, IndexFileError) and "No space left on device" in str(
+                failed
+            ), faults.calls[-1]
             assert "\n" not in str(failed)
         current = folder / "CURRENT"
         live = current.read_text().strip() if current.exists() else None
         if live != before:  # it failed after the switch: the new generation is live, and whole
             assert live is not None and ReviewIndex.open(folder).manifest.reviews == 4
-            assert entries(folder) - {WORK_FOLDER} == {"CURRENT", live, *([before] if before else [])}
+            assert entries(folder) - {WORK_FOLDER} == {
+                "CURRENT",
+                live,
+                *([before] if before else []),
+            }
             shutil.rmtree(folder)
             before = None if first else build_fake_index(folder).generation.name
         elif before is not None:
-            assert verify_index(folder) == [] and ReviewIndex.open(folder).manifest.reviews == len(REVIEWS)
+            assert verify_index(folder) == [] and ReviewIndex.open(folder).manifest.reviews == len(
+                REVIEWS
+            )
             assert entries(folder) - {WORK_FOLDER} == {"CURRENT", before}
         elif folder.exists():
             assert entries(folder) - {WORK_FOLDER} == set() and list_indexes(tmp_path) == []
-    assert step > 60 and {"write", "fsync", "replace", "embed_documents", "file_digest"} <= set(faults.calls)
+    assert step > 60 and {"write", "fsync", "replace", "embed_documents", "file_digest"} <= set(
+        faults.calls
+    )
 
 
 def test_an_embedder_that_fails_midway_leaves_the_old_index(folder: Path) -> None:
     class Failing(FakeEmbedder):
-        def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        def embed_documents(
+            self, texts: Sequence[str], *, progress: Progress = no_progress
+        ) -> Vectors:
             for done in range(len(texts) // 2):
                 progress(done, len(texts))
             raise MemoryError("out of memory")
@@ -123,7 +141,14 @@ def test_a_callback_that_fails_leaves_the_old_index(folder: Path) -> None:
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     with pytest.raises(IndexFileError, match="Broken pipe"):
-        build_index(REVIEWS, EMBEDDER, folder, chunking="sentences", chunk_tokens=CHUNK_TOKENS, progress=progress)
+        build_index(
+            REVIEWS,
+            EMBEDDER,
+            folder,
+            chunking="sentences",
+            chunk_tokens=CHUNK_TOKENS,
+            progress=progress,
+        )
     assert entries(folder) - {WORK_FOLDER} == before
 
 
@@ -173,8 +198,11 @@ def writer(folder: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.
     """Another process that has come so far in building the index, and stays there."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(folder), request.param],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
     with process:
         try:
             assert process.stdout is not None and process.stdout.readline() == "here\n"
@@ -231,7 +259,9 @@ def flip_a_bit(path: Path) -> None:
 
 @pytest.mark.parametrize("name", DATA_FILES)
 @pytest.mark.parametrize("harm", [truncate, empty, flip_a_bit, Path.unlink])
-def test_verify_names_the_damaged_file_and_no_other(folder: Path, name: str, harm: Callable[[Path], None]) -> None:
+def test_verify_names_the_damaged_file_and_no_other(
+    folder: Path, name: str, harm: Callable[[Path], None]
+) -> None:
     generation = ReviewIndex.open(folder).generation
     harm(generation / name)
     problems = verify_index(folder)
@@ -249,7 +279,9 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.M
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(hashlib, "file_digest", fails)
-    with pytest.raises(IndexFileError, match=rf"is damaged: {DATA_FILES[0]} cannot be read: Input/output error"):
+    with pytest.raises(
+        IndexFileError, match=rf"is damaged: {DATA_FILES[0]} cannot be read: Input/output error"
+    ):
         ReviewIndex.open(folder)
     assert len(verify_index(folder)) == len(DATA_FILES)
 
@@ -258,16 +290,23 @@ def test_several_damaged_files_are_all_named(folder: Path) -> None:
     generation = ReviewIndex.open(folder).generation
     flip_a_bit(generation / "reviews.parquet")
     (generation / "vectors.npy").unlink()
-    assert [problem.split()[0] for problem in verify_index(folder)] == ["reviews.parquet", "vectors.npy"]
+    assert [problem.split()[0] for problem in verify_index(folder)] == [
+        "reviews.parquet",
+        "vectors.npy",
+    ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     name=st.sampled_from([name for name in DATA_FILES if name != "leaning.parquet"]),
     place=st.floats(0, 1, exclude_max=True),
     bit=st.integers(0, 7),
 )
-def test_any_flipped_bit_is_found_and_never_a_crash(folder: Path, name: str, place: float, bit: int) -> None:
+def test_any_flipped_bit_is_found_and_never_a_crash(
+    folder: Path, name: str, place: float, bit: int
+) -> None:
     path = ReviewIndex.open(folder).generation / name
     whole = path.read_bytes()
     harmed = bytearray(whole)
@@ -307,7 +346,9 @@ def test_a_missing_manifest_is_named(folder: Path) -> None:
 
 @pytest.mark.parametrize("field", [name for name in Manifest.__slots__ if name != "format_version"])
 @pytest.mark.parametrize("value", [None, "odd", -1, [], {}], ids=repr)
-def test_a_manifest_with_odd_values_never_crashes_verify(folder: Path, field: str, value: Any) -> None:
+def test_a_manifest_with_odd_values_never_crashes_verify(
+    folder: Path, field: str, value: Any
+) -> None:
     edit_manifest(ReviewIndex.open(folder).generation, **{field: value})
     problems = verify_index(folder)
     assert problems or field not in ("dimension", "reviews", "sentences", "chunks", "files")
@@ -322,7 +363,9 @@ def test_another_format_version_is_refused_with_both_numbers(folder: Path, versi
         ReviewIndex.open(folder)
 
 
-@pytest.mark.parametrize("text", ["", "nothing", "../../x", "20260101T000000-00000000", "..", "/etc", "CURRENT", "é"])
+@pytest.mark.parametrize(
+    "text", ["", "nothing", "../../x", "20260101T000000-00000000", "..", "/etc", "CURRENT", "é"]
+)
 def test_a_current_that_names_no_generation_is_refused(folder: Path, text: str) -> None:
     (folder / "CURRENT").write_text(text, encoding="utf-8")
     (problem,) = verify_index(folder)
@@ -343,7 +386,9 @@ def test_current_cannot_point_at_a_generation_outside(folder: Path) -> None:
 def test_a_rebuild_mends_a_damaged_index(folder: Path) -> None:
     (folder / "CURRENT").write_text("../../x")
     build_fake_index(folder)
-    assert verify_index(folder) == [] and len(entries(folder)) == 3  # the generation that CURRENT lost is kept, too
+    assert (
+        verify_index(folder) == [] and len(entries(folder)) == 3
+    )  # the generation that CURRENT lost is kept, too
 
 
 def test_vectors_and_sentences_that_differ_in_number_are_refused_with_both(folder: Path) -> None:
@@ -358,7 +403,9 @@ def test_vectors_and_sentences_that_differ_in_number_are_refused_with_both(folde
 
 
 @pytest.mark.parametrize("table", ["reviews", "sentences", "chunks"])
-def test_rows_that_differ_from_the_manifest_are_refused_with_both_numbers(folder: Path, table: str) -> None:
+def test_rows_that_differ_from_the_manifest_are_refused_with_both_numbers(
+    folder: Path, table: str
+) -> None:
     generation = ReviewIndex.open(folder).generation
     path = generation / f"{table}.parquet"
     rows = pq.read_table(path)
@@ -401,7 +448,9 @@ def test_verify_finds_offsets_and_rows_that_do_not_fit(
     rows = pq.read_table(path)
     values = rows.column(column).to_pylist()
     values[row] = value
-    pq.write_table(rows.set_column(rows.column_names.index(column), column, pa.array(values, pa.int32())), path)
+    pq.write_table(
+        rows.set_column(rows.column_names.index(column), column, pa.array(values, pa.int32())), path
+    )
     accept_files(generation)
     assert verify_index(folder)
 
@@ -425,7 +474,11 @@ def test_nothing_is_pickled() -> None:
     for path in Path(next(iter(rag.index.__path__))).glob("*.py"):
         source = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(source)):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import | ast.ImportFrom)
+                else []
+            )
             module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
             assert not {"pickle", "joblib", "shelve", "marshal", "dill"} & {module, *names}, path
         assert "torch.load" not in source

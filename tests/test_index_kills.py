@@ -1,4 +1,5 @@
-"""SIGKILL at any moment of a build or an update leaves the old or the new index, whole, and costs no embedded batch.
+"""SIGKILL at any moment of a build or an update leaves the old or the new index, whole, and costs
+no embedded batch.
 
 Some of the points run always; all of them with ``--all-faults`` (`make test-faults`).
 """
@@ -45,7 +46,9 @@ RANDOM_KILLS, IN_EACH_PHASE, ATTEMPTS = 200, 10, 400
 
 @dataclass(frozen=True)
 class Killed:
-    """One kill and what was found after it. `phase` is "" when the change was done before it could be killed."""
+    """One kill and what was found after it. `phase` is "" when the change was done before it could
+    be killed.
+    """
 
     phase: str
     state: str
@@ -54,10 +57,15 @@ class Killed:
 
 
 @pytest.fixture(scope="module")
-def scenarios(workers: Pool, all_faults: bool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scenario]:
+def scenarios(
+    workers: Pool, all_faults: bool, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Scenario]:
     root = tmp_path_factory.mktemp("kills")
     names = SCENARIOS if all_faults else SOME
-    return {scenario.name: scenario for scenario in workers.map(make_scenario, [Scenario(n, root / n) for n in names])}
+    return {
+        scenario.name: scenario
+        for scenario in workers.map(make_scenario, [Scenario(n, root / n) for n in names])
+    }
 
 
 # --- the process that is killed
@@ -79,12 +87,16 @@ def start_victim(work: Callable[[], Any]) -> int:
 def wait_for(child: int) -> bool:
     """Whether the process was killed; if not, it finished."""
     status = os.waitpid(child, 0)[1]
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the change failed for another reason"
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, (
+        "the change failed for another reason"
+    )
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
 def killer(number: int, *, torn: bool) -> Callable[[Operation], None]:
-    """Kills this process before its operation `number`, counted from 0; with `torn`, in the middle of a write."""
+    """Kills this process before its operation `number`, counted from 0; with `torn`, in the middle
+    of a write.
+    """
     done = 0
 
     def before(operation: Operation) -> None:
@@ -119,7 +131,9 @@ def run_marked(scenario: Scenario, folder: Path, mark: Callable[[str], None]) ->
         return call
 
     watch(lambda operation: time.sleep(SLOW_OPERATION))
-    vars(store).update(switch=marked("switching", store.switch), prune=marked("pruning", store.prune))
+    vars(store).update(
+        switch=marked("switching", store.switch), prune=marked("pruning", store.prune)
+    )
     scenario.run(folder, lambda stage, done, total: mark(stage), slow=True)
     mark("")
 
@@ -140,16 +154,19 @@ def lengths_of(scenario: Scenario, folder: Path) -> dict[str, float]:
 
 
 def killed_in(scenario: Scenario, folder: Path, phase: str, after: float) -> str:
-    """Let a process make the change, and kill it `after` seconds in a phase; in which phase it died, "" if in none."""
+    """Let a process make the change, and kill it `after` seconds in a phase; in which phase it
+    died, "" if in none.
+    """
     memory = mmap.mmap(-1, 1)
 
     def mark(name: str) -> None:
         memory[0] = 1 + PHASES.index(name) if name else 255
 
     child = start_victim(lambda: run_marked(scenario, folder, mark))
-    while memory[0] < 1 + PHASES.index(phase) and os.waitid(
-        os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT
-    ) is None:  # fmt: skip
+    while (
+        memory[0] < 1 + PHASES.index(phase)
+        and os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    ):
         time.sleep(0.0003)
     time.sleep(after)
     os.kill(child, signal.SIGKILL)
@@ -212,7 +229,10 @@ def judge(scenario: Scenario, folder: Path, batches: int = 0) -> tuple[str, int]
 
 
 def test_killed_at_any_operation_the_index_is_whole_and_the_next_run_goes_on(
-    workers: Pool, scenarios: dict[str, Scenario], all_faults: bool, capsys: pytest.CaptureFixture[str]
+    workers: Pool,
+    scenarios: dict[str, Scenario],
+    all_faults: bool,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name, scenario in scenarios.items():
         operations = workers.apply(list_operations, (scenario,))
@@ -221,7 +241,9 @@ def test_killed_at_any_operation_the_index_is_whole_and_the_next_run_goes_on(
         cases = [
             (scenario, number, operations[number][1], torn)
             for number in spread(count, count if all_faults else 6)
-            for torn in ((False, True) if all_faults and operations[number][0] == "write" else (False,))
+            for torn in (
+                (False, True) if all_faults and operations[number][0] == "write" else (False,)
+            )
         ]
         outcomes = workers.map(kill_at_operation, cases, 1)
         assert all(outcome.phase for outcome in outcomes)
@@ -232,16 +254,24 @@ def test_killed_at_any_operation_the_index_is_whole_and_the_next_run_goes_on(
             torn = sum(case[-1] for case in cases)
             resumed = sum(outcome.resumed > 0 for outcome in outcomes)
             with capsys.disabled():
-                print(f"\n{name}: killed before each of {count} operations and within {torn} writes: {dict(states)};")
+                print(
+                    f"\n{name}: killed before each of {count} operations and within {torn} writes: "
+                    f"{dict(states)};"
+                )
                 print(f"  {resumed} of the next runs went on from kept batches")
 
 
 def test_killed_at_random_moments_the_index_is_whole_and_the_next_run_goes_on(
-    workers: Pool, scenarios: dict[str, Scenario], all_faults: bool, capsys: pytest.CaptureFixture[str]
+    workers: Pool,
+    scenarios: dict[str, Scenario],
+    all_faults: bool,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     some = random.Random(1)
     names = list(SCENARIOS) if all_faults else ["resume"]
-    lengths = dict(zip(names, workers.map(measure_phases, [scenarios[name] for name in names], 1), strict=True))
+    lengths = dict(
+        zip(names, workers.map(measure_phases, [scenarios[name] for name in names], 1), strict=True)
+    )
     assert set(lengths["resume"]) == set(PHASES)
     outcomes: list[Killed] = []
     seed = 0
@@ -264,11 +294,17 @@ def test_killed_at_random_moments_the_index_is_whole_and_the_next_run_goes_on(
     with capsys.disabled():
         if all_faults:
             states = Counter(outcome.state for outcome in outcomes if outcome.phase)
-            twice, resumed = (sum(getattr(o, what) > 0 for o in outcomes) for what in ("again", "resumed"))
-            print(
-                f"\nkilled at {kills.total()} random moments: {dict(kills)}; found {dict(states)}, {resumed} resumed,"
+            twice, resumed = (
+                sum(getattr(o, what) > 0 for o in outcomes) for what in ("again", "resumed")
             )
-            print(f"{twice} of them killed once more; {len(outcomes) - kills.total()} were done before the kill")
+            print(
+                f"\nkilled at {kills.total()} random moments: {dict(kills)}; found {dict(states)}, "
+                f"{resumed} resumed,"
+            )
+            print(
+                f"{twice} of them killed once more; {len(outcomes) - kills.total()} were done "
+                "before the kill"
+            )
 
 
 @pytest.mark.parametrize("harm", ["rubbish", "bit", "reviews", "batch"])

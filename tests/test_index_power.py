@@ -1,9 +1,10 @@
-"""A power cut at any operation of a build or an update leaves the old or the new index, whole, and loses no kept batch.
+"""A power cut at any operation of a build or an update leaves the old or the new index, whole, and
+loses no kept batch.
 
-The operations of a real run are recorded and played up to each one on a disk that forgets: what was written to a file
-since its last fsync is dropped, cut, zeroed or torn; names made, changed and removed since the last fsync of their
-folder are lost from some moment on (as journals do) or any of them (which is worse). Some cuts are played always; all
-with ``--all-faults`` (`make test-faults`).
+The operations of a real run are recorded and played up to each one on a disk that forgets: what was
+written to a file since its last fsync is dropped, cut, zeroed or torn; names made, changed and
+removed since the last fsync of their folder are lost from some moment on (as journals do) or any of
+them (which is worse). Some cuts are played always; all with ``--all-faults`` (`make test-faults`).
 """
 
 from __future__ import annotations
@@ -59,8 +60,12 @@ class File:
         if fate == "zeroed":
             return self.durable + bytes(some.randint(1, len(self.since)))
         if fate == "torn":
-            sectors = [self.since[start : start + SECTOR] for start in range(0, len(self.since), SECTOR)]
-            return self.durable + b"".join(s if some.random() < 0.5 else bytes(len(s)) for s in sectors)
+            sectors = [
+                self.since[start : start + SECTOR] for start in range(0, len(self.since), SECTOR)
+            ]
+            return self.durable + b"".join(
+                s if some.random() < 0.5 else bytes(len(s)) for s in sectors
+            )
         return self.durable + self.since
 
 
@@ -101,7 +106,9 @@ class Disk:
         for inner in path.iterdir():
             time = inner.stat().st_mtime_ns
             self._time = max(self._time, time)
-            folder.names[inner.name] = self._copied(inner) if inner.is_dir() else File(inner.read_bytes(), time=time)
+            folder.names[inner.name] = (
+                self._copied(inner) if inner.is_dir() else File(inner.read_bytes(), time=time)
+            )
         folder.durable = dict(folder.names)
         return folder
 
@@ -129,7 +136,9 @@ class Disk:
         node, above = self._find(path), self._folder(path.parent)
         if operation.kind in ("create", "mkdir"):
             if node is None:
-                self._change(above, **{path.name: File() if operation.kind == "create" else Folder()})
+                self._change(
+                    above, **{path.name: File() if operation.kind == "create" else Folder()}
+                )
         elif operation.kind in ("unlink", "rmdir"):
             if node is not None:
                 self._change(above, **{path.name: None})
@@ -153,17 +162,23 @@ class Disk:
             mine = list(range(mine[-1] + 1))
         for number in mine:
             self._waiting[number].apply(self._waiting[number].folder.durable)
-        self._waiting = [entries for number, entries in enumerate(self._waiting) if number not in set(mine)]
+        self._waiting = [
+            entries for number, entries in enumerate(self._waiting) if number not in set(mine)
+        ]
 
-    def cut(self, target: Path, some: random.Random, *, names: float | None, fate: str | None) -> None:
+    def cut(
+        self, target: Path, some: random.Random, *, names: float | None, fate: str | None
+    ) -> None:
         """Make the folder `target` hold what a power cut may leave.
 
-        `names` is the share of waiting name changes that survive, `fate` what becomes of unsynced content; None leaves
-        both to chance.
+        `names` is the share of waiting name changes that survive, `fate` what becomes of unsynced
+        content; None leaves both to chance.
         """
         share = some.choice((0.2, 0.5, 0.8)) if names is None else names
         if self._journal:
-            left = self._waiting[: round(len(self._waiting) * (some.random() if names is None else names))]
+            left = self._waiting[
+                : round(len(self._waiting) * (some.random() if names is None else names))
+            ]
         else:
             left = [entries for entries in self._waiting if some.random() < share]
         held: dict[Folder, dict[str, File | Folder]] = {}
@@ -195,18 +210,32 @@ class Log:
     @property
     def switched(self) -> int:
         """Number of the operation that renames CURRENT."""
-        return next(n for n, op in enumerate(self.operations) if op.kind == "rename" and op.target.name == "CURRENT")
+        return next(
+            n
+            for n, op in enumerate(self.operations)
+            if op.kind == "rename" and op.target.name == "CURRENT"
+        )
 
     def states(self, done: int) -> set[str]:
         """What may be live after a power cut when `done` operations were done."""
         before = "none" if self.scenario.name == "build" else "old"
-        return {before} if done <= self.switched else {"new"} if done > self.switched + 1 else {before, "new"}
+        return (
+            {before}
+            if done <= self.switched
+            else {"new"}
+            if done > self.switched + 1
+            else {before, "new"}
+        )
 
     def batches(self, done: int) -> int:
         """How many batches must be found after it, as long as the old index is live."""
         kept = len(kept_batches(self.scenario.template / NAME))
         for named, synced in zip(self.operations, self.operations[1:done], strict=False):
-            kept += named.kind == "rename" and named.target.suffix == ".batch" and synced.kind == "sync folder"
+            kept += (
+                named.kind == "rename"
+                and named.target.suffix == ".batch"
+                and synced.kind == "sync folder"
+            )
         return kept
 
 
@@ -235,7 +264,9 @@ def record(scenario: Scenario) -> Log:
 
 @dataclass(frozen=True)
 class Case:
-    """A power cut after so many operations, on several disks. `left_out` names the fsyncs that are not done."""
+    """A power cut after so many operations, on several disks. `left_out` names the fsyncs that are
+    not done.
+    """
 
     root: Path
     done: int
@@ -285,7 +316,9 @@ def _play(case: Case) -> Played:
                 disk.play(operation)
         for number, (names, fate) in enumerate(_disks(case.disks)):
             indexes = case.root / f"cut-{case.done}-{case.left_out}"
-            disk.cut(indexes, random.Random(f"{case.done} {journal} {number}"), names=names, fate=fate)
+            disk.cut(
+                indexes, random.Random(f"{case.done} {journal} {number}"), names=names, fate=fate
+            )
             what = f"{case}, journal {journal}, disk {number}"
             try:
                 state = state_of(scenario, indexes / NAME)
@@ -306,7 +339,12 @@ def _play(case: Case) -> Played:
 
 def _disks(count: int) -> Iterator[tuple[float | None, str | None]]:
     """How forgetful each disk is: first the extremes, then by chance."""
-    extremes: Sequence[tuple[float | None, str | None]] = ((1, "dropped"), (None, None), (0, "kept"), (1, "torn"))
+    extremes: Sequence[tuple[float | None, str | None]] = (
+        (1, "dropped"),
+        (None, None),
+        (0, "kept"),
+        (1, "torn"),
+    )
     yield from extremes[:count]
     yield from [(None, None)] * (count - len(extremes))
 
@@ -326,7 +364,12 @@ def test_after_any_power_cut_the_index_is_whole_and_the_next_run_goes_on(
 ) -> None:
     for log in logs:
         count = len(log.operations)
-        wanted = [*spread(count + 1, count + 1 if all_faults else 10), log.switched, log.switched + 1, log.switched + 2]
+        wanted = [
+            *spread(count + 1, count + 1 if all_faults else 10),
+            log.switched,
+            log.switched + 1,
+            log.switched + 2,
+        ]
         disks, again = (CHOICES, 3) if all_faults else (2, 8)
         cases = [
             Case(log.scenario.root, done, disks, finish=number % again == 0)
@@ -334,13 +377,23 @@ def test_after_any_power_cut_the_index_is_whole_and_the_next_run_goes_on(
         ]
         played = workers.map(play, cases, 1)
         states = sum((outcome.states for outcome in played), Counter[str]())
-        assert states.total() == 2 * disks * len(cases) and states["new"] and states["old"] + states["none"]
+        assert (
+            states.total() == 2 * disks * len(cases)
+            and states["new"]
+            and states["old"] + states["none"]
+        )
         if all_faults:
             resumed = [number for outcome in played for number in outcome.resumed]
             assert sum(number > 0 for number in resumed) > 10
             with capsys.disabled():
-                print(f"\n{log.scenario.name}: {states.total()} power cuts after {count} operations: {dict(states)};")
-                print(f"  {len(resumed)} next runs, {sum(number > 0 for number in resumed)} went on from kept batches")
+                print(
+                    f"\n{log.scenario.name}: {states.total()} power cuts after {count} operations: "
+                    f"{dict(states)};"
+                )
+                print(
+                    f"  {len(resumed)} next runs, {sum(number > 0 for number in resumed)} went on "
+                    "from kept batches"
+                )
 
 
 @pytest.mark.parametrize("left_out", LEFT_OUT)
@@ -348,4 +401,6 @@ def test_without_an_fsync_the_harm_is_found(workers: Pool, logs: list[Log], left
     """The player itself: no fsync is left out unnoticed."""
     log = next(log for log in logs if log.scenario.name == "build")
     done = log.switched + (0 if left_out.startswith("batch") else 2)
-    assert workers.apply(play, (Case(log.scenario.root, done, 4, finish=False, left_out=left_out),)).harm
+    assert workers.apply(
+        play, (Case(log.scenario.root, done, 4, finish=False, left_out=left_out),)
+    ).harm

@@ -1,4 +1,6 @@
-"""An interrupted change goes on where it stopped, with nothing but its own good batches; readers and writers meet."""
+"""An interrupted change goes on where it stopped, with nothing but its own good batches; readers
+and writers meet.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,11 @@ from tests.faults import difference, in_fork, kept_batches
 from tests.test_index import entries
 
 ADDED = [
-    review(f"added-{number}", f"The garden has {number} chairs. Nobody sat on chair {number * 7}. It rained.", 5)
+    review(
+        f"added-{number}",
+        f"The garden has {number} chairs. Nobody sat on chair {number * 7}. It rained.",
+        5,
+    )
     for number in range(12)
 ]
 AT_ONCE = 4
@@ -45,9 +51,15 @@ def update(
     keep_generations: int = 2,
 ) -> Changed:
     return change_index(
-        reviews, embedder or FakeEmbedder(), folder, start="live", chunking="sentences", chunk_tokens=CHUNK_TOKENS,
-        keep_generations=keep_generations, progress=progress,
-    )  # fmt: skip
+        reviews,
+        embedder or FakeEmbedder(),
+        folder,
+        start="live",
+        chunking="sentences",
+        chunk_tokens=CHUNK_TOKENS,
+        keep_generations=keep_generations,
+        progress=progress,
+    )
 
 
 def interrupt(stage: str, at: int = 0) -> BuildProgress:
@@ -79,16 +91,23 @@ def assert_finished(folder: Path, wanted: Changed, *, resumed: int) -> None:
     told: list[tuple[str, int, int]] = []
     changed = update(folder, progress=lambda *values: told.append(values))
     assert (changed.resumed, changed.embedded) == (resumed, wanted.embedded - resumed)
-    assert [event for event in told if event[0] == "resuming"] == [("resuming", resumed, resumed)] * bool(resumed)
+    assert [event for event in told if event[0] == "resuming"] == [
+        ("resuming", resumed, resumed)
+    ] * bool(resumed)
     assert verify_index(folder) == [] and not difference(ReviewIndex.open(folder), wanted.index)
-    assert entries(folder) == {"CURRENT", *store.generations(folder)} and len(store.generations(folder)) == 2
+    assert (
+        entries(folder) == {"CURRENT", *store.generations(folder)}
+        and len(store.generations(folder)) == 2
+    )
 
 
 # --- Ctrl-C and a full disk
 
 
 @pytest.mark.parametrize("stage", ["comparing", "chunking", "embedding", "writing", "checking"])
-def test_ctrl_c_leaves_the_old_index_and_the_next_run_goes_on(folder: Path, wanted: Changed, stage: str) -> None:
+def test_ctrl_c_leaves_the_old_index_and_the_next_run_goes_on(
+    folder: Path, wanted: Changed, stage: str
+) -> None:
     before = ReviewIndex.open(folder).generation.name
     with pytest.raises(KeyboardInterrupt):
         update(folder, progress=interrupt(stage, 2 * AT_ONCE if stage == "embedding" else 0))
@@ -105,8 +124,12 @@ def test_ctrl_c_while_resuming_loses_no_batch(interrupted: Path, wanted: Changed
     assert_finished(interrupted, wanted, resumed=3 * AT_ONCE)
 
 
-def test_a_disk_that_is_full_while_embedding_keeps_the_batches_before(folder: Path, wanted: Changed) -> None:
-    """At a real limit: the last batch is one of more dimensions' worth of bytes than a file may have."""
+def test_a_disk_that_is_full_while_embedding_keeps_the_batches_before(
+    folder: Path, wanted: Changed
+) -> None:
+    """At a real limit: the last batch is one of more dimensions' worth of bytes than a file may
+    have.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def progress(stage: str, done: int, total: int) -> None:
@@ -182,7 +205,13 @@ def test_batches_of_a_first_build_by_another_embedder_are_not_used(tmp_path: Pat
 
     def first(embedder: FakeEmbedder, progress: BuildProgress = no_build_progress) -> Changed:
         return change_index(
-            REVIEWS, embedder, folder, start="empty", chunking="sentences", chunk_tokens=CHUNK_TOKENS, progress=progress
+            REVIEWS,
+            embedder,
+            folder,
+            start="empty",
+            chunking="sentences",
+            chunk_tokens=CHUNK_TOKENS,
+            progress=progress,
         )
 
     with pytest.raises(KeyboardInterrupt):
@@ -194,7 +223,9 @@ def test_batches_of_a_first_build_by_another_embedder_are_not_used(tmp_path: Pat
 
 def test_vectors_of_the_wrong_shape_are_an_error_and_not_kept(folder: Path) -> None:
     class Wrong(FakeEmbedder):
-        def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        def embed_documents(
+            self, texts: Sequence[str], *, progress: Progress = no_progress
+        ) -> Vectors:
             return super().embed_documents(texts, progress=progress)[:-1]
 
     with pytest.raises(IndexFileError, match=r"vectors of shape \(3, 512\) for 4 sentences"):
@@ -228,7 +259,9 @@ def test_a_generation_that_was_never_live_is_nothing_to_go_back_to(
         patch.setattr(store, "make_live", lambda *arguments: interrupt("")("", 0, 0))
         patch.setattr(store, "remove_unfinished", lambda folder: None)
         update(folder)
-    assert len(store.generations(folder)) == 3 and ReviewIndex.open(folder).generation.name == second
+    assert (
+        len(store.generations(folder)) == 3 and ReviewIndex.open(folder).generation.name == second
+    )
     assert rollback(folder) == first and store.generations(folder) == [first, second]
     assert rollback(folder, second) == second
     third = update(folder).index.generation.name
@@ -273,7 +306,9 @@ def test_readers_never_fail_while_a_writer_switches_and_removes(
 def test_a_reader_finds_the_new_generation_when_the_old_one_goes_under_its_hands(
     folder: Path, monkeypatch: pytest.MonkeyPatch, step: str, name: str, switches: int
 ) -> None:
-    """Each time the reader goes to the live generation, a writer makes another and removes that one."""
+    """Each time the reader goes to the live generation, a writer makes another and removes that
+    one.
+    """
     found = store.live_generation(folder)
     left = list(range(switches))
     original: Callable[..., Any] = getattr(Path, step)
@@ -298,11 +333,16 @@ def test_an_open_index_stays_usable_when_its_generation_is_removed(folder: Path)
     index = ReviewIndex.open(folder)
     update(folder, keep_generations=0)
     assert not index.generation.exists()
-    assert list(index.reviews()) == list(REVIEWS) and len(index.all_vectors.copy()) == index.manifest.sentences
+    assert (
+        list(index.reviews()) == list(REVIEWS)
+        and len(index.all_vectors.copy()) == index.manifest.sentences
+    )
 
 
 def write_until(folder: Path, number: int) -> int:
-    """Update the index ten times, waiting for its turn; how many times another writer was in the way."""
+    """Update the index ten times, waiting for its turn; how many times another writer was in the
+    way.
+    """
 
     def work() -> int:
         waited = 0

@@ -1,4 +1,6 @@
-"""The installer, with a pip and a venv that only note what they are asked: never half-installed, plain errors."""
+"""The installer, with a pip and a venv that only note what they are asked: never half-installed,
+plain errors.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
     return made
 
 
-def fails(workplace: Workplace, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+def fails(
+    workplace: Workplace, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
     """The one line that a start ends with."""
     with pytest.raises(SystemExit) as exit:
         workplace.start(patch)
@@ -84,7 +88,10 @@ def test_the_first_start_installs_all_and_stamps_it_at_the_end(
 ) -> None:
     workplace.start(monkeypatch)
     assert workplace.created == 1
-    assert [call[0] for call in workplace.pip][:2] == ["download", "install"] and "." in workplace.pip[1]
+    assert [call[0] for call in workplace.pip][:2] == [
+        "download",
+        "install",
+    ] and "." in workplace.pip[1]
     assert all("constraints.txt" in " ".join(call) for call in workplace.pip)
     assert not any(workplace.stamped) and workplace.stamp.is_file()
     assert not list(workplace.venv.glob("*.new"))
@@ -98,7 +105,11 @@ def test_the_second_start_does_nothing_and_says_nothing(
     before = workplace.stamp.stat().st_mtime_ns
     capsys.readouterr()
     workplace.start(monkeypatch)
-    assert workplace.pip == [] and workplace.created == 0 and workplace.stamp.stat().st_mtime_ns == before
+    assert (
+        workplace.pip == []
+        and workplace.created == 0
+        and workplace.stamp.stat().st_mtime_ns == before
+    )
     assert capsys.readouterr() == ("", "")
 
 
@@ -111,7 +122,9 @@ def test_changed_requirements_update_in_place_and_the_stamp_is_gone_meanwhile(
     workplace.start(monkeypatch)
     assert workplace.created == 0 and len(workplace.pip) >= 2
     assert [call[0] for call in workplace.pip][:2] == ["download", "install"]
-    assert workplace.stamped[0] and not any(workplace.stamped[1:])  # the probe alone changes nothing
+    assert workplace.stamped[0] and not any(
+        workplace.stamped[1:]
+    )  # the probe alone changes nothing
     workplace.start(monkeypatch)
     assert workplace.pip == []
 
@@ -123,7 +136,9 @@ def test_another_python_is_an_update(workplace: Workplace, monkeypatch: pytest.M
     assert workplace.pip
 
 
-def test_extras_are_added_once_and_kept_by_later_updates(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extras_are_added_once_and_kept_by_later_updates(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workplace.start(monkeypatch)
     workplace.start(monkeypatch, "--with", "test")
     assert any(".[test]" in call for call in workplace.pip)
@@ -140,7 +155,10 @@ def test_extras_are_added_once_and_kept_by_later_updates(workplace: Workplace, m
 
 @pytest.mark.parametrize("command", ["download", "install"])
 def test_a_start_that_breaks_off_is_begun_anew(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+    workplace: Workplace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
 ) -> None:
     workplace.codes = {command: 1}
     fails(workplace, monkeypatch, capsys)
@@ -189,14 +207,29 @@ def test_a_venv_that_was_moved_is_built_anew(
 
 
 def test_the_check_looks_for_the_main_modules() -> None:
-    assert subprocess.run([sys.executable, "-c", install.CHECK], cwd=SOURCE.parent.parent, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", install.CHECK], cwd=SOURCE.parent.parent, check=False
+        ).returncode
+        == 0
+    )
     absent = install.CHECK.replace("click", "no_such_module_here")
-    assert subprocess.run([sys.executable, "-c", absent], cwd=SOURCE.parent.parent, check=False).returncode == 1
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", absent], cwd=SOURCE.parent.parent, check=False
+        ).returncode
+        == 1
+    )
 
 
-@pytest.mark.parametrize("harm", ["no python", "python fails", "stamp cut off", "stamp gone", "empty folder"])
+@pytest.mark.parametrize(
+    "harm", ["no python", "python fails", "stamp cut off", "stamp gone", "empty folder"]
+)
 def test_a_broken_venv_is_built_anew(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], harm: str
+    workplace: Workplace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    harm: str,
 ) -> None:
     workplace.start(monkeypatch)
     python = workplace.venv / "bin" / "python"
@@ -211,12 +244,18 @@ def test_a_broken_venv_is_built_anew(
     (workplace.venv / "left-over").touch()
     capsys.readouterr()
     workplace.start(monkeypatch)
-    assert workplace.created == 1 and not (workplace.venv / "left-over").exists() and workplace.stamp.exists()
+    assert (
+        workplace.created == 1
+        and not (workplace.venv / "left-over").exists()
+        and workplace.stamp.exists()
+    )
     assert "building it anew" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stamp", ["[]", "7", "{}", '{"wanted": 1}'])
-def test_an_odd_stamp_does_not_crash(workplace: Workplace, monkeypatch: pytest.MonkeyPatch, stamp: str) -> None:
+def test_an_odd_stamp_does_not_crash(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, stamp: str
+) -> None:
     workplace.start(monkeypatch)
     workplace.stamp.write_text(stamp)
     workplace.start(monkeypatch)
@@ -231,7 +270,9 @@ def test_an_old_python_is_told_what_is_needed(
 ) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2))
     message = fails(workplace, monkeypatch, capsys)
-    assert "Python 3.11 or newer" in message and "this is 3.9" in message and "make PYTHON=" in message
+    assert (
+        "Python 3.11 or newer" in message and "this is 3.9" in message and "make PYTHON=" in message
+    )
     assert not workplace.venv.exists()
 
 
@@ -268,9 +309,14 @@ def test_what_pip_could_not_install_is_repeated(
     assert "pip did not say why" in fails(workplace, monkeypatch, capsys)
 
 
-@pytest.mark.parametrize("error", [OSError("no room"), subprocess.CalledProcessError(1, ["ensurepip"])], ids=repr)
+@pytest.mark.parametrize(
+    "error", [OSError("no room"), subprocess.CalledProcessError(1, ["ensurepip"])], ids=repr
+)
 def test_a_python_without_venv_is_told_what_to_install(
-    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+    workplace: Workplace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
 ) -> None:
     def create(path: str, with_pip: bool) -> None:
         os.mkdir(path)
@@ -278,7 +324,11 @@ def test_a_python_without_venv_is_told_what_to_install(
 
     monkeypatch.setattr(venv, "create", create)
     message = fails(workplace, monkeypatch, capsys)
-    assert "cannot create .venv" in message and "python3-venv" in message and not workplace.venv.exists()
+    assert (
+        "cannot create .venv" in message
+        and "python3-venv" in message
+        and not workplace.venv.exists()
+    )
 
 
 # --- pip itself, as another program
@@ -303,6 +353,10 @@ def test_pips_output_goes_to_the_log_and_what_matters_to_the_screen(
     with open(tmp_path / "log", "w") as log:
         assert install.pip(["install", "x"], log) == 3
     shown = capsys.readouterr().out
-    assert "torch-2.6-linux.whl (766.7 MB)" in shown and "click-8" not in shown and "installing 1 packages" in shown
+    assert (
+        "torch-2.6-linux.whl (766.7 MB)" in shown
+        and "click-8" not in shown
+        and "installing 1 packages" in shown
+    )
     text = (tmp_path / "log").read_text()
     assert "-m pip" in text and "install x" in text and text.count("\n") == 5

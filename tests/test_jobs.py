@@ -46,8 +46,12 @@ def indexes(tmp_path: Path) -> Iterator[Path]:
             kill(job)
 
 
-def start(indexes: Path, what: str, index: str = "hotel", files: tuple[str, ...] = ("reviews.csv",)) -> Job:
-    spec = JobSpec(index=index, mode="new", files=files, mapping={"text": "Body"}, steps=("html",), strict=True)
+def start(
+    indexes: Path, what: str, index: str = "hotel", files: tuple[str, ...] = ("reviews.csv",)
+) -> Job:
+    spec = JobSpec(
+        index=index, mode="new", files=files, mapping={"text": "Body"}, steps=("html",), strict=True
+    )
     return jobs.start(Settings(indexes_dir=indexes, top_k=7), spec, process=process(what))
 
 
@@ -93,7 +97,11 @@ def test_a_job_runs_and_tells_how_far_it_is_and_how_it_ended(indexes: Path) -> N
     assert done.result == {"reviews": 3}
     assert [(stage.name, stage.done, stage.total) for stage in done.stages] == [("reading", 5, 5)]
     assert done.finished is not None and done.finished >= done.started
-    assert done.spec == job.spec and done.spec.mapping == {"text": "Body"} and done.spec.files == ("reviews.csv",)
+    assert (
+        done.spec == job.spec
+        and done.spec.mapping == {"text": "Body"}
+        and done.spec.files == ("reviews.csv",)
+    )
     assert done.settings == Settings(indexes_dir=indexes, top_k=7)
     assert list_jobs(indexes) == [done]
     assert list_indexes(indexes) == []  # the jobs' folder is no index
@@ -103,13 +111,21 @@ def test_a_job_runs_and_tells_how_far_it_is_and_how_it_ended(indexes: Path) -> N
     ("what", "shown", "logged"),
     [
         ("fail", "The disk is full. Make room.", ""),
-        ("crash", "Something unforeseen went wrong (ZeroDivisionError: of all things)", "Traceback"),
+        (
+            "crash",
+            "Something unforeseen went wrong (ZeroDivisionError: of all things)",
+            "Traceback",
+        ),
         ("exit", "Something unforeseen went wrong (SystemExit: 3)", "Traceback"),
     ],
 )
-def test_what_goes_wrong_is_said_in_a_sentence(indexes: Path, what: str, shown: str, logged: str) -> None:
+def test_what_goes_wrong_is_said_in_a_sentence(
+    indexes: Path, what: str, shown: str, logged: str
+) -> None:
     job = ended(start(indexes, what))
-    assert job.state == "failed" and job.message.startswith(shown) and "Traceback" not in job.message
+    assert (
+        job.state == "failed" and job.message.startswith(shown) and "Traceback" not in job.message
+    )
     log = (job.folder / "log.txt").read_text()
     assert logged in log if logged else log == ""
 
@@ -192,13 +208,18 @@ def test_of_many_that_start_at_once_one_does(indexes: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["brief", "wait"])
-def test_a_job_outlives_the_process_that_started_it(indexes: Path, tmp_path: Path, what: str) -> None:
+def test_a_job_outlives_the_process_that_started_it(
+    indexes: Path, tmp_path: Path, what: str
+) -> None:
     starter = tmp_path / "starter.py"
     starter.write_text(
-        "import signal, time\nfrom pathlib import Path\nfrom rag import jobs\nfrom rag.config import Settings\n"
-        "signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell leaves it to what runs in the background\n"
+        "import signal, time\nfrom pathlib import Path\nfrom rag import jobs\nfrom rag.config "
+        "import Settings\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell leaves it to what runs in the "
+        "background\n"
         "spec = jobs.JobSpec(index='hotel', mode='new', files=('a.csv',))\n"
-        f"jobs.start(Settings(indexes_dir=Path({str(indexes)!r})), spec, process={process(what)!r})\n"
+        f"jobs.start(Settings(indexes_dir=Path({str(indexes)!r})), spec, "
+        f"process={process(what)!r})\n"
         "time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, str(starter)], start_new_session=True)
@@ -216,10 +237,14 @@ def test_a_job_outlives_the_process_that_started_it(indexes: Path, tmp_path: Pat
     assert ended(job).state == ("cancelled" if what == "wait" else "done")
 
 
-def test_the_apps_own_process_makes_an_index_with_the_bundled_embedder(indexes: Path, tmp_path: Path) -> None:
+def test_the_apps_own_process_makes_an_index_with_the_bundled_embedder(
+    indexes: Path, tmp_path: Path
+) -> None:
     file = tmp_path / "stays.csv"
     file.write_text("Body,Stars\nVery quiet at night.,5\n,3\nThe lift hums.,2\n")
-    spec = JobSpec(index="hotel", mode="new", files=(str(file),), mapping={"text": "Body"}, steps=("spaces",))
+    spec = JobSpec(
+        index="hotel", mode="new", files=(str(file),), mapping={"text": "Body"}, steps=("spaces",)
+    )
     job = ended(jobs.start(Settings(indexes_dir=indexes), spec))
     assert job.state == "done", (job.message, (job.folder / "log.txt").read_text())
     assert (job.result["reviews"], job.result["sentences"], job.result["new"]) == (2, 2, 2)
@@ -232,7 +257,9 @@ def test_the_apps_own_process_makes_an_index_with_the_bundled_embedder(indexes: 
 def test_damaged_job_folders_harm_nobody(indexes: Path) -> None:
     good = ended(start(indexes, "succeed"))
     jobs_folder = good.folder.parent
-    for number, content in enumerate((b"", b"{", b"[]", b'{"spec": 3}', b"\xff\xfe", b'{"spec": {}, "settings": {}}')):
+    for number, content in enumerate(
+        (b"", b"{", b"[]", b'{"spec": 3}', b"\xff\xfe", b'{"spec": {}, "settings": {}}')
+    ):
         folder = jobs_folder / f"20200101T000000-{number:08x}"
         folder.mkdir()
         (folder / "job.json").write_bytes(content)
@@ -243,9 +270,13 @@ def test_damaged_job_folders_harm_nobody(indexes: Path) -> None:
     assert len(list(jobs_folder.glob("2020*"))) == 0
 
 
-@pytest.mark.parametrize("content", [b"", b'{"sta', b"[1]", b'{"state": "wonderful"}', b'{"state": 7, "result": []}'])
+@pytest.mark.parametrize(
+    "content", [b"", b'{"sta', b"[1]", b'{"state": "wonderful"}', b'{"state": 7, "result": []}']
+)
 @pytest.mark.parametrize("name", ["result.json", "progress.json", "cancel"])
-def test_half_written_files_are_read_without_an_error(finished: Job, tmp_path: Path, name: str, content: bytes) -> None:
+def test_half_written_files_are_read_without_an_error(
+    finished: Job, tmp_path: Path, name: str, content: bytes
+) -> None:
     folder = Path(shutil.copytree(finished.folder, tmp_path / "copy"))
     (folder / name).write_bytes(content)
     job = Job.read(folder)
@@ -258,13 +289,20 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Job:
     return ended(start(tmp_path_factory.mktemp("finished"), "succeed"))
 
 
-def test_only_the_newest_finished_jobs_are_kept(indexes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_finished_jobs_are_kept(
+    indexes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(launch, "KEEP", 2)
     running = working(start(indexes, "wait", "inn"))
     for number in range(4):
         ended(start(indexes, "succeed", f"hotel-{number}"))
     names = [job.spec.index for job in list_jobs(indexes)]
-    assert names == ["hotel-3", "hotel-2", "hotel-1", "inn"]  # two, the one that was started then, and what runs
+    assert names == [
+        "hotel-3",
+        "hotel-2",
+        "hotel-1",
+        "inn",
+    ]  # two, the one that was started then, and what runs
     running.cancel()
     job = ended(running)
     jobs.forget(job)
@@ -276,7 +314,9 @@ def test_a_job_that_cannot_be_started_is_a_plain_error(indexes: Path, tmp_path: 
         start(indexes, "succeed", "../out")
     spec = JobSpec(index="hotel", mode="new", files=())
     with pytest.raises(JobError, match="could not be started"):
-        jobs.start(Settings(indexes_dir=indexes), spec, process=(str(tmp_path / "no-such-program"),))
+        jobs.start(
+            Settings(indexes_dir=indexes), spec, process=(str(tmp_path / "no-such-program"),)
+        )
     assert list_jobs(indexes) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(JobError, match="could not be started"):
@@ -349,7 +389,15 @@ def test_named_files_lie_inside_the_folder(tmp_path: Path) -> None:
     assert jobs.named_file(inside, str(inside / "deep" / "a.csv")) == inside / "deep" / "a.csv"
     assert jobs.named_file(inside, "deep") == inside / "deep"
     (inside / "link.csv").symlink_to(outside / "secret.csv")
-    for name in ("../out/secret.csv", str(outside / "secret.csv"), "link.csv", "..", ".", "", "deep/../../out"):
+    for name in (
+        "../out/secret.csv",
+        str(outside / "secret.csv"),
+        "link.csv",
+        "..",
+        ".",
+        "",
+        "deep/../../out",
+    ):
         with pytest.raises(ReviewFileError, match="not inside"):
             jobs.named_file(inside, name)
     (inside / "deep" / "b.csv").symlink_to(outside / "secret.csv")

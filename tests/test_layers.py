@@ -63,9 +63,12 @@ def imports(module: str, is_package: bool, source: str) -> Iterator[tuple[str, i
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                outer = module.split(".")[: None if is_package and node.level == 1 else is_package - node.level]
+                outer = module.split(".")[
+                    : None if is_package and node.level == 1 else is_package - node.level
+                ]
                 base = ".".join([*outer, *filter(None, [node.module])])
-            # "from rag import prompt" imports rag.prompt; "from rag.prompt import fence" imports rag.prompt
+            # "from rag import prompt" imports rag.prompt; "from rag.prompt import fence" imports
+            # rag.prompt
             inside = [f"{base}.{alias.name}" for alias in node.names]
             names = [name if name in MODULES else base for name in inside]
         else:
@@ -92,7 +95,9 @@ def violations(module: str, is_package: bool, source: str) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module not in ("rag", "rag.sample")])
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if module not in ("rag", "rag.sample")]
+)
 def test_module_imports_only_from_lower_layers(module: str) -> None:
     path = MODULES[module]
     assert unit(module) is not None, f"{module} is new: give it a layer in the table"
@@ -145,5 +150,7 @@ def test_a_right_import_passes(module: str, source: str) -> None:
 
 def test_layers_0_and_1_load_nothing_heavy() -> None:
     code = f"import sys, {', '.join(LIGHT)}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == []

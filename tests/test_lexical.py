@@ -23,7 +23,9 @@ def hotel(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
     return build_fake_index(tmp_path_factory.mktemp("indexes") / "hotel")
 
 
-def bm25(documents: list[list[str]], words: list[str], k1: float = 1.5, b: float = 0.75) -> list[float]:
+def bm25(
+    documents: list[list[str]], words: list[str], k1: float = 1.5, b: float = 0.75
+) -> list[float]:
     """As in Lucene: idf = ln(1 + (N - n + .5) / (n + .5)), without the factor k1 + 1."""
     mean = sum(map(len, documents)) / len(documents)
     total = [0.0] * len(documents)
@@ -36,7 +38,9 @@ def bm25(documents: list[list[str]], words: list[str], k1: float = 1.5, b: float
     return total
 
 
-@pytest.mark.parametrize("question", ["the pool was warm", "children of the desk", "taxi taxi", "no such word: xyzzy"])
+@pytest.mark.parametrize(
+    "question", ["the pool was warm", "children of the desk", "taxi taxi", "no such word: xyzzy"]
+)
 def test_scores_are_those_of_the_formula(hotel: ReviewIndex, question: str) -> None:
     stems = Stems("english")
     sentences = [stems(one.text) for one in hotel.sentences(range(hotel.manifest.sentences))]
@@ -62,15 +66,24 @@ def test_a_title_counts_for_its_review_and_for_no_sentence(tmp_path: Path) -> No
         (["zh", "zh", "en"], ""),
     ],
 )
-def test_words_are_stemmed_in_the_language_that_most_reviews_are_in(languages: list[str], stemmer: str) -> None:
+def test_words_are_stemmed_in_the_language_that_most_reviews_are_in(
+    languages: list[str], stemmer: str
+) -> None:
     assert stemmer_for(languages) == stemmer
 
 
 def test_the_index_keeps_its_stemmer(tmp_path: Path) -> None:
-    reviews = [Review("a", "Die Zimmer waren sauber.", language="de"), Review("b", "Nette Leute.", language="de")]
+    reviews = [
+        Review("a", "Die Zimmer waren sauber.", language="de"),
+        Review("b", "Nette Leute.", language="de"),
+    ]
     index = build_fake_index(tmp_path / "x", reviews)
     assert index.manifest.stemmer == "german"
-    assert index.word_scores("das saubere Zimmer")[0][0] > 0 == index.word_scores("das saubere Zimmer")[0][1]
+    assert (
+        index.word_scores("das saubere Zimmer")[0][0]
+        > 0
+        == index.word_scores("das saubere Zimmer")[0][1]
+    )
 
 
 def test_scripts_without_blanks_are_told_apart_by_character() -> None:
@@ -96,7 +109,12 @@ def test_reviews_without_a_word_can_be_indexed(tmp_path: Path) -> None:
 def test_many_threads_may_ask_at_once(hotel: ReviewIndex) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    questions = ["friendly people", "swimming children", "smelled of smoke", "queues for breakfasts"] * 50
+    questions = [
+        "friendly people",
+        "swimming children",
+        "smelled of smoke",
+        "queues for breakfasts",
+    ] * 50
     alone = [hotel.word_scores(question)[0] for question in questions[:4]]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda question: hotel.word_scores(question)[0], questions))
@@ -111,7 +129,9 @@ def test_rows_that_lead_nowhere_are_found(tmp_path: Path, name: str) -> None:
         rows = np.load(index.generation / name)
         rows[0] = 10_000
         np.save(index.generation / name, rows)
-        lexical.LexicalSearch(index.generation, "english", sentences=index.manifest.sentences, reviews=len(REVIEWS))
+        lexical.LexicalSearch(
+            index.generation, "english", sentences=index.manifest.sentences, reviews=len(REVIEWS)
+        )
     with pytest.raises(IndexFileError, match="SHA-256 differs"):
         ReviewIndex.open(tmp_path / "x")
 
@@ -127,12 +147,16 @@ def test_rows_that_lead_nowhere_are_found(tmp_path: Path, name: str) -> None:
         ("review_words.row.npy", np.zeros(1, dtype=np.int32), "weights in 1 rows"),
     ],
 )
-def test_files_that_do_not_fit_together_are_told(tmp_path: Path, name: str, content: object, says: str) -> None:
+def test_files_that_do_not_fit_together_are_told(
+    tmp_path: Path, name: str, content: object, says: str
+) -> None:
     index = build_fake_index(tmp_path / "x")
     path = index.generation / name
     path.write_bytes(content) if isinstance(content, bytes) else np.save(path, np.asarray(content))
     with pytest.raises(ValueError, match=says):
-        lexical.LexicalSearch(index.generation, "english", sentences=index.manifest.sentences, reviews=len(REVIEWS))
+        lexical.LexicalSearch(
+            index.generation, "english", sentences=index.manifest.sentences, reviews=len(REVIEWS)
+        )
 
 
 def test_shares_lie_between_0_and_1() -> None:

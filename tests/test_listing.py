@@ -52,10 +52,15 @@ def test_at_first_it_is_the_programs_own_and_what_the_settings_say_leads() -> No
     named = list(listed(generator="extractive").values())
     assert [one.name for one in named] == ["extractive", "auto", BUNDLED_GENERATOR]
     assert named[0].about == SETTINGS_SAY and named[1].about != SETTINGS_SAY
-    assert listed(generator="google/gemma-2b-it")["google/gemma-2b-it"].generator == "google/gemma-2b-it"
+    assert (
+        listed(generator="google/gemma-2b-it")["google/gemma-2b-it"].generator
+        == "google/gemma-2b-it"
+    )
 
 
-def test_what_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_is_not_installed_is_not_listed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(listing, "shipped_adapter", lambda: tmp_path)
     assert list(listed()) == ["auto", "extractive", BUNDLED_GENERATOR, BUNDLED_PHRASING]
     monkeypatch.setattr(listing, "GGUF_PACKAGE", "no_such_package")
@@ -71,7 +76,11 @@ def test_merged_models_are_listed_newest_first_and_nothing_else_of_their_folder(
     assert [one.name for one in found] == ["b-new", "a-old", "c-older"]
     assert found[0].label == "b-new (merged model)"
     settings = found[0].asked(Settings(adapter="of-the-settings", top_k=3))
-    assert (settings.generator, settings.adapter, settings.top_k) == (str(Path("models/b-new")), "", 3)
+    assert (settings.generator, settings.adapter, settings.top_k) == (
+        str(Path("models/b-new")),
+        "",
+        3,
+    )
 
 
 def test_adapters_are_asked_on_the_base_that_their_record_names() -> None:
@@ -103,7 +112,9 @@ def test_what_the_settings_name_is_listed_once_under_the_name_it_has_anyhow(tmp_
     both = listed(generator="models/my-gemma", adapter=str(folder))
     assert next(iter(both)) == "run/adapter" and "my-gemma" in both
     other = listed(generator="models/my-gemma", adapter="elsewhere")
-    assert next(iter(other.values())).asked(Settings()) == Settings(generator="models/my-gemma", adapter="elsewhere")
+    assert next(iter(other.values())).asked(Settings()) == Settings(
+        generator="models/my-gemma", adapter="elsewhere"
+    )
 
 
 def test_two_of_one_name_are_told_apart() -> None:
@@ -113,15 +124,24 @@ def test_two_of_one_name_are_told_apart() -> None:
 
 
 def test_a_runs_adapter_is_called_by_its_run() -> None:
-    assert _shown_name("google/gemma-2b-it", "runs/my-run/adapter", "none") == "google/gemma-2b-it (adapter my-run)"
-    assert _shown_name("google/gemma-2b-it", "my-adapter", "4bit") == "google/gemma-2b-it (adapter my-adapter, 4-bit)"
+    assert (
+        _shown_name("google/gemma-2b-it", "runs/my-run/adapter", "none")
+        == "google/gemma-2b-it (adapter my-run)"
+    )
+    assert (
+        _shown_name("google/gemma-2b-it", "my-adapter", "4bit")
+        == "google/gemma-2b-it (adapter my-adapter, 4-bit)"
+    )
 
 
 def test_listing_loads_no_torch() -> None:
     code = (
-        "import sys; from rag.config import Settings; from rag.generator.listing import list_generators;"
+        "import sys; from rag.config import Settings; from rag.generator.listing import "
+        "list_generators;"
         "list_generators(Settings()); print('torch' in sys.modules)"
     )
     root = Path(__file__).parents[1]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"

@@ -25,7 +25,10 @@ def test_going_back_and_forth(tmp_path: Path) -> None:
     assert manage.rollback(folder) == made[0] and ReviewIndex.open(folder).manifest.reviews == 1
     with pytest.raises(IndexFileError, match="no earlier generation"):
         manage.rollback(folder)
-    assert manage.rollback(folder, made[2]) == made[2] and ReviewIndex.open(folder).manifest.reviews == 3
+    assert (
+        manage.rollback(folder, made[2]) == made[2]
+        and ReviewIndex.open(folder).manifest.reviews == 3
+    )
     assert [one.live for one in manage.list_generations(folder)] == [True, False, False]
     with pytest.raises(IndexFileError, match=r"no generation '\.\./x'.*It has"):
         manage.rollback(folder, "../x")
@@ -44,7 +47,9 @@ def test_an_index_that_lost_its_current_generation_is_mended_by_going_back(tmp_p
     folder = tmp_path / "hotel"
     made = [build_fake_index(folder, REVIEWS[: count + 1]).generation for count in range(3)]
     shutil.rmtree(made[2])
-    with pytest.raises(IndexFileError, match=r"names '.*', which is no generation.*reviewqa index rollback hotel"):
+    with pytest.raises(
+        IndexFileError, match=r"names '.*', which is no generation.*reviewqa index rollback hotel"
+    ):
         ReviewIndex.open(folder)
     assert [one.live for one in manage.list_generations(folder)] == [False, False]
     with pytest.raises(IndexFileError, match="which is no generation"):
@@ -62,7 +67,9 @@ def test_generations_are_listed_whatever_state_they_are_in(tmp_path: Path) -> No
     assert newest.manifest is not None and (newest.manifest.reviews, newest.live) == (2, True)
     assert newest.size == sum(file.stat().st_size for file in made[1].iterdir())
     assert (oldest.name, oldest.manifest, oldest.live) == (made[0].name, None, False)
-    with pytest.raises(IndexFileError, match=r"is damaged, and the live one stays: .*manifest\.json"):
+    with pytest.raises(
+        IndexFileError, match=r"is damaged, and the live one stays: .*manifest\.json"
+    ):
         manage.rollback(folder)
 
 
@@ -72,9 +79,17 @@ def test_what_is_changed_after_going_back_starts_from_there(tmp_path: Path) -> N
         build_fake_index(folder, REVIEWS[:count])
     manage.rollback(folder)
     made = change_index(
-        REVIEWS[5:6], FakeEmbedder(), folder, start="live", chunking="sentences", chunk_tokens=CHUNK_TOKENS
+        REVIEWS[5:6],
+        FakeEmbedder(),
+        folder,
+        start="live",
+        chunking="sentences",
+        chunk_tokens=CHUNK_TOKENS,
     )
-    assert [one.review_id for one in made.index.reviews()] == [REVIEWS[0].review_id, REVIEWS[5].review_id]
+    assert [one.review_id for one in made.index.reviews()] == [
+        REVIEWS[0].review_id,
+        REVIEWS[5].review_id,
+    ]
     assert manage.list_generations(folder)[0].name == made.index.generation.name
 
 
@@ -86,7 +101,11 @@ def test_garbage_is_collected(tmp_path: Path) -> None:
     (folder / ".building-20260101T000000-00000000").mkdir()
     gone, room = manage.collect_garbage(folder, 1)
     assert gone == [made[0]] and room > 1000
-    assert {path.name for path in folder.iterdir()} == {"CURRENT", "LOCK", *made[1:]} and verify_index(folder) == []
+    assert {path.name for path in folder.iterdir()} == {
+        "CURRENT",
+        "LOCK",
+        *made[1:],
+    } and verify_index(folder) == []
     manage.rollback(folder)
     assert manage.collect_garbage(folder, 0)[0] == [made[2]]  # the live one stays, newest or not
 
@@ -107,7 +126,10 @@ def test_a_renamed_index_can_be_written_and_its_old_name_is_free(tmp_path: Path)
     manage.rename_index(tmp_path / "hotel", tmp_path / "inn")
     build_fake_index(tmp_path / "hotel", REVIEWS[:1])
     build_fake_index(tmp_path / "inn", REVIEWS[:2])
-    assert [ReviewIndex.open(tmp_path / name).manifest.reviews for name in ("hotel", "inn")] == [1, 2]
+    assert [ReviewIndex.open(tmp_path / name).manifest.reviews for name in ("hotel", "inn")] == [
+        1,
+        2,
+    ]
     manage.delete_index(tmp_path / "inn")
     manage.rename_index(tmp_path / "hotel", tmp_path / "inn")
     assert list_indexes(tmp_path) == ["inn"] and verify_index(tmp_path / "inn") == []
@@ -152,7 +174,9 @@ def test_nothing_is_written_over_what_is_no_index(
 
 
 @pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
-def test_what_an_interrupted_copy_left_is_not_in_the_way(tmp_path: Path, act: Callable[[Path, Path], None]) -> None:
+def test_what_an_interrupted_copy_left_is_not_in_the_way(
+    tmp_path: Path, act: Callable[[Path, Path], None]
+) -> None:
     build_fake_index(tmp_path / "hotel")
     (tmp_path / "inn" / ".building-20260101T000000-00000000").mkdir(parents=True)
     (tmp_path / "inn" / "LOCK").touch()
@@ -175,7 +199,9 @@ def test_a_name_that_another_process_is_building_is_not_taken(
 
 
 @pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
-def test_nothing_is_written_over_another_index(tmp_path: Path, act: Callable[[Path, Path], None]) -> None:
+def test_nothing_is_written_over_another_index(
+    tmp_path: Path, act: Callable[[Path, Path], None]
+) -> None:
     build_fake_index(tmp_path / "hotel")
     build_fake_index(tmp_path / "inn", REVIEWS[:2])
     with pytest.raises(IndexFileError, match='an index "inn" already'):
@@ -194,7 +220,9 @@ def test_nothing_is_written_over_another_index(tmp_path: Path, act: Callable[[Pa
         lambda folder: manage.rename_index(folder, folder.parent / "x"),
     ],
 )
-def test_all_wait_for_a_writer_and_know_a_missing_index(tmp_path: Path, act: Callable[[Path], Any]) -> None:
+def test_all_wait_for_a_writer_and_know_a_missing_index(
+    tmp_path: Path, act: Callable[[Path], Any]
+) -> None:
     build_fake_index(tmp_path / "hotel")
     with (
         store.writer_lock(tmp_path / "hotel"),
@@ -215,23 +243,32 @@ def test_an_export_holds_everything(tmp_path: Path) -> None:
     texts = {row["review_id"]: row["review_text"] for row in rows if row["review_text"] is not None}
     assert texts == {review.review_id: review.text for review in (*REVIEWS, *COPIED)}
     for row in rows:
-        assert row["sentence"] == texts[row["review_id"]][row["sentence_start"] : row["sentence_end"]]
+        assert (
+            row["sentence"] == texts[row["review_id"]][row["sentence_start"] : row["sentence_end"]]
+        )
         assert row["chunk_id"] == f"{row['review_id']}:{row['chunk_start']}-{row['chunk_end']}"
     assert {row["review_id"]: row["copy_of"] for row in rows if row["copy_of"]} == {
-        "copy": "first", "copy-again": "first",
-    }  # fmt: skip
-    np.testing.assert_array_equal(np.array(table.column("vector").to_pylist(), dtype=np.float32), index.all_vectors)
+        "copy": "first",
+        "copy-again": "first",
+    }
+    np.testing.assert_array_equal(
+        np.array(table.column("vector").to_pylist(), dtype=np.float32), index.all_vectors
+    )
     with pytest.raises(IndexFileError, match="is there already"):
         manage.export_index(index, file)
     assert not list(tmp_path.glob("*.part"))
 
 
 @pytest.mark.parametrize("name", ["no/folder.parquet", "file/below.parquet", "x" * 300])
-def test_an_export_that_cannot_be_written_is_a_plain_error(pristine: Path, tmp_path: Path, name: str) -> None:
+def test_an_export_that_cannot_be_written_is_a_plain_error(
+    pristine: Path, tmp_path: Path, name: str
+) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(IndexFileError, match="Cannot write"):
         manage.export_index(ReviewIndex.open(pristine), tmp_path / name)
-    with pytest.raises(IndexFileError, match=r"is a folder\. Name a file, for example .*hotel\.parquet"):
+    with pytest.raises(
+        IndexFileError, match=r"is a folder\. Name a file, for example .*hotel\.parquet"
+    ):
         manage.export_index(ReviewIndex.open(pristine), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -248,7 +285,11 @@ def test_an_export_of_many_sentences_is_whole(tmp_path: Path) -> None:
     index = build_fake_index(tmp_path / "many", reviews, embedder=embedder)
     assert manage.export_index(index, tmp_path / "all.parquet") == 3000
     table = pq.read_table(tmp_path / "all.parquet")
-    assert table.column("sentence").to_pylist() == [one.text for one in index.sentences(range(3000))]
+    assert table.column("sentence").to_pylist() == [
+        one.text for one in index.sentences(range(3000))
+    ]
     vectors = table.column("vector").combine_chunks().flatten().to_numpy().reshape(3000, 8)
     np.testing.assert_array_equal(vectors, index.all_vectors)
-    assert [text for text in table.column("review_text").to_pylist() if text] == [one.text for one in reviews]
+    assert [text for text in table.column("review_text").to_pylist() if text] == [
+        one.text for one in reviews
+    ]

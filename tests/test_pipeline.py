@@ -20,7 +20,15 @@ from rag.pipeline import CLOSEST, WROTE_NOTHING, Pipeline, mix_of
 from rag.question import TASKS
 from rag.schema import Answer, GeneratorError, IndexFileError, Message, Review
 from rag.where import parse_where
-from tests.fakes import CHUNK_TOKENS, INJECTION, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index, review
+from tests.fakes import (
+    CHUNK_TOKENS,
+    INJECTION,
+    REVIEWS,
+    FakeEmbedder,
+    FakeGenerator,
+    build_fake_index,
+    review,
+)
 
 QUESTION = "Was the swimming pool warm and clean?"
 FAR = "Zebra quantum helicopter?"
@@ -32,9 +40,17 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
 
 
 def make(index: ReviewIndex, generator: Generator, **more: Any) -> Pipeline:
-    values = {"chunk_tokens": CHUNK_TOKENS, "evidence_floor": 0.4, "fact_evidence_floor": 0.4, "support_threshold": 0.5}
+    values = {
+        "chunk_tokens": CHUNK_TOKENS,
+        "evidence_floor": 0.4,
+        "fact_evidence_floor": 0.4,
+        "support_threshold": 0.5,
+    }
     return Pipeline(
-        Settings(**{**values, **more}), index, FakeEmbedder(), ChosenGenerator(generator, "the test says so")
+        Settings(**{**values, **more}),
+        index,
+        FakeEmbedder(),
+        ChosenGenerator(generator, "the test says so"),
     )
 
 
@@ -56,7 +72,9 @@ def test_a_stream_gives_pieces_and_then_one_checked_answer(index: ReviewIndex) -
     assert (answer.generator, answer.generator_reason) == (generator.name, "the test says so")
     for citation in (c for s in answer.sentences for c in s.citations):
         text = next(r.text for r in REVIEWS if r.review_id == citation.review_id)
-        assert citation.review_id == "pool" and citation.quote == text[citation.start : citation.end]
+        assert (
+            citation.review_id == "pool" and citation.quote == text[citation.start : citation.end]
+        )
     assert len(answer.notes) == 1 and f"{len(answer.retrieved)} passages read" in answer.notes[0]
 
 
@@ -80,7 +98,10 @@ def test_timings_are_parts_of_the_total(index: ReviewIndex) -> None:
     timings = make(index, FakeGenerator(pool_answer)).ask(QUESTION).timings
     assert set(timings) == {"retrieve_s", "first_words_s", "generate_s", "check_s", "total_s"}
     assert all(value >= 0 for value in timings.values())
-    assert timings["retrieve_s"] + timings["generate_s"] + timings["check_s"] <= timings["total_s"] + 1e-6
+    assert (
+        timings["retrieve_s"] + timings["generate_s"] + timings["check_s"]
+        <= timings["total_s"] + 1e-6
+    )
     assert timings["first_words_s"] <= timings["retrieve_s"] + timings["generate_s"] + 1e-6
     assert "total_s" in make(index, FakeGenerator(pool_answer)).ask(FAR).timings
 
@@ -99,16 +120,24 @@ def test_below_the_floor_the_generator_is_not_asked(index: ReviewIndex) -> None:
     assert answer.notes == (CLOSEST,)
 
 
-@pytest.mark.parametrize(("text", "note"), [("", WROTE_NOTHING), (" \n", WROTE_NOTHING), (prompt.REFUSAL, CLOSEST)])
-def test_a_refusal_says_whether_the_generator_wrote_anything(index: ReviewIndex, text: str, note: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "note"), [("", WROTE_NOTHING), (" \n", WROTE_NOTHING), (prompt.REFUSAL, CLOSEST)]
+)
+def test_a_refusal_says_whether_the_generator_wrote_anything(
+    index: ReviewIndex, text: str, note: str
+) -> None:
     generator = FakeGenerator(text)
     answer = make(index, generator).ask(QUESTION)
     assert answer.refused and answer.notes == (note,)
     assert (answer.generator, answer.generator_reason) == (generator.name, "the test says so")
 
 
-@pytest.mark.parametrize("question", ["What do people like most?", "What do people complain about?"])
-def test_questions_without_a_subject_are_asked_without_a_floor(index: ReviewIndex, question: str) -> None:
+@pytest.mark.parametrize(
+    "question", ["What do people like most?", "What do people complain about?"]
+)
+def test_questions_without_a_subject_are_asked_without_a_floor(
+    index: ReviewIndex, question: str
+) -> None:
     generator = FakeGenerator("The swimming pool was warm.")
     pipeline = make(index, generator, evidence_floor=2.0, fact_evidence_floor=2.0)
     assert pipeline.retrieve(question) == pipeline.retrieve(TASKS[0].question)
@@ -117,18 +146,28 @@ def test_questions_without_a_subject_are_asked_without_a_floor(index: ReviewInde
 
 def test_a_question_for_a_fact_has_a_floor_also_without_a_subject(index: ReviewIndex) -> None:
     generator = FakeGenerator("An hour.")
-    assert make(index, generator, fact_evidence_floor=2.0).ask("How long is it?").refused and generator.sent == []
+    assert (
+        make(index, generator, fact_evidence_floor=2.0).ask("How long is it?").refused
+        and generator.sent == []
+    )
 
 
 def test_fact_questions_have_a_floor_of_their_own(index: ReviewIndex) -> None:
     generator = FakeGenerator(pool_answer)
     pipeline = make(index, generator, evidence_floor=-1.0, fact_evidence_floor=2.0)
-    assert pipeline.ask("Who was warm and clean in the swimming pool?").refused and generator.sent == []
+    assert (
+        pipeline.ask("Who was warm and clean in the swimming pool?").refused
+        and generator.sent == []
+    )
     assert not pipeline.ask("Describe the swimming pool, was it warm and clean?").refused
 
 
-@pytest.mark.parametrize("text", [prompt.REFUSAL, f" {prompt.REFUSAL}\n", f"**{prompt.REFUSAL}**", "", " \n", "[1]"])
-def test_a_model_that_says_nothing_or_that_the_reviews_do_not_say_refuses(index: ReviewIndex, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", [prompt.REFUSAL, f" {prompt.REFUSAL}\n", f"**{prompt.REFUSAL}**", "", " \n", "[1]"]
+)
+def test_a_model_that_says_nothing_or_that_the_reviews_do_not_say_refuses(
+    index: ReviewIndex, text: str
+) -> None:
     answer = make(index, FakeGenerator(text)).ask(QUESTION)
     assert answer.refused and answer.text == prompt.REFUSAL and answer.dropped_markers == 0
     assert answer.sentences[0].supported
@@ -137,7 +176,9 @@ def test_a_model_that_says_nothing_or_that_the_reviews_do_not_say_refuses(index:
 def test_tasks_are_asked_without_a_floor(index: ReviewIndex) -> None:
     for task in TASKS:
         generator = FakeGenerator("The swimming pool was warm.")
-        answer = make(index, generator, evidence_floor=2.0, fact_evidence_floor=2.0).ask(task.question)
+        answer = make(index, generator, evidence_floor=2.0, fact_evidence_floor=2.0).ask(
+            task.question
+        )
         assert len(generator.sent) == 1 and not answer.refused and answer.retrieved
 
 
@@ -148,18 +189,26 @@ def test_only_the_reviews_that_meet_the_conditions_are_asked(index: ReviewIndex)
     generator = FakeGenerator("It was clean.")
     where = parse_where("rating >= 7 and date >= 2024-05-02")
     pipeline = make(index, generator, evidence_floor=-1.0)
-    meet = {r.review_id for r in REVIEWS if r.rating is not None and r.rating >= 7 and r.date >= "2024-05-02"}
+    meet = {
+        r.review_id
+        for r in REVIEWS
+        if r.rating is not None and r.rating >= 7 and r.date >= "2024-05-02"
+    }
     for question in (QUESTION, TASKS[0].question):
         answer = pipeline.ask(question, where)
         assert answer.retrieved and {found.review.review_id for found in answer.retrieved} <= meet
-        assert generator.sent[-1] == pipeline.messages(question, where) != pipeline.messages(question)
+        assert (
+            generator.sent[-1] == pipeline.messages(question, where) != pipeline.messages(question)
+        )
         *_, streamed = pipeline.stream(question, where=where)
         assert isinstance(streamed, Answer) and streamed.retrieved == answer.retrieved
     assert {found.review.review_id for found in pipeline.retrieve(QUESTION, where)} == meet
 
 
 @pytest.mark.parametrize("question", [QUESTION, TASKS[0].question])
-def test_where_no_review_meets_the_conditions_nothing_is_asked(index: ReviewIndex, question: str) -> None:
+def test_where_no_review_meets_the_conditions_nothing_is_asked(
+    index: ReviewIndex, question: str
+) -> None:
     generator = FakeGenerator(pool_answer)
     answer = make(index, generator).ask(question, parse_where("item = sauna"))
     assert answer.refused and answer.retrieved == () and generator.sent == []
@@ -217,7 +266,9 @@ def test_a_budget_that_holds_no_review_is_an_error_that_names_it(index: ReviewIn
 
 def test_a_cancelled_stream_ends_with_the_answer_so_far(index: ReviewIndex) -> None:
     seen: list[str | Answer] = []
-    for piece in make(index, FakeGenerator(pool_answer)).stream(QUESTION, cancelled=lambda: len(seen) >= 3):
+    for piece in make(index, FakeGenerator(pool_answer)).stream(
+        QUESTION, cancelled=lambda: len(seen) >= 3
+    ):
         seen.append(piece)
     assert len(seen) == 4 and isinstance(seen[-1], Answer)
     assert seen[-1].text == "".join(map(str, seen[:-1])).strip()
@@ -280,7 +331,9 @@ def test_an_error_of_the_generator_comes_through(index: ReviewIndex) -> None:
 # --- reviews that give orders
 
 
-@pytest.mark.parametrize("question", [QUESTION, "What is the password?", *(task.question for task in TASKS)])
+@pytest.mark.parametrize(
+    "question", [QUESTION, "What is the password?", *(task.question for task in TASKS)]
+)
 def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, question: str) -> None:
     index = build_fake_index(tmp_path / "x", [*REVIEWS, INJECTION])
     pipeline = make(index, ExtractiveGenerator(FakeEmbedder(), index.leaning), evidence_floor=-1.0)
@@ -292,7 +345,9 @@ def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, ques
         if not sentence.heading and not answer.refused:
             assert sentence.supported and sentence.citations
             for citation in sentence.citations:
-                text = next(r.text for r in [*REVIEWS, INJECTION] if r.review_id == citation.review_id)
+                text = next(
+                    r.text for r in [*REVIEWS, INJECTION] if r.review_id == citation.review_id
+                )
                 assert citation.quote == text[citation.start : citation.end]
         if "PWNED" in sentence.text:  # quoted from the review that says so
             assert "injection" in {c.review_id for c in sentence.citations}
@@ -309,7 +364,10 @@ def test_a_model_that_obeys_a_review_is_shown_as_unsupported(index: ReviewIndex)
 def test_an_index_of_another_embedder_is_refused_when_opened(index: ReviewIndex) -> None:
     with pytest.raises(IndexFileError, match="was built with the embedder fake@512"):
         Pipeline(
-            Settings(chunk_tokens=CHUNK_TOKENS), index, FakeEmbedder("other"), ChosenGenerator(FakeGenerator(""), "")
+            Settings(chunk_tokens=CHUNK_TOKENS),
+            index,
+            FakeEmbedder("other"),
+            ChosenGenerator(FakeGenerator(""), ""),
         )
 
 
@@ -320,7 +378,10 @@ def test_an_index_of_other_chunking_is_refused_when_opened(index: ReviewIndex) -
 
 def test_build_and_open_by_name(tmp_path: Path) -> None:
     settings = Settings(
-        indexes_dir=tmp_path, models_dir=tmp_path / "models", generator="extractive", chunk_tokens=CHUNK_TOKENS
+        indexes_dir=tmp_path,
+        models_dir=tmp_path / "models",
+        generator="extractive",
+        chunk_tokens=CHUNK_TOKENS,
     )
     made = build_fake_index(index_folder(tmp_path, "hotel"))
     assert made.name == "hotel" and verify_index(index_folder(tmp_path, "hotel")) == []
@@ -333,7 +394,10 @@ def test_build_and_open_by_name(tmp_path: Path) -> None:
 
     pipeline = Pipeline.open(settings, "hotel", Noting())
     assert embedded  # it was warmed up
-    assert pipeline.ask("The swimming pool was warm and clean.").retrieved[0].review.review_id == "pool"
+    assert (
+        pipeline.ask("The swimming pool was warm and clean.").retrieved[0].review.review_id
+        == "pool"
+    )
     assert pipeline.generator_reason
     with pytest.raises(IndexFileError, match="Indexes here: hotel"):
         Pipeline.open(settings, "spa", FakeEmbedder())
@@ -358,7 +422,9 @@ def test_the_mix_of_ratings_is_counted(index: ReviewIndex) -> None:
 BEFORE = "Was the hotel bar loud?"
 
 
-def test_a_follow_up_is_retrieved_prompted_and_answered_as_a_question_of_its_own(index: ReviewIndex) -> None:
+def test_a_follow_up_is_retrieved_prompted_and_answered_as_a_question_of_its_own(
+    index: ReviewIndex,
+) -> None:
     generator = FakeGenerator("Yes [1].")
     pipeline = make(index, generator, evidence_floor=0.0)
     answer = pipeline.ask("And the swimming pool?", previous=[BEFORE])
@@ -366,12 +432,18 @@ def test_a_follow_up_is_retrieved_prompted_and_answered_as_a_question_of_its_own
     assert (answer.question, answer.searched_for) == ("And the swimming pool?", whole)
     assert answer.retrieved == pipeline.ask(whole).retrieved
     assert (
-        generator.sent[0] == pipeline.messages(whole) == pipeline.messages("And the swimming pool?", previous=[BEFORE])
+        generator.sent[0]
+        == pipeline.messages(whole)
+        == pipeline.messages("And the swimming pool?", previous=[BEFORE])
     )
-    assert pipeline.retrieve("And the swimming pool?", previous=[BEFORE]) == pipeline.retrieve(whole)
+    assert pipeline.retrieve("And the swimming pool?", previous=[BEFORE]) == pipeline.retrieve(
+        whole
+    )
 
 
-def test_a_question_that_stands_alone_is_answered_as_if_none_were_before_it(index: ReviewIndex) -> None:
+def test_a_question_that_stands_alone_is_answered_as_if_none_were_before_it(
+    index: ReviewIndex,
+) -> None:
     pipeline = make(index, FakeGenerator(pool_answer))
     alone, after = pipeline.ask(QUESTION), pipeline.ask(QUESTION, previous=[BEFORE])
     assert dataclasses.replace(alone, timings={}) == dataclasses.replace(after, timings={})
@@ -379,14 +451,23 @@ def test_a_question_that_stands_alone_is_answered_as_if_none_were_before_it(inde
 
 
 def test_a_refused_follow_up_says_what_was_searched_for(index: ReviewIndex) -> None:
-    answer = make(index, FakeGenerator(""), evidence_floor=2.0).ask("And the zebra?", previous=[BEFORE])
-    assert answer.refused and (answer.question, answer.searched_for) == ("And the zebra?", "Was the zebra loud?")
+    answer = make(index, FakeGenerator(""), evidence_floor=2.0).ask(
+        "And the zebra?", previous=[BEFORE]
+    )
+    assert answer.refused and (answer.question, answer.searched_for) == (
+        "And the zebra?",
+        "Was the zebra loud?",
+    )
 
 
 def test_follow_ups_can_be_switched_off_or_left_to_the_rule(index: ReviewIndex) -> None:
     rewritten = "Is the hotel bar or the pool better?"
     turns = ("The hotel bar or the pool?", "Which one is better?")
-    for mode, query in (("off", turns[1]), ("rule", "Which one is better? (hotel bar pool)"), ("auto", rewritten)):
+    for mode, query in (
+        ("off", turns[1]),
+        ("rule", "Which one is better? (hotel bar pool)"),
+        ("auto", rewritten),
+    ):
         pipeline = make(index, FakeGenerator(rewritten), evidence_floor=0.0, follow_ups=mode)
         answer = pipeline.ask(turns[1], previous=turns[:1])
         assert answer.searched_for == ("" if mode == "off" else query)

@@ -1,4 +1,6 @@
-"""The invented products that the small model is trained on: complete, consistent, and nothing repeated all over."""
+"""The invented products that the small model is trained on: complete, consistent, and nothing
+repeated all over.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +37,16 @@ def test_there_are_nine_and_each_is_another_item() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_reviews_are_split_in_opinion_and_of_one_item(product: tuple[list[Review], list[Question]]) -> None:
+def test_reviews_are_split_in_opinion_and_of_one_item(
+    product: tuple[list[Review], list[Question]],
+) -> None:
     reviews, _ = product
     assert len({review.item for review in reviews}) == 1
     ratings = Counter(review.rating for review in reviews)
-    assert sum(ratings[value] for value in (1, 2)) >= 10 and sum(ratings[value] for value in (4, 5)) >= 10
+    assert (
+        sum(ratings[value] for value in (1, 2)) >= 10
+        and sum(ratings[value] for value in (4, 5)) >= 10
+    )
     assert all(15 <= len(review.text.split()) <= 115 for review in reviews)
     assert not [review.review_id for review in reviews if addresses_the_model(review.text)]
 
@@ -56,7 +63,9 @@ def test_questions_rest_on_reviews_that_exist(product: tuple[list[Review], list[
         assert one.kind != "both_sides" or len(one.key_points) >= 2
 
 
-def test_training_and_dev_questions_are_about_different_things(product: tuple[list[Review], list[Question]]) -> None:
+def test_training_and_dev_questions_are_about_different_things(
+    product: tuple[list[Review], list[Question]],
+) -> None:
     _, questions = product
     topics = defaultdict(set)
     for one in questions:

@@ -27,7 +27,9 @@ def row(**changes: Any) -> str:
 
 
 def test_a_full_question_is_read_as_written(tmp_path: Path) -> None:
-    line = row(kind="both_sides", split="dev", topic="dub", answer="Some say so.", key_points=["a", "b"])
+    line = row(
+        kind="both_sides", split="dev", topic="dub", answer="Some say so.", key_points=["a", "b"]
+    )
     (question,) = read_questions(write(tmp_path, line))
     assert (question.id, question.question, question.kind) == ("q1", "Is it good?", "both_sides")
     assert (question.split, question.topic, question.answer) == ("dev", "dub", "Some say so.")
@@ -62,8 +64,13 @@ def test_a_split_can_be_chosen_and_blank_lines_do_not_matter(tmp_path: Path) -> 
 
 
 def test_line_separators_inside_a_question_do_not_end_its_line(tmp_path: Path) -> None:
-    questions = read_questions(write(tmp_path, row(question="One\u2028two\x85three?"), row(id="q2")))
-    assert [question.question for question in questions] == ["One\u2028two\x85three?", "Is it good?"]
+    questions = read_questions(
+        write(tmp_path, row(question="One\u2028two\x85three?"), row(id="q2"))
+    )
+    assert [question.question for question in questions] == [
+        "One\u2028two\x85three?",
+        "Is it good?",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -108,16 +115,25 @@ def test_files_without_questions_are_reported(tmp_path: Path) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["fact", "q1", "dev"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from(["fact", "q1", "dev"]),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "kind", "x"]), inner, max_size=2)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "kind", "x"]), inner, max_size=2)
     ),
     max_leaves=4,
 )
-KEYS = st.sampled_from(["id", "question", "kind", "split", "topic", "review_ids", "answer", "key_points"])
+KEYS = st.sampled_from(
+    ["id", "question", "kind", "split", "topic", "review_ids", "answer", "key_points"]
+)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.one_of(JSON, st.dictionaries(KEYS, JSON).map(lambda changes: {**GOOD, **changes})))
 def test_any_json_gives_a_question_or_an_error_with_its_line(tmp_path: Path, value: Any) -> None:
     path = write(tmp_path, json.dumps(value))
@@ -152,7 +168,9 @@ def test_a_csv_file_is_read_like_json_lines(tmp_path: Path) -> None:
         ("question\n", "has no questions"),
     ],
 )
-def test_what_is_wrong_in_a_csv_file_is_said_with_its_line(text: str, says: str, tmp_path: Path) -> None:
+def test_what_is_wrong_in_a_csv_file_is_said_with_its_line(
+    text: str, says: str, tmp_path: Path
+) -> None:
     file = tmp_path / "asked.csv"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ReviewFileError, match=says):
@@ -161,10 +179,18 @@ def test_what_is_wrong_in_a_csv_file_is_said_with_its_line(text: str, says: str,
 
 def test_the_reviews_of_each_key_point_are_checked(tmp_path: Path) -> None:
     file = tmp_path / "asked.jsonl"
-    row = {"id": "a", "question": "?", "review_ids": ["r1"], "key_points": ["x", "y"], "point_reviews": [["r1"]]}
+    row = {
+        "id": "a",
+        "question": "?",
+        "review_ids": ["r1"],
+        "key_points": ["x", "y"],
+        "point_reviews": [["r1"]],
+    }
     file.write_text(json.dumps(row), encoding="utf-8")
     with pytest.raises(ReviewFileError, match="point_reviews is not one list"):
         read_questions(file)
-    file.write_text(json.dumps(row | {"point_reviews": [["r1"], []], "item_id": "i"}), encoding="utf-8")
+    file.write_text(
+        json.dumps(row | {"point_reviews": [["r1"], []], "item_id": "i"}), encoding="utf-8"
+    )
     (found,) = read_questions(file)
     assert found.point_reviews == (frozenset(["r1"]), frozenset()) and found.item_id == "i"

@@ -26,7 +26,9 @@ TOPICS = {"pool": 1, "swimming": 1, "bath": 1}
 
 
 class Meanings(FakeEmbedder):
-    """Texts are alike when they have the same topic: words stand for topics, and most words for none."""
+    """Texts are alike when they have the same topic: words stand for topics, and most words for
+    none.
+    """
 
     def embed_documents(self, texts: Sequence[str], *, progress: object = None) -> Vectors:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
@@ -34,7 +36,9 @@ class Meanings(FakeEmbedder):
         for row, text in enumerate(texts):
             for word in text.casefold().replace(".", " ").replace("?", " ").split():
                 vectors[row, TOPICS.get(word, 0)] += 1 if word in TOPICS else 0
-        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+        return np.asarray(
+            vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32
+        )
 
 
 def ids(found: Sequence[RetrievedChunk]) -> list[str]:
@@ -49,7 +53,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
         review("neither", "The lift was slow."),
         review("both", "Jolanta cleans the pool."),
     ]
-    return build_fake_index(tmp_path_factory.mktemp("indexes") / "x", reviews, embedder=Meanings(dimension=8))
+    return build_fake_index(
+        tmp_path_factory.mktemp("indexes") / "x", reviews, embedder=Meanings(dimension=8)
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,8 +67,14 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
         (Ranking("hybrid", "rrf"), {"both"}, {"neither"}),
     ],
 )
-def test_by_meaning_by_words_and_by_both(index: ReviewIndex, ranking: Ranking, first: set[str], last: set[str]) -> None:
-    found = ids(retrieve(index, Meanings(dimension=8), "Jolanta by a swimming bath?", LIMITS, ranking=ranking))
+def test_by_meaning_by_words_and_by_both(
+    index: ReviewIndex, ranking: Ranking, first: set[str], last: set[str]
+) -> None:
+    found = ids(
+        retrieve(
+            index, Meanings(dimension=8), "Jolanta by a swimming bath?", LIMITS, ranking=ranking
+        )
+    )
     assert set(found[: len(first)]) == first and set(found[len(found) - len(last) :]) == last
 
 
@@ -109,21 +121,38 @@ def test_a_filter_holds_for_words_too(tmp_path: Path, ranking: Ranking) -> None:
     index = build_fake_index(tmp_path / "x")
     where = index.sentences_where(parse_where("rating >= 7"))
     allowed = {one.review_id for one in REVIEWS if one.rating is not None and one.rating >= 7}
-    for question in ("was the bar loud until three in the morning", "smoke in our room", "taxi", "방이 조용했어요"):
-        assert set(ids(retrieve(index, FakeEmbedder(), question, LIMITS, where, ranking=ranking))) <= allowed
+    for question in (
+        "was the bar loud until three in the morning",
+        "smoke in our room",
+        "taxi",
+        "방이 조용했어요",
+    ):
+        assert (
+            set(ids(retrieve(index, FakeEmbedder(), question, LIMITS, where, ranking=ranking)))
+            <= allowed
+        )
 
 
 @settings(max_examples=60, deadline=None)
-@given(words=st.lists(st.sampled_from("pool warm room smoke taxi desk 방이 아침 zzz the 😍".split()), max_size=6))
+@given(
+    words=st.lists(
+        st.sampled_from("pool warm room smoke taxi desk 방이 아침 zzz the 😍".split()), max_size=6
+    )
+)
 def test_hits_are_in_order_once_each_and_from_the_sentences_of_their_chunk(
     hotel: ReviewIndex, words: list[str]
 ) -> None:
     for ranking in METHODS:
         hits = list(Query(hotel, FakeEmbedder(), " ".join(words), ranking, None).hits(100))
         scores = [hit.score for hit in hits]
-        assert scores == sorted(scores, reverse=True) and len({hit.chunk_row for hit in hits}) == len(hits)
+        assert scores == sorted(scores, reverse=True) and len(
+            {hit.chunk_row for hit in hits}
+        ) == len(hits)
         for hit in hits:
-            assert hit.sentence_row in hotel.sentence_rows(hit.chunk_row) and -1.001 <= hit.cosine <= 1.001
+            assert (
+                hit.sentence_row in hotel.sentence_rows(hit.chunk_row)
+                and -1.001 <= hit.cosine <= 1.001
+            )
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,11 @@ from tests.test_browser import FLAGS, PATIENCE_MS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-OFFLINE = {**os.environ, "HF_HUB_OFFLINE": "1", "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+OFFLINE = {
+    **os.environ,
+    "HF_HUB_OFFLINE": "1",
+    "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+}
 SERVERS = ("make app", "reviewqa app")  # they run until they are stopped
 OWN = ("my-hotel", "old-hotel", "my-reviews", "reviewqa index list")
 SLOW = ("eval answers", "tests.benchmarks")  # run once here in a smaller form
@@ -58,7 +62,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, shell=True, cwd=folder, env=OFFLINE, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command, shell=True, cwd=folder, env=OFFLINE, capture_output=True, text=True, timeout=300
+    )
 
 
 def test_commands_over_your_own_reviews_run_in_the_order_given(folder: Path) -> None:
@@ -72,18 +78,33 @@ def test_commands_over_your_own_reviews_run_in_the_order_given(folder: Path) -> 
 
 def test_the_evaluation_command_prints_the_readmes_table(folder: Path) -> None:
     (command,) = (line for line in commands() if "eval answers" in line)
-    questions = (ROOT / "rag" / "sample" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    (folder / "few.jsonl").write_text("\n".join(q for q in questions if '"split": "test"' in q and '"q-11' in q))
-    assert run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder).returncode == 0
-    few = command.replace("rag/sample/questions.jsonl", "few.jsonl").replace(" --generator smollm2-135m", "")
+    questions = (
+        (ROOT / "rag" / "sample" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    )
+    (folder / "few.jsonl").write_text(
+        "\n".join(q for q in questions if '"split": "test"' in q and '"q-11' in q)
+    )
+    assert (
+        run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder).returncode == 0
+    )
+    few = command.replace("rag/sample/questions.jsonl", "few.jsonl").replace(
+        " --generator smollm2-135m", ""
+    )
     done = run(few, folder)
     assert done.returncode == 0, done.stderr
     header = done.stdout.splitlines()[0]
     assert header in README
     assert "| extractive" in done.stdout
-    for part, says in (("eval retrieval", "| retrieval=hybrid |"), ("finetune embedder", "44 questions decide")):
+    for part, says in (
+        ("eval retrieval", "| retrieval=hybrid |"),
+        ("finetune embedder", "44 questions decide"),
+    ):
         (command,) = (line for line in commands() if part in line)
-        few = command.replace("rag/sample/questions.jsonl", "few.jsonl") if part.startswith("eval") else command
+        few = (
+            command.replace("rag/sample/questions.jsonl", "few.jsonl")
+            if part.startswith("eval")
+            else command
+        )
         done = run(few, folder)
         assert done.returncode == 0 and says in done.stdout, done.stderr
 
@@ -131,7 +152,12 @@ def test_the_app_commands_reach_a_page_that_answers(command: str, folder: Path) 
     if working == folder and not (folder / "indexes" / "squid-game").exists():
         run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder)
     server = subprocess.Popen(
-        command.split(), cwd=working, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command.split(),
+        cwd=working,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         assert server.stdout is not None
@@ -159,7 +185,12 @@ def test_the_app_commands_reach_a_page_that_answers(command: str, folder: Path) 
 def test_make_ask_passes_the_question_on_unharmed() -> None:
     question = "What's said about \"the VIPs\" & $HOME's `dub`?"
     done = subprocess.run(
-        ["make", "ask", f"Q={question}"], cwd=ROOT, env=OFFLINE, capture_output=True, text=True, timeout=300
+        ["make", "ask", f"Q={question}"],
+        cwd=ROOT,
+        env=OFFLINE,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert "Answered by" in done.stdout
@@ -168,7 +199,9 @@ def test_make_ask_passes_the_question_on_unharmed() -> None:
 def test_a_second_make_installs_nothing() -> None:
     stamp = ROOT / ".venv" / "installed.json"
     before = stamp.stat().st_mtime_ns
-    done = subprocess.run(["make", "install"], cwd=ROOT, env=OFFLINE, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        ["make", "install"], cwd=ROOT, env=OFFLINE, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert "Installing" not in done.stdout
     assert stamp.stat().st_mtime_ns == before

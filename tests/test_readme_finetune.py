@@ -1,4 +1,6 @@
-"""The README's fine-tuning commands run: in a file of their own, so that they run beside the others."""
+"""The README's fine-tuning commands run: in a file of their own, so that they run beside the
+others.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_fine_tuning_commands_run_with_a_small_model(folder: Path) -> None:
     """In the order given, each as it stands but for the base model and the size of it all."""
-    assert run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder).returncode == 0
-    questions = (ROOT / "rag" / "sample" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    few = [q for q in questions if '"split": "test"' in q][:3] + [q for q in questions if '"split": "train"' in q][:9]
+    assert (
+        run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder).returncode == 0
+    )
+    questions = (
+        (ROOT / "rag" / "sample" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    )
+    few = [q for q in questions if '"split": "test"' in q][:3] + [
+        q for q in questions if '"split": "train"' in q
+    ][:9]
     (folder / "few-asked.jsonl").write_text("\n".join(few), encoding="utf-8")
     (folder / "finetune").mkdir(exist_ok=True)
     (folder / "finetune" / "products").symlink_to(ROOT / "finetune" / "products")
@@ -35,7 +43,9 @@ def test_the_fine_tuning_commands_run_with_a_small_model(folder: Path) -> None:
     assert len(tuning) == 9
     for command in tuning:
         command = command.replace("rag/sample/questions.jsonl", "few-asked.jsonl")
-        command = command.replace("--questions finetune/products", "--questions finetune/products/hotel.jsonl")
+        command = command.replace(
+            "--questions finetune/products", "--questions finetune/products/hotel.jsonl"
+        )
         if "gemma-2b-it" in command or "smollm2-135m-it" in command:
             command += small if "gemma-2b-it" in command else smaller
         done = run(command, folder)

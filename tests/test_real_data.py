@@ -1,4 +1,6 @@
-"""Real review files, where they are at hand: they build, answer, and every quotation is word for word."""
+"""Real review files, where they are at hand: they build, answer, and every quotation is word for
+word.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ def test_a_real_file_builds_and_answers(name: str, tmp_path: Path) -> None:
     settings = Settings(indexes_dir=tmp_path, generator="extractive")
     embedder = make_embedder(settings)
     build_index(
-        reviews[:150], embedder, tmp_path / "real", chunking=settings.chunking, chunk_tokens=settings.chunk_tokens
+        reviews[:150],
+        embedder,
+        tmp_path / "real",
+        chunking=settings.chunking,
+        chunk_tokens=settings.chunk_tokens,
     )
     assert verify_index(tmp_path / "real") == []
     answer = pipeline.Pipeline.open(settings, "real", embedder).ask(question)
@@ -44,7 +50,8 @@ def test_a_real_file_builds_and_answers(name: str, tmp_path: Path) -> None:
             assert texts[citation.review_id][citation.start : citation.end] == citation.quote
 
 
-# Rows, and rows whose text is not blank: counted with the csv and json modules alone, with the encodings in SOURCE.md.
+# Rows, and rows whose text is not blank: counted with the csv and json modules alone, with the
+# encodings in SOURCE.md.
 COUNTED = {
     "airbnb_albany/reviews.csv.gz": (25_313, 25_313),
     "amazon_alexa/amazon_alexa_514KB.tsv": (3150, 3071),
@@ -76,6 +83,8 @@ def test_real_files_are_read_to_the_last_row(name: str) -> None:
     rows, least = COUNTED[name]
     reviews, report = read_reviews(file)
     assert (report.read, report.kept) == (rows, len(reviews)) and report.kept >= least
-    assert report.read == report.kept + sum(report.dropped.values()) and set(report.dropped) <= {"no text"}
+    assert report.read == report.kept + sum(report.dropped.values()) and set(report.dropped) <= {
+        "no text"
+    }
     assert len({review.review_id for review in reviews}) == len(reviews)
     assert "text" in report.columns and not report.skipped

@@ -41,23 +41,50 @@ def run(
     settings: dict[str, Any] | None = None,
     **more: Any,
 ) -> Rebuilt:
-    chosen = Settings(**{"indexes_dir": work / "indexes", "chunk_tokens": CHUNK_TOKENS, **(settings or {})})
+    chosen = Settings(
+        **{"indexes_dir": work / "indexes", "chunk_tokens": CHUNK_TOKENS, **(settings or {})}
+    )
     seen = [] if stages is None else stages
     return rebuild(
-        chosen, name, [work / file for file in files], mode=mode,
-        progress=lambda stage, done, total: seen.append(stage), **{"embedder": FakeEmbedder(), **more},
-    )  # fmt: skip
+        chosen,
+        name,
+        [work / file for file in files],
+        mode=mode,
+        progress=lambda stage, done, total: seen.append(stage),
+        **{"embedder": FakeEmbedder(), **more},
+    )
 
 
 def test_new_then_update_then_replace(work: Path) -> None:
     stages: list[str] = []
     made = run(work, "hotel", "new", "first.csv", stages=stages)
-    assert list(dict.fromkeys(stages)) == ["reading", "comparing", "chunking", "embedding", "writing", "checking"]
-    assert (made.new, made.reviews, made.embedded, made.reports[0].dropped) == (2, 2, 2, {"no text": 1})
-    assert made.rejects == work / "indexes" / "hotel" / REJECTED and "no text" in made.rejects.read_text()
+    assert list(dict.fromkeys(stages)) == [
+        "reading",
+        "comparing",
+        "chunking",
+        "embedding",
+        "writing",
+        "checking",
+    ]
+    assert (made.new, made.reviews, made.embedded, made.reports[0].dropped) == (
+        2,
+        2,
+        2,
+        {"no text": 1},
+    )
+    assert (
+        made.rejects == work / "indexes" / "hotel" / REJECTED
+        and "no text" in made.rejects.read_text()
+    )
     (work / "more.csv").write_text("id,text,rating\nb,Hot soup.,8\nd,A view.,7\n", encoding="utf-8")
     made = run(work, "hotel", "update", "more.csv", rejects=work / "bad.csv")
-    assert (made.new, made.changed, made.unchanged, made.removed, made.rejects) == (1, 1, 0, 0, None)
+    assert (made.new, made.changed, made.unchanged, made.removed, made.rejects) == (
+        1,
+        1,
+        0,
+        0,
+        None,
+    )
     assert (made.embedded, made.carried) == (2, 1)
     made = run(work, "hotel", "replace", "more.csv", delete=["d"])
     assert (made.unchanged, made.removed, made.reviews) == (1, 2, 1)  # "d" is in the file, and goes
@@ -72,10 +99,19 @@ def test_the_manifest_tells_where_the_reviews_came_from(work: Path) -> None:
     run(work, "hotel", "update", "more.csv")  # cleaned as the index was, whatever the defaults are
     index = ReviewIndex.open(work / "indexes" / "hotel")
     first, second = index.manifest.imports
-    assert (first["file"], first["read"], first["kept"], first["dropped"]) == ("first.csv", 3, 2, {"no text": 1})
-    assert first["cleaning"] == second["cleaning"] == ["html", "spaces"] and second["mode"] == "update"
+    assert (first["file"], first["read"], first["kept"], first["dropped"]) == (
+        "first.csv",
+        3,
+        2,
+        {"no text": 1},
+    )
+    assert (
+        first["cleaning"] == second["cleaning"] == ["html", "spaces"] and second["mode"] == "update"
+    )
     assert first["columns"] == {"review_id": "id", "text": "text", "rating": "rating"}
-    assert index.manifest.sources == ["first.csv", "more.csv"] and index.review(2).text == "café\u200b"
+    assert (
+        index.manifest.sources == ["first.csv", "more.csv"] and index.review(2).text == "café\u200b"
+    )
 
 
 def test_a_small_file_takes_the_scale_of_its_kind(work: Path) -> None:
@@ -85,7 +121,11 @@ def test_a_small_file_takes_the_scale_of_its_kind(work: Path) -> None:
     run(work, "hotel", "update", "low.csv")
     run(work, "hotel", "update", "other.csv")
     reviews = {one.review_id: one for one in ReviewIndex.open(work / "indexes" / "hotel").reviews()}
-    assert (reviews["a"].rating_max, reviews["e"].rating_max, reviews["f"].rating_max) == (10, 10, 5)
+    assert (reviews["a"].rating_max, reviews["e"].rating_max, reviews["f"].rating_max) == (
+        10,
+        10,
+        5,
+    )
 
 
 def test_the_scale_that_was_taken_over_is_told_and_kept_in_mind(work: Path) -> None:
@@ -104,17 +144,29 @@ def test_a_file_without_ratings_takes_over_no_scale(work: Path) -> None:
     assert run(work, "hotel", "update", "unrated.csv").reports[0].rating_scale == ""
 
 
-def test_a_file_given_up_half_way_does_not_mix_up_the_scales(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_given_up_half_way_does_not_mix_up_the_scales(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(unpack, "FREE_UNPACKED", 2_000_000)
     run(work, "hotel", "new", "first.csv", options=ReadOptions(steps=()))
     (work / "folder").mkdir()
-    (work / "folder" / "a.csv.gz").write_bytes(gzip.compress(b"id,text,rating\n" + b"a,%s,2\n" % (b"x" * 1000) * 5000))
+    (work / "folder" / "a.csv.gz").write_bytes(
+        gzip.compress(b"id,text,rating\n" + b"a,%s,2\n" % (b"x" * 1000) * 5000)
+    )
     write(work, "folder/b.csv", "id,text,rating\ne,A view.,4\n")
     write(work, "folder/c.csv", "id,text,stars\nf,A desk.,4\n")
     made = run(work, "hotel", "update", "folder")
-    assert "unpacks to more than 200 times" in made.reports[0].skipped and (made.new, made.changed) == (2, 0)
+    assert "unpacks to more than 200 times" in made.reports[0].skipped and (
+        made.new,
+        made.changed,
+    ) == (2, 0)
     index = ReviewIndex.open(work / "indexes" / "hotel")
-    assert {one.review_id: one.rating_max for one in index.reviews()} == {"a": 10, "b": 10, "e": 10, "f": 5}
+    assert {one.review_id: one.rating_max for one in index.reviews()} == {
+        "a": 10,
+        "b": 10,
+        "e": 10,
+        "f": 5,
+    }
 
 
 def test_settings_reach_the_index(work: Path) -> None:
@@ -122,7 +174,10 @@ def test_settings_reach_the_index(work: Path) -> None:
     for _ in range(2):
         run(work, "hotel", "new", "first.csv", settings=chosen)
     folder = work / "indexes" / "hotel"
-    assert ReviewIndex.open(folder).manifest.vector_index["type"] == "ivf_sq8" and len(store.generations(folder)) == 1
+    assert (
+        ReviewIndex.open(folder).manifest.vector_index["type"] == "ivf_sq8"
+        and len(store.generations(folder)) == 1
+    )
 
 
 def test_files_of_one_name_keep_each_its_own_scale(work: Path) -> None:
@@ -137,7 +192,9 @@ def test_files_of_one_name_keep_each_its_own_scale(work: Path) -> None:
 
 def test_the_same_file_again_changes_nothing(work: Path) -> None:
     first = run(work, "hotel", "new", "first.csv")
-    (work / "half.csv").write_text("".join(FIRST.splitlines(keepends=True)[i] for i in (0, 2)), encoding="utf-8")
+    (work / "half.csv").write_text(
+        "".join(FIRST.splitlines(keepends=True)[i] for i in (0, 2)), encoding="utf-8"
+    )
     for file in ("first.csv", "half.csv"):  # the second holds low marks only
         made = run(work, "hotel", "update", file)
         assert (made.new, made.changed, made.removed, made.embedded) == (0, 0, 0, 0)
@@ -150,7 +207,11 @@ def test_a_file_among_several_that_cannot_be_used_is_passed_over(work: Path) -> 
     write(work, "folder/b.csv", "id,text\nb,\n")
     write(work, "folder/c.csv", "id,text,rating\nc,Cold soup.,3\n")
     made = run(work, "hotel", "new", "folder")
-    assert made.reviews == 2 and [bool(report.skipped) for report in made.reports] == [False, True, False]
+    assert made.reviews == 2 and [bool(report.skipped) for report in made.reports] == [
+        False,
+        True,
+        False,
+    ]
     made = run(work, "hotel", "update", "folder")
     assert made.unchanged == 2 and verify_index(work / "indexes" / "hotel") == []
 
@@ -176,7 +237,10 @@ def test_what_cannot_work_is_told_before_anything_is_read(work: Path) -> None:
     stages: list[str] = []
     with pytest.raises(IndexFileError, match=r"built with the embedder fake@512.*other@512"):
         run(work, "hotel", "update", "first.csv", stages=stages, embedder=FakeEmbedder("other"))
-    with store.writer_lock(work / "indexes" / "hotel"), pytest.raises(IndexFileError, match="Another process"):
+    with (
+        store.writer_lock(work / "indexes" / "hotel"),
+        pytest.raises(IndexFileError, match="Another process"),
+    ):
         run(work, "hotel", "update", "first.csv", stages=stages)
     (work / "file").touch()
     for settings in ({"indexes_dir": work / "file"}, {"indexes_dir": work / "file" / "below"}):
@@ -189,19 +253,30 @@ def test_ids_alone_can_be_deleted(work: Path) -> None:
     run(work, "hotel", "new", "first.csv")
     stages: list[str] = []
     made = run(work, "hotel", "update", stages=stages, delete=["a"])
-    assert (made.removed, made.reviews, made.reports, made.rejects) == (1, 1, [], None) and "reading" not in stages
+    assert (made.removed, made.reviews, made.reports, made.rejects) == (
+        1,
+        1,
+        [],
+        None,
+    ) and "reading" not in stages
     with pytest.raises(IndexFileError, match="no review with the id 'a' to delete, nor 1 others"):
         run(work, "hotel", "update", delete=["a", "z"])
     with pytest.raises(IndexFileError, match="no reviews to build"):
         run(work, "hotel", "update", delete=["b"])
 
 
-def test_an_interrupted_import_is_taken_up_again(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_import_is_taken_up_again(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(build, "EMBED_AT_ONCE", 4)
-    write(work, "many.csv", "id,text\n" + "".join(f"r{n},Sentence number {n}.\n" for n in range(10)))
+    write(
+        work, "many.csv", "id,text\n" + "".join(f"r{n},Sentence number {n}.\n" for n in range(10))
+    )
 
     class Stopped(FakeEmbedder):
-        def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
+        def embed_documents(
+            self, texts: Sequence[str], *, progress: Progress = no_progress
+        ) -> Vectors:
             if "Sentence number 5." in texts:
                 raise KeyboardInterrupt
             return super().embed_documents(texts, progress=progress)
@@ -213,16 +288,29 @@ def test_an_interrupted_import_is_taken_up_again(work: Path, monkeypatch: pytest
     made = run(work, "hotel", "new", "many.csv", stages=stages)
     assert (made.resumed, made.embedded, made.sentences) == (4, 6, 10)
     assert list(dict.fromkeys(stages)) == [
-        "reading", "comparing", "chunking", "resuming", "embedding", "writing", "checking",
-    ]  # fmt: skip
+        "reading",
+        "comparing",
+        "chunking",
+        "resuming",
+        "embedding",
+        "writing",
+        "checking",
+    ]
 
 
 def test_what_was_done_is_json(work: Path) -> None:
     made = run(work, "hotel", "new", "first.csv")
     values = json.loads(json.dumps(made.as_dict()))
     assert set(values) == {field.name for field in dataclasses.fields(Rebuilt)}
-    assert values["rejects"] == str(made.rejects) and values["reports"][0]["columns"]["text"]["name"] == "text"
-    assert (values["name"], values["mode"], values["generation"]) == ("hotel", "new", made.generation)
+    assert (
+        values["rejects"] == str(made.rejects)
+        and values["reports"][0]["columns"]["text"]["name"] == "text"
+    )
+    assert (values["name"], values["mode"], values["generation"]) == (
+        "hotel",
+        "new",
+        made.generation,
+    )
     assert values["seconds"] >= 0 and values["chunks"] == 2
     assert run(work, "hotel", "update", delete=["a"]).as_dict()["rejects"] is None
 

@@ -24,7 +24,9 @@ HOSTILE = (
     "<!--",
 )
 TAGS = set("div section h2 h3 h4 p ul li span a article mark details summary bdi".split())
-ATTRIBUTES = set("class id href title tabindex dir role style aria-label aria-hidden aria-busy".split())
+ATTRIBUTES = set(
+    "class id href title tabindex dir role style aria-label aria-hidden aria-busy".split()
+)
 TEXT = "I loved it. The ending 😭 was rushed. I would watch it again."
 
 
@@ -69,21 +71,33 @@ def parsed(markup: str) -> Markup:
         assert (attributes.get("style") or "width:").startswith("width:")
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert {(attributes["href"] or "")[1:] for _, attributes in page.tags if "href" in attributes} <= set(ids)
+    assert {
+        (attributes["href"] or "")[1:] for _, attributes in page.tags if "href" in attributes
+    } <= set(ids)
     return page
 
 
-def citation(start: int, end: int, number: int = 1, supports: bool = True, text: str = TEXT) -> Citation:
-    return Citation(number, f"r{number}", f"r{number}#0", start, end, text[start:end], 0.9, supports)
+def citation(
+    start: int, end: int, number: int = 1, supports: bool = True, text: str = TEXT
+) -> Citation:
+    return Citation(
+        number, f"r{number}", f"r{number}#0", start, end, text[start:end], 0.9, supports
+    )
 
 
-def found(number: int, text: str = TEXT, start: int = 0, end: int | None = None, **review: object) -> RetrievedChunk:
+def found(
+    number: int, text: str = TEXT, start: int = 0, end: int | None = None, **review: object
+) -> RetrievedChunk:
     end = len(text) if end is None else end
     whole = dataclasses.replace(Review(f"r{number}", text), **review)  # type: ignore[arg-type]
-    return RetrievedChunk(number, Chunk(f"r{number}#0", f"r{number}", start, end, text[start:end]), whole, 0.8, ())
+    return RetrievedChunk(
+        number, Chunk(f"r{number}#0", f"r{number}", start, end, text[start:end]), whole, 0.8, ()
+    )
 
 
-def answer(*sentences: AnswerSentence, retrieved: tuple[RetrievedChunk, ...] = (), **fields: object) -> Answer:
+def answer(
+    *sentences: AnswerSentence, retrieved: tuple[RetrievedChunk, ...] = (), **fields: object
+) -> Answer:
     made = Answer("Why?", sentences, False, "fake", "a test asked", retrieved)
     return dataclasses.replace(made, **fields)  # type: ignore[arg-type]
 
@@ -94,7 +108,8 @@ def show(shown: Answer) -> Markup:
 
 def hostile_answer(text: str) -> Answer:
     retrieved = dataclasses.replace(
-        found(1, f"{text} {TEXT} {text}", 1, 4, title=text, author=text, date=text, item=text), also_in=(text, text)
+        found(1, f"{text} {TEXT} {text}", 1, 4, title=text, author=text, date=text, item=text),
+        also_in=(text, text),
     )
     cited = (Citation(1, "r1", "c", 0, len(text), text, 0.1, False),)
     sentences = (
@@ -103,15 +118,26 @@ def hostile_answer(text: str) -> Answer:
         AnswerSentence(text, False, 0),
     )
     shown = answer(
-        *sentences, retrieved=(retrieved,), question=text, generator=text, generator_reason=text, notes=(text,)
+        *sentences,
+        retrieved=(retrieved,),
+        question=text,
+        generator=text,
+        generator_reason=text,
+        notes=(text,),
     )
-    return dataclasses.replace(shown, dropped_markers=2, timings={"total_s": 1.0, "retrieve_s": 0.5})
+    return dataclasses.replace(
+        shown, dropped_markers=2, timings={"total_s": 1.0, "retrieve_s": 0.5}
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_in_every_field_stays_text(text: str) -> None:
     assert show(hostile_answer(text)).text.count(text) >= 8
-    show(dataclasses.replace(hostile_answer(text), refused=True, sentences=(AnswerSentence(text, True, 1),)))
+    show(
+        dataclasses.replace(
+            hostile_answer(text), refused=True, sentences=(AnswerSentence(text, True, 1),)
+        )
+    )
     assert text in parsed(render.progress_html(text, text)).text
     assert text in parsed(render.stopped_html(text, text)).text
 
@@ -137,14 +163,22 @@ def test_marks_cover_exactly_the_spans(text: str, spans: list[tuple[int, int]]) 
 def test_a_quote_is_marked_in_the_chunk_and_in_the_whole_review() -> None:
     start, end = TEXT.index("The ending"), TEXT.index(" I would")
     shown = show(
-        answer(AnswerSentence("It rushes.", True, 1, (citation(start, end),)), retrieved=(found(1, TEXT, start),))
+        answer(
+            AnswerSentence("It rushes.", True, 1, (citation(start, end),)),
+            retrieved=(found(1, TEXT, start),),
+        )
     )
     assert shown.marks == [TEXT[start:end]] * 2
     assert TEXT in shown.text
 
 
 def test_a_quote_that_runs_out_of_the_chunk_is_marked_as_far_as_the_chunk_goes() -> None:
-    shown = show(answer(AnswerSentence("It rushes.", True, 1, (citation(0, 20),)), retrieved=(found(1, TEXT, 12, 34),)))
+    shown = show(
+        answer(
+            AnswerSentence("It rushes.", True, 1, (citation(0, 20),)),
+            retrieved=(found(1, TEXT, 12, 34),),
+        )
+    )
     assert shown.marks == [TEXT[12:20], TEXT[0:20]]
 
 
@@ -157,11 +191,16 @@ def test_headings_group_sentences_into_lists() -> None:
     )
     tags = [tag for tag, _ in show(answer(*sentences, retrieved=(found(1),))).tags]
     assert tags.count("ul") == tags.count("li") == 2
-    assert "ul" not in [tag for tag, _ in show(answer(sentences[1], sentences[3], retrieved=(found(1),))).tags]
+    assert "ul" not in [
+        tag for tag, _ in show(answer(sentences[1], sentences[3], retrieved=(found(1),))).tags
+    ]
 
 
 def test_an_unsupported_sentence_is_said_to_be_so_in_words() -> None:
-    good, bad = AnswerSentence("Yes.", True, 1, (citation(0, 11),)), AnswerSentence("No.", False, 0, (citation(0, 11),))
+    good, bad = (
+        AnswerSentence("Yes.", True, 1, (citation(0, 11),)),
+        AnswerSentence("No.", False, 0, (citation(0, 11),)),
+    )
     assert render.UNSUPPORTED not in show(answer(good, retrieved=(found(1),))).text
     assert show(answer(good, bad, retrieved=(found(1),))).text.count(render.UNSUPPORTED) == 1
     assert render.UNCITED in show(answer(AnswerSentence("No.", False, 0))).text
@@ -170,10 +209,15 @@ def test_an_unsupported_sentence_is_said_to_be_so_in_words() -> None:
 def test_a_chip_links_to_its_card_and_shows_the_quote() -> None:
     weak = citation(0, 11, number=2, supports=False)
     shown = show(
-        answer(AnswerSentence("Yes.", True, 1, (citation(0, 11), weak)), retrieved=(found(1), found(2), found(3)))
+        answer(
+            AnswerSentence("Yes.", True, 1, (citation(0, 11), weak)),
+            retrieved=(found(1), found(2), found(3)),
+        )
     )
     chips = [
-        attributes for tag, attributes in shown.tags if tag == "a" and "qa-chip" in (attributes.get("class") or "")
+        attributes
+        for tag, attributes in shown.tags
+        if tag == "a" and "qa-chip" in (attributes.get("class") or "")
     ]
     assert [chip["href"] for chip in chips] == ["#a1-r1", "#a1-r2"]
     assert chips[0]["title"] == TEXT[:11]
@@ -183,7 +227,13 @@ def test_a_chip_links_to_its_card_and_shows_the_quote() -> None:
 
 def test_a_card_says_what_is_known_of_its_review() -> None:
     shown = show(
-        answer(retrieved=(found(1, rating=8.0, date="2021-10-03", author="ann", helpful_votes=5, title="Fine"),))
+        answer(
+            retrieved=(
+                found(
+                    1, rating=8.0, date="2021-10-03", author="ann", helpful_votes=5, title="Fine"
+                ),
+            )
+        )
     )
     for words in ("8/10", "3 Oct 2021", "ann", "5 found this helpful", "Fine"):
         assert words in shown.text
@@ -192,26 +242,49 @@ def test_a_card_says_what_is_known_of_its_review() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rating", "lowest", "highest", "width"), [(1, 1, 5, 20), (5, 1, 5, 100), (0, -1, 1, 50), (7, 0, 10, 70)]
+    ("rating", "lowest", "highest", "width"),
+    [(1, 1, 5, 20), (5, 1, 5, 100), (0, -1, 1, 50), (7, 0, 10, 70)],
 )
-def test_stars_are_filled_as_far_as_the_rating_goes(rating: float, lowest: float, highest: float, width: int) -> None:
-    shown = show(answer(retrieved=(found(1, rating=rating, rating_min=lowest, rating_max=highest),)))
-    assert [attributes["style"] for _, attributes in shown.tags if "style" in attributes] == [f"width:{width}%"]
+def test_stars_are_filled_as_far_as_the_rating_goes(
+    rating: float, lowest: float, highest: float, width: int
+) -> None:
+    shown = show(
+        answer(retrieved=(found(1, rating=rating, rating_min=lowest, rating_max=highest),))
+    )
+    assert [attributes["style"] for _, attributes in shown.tags if "style" in attributes] == [
+        f"width:{width}%"
+    ]
 
 
 def test_a_refusal_shows_the_closest_reviews() -> None:
     shown = show(
-        answer(AnswerSentence(prompt.REFUSAL, True, 1), retrieved=(found(1),), refused=True, notes=("None fits.",))
+        answer(
+            AnswerSentence(prompt.REFUSAL, True, 1),
+            retrieved=(found(1),),
+            refused=True,
+            notes=("None fits.",),
+        )
     )
-    assert prompt.REFUSAL in shown.text and "None fits." in shown.text and "The closest reviews" in shown.text
+    assert (
+        prompt.REFUSAL in shown.text
+        and "None fits." in shown.text
+        and "The closest reviews" in shown.text
+    )
     assert "cited" not in shown.text
 
 
 def test_the_foot_says_who_answered_and_what_was_dropped() -> None:
     shown = show(
-        answer(AnswerSentence("Yes.", False, 0), dropped_markers=1, timings={"retrieve_s": 0.1, "total_s": 2.04})
+        answer(
+            AnswerSentence("Yes.", False, 0),
+            dropped_markers=1,
+            timings={"retrieve_s": 0.1, "total_s": 2.04},
+        )
     )
-    assert "Answered by fake because a test asked. Index x: 2 reviews. 2.0 s (finding 0.1)." in shown.text
+    assert (
+        "Answered by fake because a test asked. Index x: 2 reviews. 2.0 s (finding 0.1)."
+        in shown.text
+    )
     assert "1 citation that named no retrieved review was removed." in shown.text
 
 
@@ -226,12 +299,25 @@ def test_plain_markdown_leaves_no_punctuation_unescaped(text: str) -> None:
 
 
 def test_what_was_searched_for_and_which_reviews_were_asked_stand_under_the_question() -> None:
-    shown = Answer("And <b>?", (AnswerSentence("It is.", True, 1.0),), False, "x", "y", (), searched_for=f"How {XSS}?")
-    markup = render.answer_html(shown, prefix="a1", index_line="", asked_of=f"1 of 2 reviews: item = {XSS}")
+    shown = Answer(
+        "And <b>?",
+        (AnswerSentence("It is.", True, 1.0),),
+        False,
+        "x",
+        "y",
+        (),
+        searched_for=f"How {XSS}?",
+    )
+    markup = render.answer_html(
+        shown, prefix="a1", index_line="", asked_of=f"1 of 2 reviews: item = {XSS}"
+    )
     for made in (markup, render.heading_html(shown, f"1 of 2 reviews: item = {XSS}")):
         whole = Markup(made)
         assert {tag for tag, _ in whole.tags} <= TAGS
-        assert f"Searched for: “How {XSS}?”" in whole.text and f"Asked of 1 of 2 reviews: item = {XSS}" in whole.text
+        assert (
+            f"Searched for: “How {XSS}?”" in whole.text
+            and f"Asked of 1 of 2 reviews: item = {XSS}" in whole.text
+        )
     below = Markup(render.answer_html(shown, prefix="a1", index_line="", heading=False)).text
     assert "Searched for" not in below and "It is." in below
     plain = dataclasses.replace(shown, searched_for="")

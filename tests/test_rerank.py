@@ -1,4 +1,6 @@
-"""Rerankers: late interaction over the bundled embedder's tokens, and a cross-encoder from a folder."""
+"""Rerankers: late interaction over the bundled embedder's tokens, and a cross-encoder from a
+folder.
+"""
 
 from __future__ import annotations
 
@@ -44,15 +46,22 @@ def test_a_reranker_orders_the_first_chunks_and_the_rest_stay(tmp_path: Path) ->
     ids = [one.review.review_id for one in (*first, *plain[4:])]
     assert [one.review.review_id for one in found] == ids
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
-    assert {o.review.review_id: o.cosine for o in found} == {o.review.review_id: o.cosine for o in plain}
+    assert {o.review.review_id: o.cosine for o in found} == {
+        o.review.review_id: o.cosine for o in plain
+    }
 
 
 def test_a_reranker_may_count_beside_the_first_score(tmp_path: Path) -> None:
     index = build_fake_index(tmp_path / "x")
-    plain = {o.review.review_id: o.score for o in retrieve(index, FakeEmbedder(), "the warm pool", LIMITS)}
+    plain = {
+        o.review.review_id: o.score
+        for o in retrieve(index, FakeEmbedder(), "the warm pool", LIMITS)
+    }
     found = retrieve(index, FakeEmbedder(), "the warm pool", LIMITS, reranker=Shortest(0.25))
     for one in found:
-        assert one.score == pytest.approx(0.75 * plain[one.review.review_id] - 0.25 * len(one.chunk.text))
+        assert one.score == pytest.approx(
+            0.75 * plain[one.review.review_id] - 0.25 * len(one.chunk.text)
+        )
 
 
 def test_late_interaction_prefers_the_chunk_that_answers() -> None:
@@ -61,7 +70,9 @@ def test_late_interaction_prefers_the_chunk_that_answers() -> None:
     scores = reranker.score("What time is breakfast?", texts)
     assert scores.shape == (3,) and scores.dtype == np.float32 and scores.argmax() == 1
     assert np.all(np.abs(scores) <= 1.0001)
-    np.testing.assert_allclose(reranker.score("What time is breakfast?", texts[::-1]), scores[::-1], atol=1e-4)
+    np.testing.assert_allclose(
+        reranker.score("What time is breakfast?", texts[::-1]), scores[::-1], atol=1e-4
+    )
 
 
 def test_a_cross_encoder_from_a_folder_scores_each_chunk(tmp_path: Path) -> None:

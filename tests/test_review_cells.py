@@ -21,13 +21,33 @@ from rag.reviews import (
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("8", (8, None)), (8, (8, None)), (7.5, (7.5, None)), ("7,5", (7.5, None)), ("8/10", (8, 10)),
-        ("4 / 5", (4, 5)), ("3 out of 5 stars", (3, 5)), ("2 of 5", (2, 5)), ("-1", (-1, None)), ("5 stars", (5, 5)),
-        ("5.0", (5, None)), ("N/A", None), ("", None), ("  ", None), ("none", None), ("★★★", (3, 5)),
-        ("★★★½☆", (3.5, 5)), ("80%", (80, 100)), ("not recommended", (0, 1)), (True, (1, 1)), (None, None),
-        ("9" * 400, None), ("1/" + "9" * 400, None), ("nan", None), ("inf", None),
+        ("8", (8, None)),
+        (8, (8, None)),
+        (7.5, (7.5, None)),
+        ("7,5", (7.5, None)),
+        ("8/10", (8, 10)),
+        ("4 / 5", (4, 5)),
+        ("3 out of 5 stars", (3, 5)),
+        ("2 of 5", (2, 5)),
+        ("-1", (-1, None)),
+        ("5 stars", (5, 5)),
+        ("5.0", (5, None)),
+        ("N/A", None),
+        ("", None),
+        ("  ", None),
+        ("none", None),
+        ("★★★", (3, 5)),
+        ("★★★½☆", (3.5, 5)),
+        ("80%", (80, 100)),
+        ("not recommended", (0, 1)),
+        (True, (1, 1)),
+        (None, None),
+        ("9" * 400, None),
+        ("1/" + "9" * 400, None),
+        ("nan", None),
+        ("inf", None),
     ],
-)  # fmt: skip
+)
 def test_ratings(value: Any, expected: tuple[float, float | None] | None) -> None:
     assert parse_rating(value) == expected
 
@@ -35,15 +55,31 @@ def test_ratings(value: Any, expected: tuple[float, float | None] | None) -> Non
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("2021-10-02", "2021-10-02"), ("2021-10-02T23:59:00Z", "2021-10-02"), ("2021-10-02 01:00:00 EST", "2021-10-02"),
-        ("Jan 5, 2022", "2022-01-05"), ("5 January 2022", "2022-01-05"), ("31-Jul-18", "2018-07-31"),
-        ("10/25/2021", "2021-10-25"), ("2022", "2022-01-01"), (date(2021, 10, 2), "2021-10-02"),
-        (datetime(2021, 10, 2, 8), "2021-10-02"), ("1633132800", "2021-10-02"), (1633132800, "2021-10-02"),
-        (1633132800000, "2021-10-02"), ("999999999", "2001-09-09"),
-        ("", ""), ("yesterday", ""), ("N/A", ""), ("5 May", ""), ("10:30", ""), ("12", ""), ("31/31/2021", ""),
-        ("1" * 60, ""), ("the 3rd time in 2021 that I came here to eat with friends", ""),
+        ("2021-10-02", "2021-10-02"),
+        ("2021-10-02T23:59:00Z", "2021-10-02"),
+        ("2021-10-02 01:00:00 EST", "2021-10-02"),
+        ("Jan 5, 2022", "2022-01-05"),
+        ("5 January 2022", "2022-01-05"),
+        ("31-Jul-18", "2018-07-31"),
+        ("10/25/2021", "2021-10-25"),
+        ("2022", "2022-01-01"),
+        (date(2021, 10, 2), "2021-10-02"),
+        (datetime(2021, 10, 2, 8), "2021-10-02"),
+        ("1633132800", "2021-10-02"),
+        (1633132800, "2021-10-02"),
+        (1633132800000, "2021-10-02"),
+        ("999999999", "2001-09-09"),
+        ("", ""),
+        ("yesterday", ""),
+        ("N/A", ""),
+        ("5 May", ""),
+        ("10:30", ""),
+        ("12", ""),
+        ("31/31/2021", ""),
+        ("1" * 60, ""),
+        ("the 3rd time in 2021 that I came here to eat with friends", ""),
     ],
-)  # fmt: skip
+)
 def test_dates(value: Any, expected: str) -> None:
     assert parse_date(value) == expected
 
@@ -97,8 +133,20 @@ def test_cleaned_text_is_tidy(pieces: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "votes"),
-    [("12", 12), (12, 12), ("1,234", 1234), ("1.234.567", 1234567), ("1 234", 1234), ("67 out of 144", 67),
-     ("3.0", 3), ("0", 0), ("many", None), ("", None), (None, None), ("9" * 13, None)],
-)  # fmt: skip
+    [
+        ("12", 12),
+        (12, 12),
+        ("1,234", 1234),
+        ("1.234.567", 1234567),
+        ("1 234", 1234),
+        ("67 out of 144", 67),
+        ("3.0", 3),
+        ("0", 0),
+        ("many", None),
+        ("", None),
+        (None, None),
+        ("9" * 13, None),
+    ],
+)
 def test_votes(value: Any, votes: int | None) -> None:
     assert parse_votes(value) == votes

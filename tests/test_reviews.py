@@ -28,7 +28,13 @@ Rows = Sequence[Mapping[str, Any]]
 
 ROWS = (
     {"id": "a", "text": "Loved it, all of it.", "rating": 9, "date": "2021-10-02", "author": "ann"},
-    {"id": "b", "text": 'He said "run".\nSo we ran.', "rating": 3, "date": "2021-10-03", "author": "bob"},
+    {
+        "id": "b",
+        "text": 'He said "run".\nSo we ran.',
+        "rating": 3,
+        "date": "2021-10-03",
+        "author": "bob",
+    },
     {"id": "c", "text": "최고예요 😍", "rating": None, "date": None, "author": None},
 )
 
@@ -75,7 +81,9 @@ def write(folder: Path, name: str, data: bytes | str) -> Path:
     return path
 
 
-def read(folder: Path, name: str, data: bytes | str, mapping: Mapping[str, str] | None = None) -> list[Review]:
+def read(
+    folder: Path, name: str, data: bytes | str, mapping: Mapping[str, str] | None = None
+) -> list[Review]:
     return read_reviews(write(folder, name, data), mapping=mapping)[0]
 
 
@@ -100,8 +108,16 @@ def test_a_json_array_may_stand_in_a_jsonl_file_and_lines_in_a_json_file(tmp_pat
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
-    for name, data in (("a.csv", delimited(ROWS)), ("a.jsonl", json_lines(ROWS)), ("a.json", array(ROWS))):
-        assert [r.review_id for r in read(tmp_path, name, codecs.BOM_UTF8 + data)] == ["a", "b", "c"]
+    for name, data in (
+        ("a.csv", delimited(ROWS)),
+        ("a.jsonl", json_lines(ROWS)),
+        ("a.json", array(ROWS)),
+    ):
+        assert [r.review_id for r in read(tmp_path, name, codecs.BOM_UTF8 + data)] == [
+            "a",
+            "b",
+            "c",
+        ]
 
 
 def test_a_windows_file_is_read(tmp_path: Path) -> None:
@@ -115,7 +131,7 @@ def test_bytes_that_no_encoding_knows_still_give_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_lines_are_where_a_row_begins(tmp_path: Path, newline: str) -> None:
-    lines = ["id,text", 'a,"one', '', 'two"', "", "b,three", 'c,"four', 'five"', "d,six"]  # fmt: skip
+    lines = ["id,text", 'a,"one', "", 'two"', "", "b,three", 'c,"four', 'five"', "d,six"]
     reviews = read(tmp_path, "a.csv", newline.join(lines))
     assert [(r.review_id, r.line) for r in reviews] == [("a", 2), ("b", 6), ("c", 7), ("d", 9)]
     assert reviews[0].text == "one\n\ntwo"
@@ -134,7 +150,10 @@ def test_lines_of_json_lines_count_blank_ones(tmp_path: Path) -> None:
 def test_line_separators_inside_json_strings_do_not_end_a_line(tmp_path: Path) -> None:
     text = "one\u2028two\u2029three\x85four"
     reviews = read(tmp_path, "a.jsonl", json_lines([{"text": text}, {"text": "five"}]))
-    assert [(r.text.split(), r.line) for r in reviews] == [(["one", "two", "three", "four"], 1), (["five"], 2)]
+    assert [(r.text.split(), r.line) for r in reviews] == [
+        (["one", "two", "three", "four"], 1),
+        (["five"], 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +188,10 @@ def test_a_mapping_wins_over_the_names(tmp_path: Path) -> None:
     mapping = {"text": "Kommentar", "title": "film"}
     reviews, report = read_reviews(write(tmp_path, "a.csv", data), mapping=mapping)
     assert (reviews[0].text, reviews[0].title) == ("Sehr gut", "Dune")
-    assert (report.columns["text"].name, report.columns["text"].reason) == ("Kommentar", "you said so")
+    assert (report.columns["text"].name, report.columns["text"].reason) == (
+        "Kommentar",
+        "you said so",
+    )
 
 
 def test_a_mapping_that_cannot_be_is_explained(tmp_path: Path) -> None:
@@ -185,7 +207,9 @@ def test_a_single_column_is_the_text_whatever_its_name(tmp_path: Path) -> None:
     assert [r.text for r in reviews] == ["Good.", "Bad."]
 
 
-def test_without_a_text_column_the_message_names_the_columns_and_the_way_out(tmp_path: Path) -> None:
+def test_without_a_text_column_the_message_names_the_columns_and_the_way_out(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(ReviewFileError, match=r"'foo', 'bar'.*--map text='foo'") as error:
         read(tmp_path, "odd.csv", "foo,bar\n1,2\n")
     assert "odd.csv" in str(error.value)
@@ -203,8 +227,13 @@ def test_rows_of_uneven_length_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("suffix", "cut"), [("csv", ","), ("tsv", "\t")])
 def test_a_last_text_that_was_cut_is_put_together(tmp_path: Path, suffix: str, cut: str) -> None:
     lines = ["rating\ttext", "4\tWarm\t clean\t quiet.", "5\tshort"]
-    reviews, report = read_reviews(write(tmp_path, f"a.{suffix}", "\n".join(lines).replace("\t", cut)))
-    assert [r.text for r in reviews] == ["Warm, clean, quiet." if suffix == "csv" else "Warm clean quiet.", "short"]
+    reviews, report = read_reviews(
+        write(tmp_path, f"a.{suffix}", "\n".join(lines).replace("\t", cut))
+    )
+    assert [r.text for r in reviews] == [
+        "Warm, clean, quiet." if suffix == "csv" else "Warm clean quiet.",
+        "short",
+    ]
     assert report.dropped == {}
 
 
@@ -214,14 +243,20 @@ def test_a_file_of_rows_with_too_many_cells_says_so(tmp_path: Path) -> None:
 
 
 CELLS = st.one_of(
-    st.sampled_from(["", "  ", "<br />", "&nbsp;", "\n", "\x00", "fine", "I <3 it", 'a "b", c\nd', "좋아요"]),
+    st.sampled_from(
+        ["", "  ", "<br />", "&nbsp;", "\n", "\x00", "fine", "I <3 it", 'a "b", c\nd', "좋아요"]
+    ),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(texts=st.lists(CELLS, min_size=1, max_size=12), suffix=st.sampled_from(list(FORMATS)))
-def test_every_row_is_kept_or_counted_as_dropped(tmp_path: Path, texts: list[str], suffix: str) -> None:
+def test_every_row_is_kept_or_counted_as_dropped(
+    tmp_path: Path, texts: list[str], suffix: str
+) -> None:
     rows = [{"id": f"r{number}", "text": text} for number, text in enumerate(texts)]
     path = write(tmp_path, f"a.{suffix}", FORMATS[suffix](rows))
     kept = [f"r{number}" for number, text in enumerate(texts) if not is_no_text(clean_text(text))]
@@ -254,8 +289,12 @@ def test_dropped_rows_are_shown_with_file_and_line(tmp_path: Path) -> None:
         ("- -", "hash hash", 0),
     ],
 )
-def test_given_ids_stay_and_missing_ones_become_hashes(tmp_path: Path, given_ids: str, ids: str, renamed: int) -> None:
-    rows = [{"id": "" if i == "-" else i, "text": f"text {n}"} for n, i in enumerate(given_ids.split())]
+def test_given_ids_stay_and_missing_ones_become_hashes(
+    tmp_path: Path, given_ids: str, ids: str, renamed: int
+) -> None:
+    rows = [
+        {"id": "" if i == "-" else i, "text": f"text {n}"} for n, i in enumerate(given_ids.split())
+    ]
     reviews, report = read_reviews(write(tmp_path, "a.csv", delimited(rows)))
     found = [r.review_id for r in reviews]
     assert ["hash" if re.fullmatch("[0-9a-f]{12}", i) else i for i in found] == ids.split()
@@ -278,11 +317,18 @@ def test_one_id_for_all_rows_takes_no_time_that_grows_with_their_square(tmp_path
     assert ids[-1] == f"same-{many}" and time.process_time() - started < 10
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.sampled_from(["one", "two", "three", "four"]), min_size=1, max_size=10))
-def test_hashed_ids_are_unique_and_do_not_depend_on_other_rows(tmp_path: Path, texts: list[str]) -> None:
+def test_hashed_ids_are_unique_and_do_not_depend_on_other_rows(
+    tmp_path: Path, texts: list[str]
+) -> None:
     def ids(texts: list[str]) -> list[str]:
-        return [r.review_id for r in read(tmp_path, "a.jsonl", json_lines([{"text": text} for text in texts]))]
+        return [
+            r.review_id
+            for r in read(tmp_path, "a.jsonl", json_lines([{"text": text} for text in texts]))
+        ]
 
     found = ids(texts)
     assert len(set(found)) == len(texts)
@@ -315,24 +361,38 @@ def test_hashes_tell_reviews_with_one_text_apart(tmp_path: Path) -> None:
 def test_scale_is_inferred(
     tmp_path: Path, ratings: list[str], scale: tuple[float, float], fractions: list[float | None]
 ) -> None:
-    reviews = read(tmp_path, "a.csv", "text,rating\n" + "".join(f"t{i},{r}\n" for i, r in enumerate(ratings)))
+    reviews = read(
+        tmp_path, "a.csv", "text,rating\n" + "".join(f"t{i},{r}\n" for i, r in enumerate(ratings))
+    )
     assert {(r.rating_min, r.rating_max) for r in reviews} == {scale}
     assert [r.rating_fraction for r in reviews] == pytest.approx(fractions)
 
 
 def test_half_an_emoji_in_a_name_can_still_be_stored(tmp_path: Path) -> None:
-    (review,) = read(tmp_path, "a.jsonl", r'{"id": "\ud83d", "text": "ok \ud83d", "author": "ann \ud83d"}')
+    (review,) = read(
+        tmp_path, "a.jsonl", r'{"id": "\ud83d", "text": "ok \ud83d", "author": "ann \ud83d"}'
+    )
     for value in (review.review_id, review.text, review.author):
         value.encode()
 
 
 def test_helpful_votes_are_whole_numbers_or_absent(tmp_path: Path) -> None:
-    rows = [{"text": "x", "votes": votes} for votes in ("12", "67 out of 144 found this helpful", "many", "9" * 400)]
-    assert [r.helpful_votes for r in read(tmp_path, "a.jsonl", json_lines(rows))] == [12, 67, None, None]
+    rows = [
+        {"text": "x", "votes": votes}
+        for votes in ("12", "67 out of 144 found this helpful", "many", "9" * 400)
+    ]
+    assert [r.helpful_votes for r in read(tmp_path, "a.jsonl", json_lines(rows))] == [
+        12,
+        67,
+        None,
+        None,
+    ]
 
 
 def test_not_a_number_is_no_value(tmp_path: Path) -> None:
-    (review,) = read(tmp_path, "a.jsonl", '{"text": "x", "rating": NaN, "title": NaN, "date": null}')
+    (review,) = read(
+        tmp_path, "a.jsonl", '{"text": "x", "rating": NaN, "title": NaN, "date": null}'
+    )
     assert (review.rating, review.title, review.date) == (None, "", "")
 
 
@@ -346,13 +406,19 @@ def test_not_a_number_is_no_value(tmp_path: Path) -> None:
         ("a.jsonl", b"{}\n", "no columns"),
         ("a.csv", b"text,id\n ,1\n", "none of the 1 rows has text in the column 'text'"),
         ("a.json", b"[" * 100_000, "a.json, line 1: .*nested too deeply"),
-        ("a.json", b'[{"text": "x", "id": ' + b"9" * 5000 + b"}]", "a.json, line 1: .*not valid JSON"),
+        (
+            "a.json",
+            b'[{"text": "x", "id": ' + b"9" * 5000 + b"}]",
+            "a.json, line 1: .*not valid JSON",
+        ),
         ("a.jsonl", b"", "a.jsonl is empty"),
         ("a.parquet", b"PAR1", "a.parquet"),
         ("a.csv.gz", b"\x1f\x8b\x08" + bytes(7) + b"\xff\xff", "Cannot read .*a.csv.gz"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path, name: str, data: bytes, message: str) -> None:
+def test_what_is_wrong_with_a_file_is_said_with_its_name(
+    tmp_path: Path, name: str, data: bytes, message: str
+) -> None:
     with pytest.raises(ReviewFileError, match=message):
         read(tmp_path, name, data)
 
@@ -362,9 +428,19 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path, name: s
     [
         ("a.json", b'[{"text": "x"}, 3]', 1, "a.json, line 2: "),
         ("a.json", b'[{"text": "x"},', 1, "a.json, line 2: the file breaks off"),
-        ("a.jsonl", b'{"text": "x"}\n\n{"text": \n{"text": "y"}\n', 2, "a.jsonl, line 3: not valid JSON"),
+        (
+            "a.jsonl",
+            b'{"text": "x"}\n\n{"text": \n{"text": "y"}\n',
+            2,
+            "a.jsonl, line 3: not valid JSON",
+        ),
         ("a.jsonl", b'{"text": "x"}\n"just words"\n', 1, "a.jsonl, line 2: "),
-        ("a.csv.gz", gzip.compress(b"text\nx\ny\n" * 2000, mtime=0)[:-9], None, "damaged from here on"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"text\nx\ny\n" * 2000, mtime=0)[:-9],
+            None,
+            "damaged from here on",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_row_costs_that_row_alone(
@@ -373,7 +449,10 @@ def test_what_is_wrong_with_a_row_costs_that_row_alone(
     path = write(tmp_path, name, data)
     reviews, report = read_reviews(path)
     assert len(reviews) == report.kept > 0 and report.kept == (kept or report.kept)
-    assert report.kept + sum(report.dropped.values()) == report.read and sum(report.dropped.values()) >= 1
+    assert (
+        report.kept + sum(report.dropped.values()) == report.read
+        and sum(report.dropped.values()) >= 1
+    )
     assert any(says in example for example in report.examples)
     with pytest.raises(ReviewFileError, match=r"line .*Mend that row"):
         import_reviews([path], tmp_path, ReadOptions(strict=True))
@@ -386,23 +465,39 @@ def test_a_file_that_is_missing_or_a_folder_is_named(tmp_path: Path) -> None:
             read_reviews(tmp_path / name)
 
 
-PIECES = b'text rating , \n " { } [ ] : 9 \xff \x00 \\ \t null 1e999 PAR1 \\ud800 \r \xc3\xa9'.split(b" ")
-DIRT = st.one_of(st.binary(max_size=120), st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join))
+PIECES = (
+    b'text rating , \n " { } [ ] : 9 \xff \x00 \\ \t null 1e999 PAR1 \\ud800 \r \xc3\xa9'.split(
+        b" "
+    )
+)
+DIRT = st.one_of(
+    st.binary(max_size=120), st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join)
+)
 SUFFIXES = ("csv", "tsv", "json", "jsonl", "parquet", "csv.gz", "json.gz", "parquet.gz", "gz")
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=DIRT, suffix=st.sampled_from(SUFFIXES), whole=st.booleans())
-def test_any_bytes_give_reviews_or_a_review_file_error(tmp_path: Path, data: bytes, suffix: str, whole: bool) -> None:
+def test_any_bytes_give_reviews_or_a_review_file_error(
+    tmp_path: Path, data: bytes, suffix: str, whole: bool
+) -> None:
     try:
-        reviews = read(tmp_path, f"a.{suffix}", gzip.compress(data) if whole and suffix.endswith("gz") else data)
+        reviews = read(
+            tmp_path,
+            f"a.{suffix}",
+            gzip.compress(data) if whole and suffix.endswith("gz") else data,
+        )
     except ReviewFileError as error:
         assert "a." in str(error)
     else:
         assert all(review.text for review in reviews)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     suffix=st.sampled_from(["csv", "json", "jsonl", "parquet", "csv.gz"]),
     changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=3),
@@ -427,15 +522,25 @@ def test_a_damaged_file_gives_reviews_or_a_review_file_error(
 
 def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rest(tmp_path: Path) -> None:
     file = tmp_path / "open.csv"
-    file.write_text('id,text\n1,"Fine."\n2,"Loud, all night.\n3,Quiet.\n4,Clean.\n', encoding="utf-8")
+    file.write_text(
+        'id,text\n1,"Fine."\n2,"Loud, all night.\n3,Quiet.\n4,Clean.\n', encoding="utf-8"
+    )
     reviews, report = read_reviews(file)
     assert [review.text for review in reviews] == ["Fine.", "Quiet.", "Clean."] and report.kept == 3
     assert report.examples == ["open.csv, line 3: a quotation mark opened here is never closed"]
-    file.write_text('id,text\n1,"Fine."\n2,A 5" pipe\n3,"Two\nlines, ""quoted""."\n', encoding="utf-8")
-    assert [review.text for review in read_reviews(file)[0]] == ["Fine.", 'A 5" pipe', 'Two\nlines, "quoted".']
+    file.write_text(
+        'id,text\n1,"Fine."\n2,A 5" pipe\n3,"Two\nlines, ""quoted""."\n', encoding="utf-8"
+    )
+    assert [review.text for review in read_reviews(file)[0]] == [
+        "Fine.",
+        'A 5" pipe',
+        'Two\nlines, "quoted".',
+    ]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "$"])
 def test_a_csv_file_may_use_another_separator(tmp_path: Path, delimiter: str) -> None:
     reviews = read(tmp_path, "other.csv", delimited(ROWS, delimiter))
-    assert [(review.review_id, review.text) for review in reviews] == [(row["id"], row["text"]) for row in ROWS]
+    assert [(review.review_id, review.text) for review in reviews] == [
+        (row["id"], row["text"]) for row in ROWS
+    ]

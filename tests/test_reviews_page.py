@@ -1,4 +1,6 @@
-"""The page of the reviews, by Streamlit's own test runner: real files and job processes, which do no real work."""
+"""The page of the reviews, by Streamlit's own test runner: real files and job processes, which do
+no real work.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +46,16 @@ HOSTILE = {
     "new": 1,
     "reports": [
         {
-            "file": XSS, "format": XSS, "read": 3, "kept": 2, "dropped": {XSS: 1}, "examples": [XSS + "x" * 9000],
+            "file": XSS,
+            "format": XSS,
+            "read": 3,
+            "kept": 2,
+            "dropped": {XSS: 1},
+            "examples": [XSS + "x" * 9000],
             "renamed": 1,
         }
     ],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +103,11 @@ def column(test: AppTest, label: str, value: str | None = None) -> str:
 
 
 def name_it(test: AppTest, name: str) -> AppTest:
-    return next(box for box in test.text_input if box.label == "Name of the new index").set_value(name).run()
+    return (
+        next(box for box in test.text_input if box.label == "Name of the new index")
+        .set_value(name)
+        .run()
+    )
 
 
 def click(test: AppTest, label: str) -> AppTest:
@@ -123,8 +134,14 @@ def only_job(indexes: Path) -> Job:
 
 def test_a_file_is_shown_before_it_is_read_in() -> None:
     test = upload(open_page())
-    assert (column(test, "Text"), column(test, "Rating"), column(test, "Author")) == ("Body", "Stars", "Name")
-    assert any("review's text" in caption.value.replace("\\", "") for caption in test.caption)  # why it is
+    assert (column(test, "Text"), column(test, "Rating"), column(test, "Author")) == (
+        "Body",
+        "Stars",
+        "Name",
+    )
+    assert any(
+        "review's text" in caption.value.replace("\\", "") for caption in test.caption
+    )  # why it is
     shown = markup(test)
     for number, name in ((5, "rows read"), (4, "kept"), (1, "dropped"), (1, "exact copies")):
         assert f"<dt>{name}</dt><dd>{number}</dd>" in shown
@@ -137,7 +154,9 @@ def test_a_column_is_set_right_and_switched_off() -> None:
     test = upload(open_page())
     assert ">Ann<" in markup(test) and markup(test).count("2024-01-02") == 2
     column(test, "Item", "When")
-    assert ">Ann<" in markup(test) and markup(test).count("2024-01-02") == 4  # the date still, and the item
+    assert (
+        ">Ann<" in markup(test) and markup(test).count("2024-01-02") == 4
+    )  # the date still, and the item
     assert [caption.value for caption in test.caption].count("set by you") == 1
     column(test, "Author", reviews_contents.NO_COLUMN)
     assert "Ann" not in markup(test) and markup(test).count("2024-01-02") == 4
@@ -163,7 +182,9 @@ def test_what_was_chosen_is_what_is_done(indexes: Path, works: pytest.MonkeyPatc
     test = name_it(upload(open_page()), "hotel")
     column(test, "Date", "When")
     column(test, "Author", reviews_contents.NO_COLUMN)
-    next(box for box in test.checkbox if box.label == reviews_contents.STEP_NAMES["html"]).set_value(False).run()
+    next(
+        box for box in test.checkbox if box.label == reviews_contents.STEP_NAMES["html"]
+    ).set_value(False).run()
     next(box for box in test.checkbox if box.key == "strict").set_value(True).run()
     works.setenv("JOB_RESULT", json.dumps({"reviews": 4, "sentences": 6, "new": 4}))
     click(test, "Make the index")
@@ -173,7 +194,9 @@ def test_what_was_chosen_is_what_is_done(indexes: Path, works: pytest.MonkeyPatc
     assert "html" not in job.spec.steps and "spaces" in job.spec.steps
     (file,) = map(Path, job.spec.files)
     assert file.name == "hotel_reviews.csv" and file.parent.parent == indexes / ".uploads"
-    assert [element.value for element in test.text_input if element.label == "Name of the new index"] == [""]
+    assert [
+        element.value for element in test.text_input if element.label == "Name of the new index"
+    ] == [""]
     ended(job)
     for tab in (test.run(), open_page()):  # the tab that started it, and another one
         assert "The index now has 4 reviews in 6 sentences." in markup(tab)
@@ -182,7 +205,9 @@ def test_what_was_chosen_is_what_is_done(indexes: Path, works: pytest.MonkeyPatc
     assert list_jobs(indexes) == []
 
 
-def test_running_work_is_shown_in_every_tab_and_cancelled_in_one(indexes: Path, works: pytest.MonkeyPatch) -> None:
+def test_running_work_is_shown_in_every_tab_and_cancelled_in_one(
+    indexes: Path, works: pytest.MonkeyPatch
+) -> None:
     does(works, "wait")
     one = click(name_it(upload(open_page()), "hotel"), "Make the index")
     working(only_job(indexes))
@@ -217,7 +242,11 @@ def test_work_that_failed_or_died_says_so(indexes: Path, works: pytest.MonkeyPat
 
 def test_what_files_and_jobs_say_stays_text(indexes: Path, works: pytest.MonkeyPatch) -> None:
     works.setenv("JOB_RESULT", json.dumps(HOSTILE))
-    test = upload(open_page(), f'"{XSS.replace(chr(34), "")}",text\n{"<b>bold</b> **word** " * 30},{XSS}\n', "<i>x.csv")
+    test = upload(
+        open_page(),
+        f'"{XSS.replace(chr(34), "")}",text\n{"<b>bold</b> **word** " * 30},{XSS}\n',
+        "<i>x.csv",
+    )
     assert "&lt;" not in column(test, "Text")  # a widget's own text, which Streamlit escapes
     click(name_it(test, "hotel"), "Make the index")
     ended(only_job(indexes))
@@ -226,7 +255,9 @@ def test_what_files_and_jobs_say_stays_text(indexes: Path, works: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("result", ['{"reports": 7}', '{"reports": [[]], "reviews": "many"}', "{}"])
-def test_a_strange_result_harms_only_itself(indexes: Path, works: pytest.MonkeyPatch, result: str) -> None:
+def test_a_strange_result_harms_only_itself(
+    indexes: Path, works: pytest.MonkeyPatch, result: str
+) -> None:
     works.setenv("JOB_RESULT", result)
     click(name_it(upload(open_page()), "hotel"), "Make the index")
     ended(only_job(indexes))
@@ -252,7 +283,9 @@ def test_a_name_that_no_index_can_have_is_refused_and_the_file_stays(name: str) 
     assert start_button(name_it(test, "hotel"))
 
 
-def test_named_files_are_read_inside_the_folder_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_files_are_read_inside_the_folder_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "hotel.csv").write_text(CSV)
     (tmp_path / "secret.csv").write_text(CSV)
@@ -267,7 +300,9 @@ def test_named_files_are_read_inside_the_folder_only(tmp_path: Path, monkeypatch
     assert not test.error and "Very quiet" in markup(test)
 
 
-def test_an_upload_over_the_limit_is_refused(indexes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_over_the_limit_is_refused(
+    indexes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REVIEWQA_MAX_UPLOAD_MB", "1")
     test = open_page()
     assert any("At most 1 MB" in caption.value for caption in test.caption)
@@ -284,7 +319,9 @@ def test_of_a_large_file_the_beginning_is_shown(monkeypatch: pytest.MonkeyPatch)
     test = upload(open_page())
     assert "<dt>rows read</dt><dd>3</dd>" in markup(test)
     assert "hotel_reviews.csv, line 4: " in markup(test) and "sample" not in markup(test)
-    assert any("the whole of it is read when you start" in caption.value for caption in test.caption)
+    assert any(
+        "the whole of it is read when you start" in caption.value for caption in test.caption
+    )
     assert (column(test, "Text"), column(test, "Rating")) == ("Body", "Stars")
 
 
@@ -300,30 +337,45 @@ def test_of_an_archive_every_file_is_reported() -> None:
     assert markup(test).count("<dt>rows read</dt><dd>5</dd>") == 2
 
 
-def test_an_archive_that_unpacks_to_far_more_than_it_weighs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_unpacks_to_far_more_than_it_weighs_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("REVIEWQA_MAX_UNPACK_RATIO", "20")
-    monkeypatch.setattr(unpack, "FREE_UNPACKED", 1000)  # otherwise so much may be unpacked whatever the ratio
+    monkeypatch.setattr(
+        unpack, "FREE_UNPACKED", 1000
+    )  # otherwise so much may be unpacked whatever the ratio
     test = open_page()
     content = gzip.compress(b"text\n" + b"The same words again and again.\n" * 50_000)
     test.file_uploader[0].upload("bomb.csv.gz", content, "application/gzip").run()
-    assert "times" in test.error[0].value and str(Path.cwd()) not in test.error[0].value.replace("\\", "")
+    assert "times" in test.error[0].value and str(Path.cwd()) not in test.error[0].value.replace(
+        "\\", ""
+    )
 
 
-def test_an_index_is_updated_or_replaced_and_replacing_is_agreed_to(indexes: Path, works: pytest.MonkeyPatch) -> None:
+def test_an_index_is_updated_or_replaced_and_replacing_is_agreed_to(
+    indexes: Path, works: pytest.MonkeyPatch
+) -> None:
     build_fake_index(indexes)
     test = upload(open_page(index="masks"))
     assert test.selectbox(key="target").value == "masks"
-    assert all(box.disabled for box in test.checkbox if box.label in reviews_contents.STEP_NAMES.values())
+    assert all(
+        box.disabled for box in test.checkbox if box.label in reviews_contents.STEP_NAMES.values()
+    )
     assert start_button(test)
     mode = next(radio for radio in test.radio if radio.label == "The file holds")
     mode.set_value(reviews_page.REPLACE).run()
     assert not start_button(test)
-    next(box for box in test.checkbox if "that are not in the file" in box.label).set_value(True).run()
+    next(box for box in test.checkbox if "that are not in the file" in box.label).set_value(
+        True
+    ).run()
     click(test, "Replace the reviews")
     job = ended(only_job(indexes))
     assert (job.spec.index, job.spec.mode) == ("masks", "replace")
     test.run()
-    assert next(radio for radio in test.radio if radio.label == "The file holds").value == reviews_page.UPDATE
+    assert (
+        next(radio for radio in test.radio if radio.label == "The file holds").value
+        == reviews_page.UPDATE
+    )
     click(upload(test), "Update the index")
     assert list_jobs(indexes)[0].spec.mode == "update"
 
@@ -345,7 +397,9 @@ def test_an_index_goes_back_a_generation_and_forth(indexes: Path) -> None:
     assert shown.index(">6<") < shown.index("live") < shown.index(">10<")
     for generation in (first, second):
         assert next(button for button in test.button if button.key == "rollback").disabled
-        next(box for box in test.checkbox if box.key and box.key.startswith("sure")).set_value(True).run()
+        next(box for box in test.checkbox if box.key and box.key.startswith("sure")).set_value(
+            True
+        ).run()
         click(test, "Go back")
         assert live_generation(indexes / "masks").name == generation and not test.error
 

@@ -23,7 +23,14 @@ def stage(name: str, done: float, total: float, seconds: float = 10.0) -> Stage:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (200, "3 min 20 s"), (1800, "30 min"), (7500, "2 h 5 min")],
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min 0 s"),
+        (200, "3 min 20 s"),
+        (1800, "30 min"),
+        (7500, "2 h 5 min"),
+    ],
 )
 def test_spans_of_time(seconds: float, words: str) -> None:
     assert markup.duration(seconds) == words
@@ -31,7 +38,13 @@ def test_spans_of_time(seconds: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 KB"), (20_000_000, "20 MB"), (5.2e9, "5.2 GB")],
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1500, "1.5 KB"),
+        (20_000_000, "20 MB"),
+        (5.2e9, "5.2 GB"),
+    ],
 )
 def test_sizes(number: float, words: str) -> None:
     assert markup.size(number) == words
@@ -40,16 +53,25 @@ def test_sizes(number: float, words: str) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (stage("embedding", 1024, 24000), "Embedding: 1,024 of 24,000 sentences, 102 a second, about 4 min left"),
-        (stage("embedding", 10, 40), "Embedding: 10 of 40 sentences, 1.0 a second, about 30 s left"),
+        (
+            stage("embedding", 1024, 24000),
+            "Embedding: 1,024 of 24,000 sentences, 102 a second, about 4 min left",
+        ),
+        (
+            stage("embedding", 10, 40),
+            "Embedding: 10 of 40 sentences, 1.0 a second, about 30 s left",
+        ),
         (stage("embedding", 10, 40, 0.0), "Embedding: 10 of 40 sentences"),
-        (stage("reading", 5e6, 1e7), "Reading and cleaning: 5.0 MB of 10 MB, 500 KB a second, about 10 s left"),
+        (
+            stage("reading", 5e6, 1e7),
+            "Reading and cleaning: 5.0 MB of 10 MB, 500 KB a second, about 10 s left",
+        ),
         (stage("comparing", 500, 0), "Comparing: 500 reviews, 50 a second"),
         (stage("resuming", 1, 900), "Found from an interrupted run: 1 sentence"),
         (stage("checking", 0, 1), "Checking, 10 s"),
         (stage("dreaming", 3, 9, 0.0), "Dreaming: 3 of 9"),
     ],
-)  # fmt: skip
+)
 def test_how_far_a_stage_is(given: Stage, words: str) -> None:
     assert markup.stage_line(given) == words
 
@@ -88,16 +110,29 @@ def test_nothing_from_outside_becomes_markup(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("state", "asked", "words"),
-    [("running", None, "Running"), ("running", 1.0, "Stopping"), ("died", None, "Ended without a word")],
+    [
+        ("running", None, "Running"),
+        ("running", 1.0, "Stopping"),
+        ("died", None, "Ended without a word"),
+    ],
 )
 def test_the_state_of_a_job_is_said_first(state: State, asked: float | None, words: str) -> None:
-    job = Job(Path("x"), JobSpec(index="hotel", mode="new", files=()), Settings(), 1.0, state, cancel_asked=asked)
+    job = Job(
+        Path("x"),
+        JobSpec(index="hotel", mode="new", files=()),
+        Settings(),
+        1.0,
+        state,
+        cancel_asked=asked,
+    )
     assert Markup(markup.job_heading_html(job)).text.startswith(f"{words} hotel")
 
 
 def test_a_result_that_changed_nothing_says_so() -> None:
     shown = Markup(markup.result_html({"reviews": 1, "sentences": 2, "unchanged": 1})).text
-    assert shown.startswith("Nothing is new: the index stays as it is, with 1 review in 2 sentences.")
+    assert shown.startswith(
+        "Nothing is new: the index stays as it is, with 1 review in 2 sentences."
+    )
 
 
 def test_long_texts_are_cut() -> None:

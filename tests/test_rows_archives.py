@@ -33,7 +33,9 @@ def write(folder: Path, name: str, data: bytes | str) -> Path:
     return path
 
 
-def zipped(folder: Path, members: dict[str, bytes], name: str = "a.zip", method: int = zipfile.ZIP_DEFLATED) -> Path:
+def zipped(
+    folder: Path, members: dict[str, bytes], name: str = "a.zip", method: int = zipfile.ZIP_DEFLATED
+) -> Path:
     with zipfile.ZipFile(folder / name, "w", method) as archive:
         for member, data in members.items():
             archive.writestr(member, data)
@@ -47,7 +49,9 @@ def rows(path: Path | str) -> list[Row]:
 @pytest.mark.parametrize("data", [CSV, LINES])
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gz", "zst"])
 @pytest.mark.parametrize("named", [True, False])
-def test_a_packed_file_is_read_whatever_its_name(tmp_path: Path, data: bytes, pack: object, named: bool) -> None:
+def test_a_packed_file_is_read_whatever_its_name(
+    tmp_path: Path, data: bytes, pack: object, named: bool
+) -> None:
     suffix = "csv" if data == CSV else "jsonl"
     ending = ".gz" if pack is gzip.compress else ".zst"
     path = write(tmp_path, f"a.{suffix}{ending if named else ''}", pack(data))  # type: ignore[operator]
@@ -69,14 +73,22 @@ def test_each_file_of_a_zip_is_a_source(tmp_path: Path, method: int) -> None:
         "empty/": b"",
     }
     sources = open_sources(zipped(tmp_path, members, method=method))
-    assert [source.name for source in sources] == ["a.zip/x/a.csv", "a.zip/b.jsonl.gz", "a.zip/../../escape.csv"]
+    assert [source.name for source in sources] == [
+        "a.zip/x/a.csv",
+        "a.zip/b.jsonl.gz",
+        "a.zip/../../escape.csv",
+    ]
     assert [[row.cells for row in source] for source in sources] == [EXPECTED] * 3
     assert [file.name for file in tmp_path.iterdir()] == ["a.zip"]
     assert all(source.done == source.total > 0 for source in sources)
 
 
 def test_a_zip_of_texts_is_one_source(tmp_path: Path) -> None:
-    members = {"imdb/train/pos/0_9.txt": b"good", "imdb/train/neg/1_2.txt": b"bad", "imdb/README.txt": b"about"}
+    members = {
+        "imdb/train/pos/0_9.txt": b"good",
+        "imdb/train/neg/1_2.txt": b"bad",
+        "imdb/README.txt": b"about",
+    }
     (source,) = open_sources(zipped(tmp_path, members))
     assert [row.cells for row in source] == [
         {"id": "imdb/train/neg/1_2", "label": "neg", "split": "train", "rating": 2, "text": "bad"},
@@ -96,7 +108,9 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["gz", "zst", "zip"])
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "txt"])
-def test_an_archive_that_unpacks_to_far_too_much_is_refused_on_the_way(tmp_path: Path, kind: str, suffix: str) -> None:
+def test_an_archive_that_unpacks_to_far_too_much_is_refused_on_the_way(
+    tmp_path: Path, kind: str, suffix: str
+) -> None:
     text = b"x" * 400_000
     line = b'{"text": "%s"}\n' % text if suffix == "jsonl" else text + b"\n"
     data = b"text\n" * (suffix == "csv") + line * 300
@@ -104,7 +118,9 @@ def test_an_archive_that_unpacks_to_far_too_much_is_refused_on_the_way(tmp_path:
         path = zipped(tmp_path, {f"a.{suffix}": data})
     else:
         path = write(
-            tmp_path, f"a.{suffix}.{kind}", zstandard.compress(data) if kind == "zst" else gzip.compress(data, 9)
+            tmp_path,
+            f"a.{suffix}.{kind}",
+            zstandard.compress(data) if kind == "zst" else gzip.compress(data, 9),
         )
     del data
     tracemalloc.start()
@@ -126,12 +142,16 @@ def test_a_small_archive_may_unpack_to_many_times_its_size(tmp_path: Path) -> No
 
 
 def big(lines: int) -> bytes:
-    return b"id,text\n" + b"".join(b"%d,some words %d\n" % (n, n * 7919 % 1000) for n in range(lines))
+    return b"id,text\n" + b"".join(
+        b"%d,some words %d\n" % (n, n * 7919 % 1000) for n in range(lines)
+    )
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gz", "zst"])
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "json", "txt"])
-def test_a_packed_file_that_breaks_off_keeps_what_came_before(tmp_path: Path, pack: object, suffix: str) -> None:
+def test_a_packed_file_that_breaks_off_keeps_what_came_before(
+    tmp_path: Path, pack: object, suffix: str
+) -> None:
     numbers = range(60_000)
     objects = [json.dumps({"id": str(n), "text": f"some words {n * 7919 % 1000}"}) for n in numbers]
     data = {
@@ -143,7 +163,9 @@ def test_a_packed_file_that_breaks_off_keeps_what_came_before(tmp_path: Path, pa
     packed = pack(data)  # type: ignore[operator]
     found = rows(write(tmp_path, f"a.{suffix}.gz", packed[: len(packed) // 2]))
     good = [row for row in found if not row.problem]
-    assert len(good) == len(found) - 1 > 1000 and found[-1].problem.startswith("the file breaks off")
+    assert len(good) == len(found) - 1 > 1000 and found[-1].problem.startswith(
+        "the file breaks off"
+    )
     assert [row.line for row in good] == sorted({row.line for row in good})
     if suffix != "txt":
         assert [row.cells["id"] for row in good] == [str(n) for n in range(len(good))]
@@ -157,12 +179,16 @@ def test_a_packed_file_that_breaks_off_keeps_what_came_before(tmp_path: Path, pa
         ("a.csv.zst", b"\x28\xb5\x2f\xfd\xff"),
     ],
 )
-def test_a_packed_file_that_gives_nothing_is_an_error(tmp_path: Path, name: str, data: bytes) -> None:
+def test_a_packed_file_that_gives_nothing_is_an_error(
+    tmp_path: Path, name: str, data: bytes
+) -> None:
     with pytest.raises(ReviewFileError, match=rf"Cannot read .*{name}"):
         open_sources(write(tmp_path, name, data))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     kind=st.sampled_from(["gz", "zst", "zip"]),
     changes=st.lists(st.tuples(st.integers(0, 500), st.integers(0, 255)), max_size=4),
@@ -179,7 +205,9 @@ def test_a_damaged_archive_gives_rows_or_a_review_file_error(
     for position, value in changes:
         data[position % len(data)] = value
     try:
-        found = rows(write(tmp_path, f"a.csv.{kind}" if kind != "zip" else "a.zip", bytes(data[:length])))
+        found = rows(
+            write(tmp_path, f"a.csv.{kind}" if kind != "zip" else "a.zip", bytes(data[:length]))
+        )
     except ReviewFileError as error:
         assert "a." in str(error)
     else:
@@ -218,7 +246,13 @@ def test_the_layout_of_the_large_movie_review_dataset(tmp_path: Path) -> None:
     assert [row.cells for row in source] == [
         {"id": "test/neg/0_1", "label": "neg", "split": "test", "rating": 1, "text": "bad"},
         {"id": "train/pos/2_7", "label": "pos", "split": "train", "rating": 7, "text": "good"},
-        {"id": "train/pos/10_9", "label": "pos", "split": "train", "rating": 9, "text": "A great film.\n<br />Really."},
+        {
+            "id": "train/pos/10_9",
+            "label": "pos",
+            "split": "train",
+            "rating": 9,
+            "text": "A great film.\n<br />Really.",
+        },
         {"id": "train/unsup/3_0", "label": "unsup", "split": "train", "text": "unknown"},
     ]
     assert (source.name, source.total, source.done) == ("aclImdb", 4, 4)
@@ -249,7 +283,10 @@ def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_single_text_is_one_review_or_one_a_line(tmp_path: Path) -> None:
-    few, many = "A film.\n\nIn two paragraphs.\n", "".join(f"Review {n}, a good one.\n\n" for n in range(6))
+    few, many = (
+        "A film.\n\nIn two paragraphs.\n",
+        "".join(f"Review {n}, a good one.\n\n" for n in range(6)),
+    )
     assert [row.cells for row in rows(write(tmp_path, "a.txt", few))] == [{"text": few}]
     found = rows(write(tmp_path, "b.txt", many))
     assert [(row.line, row.cells["text"]) for row in found] == [
@@ -261,12 +298,18 @@ def test_a_single_text_is_one_review_or_one_a_line(tmp_path: Path) -> None:
 def test_the_content_tells_what_a_name_does_not(tmp_path: Path, name: str) -> None:
     for data in (CSV * 1 + b"c,fine\n", CSV.replace(b",", b"\t") + b"c\tgood\n", LINES):
         assert [row.cells for row in rows(write(tmp_path, name, data))][:2] == EXPECTED
-    prose = "[Spoilers] It is good, they say.\nOr not, who knows.\n{Really}\nBad, slow\nLong\nDull\n"
+    prose = (
+        "[Spoilers] It is good, they say.\nOr not, who knows.\n{Really}\nBad, slow\nLong\nDull\n"
+    )
     assert [row.cells["text"] for row in rows(write(tmp_path, name, prose))] == prose.splitlines()
 
 
 def test_labels_at_the_beginning_of_lines(tmp_path: Path) -> None:
-    path = write(tmp_path, "train.txt", "".join(f"__label__{n % 2 + 1} Title {n}: it was fine\n" for n in range(6)))
+    path = write(
+        tmp_path,
+        "train.txt",
+        "".join(f"__label__{n % 2 + 1} Title {n}: it was fine\n" for n in range(6)),
+    )
     assert rows(path)[1].cells == {"label": "2", "text": "Title 1: it was fine"}
 
 
@@ -303,7 +346,9 @@ def tar() -> bytes:
         ("a.parquet", b"PAR1", "not a Parquet file"),
     ],
 )
-def test_what_is_no_review_file_is_called_by_its_name(tmp_path: Path, name: str, data: bytes, message: str) -> None:
+def test_what_is_no_review_file_is_called_by_its_name(
+    tmp_path: Path, name: str, data: bytes, message: str
+) -> None:
     with pytest.raises(ReviewFileError, match=message) as error:
         open_sources(write(tmp_path, name, data))
     assert name in str(error.value)
@@ -311,7 +356,9 @@ def test_what_is_no_review_file_is_called_by_its_name(tmp_path: Path, name: str,
 
 def test_office_documents_and_nested_archives(tmp_path: Path) -> None:
     with pytest.raises(ReviewFileError, match="a Word document"):
-        open_sources(zipped(tmp_path, {"[Content_Types].xml": b"", "word/document.xml": b""}, "a.docx"))
+        open_sources(
+            zipped(tmp_path, {"[Content_Types].xml": b"", "word/document.xml": b""}, "a.docx")
+        )
     with pytest.raises(ReviewFileError, match="OpenDocument"):
         open_sources(zipped(tmp_path, {"mimetype": b"", "content.xml": b""}, "a.ods"))
     inner = zipped(tmp_path, {"a.csv": CSV}, "inner.zip").read_bytes()
@@ -322,7 +369,12 @@ def test_office_documents_and_nested_archives(tmp_path: Path) -> None:
 
 
 def test_places_where_nothing_is(tmp_path: Path) -> None:
-    for place in (tmp_path / "none.csv", f"{tmp_path}/none.db::table", f"{tmp_path}/\0", "x" * 5000):
+    for place in (
+        tmp_path / "none.csv",
+        f"{tmp_path}/none.db::table",
+        f"{tmp_path}/\0",
+        "x" * 5000,
+    ):
         with pytest.raises(ReviewFileError):
             open_sources(place)
     with pytest.raises(ReviewFileError, match="no review files"):
@@ -350,12 +402,18 @@ def test_a_data_set_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         open_sources(f"hf:{tmp_path / 'films'}:nowhere")
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     data=st.binary(max_size=200),
-    name=st.sampled_from(["a", "a.txt", "a.csv.gz", "a.zip", "a.zst", "a.xlsx", "a.db", "a.parquet"]),
+    name=st.sampled_from(
+        ["a", "a.txt", "a.csv.gz", "a.zip", "a.zst", "a.xlsx", "a.db", "a.parquet"]
+    ),
 )
-def test_any_bytes_under_any_name_give_rows_or_a_review_file_error(tmp_path: Path, data: bytes, name: str) -> None:
+def test_any_bytes_under_any_name_give_rows_or_a_review_file_error(
+    tmp_path: Path, data: bytes, name: str
+) -> None:
     try:
         found = rows(write(tmp_path, name, data))
     except ReviewFileError as error:

@@ -44,7 +44,9 @@ TABLE = [
 
 @pytest.mark.parametrize("separator", [*",;\t|$^~¦\x01\x1f，；｜"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_any_separator_is_found_with_any_line_end(tmp_path: Path, separator: str, newline: str) -> None:
+def test_any_separator_is_found_with_any_line_end(
+    tmp_path: Path, separator: str, newline: str
+) -> None:
     out = io.StringIO()
     table = [[cell.replace("\n", newline) for cell in row] for row in TABLE]
     csv.writer(out, delimiter=separator, lineterminator=newline).writerows(table)
@@ -52,7 +54,9 @@ def test_any_separator_is_found_with_any_line_end(tmp_path: Path, separator: str
     assert [list(row.cells.values()) for row in found] == table[1:]
     assert [row.line for row in found] == [2, 3, 5]
     assert list(next(iter(found)).cells) == TABLE[0]
-    assert found.format.startswith("CSV separated by ") and found.format.endswith("UTF-8, header in line 1")
+    assert found.format.startswith("CSV separated by ") and found.format.endswith(
+        "UTF-8, header in line 1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,20 +71,28 @@ def test_any_separator_is_found_with_any_line_end(tmp_path: Path, separator: str
         ("text,id,\nfine,1,\ngood,2,\n", [["fine", "1"], ["good", "2"]]),
     ],
 )
-def test_the_separator_is_told_by_the_rows(tmp_path: Path, text: str, expected: list[list[str]]) -> None:
+def test_the_separator_is_told_by_the_rows(
+    tmp_path: Path, text: str, expected: list[list[str]]
+) -> None:
     assert [[cell for cell in row] for row in cells(tmp_path, text)] == expected
 
 
 def test_one_column_of_prose_is_one_column(tmp_path: Path) -> None:
-    found = source(tmp_path, "What did you think?\nGood, but slow.\nBad\nSlow, long, dull; never again\n")
+    found = source(
+        tmp_path, "What did you think?\nGood, but slow.\nBad\nSlow, long, dull; never again\n"
+    )
     assert [row.cells for row in found] == [
-        {"What did you think?": text} for text in ("Good, but slow.", "Bad", "Slow, long, dull; never again")
+        {"What did you think?": text}
+        for text in ("Good, but slow.", "Bad", "Slow, long, dull; never again")
     ]
     assert found.format == "CSV of one column, UTF-8, header in line 1"
 
 
 def test_a_header_of_one_column_over_rows_with_empty_cells(tmp_path: Path) -> None:
-    text = "\ufeffreview_text\r\nfine\r\n" + 'Great.,,,\r\n"Slow, but good",,,\r\nOdd, very odd.,,,,\r\n' * 5
+    text = (
+        "\ufeffreview_text\r\nfine\r\n"
+        + 'Great.,,,\r\n"Slow, but good",,,\r\nOdd, very odd.,,,,\r\n' * 5
+    )
     texts = [row.cells["review_text"] for row in rows(tmp_path, text)]
     assert texts == ["fine", *["Great.", "Slow, but good", "Odd, very odd."] * 5]
 
@@ -93,7 +105,9 @@ def test_a_header_of_one_column_over_rows_with_empty_cells(tmp_path: Path) -> No
         ("rating,beobachtungen", "4," + "sehr, " * 20 + "gut", "sehr, " * 20 + "gut"),
     ],
 )
-def test_a_last_text_cut_at_its_own_separators_is_rejoined(tmp_path: Path, header: str, row: str, joined: str) -> None:
+def test_a_last_text_cut_at_its_own_separators_is_rejoined(
+    tmp_path: Path, header: str, row: str, joined: str
+) -> None:
     text = "\n".join([header, row, row, row]) + "\n"
     assert [list(row.cells.values())[1] for row in rows(tmp_path, text)] == [joined] * 3
 
@@ -137,25 +151,39 @@ def test_a_file_without_a_header(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["id,text,date", "1=recommended,your words about it,when", "2020,text,3", f"number,{LONG} Say why:,day"],
+    [
+        "id,text,date",
+        "1=recommended,your words about it,when",
+        "2020,text,3",
+        f"number,{LONG} Say why:,day",
+    ],
 )
 def test_a_header_is_seen_as_one(tmp_path: Path, header: str) -> None:
     text = header + f"\n1,{LONG},2021-01-02\n2,{LONG} Yes,2021-01-03\n3,{LONG} No,2021-01-04\n"
     assert source(tmp_path, text).format.endswith("header in line 1")
 
 
-@pytest.mark.parametrize("before", ["\n\n", ",,\n \n", "Reviews of 2024\n", "# exported by a tool, on Monday\n\n"])
+@pytest.mark.parametrize(
+    "before", ["\n\n", ",,\n \n", "Reviews of 2024\n", "# exported by a tool, on Monday\n\n"]
+)
 def test_lines_before_the_header(tmp_path: Path, before: str) -> None:
     text = before + "id,text,rating\n" + "".join(f'{n},"fine, {n}",4\n' for n in range(5))
     found = source(tmp_path, text)
     line = before.count("\n") + 1
     assert found.format.endswith(f"header in line {line}")
-    assert [(row.line, row.cells["id"]) for row in found] == [(line + 1 + n, str(n)) for n in range(5)]
+    assert [(row.line, row.cells["id"]) for row in found] == [
+        (line + 1 + n, str(n)) for n in range(5)
+    ]
 
 
 def test_lines_count_as_an_editor_counts_them(tmp_path: Path) -> None:
     text = 'id,text\na,"one\n\ntwo"\n\nb,three\n"c","four\nfive"\nd,six'
-    assert [(row.line, row.cells["id"]) for row in rows(tmp_path, text)] == [(2, "a"), (6, "b"), (7, "c"), (9, "d")]
+    assert [(row.line, row.cells["id"]) for row in rows(tmp_path, text)] == [
+        (2, "a"),
+        (6, "b"),
+        (7, "c"),
+        (9, "d"),
+    ]
 
 
 def test_an_open_quotation_mark_costs_one_row(tmp_path: Path) -> None:
@@ -176,7 +204,9 @@ def test_an_open_quotation_mark_costs_one_row(tmp_path: Path) -> None:
 
 def test_an_open_quotation_mark_does_not_swallow_more_than_a_mebibyte(tmp_path: Path) -> None:
     many = 40_000
-    text = 'id,text\n0,"open\n' + "".join(f"{n},a line of plain words without any quotation\n" for n in range(1, many))
+    text = 'id,text\n0,"open\n' + "".join(
+        f"{n},a line of plain words without any quotation\n" for n in range(1, many)
+    )
     found = rows(tmp_path, text)
     assert [row.line for row in found if row.problem] == [2]
     assert len(found) == many and found[-1].cells["id"] == str(many - 1)
@@ -191,7 +221,11 @@ def test_quotation_marks_in_odd_places_leave_the_row_whole(tmp_path: Path) -> No
 
 def test_quotation_marks_escaped_with_a_backslash(tmp_path: Path) -> None:
     text = 'id,text\n1,"He said \\"run, now\\", twice"\n2,"plain"\n3,"a \\"b\\""\n'
-    assert [row.cells["text"] for row in rows(tmp_path, text)] == ['He said "run, now", twice', "plain", 'a "b"']
+    assert [row.cells["text"] for row in rows(tmp_path, text)] == [
+        'He said "run, now", twice',
+        "plain",
+        'a "b"',
+    ]
 
 
 def test_a_path_with_backslashes_keeps_them(tmp_path: Path) -> None:
@@ -206,7 +240,12 @@ def test_a_lone_carriage_return_in_a_cell(tmp_path: Path) -> None:
 
 
 def test_nul_bytes_are_no_end(tmp_path: Path) -> None:
-    found = rows(tmp_path, "id,text\n" + "".join(f"{n},some words to read here\n" for n in range(50)) + "x,a\0b\ny,c\n")
+    found = rows(
+        tmp_path,
+        "id,text\n"
+        + "".join(f"{n},some words to read here\n" for n in range(50))
+        + "x,a\0b\ny,c\n",
+    )
     assert [row.cells["text"] for row in found][-2:] == ["a\0b", "c"]
 
 
@@ -241,15 +280,26 @@ def test_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
     assert len(list(found)) == 100_000  # and again
 
 
-PRINTABLE = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u2028\u2029\x85"), max_size=20)
+PRINTABLE = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u2028\u2029\x85"),
+    max_size=20,
+)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
-    table=st.lists(st.tuples(PRINTABLE, st.sampled_from(["", "a\nb", 'say "x"', ",", "fine"])), min_size=1, max_size=8),
+    table=st.lists(
+        st.tuples(PRINTABLE, st.sampled_from(["", "a\nb", 'say "x"', ",", "fine"])),
+        min_size=1,
+        max_size=8,
+    ),
     separator=st.sampled_from(",;\t|"),
 )
-def test_what_csv_writes_is_read_back(tmp_path: Path, table: list[tuple[str, str]], separator: str) -> None:
+def test_what_csv_writes_is_read_back(
+    tmp_path: Path, table: list[tuple[str, str]], separator: str
+) -> None:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=separator, quoting=csv.QUOTE_ALL)
     writer.writerow(["id", "text", "note"])
@@ -259,12 +309,30 @@ def test_what_csv_writes_is_read_back(tmp_path: Path, table: list[tuple[str, str
 
 
 PIECES = st.sampled_from(
-    [b"id", b"text", b",", b";", b'"', b'""', b"\n", b"\r\n", b"\r", b"\\", b"\0", b"\xff", b"\xc3\xa9", b"5", b" "]
+    [
+        b"id",
+        b"text",
+        b",",
+        b";",
+        b'"',
+        b'""',
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"\\",
+        b"\0",
+        b"\xff",
+        b"\xc3\xa9",
+        b"5",
+        b" ",
+    ]
 )
 DIRT = st.one_of(st.binary(max_size=150), st.lists(PIECES, max_size=60).map(b"".join))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=DIRT, name=st.sampled_from(["a.csv", "a.tsv"]))
 def test_any_bytes_give_rows_or_a_review_file_error(tmp_path: Path, data: bytes, name: str) -> None:
     try:

@@ -32,10 +32,13 @@ def test_old_encodings_are_recognised(codec: str, times: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+    "codec",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"],
 )
 @pytest.mark.parametrize("text", [*TEXTS.values(), "id,text\n1,plain words\n2,😍 fine\n"])
-def test_unicode_is_recognised_with_a_mark_and_without(tmp_path: Path, codec: str, text: str) -> None:
+def test_unicode_is_recognised_with_a_mark_and_without(
+    tmp_path: Path, codec: str, text: str
+) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode(codec))
     (source,) = open_sources(path)
@@ -44,14 +47,18 @@ def test_unicode_is_recognised_with_a_mark_and_without(tmp_path: Path, codec: st
     assert codec[:5].upper().rstrip("-") in source.format.replace("-", "-")
 
 
-@pytest.mark.parametrize(("mark", "label"), [(codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF32_LE, "UTF-32")])
+@pytest.mark.parametrize(
+    ("mark", "label"), [(codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF32_LE, "UTF-32")]
+)
 def test_the_mark_of_utf_32_is_not_taken_for_that_of_utf_16(mark: bytes, label: str) -> None:
     assert detect(mark + "a".encode(label + "-LE")).label == label
 
 
 def test_a_few_odd_bytes_do_not_spoil_utf_8(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_bytes("id,text\n1,schön größer für Äpfel\n".encode() * 20 + b"2,caf\xe9 5 \x80 \x81\n")
+    path.write_bytes(
+        "id,text\n1,schön größer für Äpfel\n".encode() * 20 + b"2,caf\xe9 5 \x80 \x81\n"
+    )
     (source,) = open_sources(path)
     assert list(source)[-1].cells["text"] == "café 5 € \x81"
     assert "UTF-8" in source.format and "cp1252" in source.format
@@ -73,8 +80,15 @@ def test_a_letter_cut_at_the_end_of_the_sample_is_no_error() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(st.binary(max_size=300), st.text(max_size=80).map(lambda text: text.encode("utf-8", "replace"))))
-def test_any_bytes_have_an_encoding_that_reads_them(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.text(max_size=80).map(lambda text: text.encode("utf-8", "replace")),
+    )
+)
+def test_any_bytes_have_an_encoding_that_reads_them(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
     import io
 
     with open_text(io.BytesIO(data), detect(data)) as text:

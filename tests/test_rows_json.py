@@ -61,14 +61,17 @@ def test_every_shape_gives_the_same_rows(tmp_path: Path, shape: str, name: str, 
 
 
 @pytest.mark.parametrize(
-    ("shape", "label"), [("array", "JSON array"), ("lines", "JSON Lines"), ("wrapped twice", "data.items")]
+    ("shape", "label"),
+    [("array", "JSON array"), ("lines", "JSON Lines"), ("wrapped twice", "data.items")],
 )
 def test_the_format_is_said_in_words(tmp_path: Path, shape: str, label: str) -> None:
     assert label in source(tmp_path, SHAPES[shape]).format
 
 
 def test_tables_by_column_as_pandas_writes_them(tmp_path: Path) -> None:
-    by_key = {name: {str(n): review[name] for n, review in enumerate(REVIEWS)} for name in REVIEWS[0]}
+    by_key = {
+        name: {str(n): review[name] for n, review in enumerate(REVIEWS)} for name in REVIEWS[0]
+    }
     by_list = {name: [review[name] for review in REVIEWS] for name in REVIEWS[0]}
     by_row = {review["id"]: review for review in REVIEWS}
     numbered = {str(n): review for n, review in enumerate(REVIEWS)}
@@ -78,16 +81,29 @@ def test_tables_by_column_as_pandas_writes_them(tmp_path: Path) -> None:
 
 
 def test_nested_objects_become_dotted_columns(tmp_path: Path) -> None:
-    value = {"a": {"b": {"c": 1}, "d": "x"}, "tags": ["p", 2, None, True], "images": [{"url": "u"}], "none": []}
+    value = {
+        "a": {"b": {"c": 1}, "d": "x"},
+        "tags": ["p", 2, None, True],
+        "images": [{"url": "u"}],
+        "none": [],
+    }
     assert cells(tmp_path, json.dumps([value])) == [{"a.b.c": 1, "a.d": "x", "tags": "p\n2\nTrue"}]
 
 
 def test_questions_about_paragraphs_give_each_paragraph_once(tmp_path: Path) -> None:
-    questions = [{"id": n, "question": "How is it?", "answers": [{"text": "good"}]} for n in range(3)]
-    paragraphs = [{"context": f"A long text about film {n}, which was good.", "qas": questions} for n in range(4)]
+    questions = [
+        {"id": n, "question": "How is it?", "answers": [{"text": "good"}]} for n in range(3)
+    ]
+    paragraphs = [
+        {"context": f"A long text about film {n}, which was good.", "qas": questions}
+        for n in range(4)
+    ]
     data = {
         "version": "1",
-        "data": [{"title": "One", "paragraphs": paragraphs[:2]}, {"title": "Two", "paragraphs": paragraphs[2:]}],
+        "data": [
+            {"title": "One", "paragraphs": paragraphs[:2]},
+            {"title": "Two", "paragraphs": paragraphs[2:]},
+        ],
     }
     found = cells(tmp_path, json.dumps(data))
     assert [row["context"] for row in found] == [paragraph["context"] for paragraph in paragraphs]
@@ -96,13 +112,25 @@ def test_questions_about_paragraphs_give_each_paragraph_once(tmp_path: Path) -> 
 
 def test_a_list_of_texts(tmp_path: Path) -> None:
     assert cells(tmp_path, '["good", "bad"]') == [{"text": "good"}, {"text": "bad"}]
-    assert cells(tmp_path, '{"reviews": ["good", "bad"]}') == [{"reviews": "good"}, {"reviews": "bad"}]
+    assert cells(tmp_path, '{"reviews": ["good", "bad"]}') == [
+        {"reviews": "good"},
+        {"reviews": "bad"},
+    ]
 
 
 def test_numbers_keep_their_kind(tmp_path: Path) -> None:
     data = '[{"text": "x", "a": 5, "b": 5.0, "c": 1e2, "d": NaN, "e": -Infinity, "f": true, "g": "NaN \\" Infinity"}]'
     (row,) = cells(tmp_path, data)
-    assert row == {"text": "x", "a": 5, "b": 5.0, "c": 100.0, "d": None, "e": None, "f": True, "g": 'NaN " Infinity'}
+    assert row == {
+        "text": "x",
+        "a": 5,
+        "b": 5.0,
+        "c": 100.0,
+        "d": None,
+        "e": None,
+        "f": True,
+        "g": 'NaN " Infinity',
+    }
     assert [type(row[name]) for name in "abc"] == [int, float, float]
 
 
@@ -153,7 +181,9 @@ def test_lines_of_python_literals(tmp_path: Path) -> None:
 def test_line_ends_that_only_python_knows_stay_in_the_text(tmp_path: Path) -> None:
     text = "one\u2028two\u2029three\x85four\x0cfive"
     data = "\n".join(json.dumps({"text": text, "n": n}, ensure_ascii=False) for n in range(3))
-    assert [(row.line, row.cells["text"]) for row in rows(tmp_path, data)] == [(n, text) for n in (1, 2, 3)]
+    assert [(row.line, row.cells["text"]) for row in rows(tmp_path, data)] == [
+        (n, text) for n in (1, 2, 3)
+    ]
 
 
 @pytest.mark.parametrize("shape", ["array", "indented array", "array of lines", "wrapped twice"])
@@ -166,15 +196,27 @@ def test_a_file_that_breaks_off_keeps_what_came_before(tmp_path: Path, shape: st
 
 def test_an_entry_that_is_no_object_is_a_problem(tmp_path: Path) -> None:
     found = rows(tmp_path, '[{"text": "x"}, 3, {"text": "y"}]')
-    assert [(row.line, row.problem) for row in found] == [(1, ""), (2, "not an object with named fields"), (3, "")]
+    assert [(row.line, row.problem) for row in found] == [
+        (1, ""),
+        (2, "not an object with named fields"),
+        (3, ""),
+    ]
 
 
 def test_long_cells_and_long_lines_are_problems(tmp_path: Path) -> None:
     long, line = "x" * (2**20 + 1), "y" * (9 * 2**20)
     found = rows(
-        tmp_path, "\n".join(json.dumps({"id": n, "text": text}) for n, text in enumerate(["a", long, line, "b"]))
+        tmp_path,
+        "\n".join(
+            json.dumps({"id": n, "text": text}) for n, text in enumerate(["a", long, line, "b"])
+        ),
     )
-    assert [row.problem for row in found] == ["", "a cell of more than 1 MiB", "a cell of more than 1 MiB", ""]
+    assert [row.problem for row in found] == [
+        "",
+        "a cell of more than 1 MiB",
+        "a cell of more than 1 MiB",
+        "",
+    ]
     assert found[1].cells == {"id": 1}
     found = rows(tmp_path, json.dumps([{"text": "a"}, {"text": long}, {"text": "b"}]))
     assert [row.problem for row in found] == ["", "a cell of more than 1 MiB", ""]
@@ -205,7 +247,8 @@ def test_an_array_is_streamed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["[" * 100_000, '{"a":' * 100_000, '[{"a": ' + "9" * 5000 + "}]", '[{"a": 1e999999999}]']
+    "data",
+    ["[" * 100_000, '{"a":' * 100_000, '[{"a": ' + "9" * 5000 + "}]", '[{"a": 1e999999999}]'],
 )
 def test_what_cannot_be_held_is_a_problem_and_no_crash(tmp_path: Path, data: str) -> None:
     for row in rows(tmp_path, data):
@@ -218,21 +261,33 @@ def test_a_broken_table_by_columns_is_an_error(tmp_path: Path) -> None:
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.lists(
-        st.fixed_dictionaries({"text": st.text(max_size=20), "rating": st.integers(-(2**70), 2**70)}),
+        st.fixed_dictionaries(
+            {"text": st.text(max_size=20), "rating": st.integers(-(2**70), 2**70)}
+        ),
         min_size=2,
         max_size=6,
     )
 )
-def test_lines_and_arrays_of_anything_are_read_back(tmp_path: Path, reviews: list[dict[str, Any]]) -> None:
+def test_lines_and_arrays_of_anything_are_read_back(
+    tmp_path: Path, reviews: list[dict[str, Any]]
+) -> None:
     expected = json.loads(json.dumps(reviews).encode("utf-8", "replace"))
     for data in ("\n".join(map(json.dumps, reviews)), json.dumps(reviews, indent=1)):
         found = rows(tmp_path, data)
@@ -240,8 +295,13 @@ def test_lines_and_arrays_of_anything_are_read_back(tmp_path: Path, reviews: lis
         assert [row.cells["text"] for row in found] == [review["text"] for review in expected]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.one_of(VALUES.map(json.dumps), st.lists(VALUES.map(json.dumps), max_size=4).map("\n".join)), st.data())
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.one_of(VALUES.map(json.dumps), st.lists(VALUES.map(json.dumps), max_size=4).map("\n".join)),
+    st.data(),
+)
 def test_any_json_whole_or_cut_gives_rows_or_a_review_file_error(
     tmp_path: Path, text: str, data: st.DataObject
 ) -> None:
@@ -278,7 +338,9 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.one_of(st.binary(max_size=100), st.lists(PIECES, max_size=40).map(b"".join)),
     st.sampled_from(["a.json", "a.jsonl"]),

@@ -1,4 +1,6 @@
-"""Real review files, where they are at hand: as many rows as were counted by other means, and none with a problem."""
+"""Real review files, where they are at hand: as many rows as were counted by other means, and none
+with a problem.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,10 @@ def test_a_real_file_has_all_its_rows(name: str) -> None:
 
 
 def test_the_broken_copy_of_a_file_has_the_rows_of_the_mended_one() -> None:
-    files = [DATA / "squidgame_rt" / name for name in ("squid_game_reviews.csv", "data_squid_game_reviews.csv")]
+    files = [
+        DATA / "squidgame_rt" / name
+        for name in ("squid_game_reviews.csv", "data_squid_game_reviews.csv")
+    ]
     if not all(file.exists() for file in files):
         pytest.skip("the real review files of squidgame_rt are not here")
     broken, mended = ([row.cells for row in open_sources(file)[0]] for file in files)

@@ -94,8 +94,16 @@ def test_what_parquet_can_hold_becomes_plain(tmp_path: Path) -> None:
 
 
 def test_a_long_cell_of_a_table_is_a_problem(tmp_path: Path) -> None:
-    found = rows(parquet(tmp_path / "a.parquet", [{"id": "1", "text": "x" * (2**20 + 1)}, {"id": "2", "text": "x"}]))
-    assert [(row.cells["id"], row.problem) for row in found] == [("1", "a cell of more than 1 MiB"), ("2", "")]
+    found = rows(
+        parquet(
+            tmp_path / "a.parquet",
+            [{"id": "1", "text": "x" * (2**20 + 1)}, {"id": "2", "text": "x"}],
+        )
+    )
+    assert [(row.cells["id"], row.problem) for row in found] == [
+        ("1", "a cell of more than 1 MiB"),
+        ("2", ""),
+    ]
 
 
 def test_an_excel_sheet(tmp_path: Path) -> None:
@@ -112,7 +120,9 @@ def test_an_excel_sheet(tmp_path: Path) -> None:
         ["d", "Odd", 4, None, "more"],
         *[["e", "Good", 4]] * 10,
     ]
-    path = workbook(tmp_path / "a.xlsx", {"empty": [], "data": lines, "notes": [["about", "this"], ["x", "y"]]})
+    path = workbook(
+        tmp_path / "a.xlsx", {"empty": [], "data": lines, "notes": [["about", "this"], ["x", "y"]]}
+    )
     (source,) = open_sources(path)
     found = list(source)
     assert source.format == "Excel, sheet 'data', header in row 3"
@@ -127,7 +137,8 @@ def test_an_excel_sheet(tmp_path: Path) -> None:
 def test_sheets_with_one_header_are_all_read(tmp_path: Path) -> None:
     head = ["id", "text"]
     path = workbook(
-        tmp_path / "a.xlsx", {"2020": [head, ["a", "x"]], "2021": [head, ["b", "y"]], "other": [["n"], [1]]}
+        tmp_path / "a.xlsx",
+        {"2020": [head, ["a", "x"]], "2021": [head, ["b", "y"]], "other": [["n"], [1]]},
     )
     sources = open_sources(path)
     assert [source.name for source in sources] == ["a.xlsx/2020", "a.xlsx/2021"]
@@ -150,7 +161,8 @@ def test_a_workbook_that_would_fill_the_memory(tmp_path: Path) -> None:
 TABLES = (
     "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)",
     "INSERT INTO users VALUES (1, 'ann'), (2, 'bob')",
-    'CREATE TABLE "the reviews" (id INTEGER PRIMARY KEY, "Review Text" TEXT, stars REAL, picture BLOB)',
+    'CREATE TABLE "the reviews" (id INTEGER PRIMARY KEY, "Review Text" TEXT, stars REAL, picture '
+    "BLOB)",
     """INSERT INTO "the reviews" VALUES (7, 'A long text about it', 4.5, x'ff'), (9, 'Another one', NULL, NULL)""",
     "CREATE VIEW best AS SELECT * FROM 'the reviews' WHERE stars > 4",
 )
@@ -166,7 +178,9 @@ def test_the_table_with_the_most_text(tmp_path: Path) -> None:
         (1, {"id": 7, "Review Text": "A long text about it", "stars": 4.5, "picture": None}),
         (2, {"id": 9, "Review Text": "Another one", "stars": None, "picture": None}),
     ]
-    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["a.sqlite"]
+    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == [
+        "a.sqlite"
+    ]
 
 
 @pytest.mark.parametrize(("table", "count"), [("users", 2), ("best", 1), ("the reviews", 2)])
@@ -181,7 +195,9 @@ def test_databases_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ReviewFileError, match=r"no table 'films'.*'users'"):
         open_sources(f"{tmp_path / 'a.db'}::films")
     with pytest.raises(ReviewFileError, match=r"no table has text.*'t'"):
-        open_sources(database(tmp_path / "b.db", "CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1)"))
+        open_sources(
+            database(tmp_path / "b.db", "CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1)")
+        )
     (tmp_path / "c.csv").write_text("text\nx\n")
     with pytest.raises(ReviewFileError, match="not an SQLite database"):
         open_sources(f"{tmp_path / 'c.csv'}::films")
@@ -212,7 +228,9 @@ def valid(suffix: str, folder: Path) -> bytes:
     return data
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     suffix=st.sampled_from(["parquet", "xlsx", "sqlite"]),
     changes=st.lists(st.tuples(st.integers(0, 30_000), st.integers(0, 255)), max_size=4),
@@ -242,7 +260,9 @@ def test_a_name_that_promises_too_much(tmp_path: Path, suffix: str) -> None:
             open_sources(path)
 
 
-def test_a_table_in_an_archive_is_read_from_a_copy_that_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_in_an_archive_is_read_from_a_copy_that_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "copies"))
     (tmp_path / "copies").mkdir()
     path = tmp_path / "all.zip"
@@ -250,6 +270,8 @@ def test_a_table_in_an_archive_is_read_from_a_copy_that_goes(tmp_path: Path, mon
         for name in ("parquet", "xlsx", "sqlite"):
             archive.writestr(f"deep/a.{name}", valid(name, tmp_path))
     sources = open_sources(path)
-    assert [source.name for source in sources] == [f"all.zip/deep/a.{name}" for name in ("parquet", "xlsx", "sqlite")]
+    assert [source.name for source in sources] == [
+        f"all.zip/deep/a.{name}" for name in ("parquet", "xlsx", "sqlite")
+    ]
     assert [len(list(source)) for source in sources] == [3, 2, 2]
     assert list((tmp_path / "copies").iterdir()) == []

@@ -56,7 +56,15 @@ def test_every_row_is_a_review_with_its_own_id(
     assert len(reviews) >= 300
     assert (report.read, report.kept, report.dropped) == (len(raw), len(raw), {})
     assert [review.review_id for review in reviews] == [row["review_id"] for row in raw]
-    assert set(report.columns) >= {"review_id", "text", "title", "rating", "date", "author", "helpful_votes"}
+    assert set(report.columns) >= {
+        "review_id",
+        "text",
+        "title",
+        "rating",
+        "date",
+        "author",
+        "helpful_votes",
+    }
 
 
 def test_lengths_of_reviews(reviews: list[Review]) -> None:
@@ -100,22 +108,36 @@ def test_no_phrase_is_repeated_all_over(reviews: list[Review]) -> None:
 
 
 def test_exactly_two_reviews_try_to_steer_the_model(reviews: list[Review]) -> None:
-    found = [review for review in reviews if re.search(r"(?i)\b(ignore all the|disregard earlier)\b", review.text)]
+    found = [
+        review
+        for review in reviews
+        if re.search(r"(?i)\b(ignore all the|disregard earlier)\b", review.text)
+    ]
     assert [review.review_id for review in found] == ["sq-090", "sq-096"]
-    assert [review.review_id for review in reviews if addresses_the_model(review.text)] == ["sq-090", "sq-096"]
+    assert [review.review_id for review in reviews if addresses_the_model(review.text)] == [
+        "sq-090",
+        "sq-096",
+    ]
     assert sum("</review>" in review.text or "ANY AI" in review.text for review in found) >= 1
 
 
-def test_other_languages_html_leftovers_and_emoji_are_there(reviews: list[Review], raw: list[dict[str, str]]) -> None:
+def test_other_languages_html_leftovers_and_emoji_are_there(
+    reviews: list[Review], raw: list[dict[str, str]]
+) -> None:
     assert sum(bool(regex.search(r"\p{Hangul}{2}", review.text)) for review in reviews) >= 1
     assert sum(bool(re.search(r"[¿¡]", review.text)) for review in reviews) >= 1
-    assert sum(bool(regex.search(r"\p{Extended_Pictographic}", review.text)) for review in reviews) >= 10
+    assert (
+        sum(bool(regex.search(r"\p{Extended_Pictographic}", review.text)) for review in reviews)
+        >= 10
+    )
     assert sum("<br" in row["text"] for row in raw) >= 1
     assert sum(html.unescape(row["text"]) != row["text"] for row in raw) >= 1
     assert [r.review_id for r in reviews if re.search(r"<br|&(?:amp|quot|#\d+);", r.text)] == []
 
 
-def test_the_stances_are_about_reviews_that_exist(reviews: list[Review], topics: list[dict[str, str]]) -> None:
+def test_the_stances_are_about_reviews_that_exist(
+    reviews: list[Review], topics: list[dict[str, str]]
+) -> None:
     ids = {review.review_id for review in reviews}
     assert {row["review_id"] for row in topics} <= ids
     assert {row["stance"] for row in topics} == {"praise", "criticism", "mixed"}
@@ -134,16 +156,23 @@ def test_there_are_enough_questions_of_each_kind(questions: list[Question]) -> N
 def test_every_split_has_both_answerable_questions_and_others(questions: list[Question]) -> None:
     assert {question.split for question in questions} == set(SPLITS)
     for split in SPLITS:
-        assert {question.answerable for question in questions if question.split == split} == {True, False}
+        assert {question.answerable for question in questions if question.split == split} == {
+            True,
+            False,
+        }
 
 
-def test_questions_rest_on_reviews_that_exist(questions: list[Question], reviews: list[Review]) -> None:
+def test_questions_rest_on_reviews_that_exist(
+    questions: list[Question], reviews: list[Review]
+) -> None:
     ids = {review.review_id for review in reviews}
     assert [question.id for question in questions if not question.review_ids <= ids] == []
 
 
 def test_no_topic_is_in_two_splits(questions: list[Question], topics: list[dict[str, str]]) -> None:
-    of_split = {split: {q.topic for q in questions if q.split == split} - {"none"} for split in SPLITS}
+    of_split = {
+        split: {q.topic for q in questions if q.split == split} - {"none"} for split in SPLITS
+    }
     for one, other in itertools.combinations(SPLITS, 2):
         assert of_split[one].isdisjoint(of_split[other])
     assert {row["topic"] for row in topics} <= set().union(*of_split.values())
@@ -151,11 +180,17 @@ def test_no_topic_is_in_two_splits(questions: list[Question], topics: list[dict[
 
 def test_answerable_questions_have_evidence_and_key_points(questions: list[Question]) -> None:
     answerable = [question for question in questions if question.answerable]
-    assert [q.id for q in answerable if not (q.review_ids and q.key_points and q.answer and q.topic != "none")] == []
+    assert [
+        q.id
+        for q in answerable
+        if not (q.review_ids and q.key_points and q.answer and q.topic != "none")
+    ] == []
     others = [question for question in questions if not question.answerable]
     assert [q.id for q in others if q.review_ids or q.key_points or q.answer != REFUSAL] == []
 
 
 def test_answers_to_count_questions_say_how_many_reviews(questions: list[Question]) -> None:
     counts = [question for question in questions if question.kind == "count"]
-    assert [q.id for q in counts if str(len(q.review_ids)) not in re.findall(r"\d+", q.answer)] == []
+    assert [
+        q.id for q in counts if str(len(q.review_ids)) not in re.findall(r"\d+", q.answer)
+    ] == []

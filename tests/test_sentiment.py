@@ -60,7 +60,14 @@ def test_asked_side(question: str, side: Side) -> None:
 
 @pytest.mark.parametrize(
     ("leaning", "side"),
-    [(1.0, "praise"), (0.8, "praise"), (0.1, "neutral"), (0.0, "neutral"), (-0.1, "neutral"), (-0.9, "criticism")],
+    [
+        (1.0, "praise"),
+        (0.8, "praise"),
+        (0.1, "neutral"),
+        (0.0, "neutral"),
+        (-0.1, "neutral"),
+        (-0.9, "criticism"),
+    ],
 )
 def test_side_of(leaning: float, side: Side) -> None:
     assert side_of(leaning) == side
@@ -71,7 +78,9 @@ def unit(vectors: NDArray[np.floating]) -> Floats:
 
 
 def opinions(count: int, axis: int, seed: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """Unit vectors whose coordinate `axis` is positive for the half that praises, and which half that is."""
+    """Unit vectors whose coordinate `axis` is positive for the half that praises, and which half
+    that is.
+    """
     random = np.random.default_rng(seed)
     praising = np.arange(count) % 2 == 0
     vectors = random.normal(size=(count, DIMENSION))
@@ -141,7 +150,11 @@ def test_leanings_are_centred_on_the_index_and_bounded() -> None:
     wording = shifted @ model.weights + model.offset
     assert abs(float(wording.mean())) < 1e-4
     assert model.weights.dtype == np.float32
-    assert all(-1 <= model.leaning(vector * 50, rating) <= 1 for vector in shifted[:50] for rating in (None, 0.0, 1.0))
+    assert all(
+        -1 <= model.leaning(vector * 50, rating) <= 1
+        for vector in shifted[:50]
+        for rating in (None, 0.0, 1.0)
+    )
 
 
 def test_identical_sentences_lean_nowhere() -> None:
@@ -160,6 +173,6 @@ def test_a_reviews_rating_pulls_its_sentences_along() -> None:
         assert abs(model.leaning(vector, 0.5)) <= abs(unknown)
         assert model.leaning(vector, 0.5) * unknown >= 0
     pairs = list(zip(vectors, praising, strict=True))
-    assert sum(model.leaning(v, float(praised)) * (1 if praised else -1) > 0 for v, praised in pairs) > 0.95 * len(
-        pairs
-    )
+    assert sum(
+        model.leaning(v, float(praised)) * (1 if praised else -1) > 0 for v, praised in pairs
+    ) > 0.95 * len(pairs)

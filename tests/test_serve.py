@@ -21,7 +21,11 @@ Call = tuple[str, list[str], dict[str, str]]
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     """What this process would have been replaced by."""
     made: list[Call] = []
-    monkeypatch.setattr(os, "execve", lambda path, arguments, environment: made.append((path, arguments, environment)))
+    monkeypatch.setattr(
+        os,
+        "execve",
+        lambda path, arguments, environment: made.append((path, arguments, environment)),
+    )
     return made
 
 
@@ -41,14 +45,18 @@ def free() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_streamlit_runs_the_app_at_the_address_that_is_announced(calls: list[Call], free: int) -> None:
+def test_streamlit_runs_the_app_at_the_address_that_is_announced(
+    calls: list[Call], free: int
+) -> None:
     announced: list[str] = []
     serve(Settings(port=free, max_upload_mb=7), announced.append)
     ((path, arguments, environment),) = calls
     assert path == arguments[0] == sys.executable
     assert arguments[1:4] == ["-m", "streamlit", "run"] and Path(arguments[4]).name == "app.py"
     assert Path(arguments[4]).is_file()
-    assert environment["STREAMLIT_SERVER_ADDRESS"] == "127.0.0.1" and environment["STREAMLIT_SERVER_PORT"] == str(free)
+    assert environment["STREAMLIT_SERVER_ADDRESS"] == "127.0.0.1" and environment[
+        "STREAMLIT_SERVER_PORT"
+    ] == str(free)
     assert environment["STREAMLIT_SERVER_HEADLESS"] == "true"
     assert environment["STREAMLIT_SERVER_MAX_UPLOAD_SIZE"] == "7"
     assert environment["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] == "false"
@@ -59,7 +67,9 @@ def test_every_setting_and_the_environment_reach_the_app(
     calls: list[Call], free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "kept")
-    settings = Settings(port=free, indexes_dir=tmp_path, top_k=7, support_threshold=0.25, generator="extractive")
+    settings = Settings(
+        port=free, indexes_dir=tmp_path, top_k=7, support_threshold=0.25, generator="extractive"
+    )
     serve(settings, lambda address: None)
     environment = calls[0][2]
     assert environment["OPENAI_API_KEY"] == "kept" and environment["PATH"] == os.environ["PATH"]
@@ -68,13 +78,17 @@ def test_every_setting_and_the_environment_reach_the_app(
 
 def test_a_taken_port_is_a_plain_error_that_suggests_another(calls: list[Call], taken: int) -> None:
     announced: list[str] = []
-    with pytest.raises(SettingsError, match=f"Cannot listen on 127.0.0.1:{taken}.*--port {taken + 1}") as error:
+    with pytest.raises(
+        SettingsError, match=f"Cannot listen on 127.0.0.1:{taken}.*--port {taken + 1}"
+    ) as error:
         serve(Settings(port=taken), announced.append)
     assert "\n" not in str(error.value) and not calls and not announced
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
-def test_an_address_that_is_not_this_machines_is_a_plain_error(calls: list[Call], free: int, host: str) -> None:
+def test_an_address_that_is_not_this_machines_is_a_plain_error(
+    calls: list[Call], free: int, host: str
+) -> None:
     with pytest.raises(SettingsError, match=f"Cannot listen on {host}:{free}"):
         serve(Settings(host=host, port=free), lambda address: None)
     assert not calls

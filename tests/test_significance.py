@@ -18,7 +18,8 @@ VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 def test_an_interval_holds_its_mean_and_stays_among_the_values(values: list[float]) -> None:
     found = interval(values)
     assert (
-        min(values) - 1e-9 <= found.low <= found.mean + 1e-9 and found.mean <= found.high + 1e-9 <= max(values) + 2e-9
+        min(values) - 1e-9 <= found.low <= found.mean + 1e-9
+        and found.mean <= found.high + 1e-9 <= max(values) + 2e-9
     )
 
 
@@ -54,7 +55,10 @@ def test_a_clear_difference_is_found(sign: int) -> None:
 
 def test_under_no_difference_small_p_values_are_rare() -> None:
     generator = np.random.default_rng(5)
-    below = [paired(list(generator.random(20)), list(generator.random(20))).p_value < 0.1 for _ in range(60)]
+    below = [
+        paired(list(generator.random(20)), list(generator.random(20))).p_value < 0.1
+        for _ in range(60)
+    ]
     assert 0 < sum(below) < 16  # a tenth of sixty, give or take three deviations and more
 
 

@@ -28,7 +28,9 @@ MADE_WITH: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKE
 
 
 class Counting(FakeEmbedder):
-    """Keeps the sentences of reviews that it was asked for; praise and complaint for the leaning model aside."""
+    """Keeps the sentences of reviews that it was asked for; praise and complaint for the leaning
+    model aside.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,17 +41,29 @@ class Counting(FakeEmbedder):
         return super().embed_documents(texts, progress=progress)
 
 
-def change(folder: Path, reviews: Sequence[Review], embedder: FakeEmbedder | None = None, **more: Any) -> Changed:
-    return change_index(reviews, embedder or FakeEmbedder(), folder, **{"start": "live", **MADE_WITH, **more})
+def change(
+    folder: Path, reviews: Sequence[Review], embedder: FakeEmbedder | None = None, **more: Any
+) -> Changed:
+    return change_index(
+        reviews, embedder or FakeEmbedder(), folder, **{"start": "live", **MADE_WITH, **more}
+    )
 
 
 def assert_same(one: ReviewIndex, other: ReviewIndex) -> None:
     """Same rows in every table, and the same scores."""
     assert one.reviews_table.equals(other.reviews_table)
     for name in (
-        "sentence_review", "sentence_start", "sentence_end", "sentence_chunk",
-        "chunk_review", "chunk_start", "chunk_end", "chunk_first", "chunk_last", "review_group",
-    ):  # fmt: skip
+        "sentence_review",
+        "sentence_start",
+        "sentence_end",
+        "sentence_chunk",
+        "chunk_review",
+        "chunk_start",
+        "chunk_end",
+        "chunk_first",
+        "chunk_last",
+        "review_group",
+    ):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     np.testing.assert_array_equal(one.signatures, other.signatures)
     np.testing.assert_allclose(one.all_vectors, other.all_vectors, atol=1e-5)
@@ -63,10 +77,19 @@ def test_only_new_and_changed_sentences_are_embedded(tmp_path: Path) -> None:
     before = build_fake_index(folder)
     embedder = Counting()
     longer = replace(REVIEWS[0], text=REVIEWS[0].text + " The barman sang.")
-    made = change(folder, [longer, REVIEWS[1], review("new", "A brand new bed. It creaks.", 4)], embedder)
+    made = change(
+        folder, [longer, REVIEWS[1], review("new", "A brand new bed. It creaks.", 4)], embedder
+    )
     assert (made.new, made.changed, made.unchanged, made.removed) == (1, 1, 1, 0)
-    ours = [text for text in embedder.seen if text in ("The barman sang.", "A brand new bed.", "It creaks.")]
-    assert sorted(ours) == sorted(["The barman sang.", "A brand new bed.", "It creaks."]) and made.embedded == 3
+    ours = [
+        text
+        for text in embedder.seen
+        if text in ("The barman sang.", "A brand new bed.", "It creaks.")
+    ]
+    assert (
+        sorted(ours) == sorted(["The barman sang.", "A brand new bed.", "It creaks."])
+        and made.embedded == 3
+    )
     assert not any("loud until three" in text for text in embedder.seen)
     assert made.carried == before.manifest.sentences
     assert made.index.manifest.reviews == len(REVIEWS) + 1 and verify_index(folder) == []
@@ -74,7 +97,9 @@ def test_only_new_and_changed_sentences_are_embedded(tmp_path: Path) -> None:
 
 def test_a_text_that_is_there_often_is_embedded_once(tmp_path: Path) -> None:
     embedder = Counting()
-    often = [review(str(number), "Always the same. " + "Again." * (number % 2)) for number in range(20)]
+    often = [
+        review(str(number), "Always the same. " + "Again." * (number % 2)) for number in range(20)
+    ]
     made = change(tmp_path / "same", often, embedder, start="empty")
     assert (made.new, made.embedded, made.index.manifest.sentences) == (20, 2, 30)
     assert embedder.seen.count("Always the same.") == embedder.seen.count("Again.") == 1
@@ -85,7 +110,9 @@ def test_a_review_rated_anew_is_changed_and_nothing_is_embedded(tmp_path: Path) 
     made = change(tmp_path / "hotel", [replace(REVIEWS[0], rating=5.0)])
     assert (made.changed, made.embedded, made.carried) == (1, 0, made.index.manifest.sentences)
     assert {one.review_id: one.rating for one in made.index.reviews()}[REVIEWS[0].review_id] == 5.0
-    assert change(tmp_path / "hotel", [replace(REVIEWS[0], rating=5)]).changed == 0  # 5 and 5.0 are one rating
+    assert (
+        change(tmp_path / "hotel", [replace(REVIEWS[0], rating=5)]).changed == 0
+    )  # 5 and 5.0 are one rating
 
 
 @pytest.mark.parametrize("text", [REVIEWS[0].text, "Another text."], ids=["unchanged", "changed"])
@@ -104,34 +131,62 @@ def test_what_changes_nothing_makes_no_generation(tmp_path: Path) -> None:
     assert made.unchanged == len(REVIEWS) and made.index.generation == before.generation
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
-def test_any_run_of_changes_ends_where_a_clean_build_does(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+def test_any_run_of_changes_ends_where_a_clean_build_does(
+    tmp_path_factory: pytest.TempPathFactory, data: Any
+) -> None:
     folder = tmp_path_factory.mktemp("changes") / "index"
     texts = st.sampled_from(
-        ["Warm water.", "Warm water. Cold soup.", "The desk was rude!", "Nice view of the sea. Come back soon.", "Bad."]
+        [
+            "Warm water.",
+            "Warm water. Cold soup.",
+            "The desk was rude!",
+            "Nice view of the sea. Come back soon.",
+            "Bad.",
+        ]
     )
-    some = st.dictionaries(st.sampled_from("abcdef"), st.tuples(texts, st.none() | st.integers(1, 10)), min_size=1)
+    some = st.dictionaries(
+        st.sampled_from("abcdef"), st.tuples(texts, st.none() | st.integers(1, 10)), min_size=1
+    )
 
     def reviews(values: dict[str, tuple[str, int | None]]) -> list[Review]:
         return [review(name, text, rating) for name, (text, rating) in values.items()]
 
     def change_and_count(incoming: dict[str, Any], after: dict[str, Any], **more: Any) -> None:
-        """The counts are those that a comparison by hand gives, and no more is embedded than what comes new."""
+        """The counts are those that a comparison by hand gives, and no more is embedded than what
+        comes new.
+        """
         embedder = Counting()
         made = change(folder, reviews(incoming), embedder, **more)
         new = [name for name in incoming if name not in state]
         changed = [name for name in incoming if name in state and state[name] != incoming[name]]
         assert (made.new, made.changed) == (len(new), len(changed))
-        assert (made.unchanged, made.removed) == (len(incoming) - len(new) - len(changed), len(state.keys() - after))
-        came = {sentence + mark for name in (*new, *changed) for sentence, mark in SENTENCES.findall(incoming[name][0])}
-        ours = [text for text in embedder.seen if SENTENCES.fullmatch(text) and text not in (*PRAISING, *COMPLAINING)]
+        assert (made.unchanged, made.removed) == (
+            len(incoming) - len(new) - len(changed),
+            len(state.keys() - after),
+        )
+        came = {
+            sentence + mark
+            for name in (*new, *changed)
+            for sentence, mark in SENTENCES.findall(incoming[name][0])
+        }
+        ours = [
+            text
+            for text in embedder.seen
+            if SENTENCES.fullmatch(text) and text not in (*PRAISING, *COMPLAINING)
+        ]
         assert made.embedded == len(ours) == len(set(ours)) and came >= set(ours)
 
     state = data.draw(some)
     build_fake_index(folder, reviews(state))
     for _ in range(data.draw(st.integers(1, 3))):
-        incoming, mode = data.draw(some), data.draw(st.sampled_from(["update", "replace", "delete"]))
+        incoming, mode = (
+            data.draw(some),
+            data.draw(st.sampled_from(["update", "replace", "delete"])),
+        )
         if mode == "delete":
             gone = data.draw(st.sampled_from(sorted(state)))
             if len(state) == 1:
@@ -170,7 +225,9 @@ def test_an_update_with_other_settings_is_refused(tmp_path: Path) -> None:
         change(tmp_path / "hotel", REVIEWS, FakeEmbedder("other"))
 
 
-def test_an_interrupted_build_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_build_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(build_module, "EMBED_AT_ONCE", 4)
     folder = tmp_path / "hotel"
 
@@ -183,13 +240,17 @@ def test_an_interrupted_build_goes_on_where_it_stopped(tmp_path: Path, monkeypat
     assert (folder / WORK_FOLDER).is_dir()
     stages: list[str] = []
     embedder = Counting()
-    made = change(folder, REVIEWS, embedder, start="empty", progress=lambda stage, *_: stages.append(stage))
+    made = change(
+        folder, REVIEWS, embedder, start="empty", progress=lambda stage, *_: stages.append(stage)
+    )
     assert (made.resumed, made.embedded) == (8, 9) and "resuming" in stages
     assert made.index.manifest.sentences == 17 and not (folder / WORK_FOLDER).exists()
     assert_same(made.index, build_fake_index(tmp_path / "clean"))
 
 
-def test_vectors_of_another_embedder_are_not_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vectors_of_another_embedder_are_not_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(build_module, "EMBED_AT_ONCE", 4)
 
     def interrupt(stage: str, done: int, total: int) -> None:
@@ -197,12 +258,16 @@ def test_vectors_of_another_embedder_are_not_taken_up(tmp_path: Path, monkeypatc
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        change(tmp_path / "hotel", REVIEWS, FakeEmbedder("other"), start="empty", progress=interrupt)
+        change(
+            tmp_path / "hotel", REVIEWS, FakeEmbedder("other"), start="empty", progress=interrupt
+        )
     assert change(tmp_path / "hotel", REVIEWS, start="empty").resumed == 0
 
 
 def test_copies_speak_once(tmp_path: Path) -> None:
-    index = build_fake_index(tmp_path / "kitchen", [*COPIED, review("far", "Nothing to do with soup or kitchens.", 5)])
+    index = build_fake_index(
+        tmp_path / "kitchen", [*COPIED, review("far", "Nothing to do with soup or kitchens.", 5)]
+    )
     made = index.manifest
     assert (made.reviews, made.voices, made.exact_duplicates, made.near_duplicates) == (5, 3, 2, 0)
     assert list(index.review_group) == [0, 0, 0, 3, 4] and list(index.copies_of(1)) == [0, 1, 2]
@@ -212,11 +277,19 @@ def test_copies_speak_once(tmp_path: Path) -> None:
     assert set(shown.also_in) == copies - {shown.review.review_id}
     # and when a copy comes later
     made_later = change(tmp_path / "kitchen", [review("late", COPIED[3].text, 1)])
-    assert made_later.index.manifest.voices == 3 and list(made_later.index.review_group) == [0, 0, 0, 3, 4, 3]
+    assert made_later.index.manifest.voices == 3 and list(made_later.index.review_group) == [
+        0,
+        0,
+        0,
+        3,
+        4,
+        3,
+    ]
 
 
 SHARED = (
-    "the room was small but very clean and the bed was soft and the shower was hot every single morning we were there"
+    "the room was small but very clean and the bed was soft and the shower was hot "
+    "every single morning we were there"
 )
 NEAR = (
     review("one", f"Honestly {SHARED}. Breakfast was cold.", 7),
@@ -229,7 +302,11 @@ NEAR = (
 def test_near_copies_are_one_voice_and_their_leader_may_go(tmp_path: Path) -> None:
     folder = tmp_path / "hotel"
     index = build_fake_index(folder, NEAR)
-    assert (index.manifest.voices, index.manifest.exact_duplicates, index.manifest.near_duplicates) == (2, 0, 1)
+    assert (
+        index.manifest.voices,
+        index.manifest.exact_duplicates,
+        index.manifest.near_duplicates,
+    ) == (2, 0, 1)
     assert list(index.review_group) == [0, 0, 2]
     more = change(folder, [replace(NEAR[0], review_id="three"), review("four", "Short.")]).index
     assert list(more.review_group) == [0, 0, 2, 0, 4]
@@ -247,7 +324,10 @@ def test_the_next_generation_sorts_last_also_when_the_clock_was_set_back(tmp_pat
     ahead = now.rename(folder / "29991231T235959-0000abcd")
     (folder / "CURRENT").write_text(ahead.name)
     made = change(folder, [review("new", "Later.")])
-    assert made.index.generation.name > ahead.name and ReviewIndex.open(folder).generation == made.index.generation
+    assert (
+        made.index.generation.name > ahead.name
+        and ReviewIndex.open(folder).generation == made.index.generation
+    )
 
 
 def test_a_type_of_vectors_can_be_asked_for_at_any_change(tmp_path: Path) -> None:
@@ -262,7 +342,11 @@ def test_reviews_without_sentences_are_kept_and_do_no_harm(tmp_path: Path) -> No
     folder = tmp_path / "hotel"
     build_fake_index(folder)
     made = change(folder, [Review("blank", "  ")])
-    assert made.index.manifest.reviews == len(REVIEWS) + 1 and made.embedded == 0 and verify_index(folder) == []
+    assert (
+        made.index.manifest.reviews == len(REVIEWS) + 1
+        and made.embedded == 0
+        and verify_index(folder) == []
+    )
     with pytest.raises(IndexFileError, match="no text"):
         change(folder, [], delete={one.review_id for one in REVIEWS})
     assert ReviewIndex.open(folder).generation == made.index.generation

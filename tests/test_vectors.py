@@ -41,13 +41,19 @@ def approximate(stored: Vectors) -> VectorSearch:
 
 
 def test_the_number_of_vectors_decides_unless_the_setting_does() -> None:
-    assert [choose_type("auto", count) for count in (1, vectors.FLAT_MOST, vectors.FLAT_MOST + 1)] == [
-        "flat", "flat", "ivf_sq8",
-    ]  # fmt: skip
+    assert [
+        choose_type("auto", count) for count in (1, vectors.FLAT_MOST, vectors.FLAT_MOST + 1)
+    ] == [
+        "flat",
+        "flat",
+        "ivf_sq8",
+    ]
     assert choose_type("flat", 10**7) == "flat" and choose_type("ivf_sq8", 5) == "ivf_sq8"
 
 
-def test_approximate_search_finds_nearly_all_and_scores_exactly(stored: Vectors, approximate: VectorSearch) -> None:
+def test_approximate_search_finds_nearly_all_and_scores_exactly(
+    stored: Vectors, approximate: VectorSearch
+) -> None:
     queries = clustered(50, seed=1)
     _, true_rows = VectorSearch(stored).search(queries, 10)
     scores, rows = approximate.search(queries, 10)
@@ -57,10 +63,16 @@ def test_approximate_search_finds_nearly_all_and_scores_exactly(stored: Vectors,
     assert VectorSearch(stored).recall() == 1.0
 
 
-@pytest.mark.parametrize("block", [300, 65_536])  # some are read at once; few are picked out, many read in order
+@pytest.mark.parametrize(
+    "block", [300, 65_536]
+)  # some are read at once; few are picked out, many read in order
 @pytest.mark.parametrize("kept", [0, 3, 40, 666, 667, 2000, COUNT])
 def test_a_filter_keeping_few_is_exact(
-    stored: Vectors, approximate: VectorSearch, kept: int, block: int, monkeypatch: pytest.MonkeyPatch
+    stored: Vectors,
+    approximate: VectorSearch,
+    kept: int,
+    block: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(vectors, "_BLOCK", block)
     where = np.zeros(COUNT, dtype=np.bool_)
@@ -118,33 +130,63 @@ class Clustered(FakeEmbedder):
 def big(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
     """Three thousand sentences, searched approximately. Not to be changed."""
     reviews = [
-        review(f"r{n}", f"Sentence number {n}. And {n * 7} more words.", n % 10 + 1, f"2024-{n % 12 + 1:02d}-15")
+        review(
+            f"r{n}",
+            f"Sentence number {n}. And {n * 7} more words.",
+            n % 10 + 1,
+            f"2024-{n % 12 + 1:02d}-15",
+        )
         for n in range(1500)
     ]
     return change_index(
-        reviews, Clustered(), tmp_path_factory.mktemp("indexes") / "big", start="empty", chunking="sentences",
-        chunk_tokens=CHUNK_TOKENS, vector_index="ivf_sq8",
-    ).index  # fmt: skip
+        reviews,
+        Clustered(),
+        tmp_path_factory.mktemp("indexes") / "big",
+        start="empty",
+        chunking="sentences",
+        chunk_tokens=CHUNK_TOKENS,
+        vector_index="ivf_sq8",
+    ).index
 
 
 def test_an_index_with_an_approximate_search_is_updated_and_checked(tmp_path: Path) -> None:
     folder = tmp_path / "big"
-    more: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKENS, "vector_index": "ivf_sq8"}
-    reviews = [review(f"r{n}", f"Sentence number {n}. And {n * 7} more words.", n % 10 + 1) for n in range(600)]
+    more: dict[str, Any] = {
+        "chunking": "sentences",
+        "chunk_tokens": CHUNK_TOKENS,
+        "vector_index": "ivf_sq8",
+    }
+    reviews = [
+        review(f"r{n}", f"Sentence number {n}. And {n * 7} more words.", n % 10 + 1)
+        for n in range(600)
+    ]
     first = change_index(reviews, Clustered(), folder, start="empty", **more).index
-    assert first.manifest.vector_index["type"] == "ivf_sq8" and first.manifest.vector_index["recall_at_10"] > 0.8
+    assert (
+        first.manifest.vector_index["type"] == "ivf_sq8"
+        and first.manifest.vector_index["recall_at_10"] > 0.8
+    )
     assert first.manifest.vector_index["lists_learnt"] == "now"
-    made = change_index([review("new", "Quite new.", 3)], Clustered(), folder, start="live", delete={"r5"}, **more)
+    made = change_index(
+        [review("new", "Quite new.", 3)], Clustered(), folder, start="live", delete={"r5"}, **more
+    )
     assert (made.new, made.removed, made.embedded) == (1, 1, 1)
     stated = made.index.manifest.vector_index
     assert stated["lists_learnt"] == "earlier" and stated["recall_at_10"] > 0.8
     assert verify_index(folder) == []
     (row,) = made.index.search(Clustered().embed_queries(["Quite new."]), 1)[1][0]
     assert made.index.sentences([int(row)])[0].review_id == "new"
-    everything = made.index.search(Clustered().embed_queries(["Sentence number 5."]), made.index.manifest.sentences)[1]
-    assert "r5" not in {one.review_id for one in made.index.sentences([int(row) for row in everything[0]])}
-    few = change_index([], Clustered(), folder, start="live", delete={f"r{n}" for n in range(100, 600)}, **more).index
-    assert few.manifest.vector_index["lists_learnt"] == "now"  # those of three times as many would not suit
+    everything = made.index.search(
+        Clustered().embed_queries(["Sentence number 5."]), made.index.manifest.sentences
+    )[1]
+    assert "r5" not in {
+        one.review_id for one in made.index.sentences([int(row) for row in everything[0]])
+    }
+    few = change_index(
+        [], Clustered(), folder, start="live", delete={f"r{n}" for n in range(100, 600)}, **more
+    ).index
+    assert (
+        few.manifest.vector_index["lists_learnt"] == "now"
+    )  # those of three times as many would not suit
 
 
 def test_a_filter_on_an_approximate_index_is_exact_for_few(big: ReviewIndex) -> None:
@@ -152,13 +194,17 @@ def test_a_filter_on_an_approximate_index_is_exact_for_few(big: ReviewIndex) -> 
     query = Clustered().embed_queries(["Sentence number 77."])
     scores, rows = big.search(query, 12, where)
     assert 12 < where.sum() < big.manifest.sentences / 5 and where[rows].all()
-    np.testing.assert_allclose(scores[0], np.sort((big.all_vectors @ query[0])[where])[::-1][:12], atol=1e-5)
+    np.testing.assert_allclose(
+        scores[0], np.sort((big.all_vectors @ query[0])[where])[::-1][:12], atol=1e-5
+    )
     for row in rows[0]:
         found = big.review(int(big.sentence_review[row]))
         assert found.rating is not None and found.rating <= 2 and found.date >= "2024-06"
 
 
-def test_an_approximate_index_stays_usable_when_its_files_are_gone(big: ReviewIndex, tmp_path: Path) -> None:
+def test_an_approximate_index_stays_usable_when_its_files_are_gone(
+    big: ReviewIndex, tmp_path: Path
+) -> None:
     copied = Path(shutil.copytree(big.generation.parent, tmp_path / "big"))
     index = ReviewIndex.open(copied)
     query = Clustered().embed_queries(["Sentence number 77."])
@@ -182,16 +228,22 @@ def test_a_wrong_approximate_index_is_named(big: ReviewIndex, tmp_path: Path, ha
         file.write_bytes(data)
     (problem,) = verify_index(copied)
     assert problem.startswith(f"{APPROXIMATE_FILE} is ")
-    with pytest.raises(IndexFileError, match=rf"is damaged: {APPROXIMATE_FILE}.*reviewqa index rollback big"):
+    with pytest.raises(
+        IndexFileError, match=rf"is damaged: {APPROXIMATE_FILE}.*reviewqa index rollback big"
+    ):
         ReviewIndex.open(copied)
 
 
-def test_auto_follows_the_number_of_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_follows_the_number_of_vectors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(vectors, "FLAT_MOST", 100)
     made_with: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKENS}
     reviews = [review(f"r{n}", f"Sentence number {n}.") for n in range(102)]
     kinds = []
     for start, some in (("empty", reviews[:100]), ("live", reviews[100:])):
         index = change_index(some, Clustered(), tmp_path / "grows", start=start, **made_with).index
-        kinds.append((index.manifest.vector_index["type"], (index.generation / APPROXIMATE_FILE).exists()))
+        kinds.append(
+            (index.manifest.vector_index["type"], (index.generation / APPROXIMATE_FILE).exists())
+        )
     assert kinds == [("flat", False), ("ivf_sq8", True)] and verify_index(tmp_path / "grows") == []

@@ -25,7 +25,11 @@ def voices(sides: str, vectors: list[list[float]] | None = None) -> tuple[list[V
     """Voices of falling score: "p" praises, "c" criticises, "n" does neither."""
     names: dict[str, Side] = {"p": "praise", "c": "criticism", "n": "neutral"}
     made = [
-        Voice(Hit(n, n, 1 - n / 100, 0.5), np.array(vectors[n] if vectors else [1, 0], dtype=np.float32), [])
+        Voice(
+            Hit(n, n, 1 - n / 100, 0.5),
+            np.array(vectors[n] if vectors else [1, 0], dtype=np.float32),
+            [],
+        )
         for n in range(len(sides))
     ]
     return made, [names[letter] for letter in sides]
@@ -48,7 +52,13 @@ def chosen(sides: str, top_k: int, balance: str) -> tuple[str, str]:
         ("ccccccccpppp", 6, "proportion", {"p": 2, "c": 4}, "proportion"),
         ("pppppppppc", 4, "even", {"p": 4}, "best"),  # one voice of ten is no side
         ("pppppppppppcc", 4, "even", {"p": 4}, "best"),  # nor are two of thirteen
-        ("ppnpncnpcpc", 5, "even", {"n": 2, "p": 2, "c": 1}, "even"),  # the odd place goes to the larger side
+        (
+            "ppnpncnpcpc",
+            5,
+            "even",
+            {"n": 2, "p": 2, "c": 1},
+            "even",
+        ),  # the odd place goes to the larger side
         ("nnnnppcc", 4, "even", {"n": 2, "p": 1, "c": 1}, "even"),  # room is made for one of each
         ("nnnn", 3, "even", {"n": 3}, "best"),
         ("ppcc", 1, "even", {"p": 1}, "best"),
@@ -96,11 +106,19 @@ def test_with_diversity_the_second_voice_says_something_else() -> None:
 def divided(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Many who praise the pool, and fewer, farther from the question, who complain of it."""
     reviews = [
-        review(f"good-{n}", f"The lovely pool: I loved it, it was wonderful. Room{n} floor{n} door{n} key{n}.", 10)
+        review(
+            f"good-{n}",
+            f"The lovely pool: I loved it, it was wonderful. Room{n} floor{n} door{n} key{n}.",
+            10,
+        )
         for n in range(16)
     ]
     reviews += [
-        review(f"bad-{n}", f"The pool: I hated it, it was terrible. Room{n} floor{n} door{n} key{n}.", 1)
+        review(
+            f"bad-{n}",
+            f"The pool: I hated it, it was terrible. Room{n} floor{n} door{n} key{n}.",
+            1,
+        )
         for n in range(8)
     ]
     folder = tmp_path_factory.mktemp("indexes") / "divided"
@@ -109,7 +127,9 @@ def divided(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("balance", "complaints"), [("off", 0), ("proportion", 2), ("even", 3)])
-def test_the_retriever_balances_by_what_the_sentences_lean_to(divided: Path, balance: str, complaints: int) -> None:
+def test_the_retriever_balances_by_what_the_sentences_lean_to(
+    divided: Path, balance: str, complaints: int
+) -> None:
     chosen = Settings(balance=balance, top_k=6, near_duplicate=1.0)
     retriever = Retriever(chosen, ReviewIndex.open(divided), FakeEmbedder())
     found = retriever.search("was the pool lovely")
@@ -123,20 +143,31 @@ def test_the_retriever_balances_by_what_the_sentences_lean_to(divided: Path, bal
     ("balance", "says"),
     [
         ("off", None),
-        ("proportion", "taken in the proportion of the nearest reviews: 4 passages praise, 2 criticise."),
+        (
+            "proportion",
+            "taken in the proportion of the nearest reviews: 4 passages praise, 2 criticise.",
+        ),
         ("even", "taken evenly: 3 passages praise, 3 criticise."),
     ],
 )
-def test_an_answer_says_which_mix_it_rests_on(divided: Path, balance: str, says: str | None) -> None:
-    chosen = Settings(balance=balance, top_k=6, near_duplicate=1.0, chunk_tokens=CHUNK_TOKENS, evidence_floor=0.0)
+def test_an_answer_says_which_mix_it_rests_on(
+    divided: Path, balance: str, says: str | None
+) -> None:
+    chosen = Settings(
+        balance=balance, top_k=6, near_duplicate=1.0, chunk_tokens=CHUNK_TOKENS, evidence_floor=0.0
+    )
     generator = ChosenGenerator(FakeGenerator("The pool was lovely [1]."), "the test says so")
-    answer = Pipeline(chosen, ReviewIndex.open(divided), FakeEmbedder(), generator).ask("was the pool lovely")
+    answer = Pipeline(chosen, ReviewIndex.open(divided), FakeEmbedder(), generator).ask(
+        "was the pool lovely"
+    )
     told = [note for note in answer.notes if note.startswith("Opinion is split")]
     assert told == ([f"Opinion is split, and both sides were {says}"] if says else [])
 
 
 def test_who_asks_for_one_side_gets_the_best_of_any(divided: Path) -> None:
-    retriever = Retriever(Settings(balance="even", top_k=6), ReviewIndex.open(divided), FakeEmbedder())
+    retriever = Retriever(
+        Settings(balance="even", top_k=6), ReviewIndex.open(divided), FakeEmbedder()
+    )
     assert retriever.search("What do guests love about the lovely pool?").mix == "best"
 
 
@@ -145,8 +176,12 @@ def test_diversity_reaches_the_chunks(tmp_path: Path) -> None:
     reviews.append(review("else", "The pool closed early on rainy Mondays."))
     index = build_fake_index(tmp_path / "x", reviews)
     plain, mixed = (
-        [one.review.review_id for one in retrieve(index, FakeEmbedder(), "was the pool warm and clean",
-                                                  Limits(2, 1, 1.0, diversity))]
+        [
+            one.review.review_id
+            for one in retrieve(
+                index, FakeEmbedder(), "was the pool warm and clean", Limits(2, 1, 1.0, diversity)
+            )
+        ]
         for diversity in (0.0, 0.7)
-    )  # fmt: skip
+    )
     assert "else" not in plain and mixed[1] == "else"

@@ -18,7 +18,12 @@ from ui.votes import Tally, Vote, add_vote, read_votes, tally, tally_html
 
 
 def vote(winner: Any = "left", left: str = "a", right: str = "b", **more: Any) -> Vote:
-    fields: dict[str, Any] = {"question": "Is it\nquiet? 😴", "index": "hotel", "blind": True, "time": votes.now()}
+    fields: dict[str, Any] = {
+        "question": "Is it\nquiet? 😴",
+        "index": "hotel",
+        "blind": True,
+        "time": votes.now(),
+    }
     return Vote(left=left, right=right, winner=winner, **fields | more)
 
 
@@ -42,7 +47,9 @@ def test_votes_are_kept_one_a_line_and_read_back(tmp_path: Path) -> None:
         b"\xff\xfe",
         b"[]",
         b'{"question": "half of',
-        json.dumps({**json.loads('{"index": "i", "question": "q", "left": "a", "right": "b"}')}).encode(),
+        json.dumps(
+            {**json.loads('{"index": "i", "question": "q", "left": "a", "right": "b"}')}
+        ).encode(),
         b'{"question":"q","index":"i","left":"a","right":"b","winner":"me","blind":true,"time":"t"}',
         b'{"question":"q","index":"i","left":"a","right":"b","winner":"left","blind":1,"time":"t"}',
         b'{"question":"q","index":"i","left":"a","right":"a","winner":"left","blind":true,"time":"t"}',
@@ -61,7 +68,9 @@ def test_broken_lines_are_counted_and_spoil_no_other(line: bytes, tmp_path: Path
 def test_fields_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "votes.jsonl"
     add_vote(file, vote())
-    file.write_text(file.read_text(encoding="utf-8").replace("{", '{"by": "ann", ', 1), encoding="utf-8")
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("{", '{"by": "ann", ', 1), encoding="utf-8"
+    )
     assert len(read_votes(file)[0]) == 1
 
 
@@ -86,7 +95,9 @@ def test_votes_at_the_same_time_all_arrive_whole(tmp_path: Path) -> None:
     assert (len(read), broken) == (40, 0)
 
 
-def test_a_vote_that_cannot_be_kept_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vote_that_cannot_be_kept_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="runs_dir"):
         add_vote(tmp_path / "file" / "votes.jsonl", vote())
@@ -98,13 +109,21 @@ def test_a_vote_that_cannot_be_kept_says_so(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_wins_losses_and_ties_are_counted_for_each_model() -> None:
-    given = [vote("left"), vote("right"), vote("right", "b", "a"), vote("tied"), vote("neither", "a", "c")]
+    given = [
+        vote("left"),
+        vote("right"),
+        vote("right", "b", "a"),
+        vote("tied"),
+        vote("neither", "a", "c"),
+    ]
     assert tally(given) == [Tally("a", 2, 1, 1, 1), Tally("b", 1, 2, 1, 0), Tally("c", 0, 0, 0, 1)]
     assert tally([]) == []
 
 
 def test_the_table_escapes_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.test_render.TAGS", {*"div table thead tbody tr th td".split()})
-    monkeypatch.setattr("tests.test_render.ATTRIBUTES", {*"class role aria-label tabindex scope dir".split()})
+    monkeypatch.setattr(
+        "tests.test_render.ATTRIBUTES", {*"class role aria-label tabindex scope dir".split()}
+    )
     page = parsed(tally_html([Tally(XSS, 1, 2, 3, 4)]))
     assert sum(tag == "td" for tag, _ in page.tags) == 4

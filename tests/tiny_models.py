@@ -1,7 +1,9 @@
-"""Tiny causal language models of real families, on disk, for tests: no download, a fraction of a second each.
+"""Tiny causal language models of real families, on disk, for tests: no download, a fraction of a
+second each.
 
-Every model is built from the family's own configuration class, with the family's own kind of tokenizer and chat
-template. `says` makes a model that answers every prompt with the given text and then, if allowed, goes on.
+Every model is built from the family's own configuration class, with the family's own kind of
+tokenizer and chat template. `says` makes a model that answers every prompt with the given text and
+then, if allowed, goes on.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 FAMILIES = ("gemma1", "gemma2", "gemma3", "gemma4", "smollm2")
-COMPOSITE_FAMILIES = ("gemma3-vision", "gemma4-vision")  # a language model inside an image-and-text checkpoint
+COMPOSITE_FAMILIES = (
+    "gemma3-vision",
+    "gemma4-vision",
+)  # a language model inside an image-and-text checkpoint
 
 TURN_END = {
     "gemma1": "<end_of_turn>",
@@ -28,15 +33,21 @@ MAX_POSITIONS = 4096
 
 # The chat template of Gemma 1 and 2: it writes the BOS itself and refuses a system role.
 GEMMA_TEMPLATE = (
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}"
-    "{% endif %}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
-    "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
-    "{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}"
-    "{% endif %}{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not "
+    "supported') }}"
+    "{% endif %}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 "
+    "== 0) %}"
+    "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') "
+    "}}{% endif %}"
+    "{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}{% set role = "
+    "message['role'] %}"
+    "{% endif %}{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' "
+    "}}{% endfor %}"
     "{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}"
 )
 
-# Gemma 3 puts a system message in front of the first user message. (Its handling of images is left out.)
+# Gemma 3 puts a system message in front of the first user message. (Its handling of images is left
+# out.)
 GEMMA3_TEMPLATE = """{{ bos_token }}
 {%- if messages[0]['role'] == 'system' -%}
     {%- set first_user_prefix = messages[0]['content'] + '\n\n' -%}
@@ -63,7 +74,8 @@ GEMMA3_TEMPLATE = """{{ bos_token }}
 {%- endif -%}
 """
 
-# Gemma 4 has other turn tokens, a system role, and thinks only when asked. (Tools and media are left out.)
+# Gemma 4 has other turn tokens, a system role, and thinks only when asked. (Tools and media are
+# left out.)
 GEMMA4_TEMPLATE = """{{ bos_token }}
 {%- set thinking = enable_thinking | default(false) -%}
 {%- if thinking or messages[0]['role'] == 'system' -%}
@@ -84,15 +96,20 @@ GEMMA4_TEMPLATE = """{{ bos_token }}
 """
 
 CHATML_TEMPLATE = (
-    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n"
-    "You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}"
-    "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
+    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ "
+    "'<|im_start|>system\n"
+    "You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif "
+    "%}"
+    "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% "
+    "endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
 _TRAINING_TEXT = (
-    "Below are numbered excerpts from reviews. Answer the question from these reviews and from nothing else.",
-    "The film is brilliant and the acting works very well [1][2]. The plot is badly done and the ending drags [3].",
+    "Below are numbered excerpts from reviews. Answer the question from these reviews and from "
+    "nothing else.",
+    "The film is brilliant and the acting works very well [1][2]. The plot is badly done and the "
+    "ending drags [3].",
     "The reviews do not say. What they praise: What they criticise: user model system assistant",
 )
 
@@ -142,7 +159,10 @@ def _chatml_tokenizer() -> Any:
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
     )
     trained.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -172,7 +192,8 @@ def tiny_config(family: str, vocab_size: int, **changes: Any) -> Any:
     library: Any = transformers
     small: dict[str, Any] = {
         "vocab_size": vocab_size,
-        "hidden_size": 64,  # no less, and no odder: a CPU's 4-bit kernels want 64 columns and a multiple of 32 rows
+        # no less, and no odder: a CPU's 4-bit kernels want 64 columns and a multiple of 32 rows
+        "hidden_size": 64,
         "intermediate_size": 64,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
@@ -185,20 +206,43 @@ def tiny_config(family: str, vocab_size: int, **changes: Any) -> Any:
     if family == "gemma2":
         small |= {"query_pre_attn_scalar": 8}
     if family.startswith("gemma4"):
-        small |= {"vocab_size_per_layer_input": vocab_size, "hidden_size_per_layer_input": 64, "global_head_dim": 16}
+        small |= {
+            "vocab_size_per_layer_input": vocab_size,
+            "hidden_size_per_layer_input": 64,
+            "global_head_dim": 16,
+        }
     if family == "smollm2":
-        small |= {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2, "tie_word_embeddings": True}
+        small |= {
+            "bos_token_id": 1,
+            "eos_token_id": 2,
+            "pad_token_id": 2,
+            "tie_word_embeddings": True,
+        }
         small |= {"rope_theta": 100000.0}
     small |= changes
     outer = {key: small[key] for key in ("tie_word_embeddings",) if key in changes}
     if family == "gemma3-vision":
-        vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+        vision = {
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+        }
         vision |= {"image_size": 28, "patch_size": 14}
         return library.Gemma3Config(
-            text_config=small, vision_config=vision, mm_tokens_per_image=4, image_token_index=vocab_size - 1, **outer
+            text_config=small,
+            vision_config=vision,
+            mm_tokens_per_image=4,
+            image_token_index=vocab_size - 1,
+            **outer,
         )
     if family == "gemma4-vision":
-        vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+        vision = {
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+        }
         vision |= {"num_key_value_heads": 2, "head_dim": 8, "position_embedding_size": 16}
         return library.Gemma4Config(
             text_config=small,
@@ -219,11 +263,13 @@ def tiny_config(family: str, vocab_size: int, **changes: Any) -> Any:
     return getattr(library, names[family])(**small)
 
 
-def make_tiny_model(folder: Path, family: str, *, says: Sequence[str] = (), seed: int = 0, **changes: Any) -> Path:
+def make_tiny_model(
+    folder: Path, family: str, *, says: Sequence[str] = (), seed: int = 0, **changes: Any
+) -> Path:
     """Write a tiny model of `family` with its tokenizer to `folder`; returns the folder.
 
-    With `says`, every prompt that ends as the chat template ends is answered with those pieces in that order
-    (their tokens must all differ, and be 63 at most), then with the last token for ever.
+    With `says`, every prompt that ends as the chat template ends is answered with those pieces in
+    that order (their tokens must all differ, and be 63 at most), then with the last token for ever.
     `changes` go to the (text) configuration.
     """
     import torch
@@ -244,8 +290,8 @@ def make_tiny_model(folder: Path, family: str, *, says: Sequence[str] = (), seed
             chain += tokenizer(piece, add_special_tokens=False).input_ids
         _script(model, chain)
     else:
-        # Fresh weights are so small that every token is about as likely as every other; spread them, so that a
-        # change in the weights shows in the text.
+        # Fresh weights are so small that every token is about as likely as every other; spread
+        # them, so that a change in the weights shows in the text.
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.dim() == 2:
@@ -256,38 +302,56 @@ def make_tiny_model(folder: Path, family: str, *, says: Sequence[str] = (), seed
 
 
 def _script(model: Any, chain: Sequence[int]) -> None:
-    """Make token ``chain[i]`` be followed by ``chain[i + 1]``, whatever came before, and the last by itself."""
+    """Make token ``chain[i]`` be followed by ``chain[i + 1]``, whatever came before, and the last
+    by itself.
+    """
     import torch
 
     width = model.get_input_embeddings().weight.shape[1]
     if len(set(chain)) != len(chain) or len(chain) > width:
-        raise ValueError(f"Cannot script {chain}: its tokens must all differ, and there may be {width} at most.")
+        raise ValueError(
+            f"Cannot script {chain}: its tokens must all differ, and there may be {width} at most."
+        )
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 2 and ".layers." in name:
-                parameter.zero_()  # so a layer adds nothing, and what comes out is the last token's embedding
+                # so a layer adds nothing, and what comes out is the last token's embedding
+                parameter.zero_()
         embedding, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
         embedding.zero_()
         head.zero_()
-        for place, (token, following) in enumerate(zip(chain, [*chain[1:], chain[-1]], strict=True)):
+        for place, (token, following) in enumerate(
+            zip(chain, [*chain[1:], chain[-1]], strict=True)
+        ):
             embedding[token, place] = 1.0
             head[following, place] = 1.0
 
 
 def make_tiny_adapter(folder: Path, model_folder: Path, *, seed: int = 1) -> Path:
-    """Write a LoRA adapter for the model in `model_folder`, with weights that change its output; returns `folder`."""
+    """Write a LoRA adapter for the model in `model_folder`, with weights that change its output;
+    returns `folder`.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     base = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
-    targets = r".*language_model.*\.(q_proj|v_proj|down_proj)" if hasattr(base.config, "vision_config") else None
+    targets = (
+        r".*language_model.*\.(q_proj|v_proj|down_proj)"
+        if hasattr(base.config, "vision_config")
+        else None
+    )
     config = LoraConfig(
-        r=4, lora_alpha=8, target_modules=targets or ["q_proj", "v_proj", "down_proj"], task_type="CAUSAL_LM"
+        r=4,
+        lora_alpha=8,
+        target_modules=targets or ["q_proj", "v_proj", "down_proj"],
+        task_type="CAUSAL_LM",
     )
     torch.manual_seed(seed)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")  # peft 0.21
+        warnings.filterwarnings(
+            "ignore", message="`is_gradient_checkpointing` is deprecated"
+        )  # peft 0.21
         model: Any = get_peft_model(base, config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -298,17 +362,23 @@ def make_tiny_adapter(folder: Path, model_folder: Path, *, seed: int = 1) -> Pat
 
 
 def save_tiny_cross_encoder(folder: Path, *, outputs: int = 1) -> Path:
-    """A cross-encoder of two small layers with random weights and a tokenizer of whole words, in `folder`."""
+    """A cross-encoder of two small layers with random weights and a tokenizer of whole words, in
+    `folder`.
+    """
     import torch
     from sentence_transformers import CrossEncoder
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"the pool was warm a taxi breakfast room".split()]
-    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]")
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     torch.manual_seed(0)
     model = BertForSequenceClassification(
@@ -325,15 +395,21 @@ def save_tiny_cross_encoder(folder: Path, *, outputs: int = 1) -> Path:
     plain = folder.with_name(f"{folder.name}-plain")
     model.save_pretrained(plain)
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
         model_max_length=64,
-    ).save_pretrained(plain)  # fmt: skip
+    ).save_pretrained(plain)
     CrossEncoder(str(plain)).save_pretrained(str(folder))
     return folder
 
 
 def save_tiny_embedder(folder: Path, words: Sequence[str], *, seed: int = 0) -> Path:
-    """A sentence-transformers model of one small layer with random weights, which knows just these words."""
+    """A sentence-transformers model of one small layer with random weights, which knows just these
+    words.
+    """
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer

@@ -1,4 +1,6 @@
-"""The Streamlit app: widgets and session state only. What an answer looks like is `ui.render`'s business."""
+"""The Streamlit app: widgets and session state only. What an answer looks like is `ui.render`'s
+business.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ REDRAW_S = 0.05  # between two drawings of a streamed answer
 
 
 def main() -> None:
-    """Draw the page that the address names: this one, that of the reviews, or the one that compares two models."""
+    """Draw the page that the address names: this one, that of the reviews, or the one that compares
+    two models.
+    """
     st.html(Path(__file__).with_name("style.css"))
     ask = st.Page(lambda: _ask_page(reviews), title="Ask", default=True)
     reviews = st.Page(lambda: reviews_page.show(ask), title=reviews_page.TITLE, url_path="reviews")
@@ -54,7 +58,9 @@ def main() -> None:
     page = st.navigation([ask, reviews, compare], position="hidden")
     title = TITLE if page == ask else f"{page.title} · {TITLE}"
     st.set_page_config(page_title=title, page_icon="💬", layout="wide")
-    with st.container(key="pages", horizontal=True, gap="small"):  # Streamlit's own hides in the sidebar on a phone
+    with st.container(
+        key="pages", horizontal=True, gap="small"
+    ):  # Streamlit's own hides in the sidebar on a phone
         for link in (ask, reviews, compare):
             st.page_link(link)
     page.run()
@@ -106,9 +112,9 @@ def _page(reviews: Page) -> None:
 
 
 def _start_session() -> None:
-    """Session state: `history` of turns, which one is `shown`, the question `to_ask` and whether it is to be asked
-    `as_written`, and `partial`: question and text of an answer that is being written or was stopped. A follow-up may
-    lean on the turns from `topic_from` on."""
+    """Session state: `history` of turns, which one is `shown`, the question `to_ask` and whether it
+    is to be asked `as_written`, and `partial`: question and text of an answer that is being written
+    or was stopped. A follow-up may lean on the turns from `topic_from` on."""
     state = st.session_state
     if "history" in state:
         return
@@ -129,16 +135,26 @@ def _ask_typed() -> None:
 
 
 def _shown(turn: turns.Turn) -> None:
-    """An answer; where it was searched for in other words than the user's, these and the way to ask in the user's."""
+    """An answer; where it was searched for in other words than the user's, these and the way to ask
+    in the user's.
+    """
     prefix, rewritten = f"a{st.session_state.shown + 1}", bool(turn.answer.searched_for)
     if rewritten:
         with st.container(key="rewritten", gap="small"):
             st.html(render.heading_html(turn.answer, turn.asked_of))
             st.button(
-                turns.AS_WRITTEN, key="as-written", type="tertiary", on_click=_ask, args=(turn.answer.question, True)
+                turns.AS_WRITTEN,
+                key="as-written",
+                type="tertiary",
+                on_click=_ask,
+                args=(turn.answer.question, True),
             )
     markup = render.answer_html(
-        turn.answer, prefix=prefix, index_line=turn.index_line, asked_of=turn.asked_of, heading=not rewritten
+        turn.answer,
+        prefix=prefix,
+        index_line=turn.index_line,
+        asked_of=turn.asked_of,
+        heading=not rewritten,
     )
     st.html(markup)
 
@@ -151,7 +167,9 @@ def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:
     state.partial = (question, "")
     place, stop = st.empty(), st.empty()
     place.html(render.progress_html(question, ""))
-    stop.button("Stop", key="stop")  # a click ends this run; the next one finds `partial` and shows it
+    stop.button(
+        "Stop", key="stop"
+    )  # a click ends this run; the next one finds `partial` and shows it
     text, drawn, answer = "", 0.0, None
     ended = threading.Event()
     try:
@@ -174,7 +192,10 @@ def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:
     assert answer is not None
     manifest = pipeline.index.manifest
     index_line = f"Index {pipeline.index.name}: {manifest.reviews} reviews."
-    state.history = [*state.history, turns.Turn(answer, pipeline.index.name, index_line, chosen.line)]
+    state.history = [
+        *state.history,
+        turns.Turn(answer, pipeline.index.name, index_line, chosen.line),
+    ]
     state.partial, state.shown = None, len(state.history) - 1
     st.rerun()
 
@@ -183,7 +204,10 @@ def _question_box() -> None:
     with st.form("ask", border=False):
         left, right = st.columns([7, 1], vertical_alignment="bottom")
         left.text_input(
-            "Your question", key="question", max_chars=turns.MAX_QUESTION, placeholder="What would you like to know?"
+            "Your question",
+            key="question",
+            max_chars=turns.MAX_QUESTION,
+            placeholder="What would you like to know?",
         )
         right.form_submit_button("Ask", type="primary", width="stretch", on_click=_ask_typed)
 
@@ -192,7 +216,9 @@ def _examples(name: str) -> None:
     st.caption("Or try one of these:")
     with st.container(key="examples", horizontal=True, gap="xsmall"):
         for task in TASKS:
-            st.button(task.label, key=f"task-{task.name}", on_click=_ask, args=(task.question, True))
+            st.button(
+                task.label, key=f"task-{task.name}", on_click=_ask, args=(task.question, True)
+            )
         for number, question in enumerate(EXAMPLES.get(name, GENERAL_EXAMPLES)):
             st.button(question, key=f"example-{number}", on_click=_ask, args=(question, True))
 
@@ -200,9 +226,16 @@ def _examples(name: str) -> None:
 def _picked_index(names: list[str]) -> str:
     wanted = st.query_params.get("index", DEFAULT_INDEX)
     if "index" in st.query_params and wanted not in names:
-        st.warning(render.plain_markdown(f'There is no index "{wanted}" here; this is another one.'))
+        st.warning(
+            render.plain_markdown(f'There is no index "{wanted}" here; this is another one.')
+        )
     with st.sidebar:
-        return st.selectbox("Reviews to ask", names, index=names.index(wanted) if wanted in names else 0, key="index")
+        return st.selectbox(
+            "Reviews to ask",
+            names,
+            index=names.index(wanted) if wanted in names else 0,
+            key="index",
+        )
 
 
 def _about(pipeline: Pipeline) -> None:
@@ -210,9 +243,12 @@ def _about(pipeline: Pipeline) -> None:
     with st.expander("About these answers"):
         st.markdown(
             render.plain_markdown(
-                f"{manifest.reviews} reviews in {manifest.sentences} sentences, indexed on {manifest.created[:10]}. "
-                f"Answers are written by {pipeline.generator.name} because {pipeline.generator_reason.rstrip('.')}. "
-                "After that a program checks every sentence against the reviews it cites, and marks it if they do not "
+                f"{manifest.reviews} reviews in {manifest.sentences} sentences, indexed on "
+                f"{manifest.created[:10]}. "
+                f"Answers are written by {pipeline.generator.name} because "
+                f"{pipeline.generator_reason.rstrip('.')}. "
+                "After that a program checks every sentence against the reviews it cites, and "
+                "marks it if they do not "
                 "bear it out."
             )
         )

@@ -20,15 +20,24 @@ from ui.cli_index import index_group, reviews_group
 from ui.cli_options import Context, example, picked_index
 
 
-@click.group(epilog=example('reviewqa ask "What do viewers dislike about the VIPs?" --index squid-game'))
-@click.option(
-    "--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file; default reviewqa.toml."
+@click.group(
+    epilog=example('reviewqa ask "What do viewers dislike about the VIPs?" --index squid-game')
 )
-@click.option("--indexes-dir", type=click.Path(path_type=Path), help="Where indexes live; default indexes/.")
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    help="Settings file; default reviewqa.toml.",
+)
+@click.option(
+    "--indexes-dir", type=click.Path(path_type=Path), help="Where indexes live; default indexes/."
+)
 @click.version_option(package_name="reviewqa")
 @click.pass_context
 def cli(context: click.Context, settings_file: Path | None, indexes_dir: Path | None) -> None:
-    """Ask questions of a pile of reviews; every sentence of an answer cites the reviews it rests on."""
+    """Ask questions of a pile of reviews; every sentence of an answer cites the reviews it rests
+    on.
+    """
     context.obj = Context(settings_file, {"indexes_dir": indexes_dir})
 
 
@@ -41,11 +50,18 @@ cli.add_command(finetune_group)
 @cli.command(epilog=example('reviewqa ask "Is the dubbing any good?" --index squid-game --json'))
 @click.argument("question")
 @click.option("--index", "name", help="Name of the index; may be left out when there is only one.")
-@click.option("--generator", help='"auto", "extractive", "openai", "smollm2-135m", or a model\'s name or folder.')
+@click.option(
+    "--generator",
+    help='"auto", "extractive", "openai", "smollm2-135m", or a model\'s name or folder.',
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--show-prompt", is_flag=True, help="Print the messages instead of asking.")
-@click.option("--where", default="", help='Ask only some reviews: "rating >= 8 and date >= 2024-12".')
-@click.option("--after", "previous", multiple=True, help="A question asked before this one; may be repeated.")
+@click.option(
+    "--where", default="", help='Ask only some reviews: "rating >= 8 and date >= 2024-12".'
+)
+@click.option(
+    "--after", "previous", multiple=True, help="A question asked before this one; may be repeated."
+)
 @click.pass_obj
 def ask(
     context: Context,
@@ -72,11 +88,15 @@ def ask(
     pipeline = Pipeline.open(settings, picked_index(settings, name))
     if show_prompt:
         messages = pipeline.messages(question, conditions, earlier)
-        terminal.say_json(messages) if as_json else terminal.say("\n".join(m["content"] for m in messages))
+        terminal.say_json(messages) if as_json else terminal.say(
+            "\n".join(m["content"] for m in messages)
+        )
         return
     for piece in pipeline.stream(question, where=conditions, previous=earlier):
         if isinstance(piece, Answer):
-            terminal.say_json(terminal.answer_object(piece)) if as_json else terminal.say(terminal.answer_footer(piece))
+            terminal.say_json(terminal.answer_object(piece)) if as_json else terminal.say(
+                terminal.answer_footer(piece)
+            )
         elif not as_json:
             terminal.say(piece, newline=False)
 
@@ -115,7 +135,8 @@ def main() -> None:
         if os.environ.get(DEBUG_VARIABLE):
             raise
         terminal.say(
-            f"error: something unforeseen went wrong ({type(error).__name__}: {' '.join(str(error).split())}). "
+            f"error: something unforeseen went wrong ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}). "
             f"Run it again with {DEBUG_VARIABLE}=1 for the details.",
             err=True,
         )

@@ -34,9 +34,14 @@ def read_recipe(name: str, changes: Sequence[str]) -> Recipe:
 
 
 def make_examples(
-    context: Context, recipe: Recipe, names: Sequence[str], questions: Sequence[Path], spans: Sequence[Path],
-    teacher: str | None, preview: bool,
-) -> None:  # fmt: skip
+    context: Context,
+    recipe: Recipe,
+    names: Sequence[str],
+    questions: Sequence[Path],
+    spans: Sequence[Path],
+    teacher: str | None,
+    preview: bool,
+) -> None:
     """Make the examples, or say that they are there."""
     from finetune.steps import make_data, of_kind, run_folder, shown
     from finetune.train import DATA, prepare
@@ -44,22 +49,33 @@ def make_examples(
 
     settings = context.settings()
     embedder = make_embedder(settings)
-    questions = [file for path in questions for file in (sorted(path.glob("*.jsonl")) if path.is_dir() else [path])]
+    questions = [
+        file
+        for path in questions
+        for file in (sorted(path.glob("*.jsonl")) if path.is_dir() else [path])
+    ]
     indexes = [_index(settings, name, embedder) for name in names or [picked_index(settings, None)]]
     sources = _sources(indexes, questions, spans)
     generator = _teacher(context, recipe, teacher, indexes[0], embedder)
     with terminal.StageProgress() as progress:
         found, made = make_data(
-            recipe, settings, embedder, sources, [*questions, *spans], teacher=generator,
+            recipe,
+            settings,
+            embedder,
+            sources,
+            [*questions, *spans],
+            teacher=generator,
             progress=lambda done, total: progress("examples", done, total),
-        )  # fmt: skip
+        )
     folder = run_folder(settings, recipe)
     for name, part in (("to train on", found.train), ("held out", found.held_out)):
         kinds = ", ".join(f"{count} of the kind {kind}" for kind, count in of_kind(part).items())
         terminal.say(f"{len(part)} examples {name}: {kinds}.")
     for reason, count in found.left_out.items():
         terminal.say(f"  left out {count}: {reason}")
-    terminal.say(f"{'Written to' if made else 'Were there already, made of the same:'} {folder / DATA}.")
+    terminal.say(
+        f"{'Written to' if made else 'Were there already, made of the same:'} {folder / DATA}."
+    )
     if preview:
         for text in shown(found, prepare(recipe, folder, settings), _SHOWN):
             terminal.say("\n" + text)
@@ -80,8 +96,14 @@ def train_adapter(context: Context, recipe: Recipe, resume: bool) -> None:
     settings = context.settings()
     folder = run_folder(settings, recipe)
     kept = read_record(folder / ADAPTER)
-    if (folder / DATA).is_dir() and kept and same_work(kept, new_record(recipe, data_hash(folder / DATA))):
-        terminal.say(f"The adapter was there already, of the same recipe and data: {folder / ADAPTER}.")
+    if (
+        (folder / DATA).is_dir()
+        and kept
+        and same_work(kept, new_record(recipe, data_hash(folder / DATA)))
+    ):
+        terminal.say(
+            f"The adapter was there already, of the same recipe and data: {folder / ADAPTER}."
+        )
         return
     checks, prepared, model, _ = run_checks(recipe, settings, tell=tell)
     say_changes(prepared.arguments.renamed, prepared.arguments.overridden)
@@ -90,9 +112,13 @@ def train_adapter(context: Context, recipe: Recipe, resume: bool) -> None:
     with terminal.StageProgress() as progress, _stop_gently() as stopped:
         try:
             done = run_training(
-                prepared, settings, resume=resume, model=model, stopped=stopped,
+                prepared,
+                settings,
+                resume=resume,
+                model=model,
+                stopped=stopped,
                 progress=lambda stage, now, total, note: progress(stage, now, total, note),
-            )  # fmt: skip
+            )
         except Interrupted as error:
             terminal.say(str(error), err=True)
             raise click.Abort from error
@@ -101,11 +127,16 @@ def train_adapter(context: Context, recipe: Recipe, resume: bool) -> None:
 
     record, loss = done.record, done.record["held_out_loss"]
     terminal.say(
-        f"{record['steps']} steps in {record['seconds']:.0f} s, {record['tokens_per_second']:.0f} tokens/s; most "
-        f"memory {in_words(record['peak_memory_bytes'])} (estimated {in_words(estimate_of(prepared).total)})."
+        f"{record['steps']} steps in {record['seconds']:.0f} s, {record['tokens_per_second']:.0f} "
+        "tokens/s; most "
+        f"memory {in_words(record['peak_memory_bytes'])} (estimated "
+        f"{in_words(estimate_of(prepared).total)})."
     )
     if loss["before"] is not None:
-        terminal.say(f"Loss on the examples held out: {loss['before']:.3f} before, {loss['after']:.3f} after.")
+        terminal.say(
+            f"Loss on the examples held out: {loss['before']:.3f} before, {loss['after']:.3f} "
+            "after."
+        )
     terminal.say(f"The adapter is in {done.folder}.")
 
 
@@ -116,12 +147,17 @@ def merge_adapter(context: Context, recipe: Recipe, way: str, dtype: str) -> Non
 
     settings = context.settings()
     with terminal.StageProgress() as progress:
-        done = run_merge(recipe, run_folder(settings, recipe), settings, way=way, dtype=dtype, progress=progress)
+        done = run_merge(
+            recipe, run_folder(settings, recipe), settings, way=way, dtype=dtype, progress=progress
+        )
     for one, value in done.divergence.items():
         if value is not None:
-            terminal.say(f"Into the {one} weights: KL {value:.6f} nats a token from the model as trained.")
+            terminal.say(
+                f"Into the {one} weights: KL {value:.6f} nats a token from the model as trained."
+            )
     terminal.say(
-        f"{'Merged' if done.again else 'Was merged already'} into the {done.way} weights: {done.folder}. "
+        f"{'Merged' if done.again else 'Was merged already'} into the {done.way} weights: "
+        f"{done.folder}. "
         f'Ask it: reviewqa ask "..." --generator {done.folder}'
     )
 
@@ -140,10 +176,14 @@ def compare_models(
     settings = context.settings()
     embedder = make_embedder(settings)
     index = _index(settings, over or picked_index(settings, None), embedder)
-    questions = read_questions(asked, None if split == "all" else split) if asked is not None else []
+    questions = (
+        read_questions(asked, None if split == "all" else split) if asked is not None else []
+    )
     folder = run_folder(settings, recipe)
     with terminal.StageProgress() as progress:
-        found = run_comparison(recipe, folder, settings, index, embedder, questions, progress=progress)
+        found = run_comparison(
+            recipe, folder, settings, index, embedder, questions, progress=progress
+        )
     write_report(found, folder)
     terminal.say(markdown_report(found))
     terminal.say(f"The report is in {folder / HTML_FILE}.")
@@ -161,7 +201,9 @@ def _index(settings: Settings, name: str, embedder: Embedder) -> ReviewIndex:
     return index
 
 
-def _sources(indexes: Sequence[ReviewIndex], questions: Sequence[Path], spans: Sequence[Path]) -> list[Source]:
+def _sources(
+    indexes: Sequence[ReviewIndex], questions: Sequence[Path], spans: Sequence[Path]
+) -> list[Source]:
     from dataclasses import replace
 
     from finetune.squad import is_squad, read_squad
@@ -172,7 +214,9 @@ def _sources(indexes: Sequence[ReviewIndex], questions: Sequence[Path], spans: S
     first = sources[0]
     marked: list[RetrievalQuestion] = []
     for path in spans:
-        marked += read_squad(path, first.index) if is_squad(path) else read_question_set(path, "train")
+        marked += (
+            read_squad(path, first.index) if is_squad(path) else read_question_set(path, "train")
+        )
     return [replace(first, spans=marked), *sources[1:]]
 
 
@@ -190,7 +234,9 @@ def _teacher(
 def tell(found: Check) -> None:
     """Print one check."""
     mark = {"ok": "ok     ", "warning": "WARNING", "failed": "FAILED "}[found.verdict]
-    terminal.say(f"{mark} {found.name}: {found.saw}" + (f"\n          {found.mend}" if found.mend else ""))
+    terminal.say(
+        f"{mark} {found.name}: {found.saw}" + (f"\n          {found.mend}" if found.mend else "")
+    )
 
 
 def say_changes(renamed: Sequence[str], overridden: Sequence[str]) -> None:
@@ -210,7 +256,10 @@ def _stop_gently() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        terminal.say("\nStopping after this step; Ctrl-C again stops at once, without a checkpoint.", err=True)
+        terminal.say(
+            "\nStopping after this step; Ctrl-C again stops at once, without a checkpoint.",
+            err=True,
+        )
 
     before = signal.signal(signal.SIGINT, handle)
     try:

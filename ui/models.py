@@ -41,7 +41,10 @@ def pick(settings: Settings) -> ListedGenerator:
     chosen = select(LABEL, _KEY, listed, wanted, place=st.sidebar)
     if wanted not in names and chosen == listed[0]:
         st.warning(
-            render.plain_markdown(f'There is no model "{wanted}" on the list here; {chosen.name} answers in its place.')
+            render.plain_markdown(
+                f'There is no model "{wanted}" on the list here; {chosen.name} answers in its '
+                "place."
+            )
         )
     return chosen
 
@@ -49,17 +52,23 @@ def pick(settings: Settings) -> ListedGenerator:
 def select(
     label: str, key: str, listed: Sequence[ListedGenerator], wanted: str, place: DeltaGenerator
 ) -> ListedGenerator:
-    """A list to choose from, which begins with the one that is `wanted`, or the first where that is not on it."""
+    """A list to choose from, which begins with the one that is `wanted`, or the first where that is
+    not on it.
+    """
     by_name, state = {one.name: one for one in listed}, st.session_state
     if state.setdefault(key, wanted) not in by_name:  # also a model that has been removed since
         state[key] = listed[0].name
     with place:
-        name = st.selectbox(label, list(by_name), key=key, format_func=lambda name: by_name[name].label)
+        name = st.selectbox(
+            label, list(by_name), key=key, format_func=lambda name: by_name[name].label
+        )
     return by_name[name]
 
 
 def open_pipeline(settings: Settings, index: str, model: ListedGenerator) -> Pipeline:
-    """The pipeline over an index that asks `model`, opened once for all sessions. Raises `ReviewQAError`."""
+    """The pipeline over an index that asks `model`, opened once for all sessions. Raises
+    `ReviewQAError`.
+    """
     asked = model.asked(settings)
     _make_room(repr((asked.generator, asked.adapter, asked.quantization, asked.dtype)))
     generation = live_generation(index_folder(settings.indexes_dir, index)).name
@@ -73,9 +82,15 @@ def _embedder(settings_key: str, _settings: Settings) -> Embedder:
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _pipeline(index: str, generation: str, settings_key: str, picked: bool, _settings: Settings) -> Pipeline:
-    """The pipeline over an index. `generation` is part of the key so that a rebuilt index is opened anew."""
-    any_model = repr(replace(_settings, generator="auto", adapter=""))  # another model is no other embedder
+def _pipeline(
+    index: str, generation: str, settings_key: str, picked: bool, _settings: Settings
+) -> Pipeline:
+    """The pipeline over an index. `generation` is part of the key so that a rebuilt index is opened
+    anew.
+    """
+    any_model = repr(
+        replace(_settings, generator="auto", adapter="")
+    )  # another model is no other embedder
     pipeline = Pipeline.open(_settings, index, _embedder(any_model, _settings))
     if picked:
         pipeline.generator_reason = PICKED
@@ -88,7 +103,9 @@ def _in_memory() -> dict[str, str]:
 
 
 def _make_room(model: str) -> None:
-    """Forget the pipelines that ask another model: each keeps its own in memory, where there is room for one."""
+    """Forget the pipelines that ask another model: each keeps its own in memory, where there is
+    room for one.
+    """
     if _in_memory().get("model") != model:
         _pipeline.clear()
         _in_memory()["model"] = model

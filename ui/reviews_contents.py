@@ -1,4 +1,6 @@
-"""What is in a file, on the page "Reviews": its columns, its cleaning, its first reviews; the user sets them right."""
+"""What is in a file, on the page "Reviews": its columns, its cleaning, its first reviews; the user
+sets them right.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ STEP_NAMES = {
 }
 
 
-def show(settings: Settings, location: Path, index: str | None) -> tuple[Look, dict[str, str], tuple[str, ...]]:
+def show(
+    settings: Settings, location: Path, index: str | None
+) -> tuple[Look, dict[str, str], tuple[str, ...]]:
     """What is in the file, and how the user wants it read: columns and cleaning steps."""
     st.subheader("3. What is in it", anchor=False)
     steps = _steps(settings, index)
@@ -52,7 +56,8 @@ def show(settings: Settings, location: Path, index: str | None) -> tuple[Look, d
             st.error(render.plain_markdown(seen.error))
         if not seen.whole:
             st.caption(
-                f"The first {SAMPLE_ROWS:,} rows{' of the first file in it' if seen.files > 1 else ''} were read for "
+                f"The first {SAMPLE_ROWS:,} "
+                f"rows{' of the first file in it' if seen.files > 1 else ''} were read for "
                 "this; the whole of it is read when you start."
             )
     if seen.report is not None:
@@ -61,25 +66,41 @@ def show(settings: Settings, location: Path, index: str | None) -> tuple[Look, d
 
 
 def _steps(settings: Settings, index: str | None) -> tuple[str, ...]:
-    """The cleaning steps; an index that is there keeps its own, or it would not know its reviews again."""
+    """The cleaning steps; an index that is there keeps its own, or it would not know its reviews
+    again.
+    """
     with st.expander("Cleaning"):
         if index is not None:
-            imports = Manifest.read(live_generation(index_folder(settings.indexes_dir, index))).imports
+            imports = Manifest.read(
+                live_generation(index_folder(settings.indexes_dir, index))
+            ).imports
             own = tuple(imports[0].get("cleaning", STEPS)) if imports else STEPS
             st.caption("As the index was made, so that reviews that are there are known again.")
             for step in STEPS:
-                st.checkbox(STEP_NAMES[step], value=step in own, disabled=True, key=f"own-{index}-{step}")
+                st.checkbox(
+                    STEP_NAMES[step], value=step in own, disabled=True, key=f"own-{index}-{step}"
+                )
             return own
-        return tuple(step for step in STEPS if st.checkbox(STEP_NAMES[step], value=True, key=f"step-{step}"))
+        return tuple(
+            step for step in STEPS if st.checkbox(STEP_NAMES[step], value=True, key=f"step-{step}")
+        )
 
 
-def _columns(settings: Settings, location: Path, steps: tuple[str, ...]) -> tuple[Look, dict[str, str]]:
-    """What is seen with the columns as the user has set them, and how they differ from what was recognised.
+def _columns(
+    settings: Settings, location: Path, steps: tuple[str, ...]
+) -> tuple[Look, dict[str, str]]:
+    """What is seen with the columns as the user has set them, and how they differ from what was
+    recognised.
 
-    The text comes first: without it nothing else is recognised, and another text may change all else.
+    The text comes first: without it nothing else is recognised, and another text may change all
+    else.
     """
     st.markdown("**Columns** · what each is taken for, and why; set right what is wrong.")
-    places = [column.container(gap="xxsmall") for _ in range(0, len(FIELD_NAMES), 3) for column in st.columns(3)]
+    places = [
+        column.container(gap="xxsmall")
+        for _ in range(0, len(FIELD_NAMES), 3)
+        for column in st.columns(3)
+    ]
     seen = _look(settings, location, {}, steps)
     text = _column(places[0], location, "text", seen)
     recognised = seen.report is not None and seen.report.columns["text"].name == text
@@ -87,7 +108,10 @@ def _columns(settings: Settings, location: Path, steps: tuple[str, ...]) -> tupl
         seen = _look(settings, location, {"text": text}, steps)
     if text == NO_COLUMN or seen.report is None:
         return Look(
-            seen.columns, seen.whole, seen.files, error=seen.error or "Choose the column that holds the text."
+            seen.columns,
+            seen.whole,
+            seen.files,
+            error=seen.error or "Choose the column that holds the text.",
         ), {}
     found = {field: choice.name for field, choice in seen.report.columns.items()}
     chosen = {"text": text}
@@ -97,7 +121,9 @@ def _columns(settings: Settings, location: Path, steps: tuple[str, ...]) -> tupl
             chosen[field] = name
     if chosen == found:
         return seen, {} if recognised else {"text": text}
-    mapping = {field: chosen.get(field, "") for field in FIELD_NAMES}  # all of them: what is shown is what is done
+    mapping = {
+        field: chosen.get(field, "") for field in FIELD_NAMES
+    }  # all of them: what is shown is what is done
     return _look(settings, location, mapping, steps), mapping
 
 
@@ -107,7 +133,10 @@ def _column(place: DeltaGenerator, location: Path, field: str, seen: Look, text:
     options = [NO_COLUMN, *seen.columns]
     known = choice.name if choice is not None and choice.name in options else NO_COLUMN
     wanted = place.selectbox(
-        FIELD_NAMES[field], options, index=options.index(known), key=f"column-{location}-{field}-{text}"
+        FIELD_NAMES[field],
+        options,
+        index=options.index(known),
+        key=f"column-{location}-{field}-{text}",
     )
     if wanted != known:
         place.caption("set by you")
@@ -116,13 +145,17 @@ def _column(place: DeltaGenerator, location: Path, field: str, seen: Look, text:
     return str(wanted)
 
 
-def _look(settings: Settings, location: Path, mapping: Mapping[str, str], steps: tuple[str, ...]) -> Look:
+def _look(
+    settings: Settings, location: Path, mapping: Mapping[str, str], steps: tuple[str, ...]
+) -> Look:
     """What `look` says; the latest answers are remembered, for a page is drawn at every click."""
     about = location.stat()
     key = (str(location), about.st_size, about.st_mtime_ns, tuple(sorted(mapping.items())), steps)
     remembered: dict[Any, Look] = st.session_state.setdefault("looks", {})
     if key not in remembered:
-        options = ReadOptions(mapping=mapping, steps=steps, max_unpack_ratio=settings.max_unpack_ratio)
+        options = ReadOptions(
+            mapping=mapping, steps=steps, max_unpack_ratio=settings.max_unpack_ratio
+        )
         with st.spinner("Reading the file …"):
             remembered[key] = look(location, options)
         while len(remembered) > 4:
@@ -134,9 +167,16 @@ def _report(seen: Look) -> None:
     assert seen.report is not None
     others = "".join(markup.report_html(report.as_dict()) for report in seen.others[:OTHERS])
     if seen.others[OTHERS:]:
-        others += f'<p class="qa-meta">And {markup.plural(len(seen.others) - OTHERS, "file")} more.</p>'
+        others += (
+            f'<p class="qa-meta">And {markup.plural(len(seen.others) - OTHERS, "file")} more.</p>'
+        )
     copies = [("exact copies", seen.exact_duplicates), ("near copies", seen.near_duplicates)]
-    st.html(f'<div class="qa qa-report">{markup.report_html(seen.report.as_dict(), copies)}{others}</div>')
+    st.html(
+        '<div class="qa '
+        f'qa-report">{markup.report_html(seen.report.as_dict(), copies)}{others}</div>'
+    )
     shown = len(seen.report.preview)
-    st.markdown(f"**{'The first review' if shown == 1 else f'The first {shown} reviews'}**, cleaned")
+    st.markdown(
+        f"**{'The first review' if shown == 1 else f'The first {shown} reviews'}**, cleaned"
+    )
     st.html(markup.preview_html(seen.report.preview))

@@ -1,4 +1,6 @@
-"""The work that runs, and that ended lately: any tab shows the same, for all of it is read from the disk."""
+"""The work that runs, and that ended lately: any tab shows the same, for all of it is read from the
+disk.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def _jobs(settings: Settings, ask_page: Page) -> None:
     with errors.shown():
         found = jobs.list_jobs(settings.indexes_dir)
         if _states(found) != st.session_state.jobs_known:
-            st.rerun(scope="app")  # the rest of the page shows indexes and generations, which change when a job ends
+            st.rerun(
+                scope="app"
+            )  # the rest of the page shows indexes and generations, which change when a job ends
         if not found:
             return
         st.subheader("Work", anchor=False)
@@ -58,7 +62,9 @@ def _running(job: Job) -> None:
         if job.stages:
             stage = job.stages[-1]
             share = stage.done / stage.total if stage.total > 0 else 0.0
-            st.progress(min(1.0, max(0.0, share)), text=render.plain_markdown(markup.stage_line(stage)))
+            st.progress(
+                min(1.0, max(0.0, share)), text=render.plain_markdown(markup.stage_line(stage))
+            )
         else:
             st.progress(0.0, text="Starting …")
         if job.cancel_asked is None:
@@ -74,15 +80,21 @@ def _ended(job: Job, ask_page: Page, *, unfolded: bool) -> None:
     with st.container(border=True, key=f"job-{job.job_id}"), errors.shown():
         st.html(markup.job_heading_html(job))
         if job.message:
-            (st.error if job.state in ("failed", "died") else st.info)(render.plain_markdown(markup.job_message(job)))
+            (st.error if job.state in ("failed", "died") else st.info)(
+                render.plain_markdown(markup.job_message(job))
+            )
         if job.state == "done":
             with st.expander("What it did", expanded=unfolded):
                 st.html(markup.result_html(job.result))
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             if job.state == "done":
-                st.page_link(ask_page, label="Ask this index", query_params={"index": job.spec.index})
+                st.page_link(
+                    ask_page, label="Ask this index", query_params={"index": job.spec.index}
+                )
             else:
-                st.button("Start it again", key=f"again-{job.job_id}", on_click=_start_again, args=(job,))
+                st.button(
+                    "Start it again", key=f"again-{job.job_id}", on_click=_start_again, args=(job,)
+                )
             if job.rejects is not None:
                 st.download_button(
                     "Rejected rows (CSV)",
@@ -93,7 +105,11 @@ def _ended(job: Job, ask_page: Page, *, unfolded: bool) -> None:
                     on_click="ignore",
                 )
             st.button(
-                "Remove from the list", key=f"forget-{job.job_id}", type="tertiary", on_click=_forget, args=(job,)
+                "Remove from the list",
+                key=f"forget-{job.job_id}",
+                type="tertiary",
+                on_click=_forget,
+                args=(job,),
             )
 
 

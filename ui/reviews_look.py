@@ -1,4 +1,6 @@
-"""A look into a review file before it is imported: its columns, what they are taken for, and the first reviews."""
+"""A look into a review file before it is imported: its columns, what they are taken for, and the
+first reviews.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ SAMPLE_NAME = "sample.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen. `error` says why it cannot be imported like this; then only `columns` are certain."""
+    """What was seen. `error` says why it cannot be imported like this; then only `columns` are
+    certain.
+    """
 
     columns: list[str]
     whole: bool  # whether all of it was read
@@ -35,7 +39,9 @@ class Look:
 
 
 def look(location: Path, options: ReadOptions) -> Look:
-    """Read a file, or the beginning of a large one. Raises `ReviewFileError` where there are no rows at all."""
+    """Read a file, or the beginning of a large one. Raises `ReviewFileError` where there are no
+    rows at all.
+    """
     try:
         return _look(location, options)
     except ReviewFileError as error:  # where an upload is kept is of no use to anybody
@@ -53,13 +59,21 @@ def _look(location: Path, options: ReadOptions) -> Look:
         try:
             imported = import_reviews([read], staging, options)
         except ReviewFileError as error:
-            message = str(error).replace(str(read), location.name).replace(SAMPLE_NAME, location.name)
-            message = re.split(r" (?:Say|Name) .*--map", message)[0]  # here it is chosen from a list
+            message = (
+                str(error).replace(str(read), location.name).replace(SAMPLE_NAME, location.name)
+            )
+            message = re.split(r" (?:Say|Name) .*--map", message)[
+                0
+            ]  # here it is chosen from a list
             return Look(_columns(sample), whole, len(sources), error=message)
         report = imported.reports[0]
         if whole and report.skipped:  # the first file of several may be of another kind
             report = next(one for one in imported.reports if not one.skipped)
-            sample = list(itertools.islice(next(one for one in sources if one.name == report.file), SAMPLE_ROWS))
+            sample = list(
+                itertools.islice(
+                    next(one for one in sources if one.name == report.file), SAMPLE_ROWS
+                )
+            )
         if not whole:
             _place(report, sources[0], sample)
         others = [one for one in imported.reports if one is not report]
@@ -68,7 +82,9 @@ def _look(location: Path, options: ReadOptions) -> Look:
 
 
 def _is_small(sources: Sequence[RowSource]) -> bool:
-    """Whether all files together have `WHOLE_ROWS` rows at most; bytes would not tell, for some are packed."""
+    """Whether all files together have `WHOLE_ROWS` rows at most; bytes would not tell, for some are
+    packed.
+    """
     rows = 0
     for source in sources:
         with contextlib.suppress(ReviewFileError):  # the import will tell of it
@@ -88,17 +104,26 @@ def _write_sample(rows: Sequence[Row], folder: Path) -> Path:
     with path.open("w", encoding="utf-8") as file:
         for row in rows:
             if not row.problem:
-                cells = {name: None if value != value else value for name, value in row.cells.items()}  # no NaN in JSON
+                cells = {
+                    name: None if value != value else value for name, value in row.cells.items()
+                }  # no NaN in JSON
                 file.write(json.dumps(cells, default=str) + "\n")
     return path
 
 
 def _place(report: ReadReport, source: RowSource, rows: Sequence[Row]) -> None:
-    """Let the report of a sample speak of the file that it was taken from, and of the rows that cannot be read."""
+    """Let the report of a sample speak of the file that it was taken from, and of the rows that
+    cannot be read.
+    """
     lines = [row.line for row in rows if not row.problem]
     report.file, report.format = source.name, source.format
-    places = [re.fullmatch(rf"{re.escape(SAMPLE_NAME)}, line (\d+): (.*)", text, re.DOTALL) for text in report.examples]
-    report.examples = [f"{source.name}, line {lines[int(place[1]) - 1]}: {place[2]}" for place in places if place]
+    places = [
+        re.fullmatch(rf"{re.escape(SAMPLE_NAME)}, line (\d+): (.*)", text, re.DOTALL)
+        for text in report.examples
+    ]
+    report.examples = [
+        f"{source.name}, line {lines[int(place[1]) - 1]}: {place[2]}" for place in places if place
+    ]
     for row in rows:
         if row.problem:
             report.read += 1

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 TITLE = "Reviews"
 INTRO = (
-    "Make an index from a file of reviews, or bring one up to date. The work goes on in the background: "
+    "Make an index from a file of reviews, or bring one up to date. The work goes on in the "
+    "background: "
     "this page can be closed, and shows it again when it is opened."
 )
 NEW = "A new index"
@@ -43,7 +44,9 @@ def show(ask_page: Page) -> None:
         location = _location(settings)
         if location is None:
             return
-        seen, mapping, steps = reviews_contents.show(settings, location, index if mode != "new" else None)
+        seen, mapping, steps = reviews_contents.show(
+            settings, location, index if mode != "new" else None
+        )
         _start(settings, seen, index, mode, agreed, location, mapping, steps)
 
 
@@ -54,12 +57,19 @@ def _target(settings: Settings) -> tuple[str, Mode, bool]:
     wanted = st.query_params.get("index", "")
     left, right = st.columns(2)
     target = left.selectbox(
-        "Index", [NEW, *names], index=1 + names.index(wanted) if wanted in names else 0, key="target"
+        "Index",
+        [NEW, *names],
+        index=1 + names.index(wanted) if wanted in names else 0,
+        key="target",
     )
     if target == NEW:
-        name = right.text_input("Name of the new index", key=_key("name"), max_chars=64, placeholder="my-hotel").strip()
+        name = right.text_input(
+            "Name of the new index", key=_key("name"), max_chars=64, placeholder="my-hotel"
+        ).strip()
         if name in names:
-            right.warning(render.plain_markdown(f'There is an index "{name}" already: choose it on the left.'))
+            right.warning(
+                render.plain_markdown(f'There is an index "{name}" already: choose it on the left.')
+            )
             return "", "new", False
         with right, errors.shown():
             index_folder(settings.indexes_dir, name or "x")
@@ -82,14 +92,22 @@ def _generations(settings: Settings, name: str) -> None:
     found = list_generations(folder)
     with st.expander(f"Generations of {render.plain_markdown(name)} ({len(found)})"):
         st.html(markup.generations_html(found))
-        others = [generation for generation in found if not generation.live and generation.manifest is not None]
+        others = [
+            generation
+            for generation in found
+            if not generation.live and generation.manifest is not None
+        ]
         if not others:
             st.caption("There is no other generation to go back to.")
             return
         live = next((generation.name for generation in found if generation.live), "")
         before = next((number for number, other in enumerate(others) if other.name < live), 0)
         chosen = st.selectbox(
-            "Go back to", others, index=before, format_func=markup.generation_label, key=f"generation-{name}-{live}"
+            "Go back to",
+            others,
+            index=before,
+            format_func=markup.generation_label,
+            key=f"generation-{name}-{live}",
         )
         sure = st.checkbox(
             "Yes, answer from that one. Nothing is removed, and the way forward is the same.",
@@ -103,10 +121,14 @@ def _generations(settings: Settings, name: str) -> None:
 def _location(settings: Settings) -> Path | None:
     """The file to read, or None until there is one."""
     st.subheader("2. The file", anchor=False)
-    kind = st.radio("Where it is", [UPLOAD, NAMED], horizontal=True, key="kind", label_visibility="collapsed")
+    kind = st.radio(
+        "Where it is", [UPLOAD, NAMED], horizontal=True, key="kind", label_visibility="collapsed"
+    )
     if kind == UPLOAD:
         return _uploaded(settings)
-    st.caption(render.plain_markdown(f"Files and folders inside {settings.reviews_dir.absolute()}."))
+    st.caption(
+        render.plain_markdown(f"Files and folders inside {settings.reviews_dir.absolute()}.")
+    )
     name = st.text_input("File or folder", key=_key("named"), placeholder="my-reviews.csv").strip()
     return jobs.named_file(settings.reviews_dir, name) if name else None
 
@@ -115,7 +137,8 @@ def _uploaded(settings: Settings) -> Path | None:
     """The uploaded file, kept on the disk so that a job can read it when the page is closed."""
     state = st.session_state
     st.caption(
-        f"CSV or TSV (any separator), JSON, JSON Lines, Parquet, Excel (xlsx), SQLite; also as gz, zst or zip. "
+        "CSV or TSV (any separator), JSON, JSON Lines, Parquet, Excel (xlsx), SQLite; also as gz, "
+        "zst or zip. "
         f"At most {settings.max_upload_mb} MB."
     )
     given = st.file_uploader(
@@ -129,7 +152,8 @@ def _uploaded(settings: Settings) -> Path | None:
         return None
     if given.size > settings.max_upload_mb * 2**20:
         st.error(
-            f"The file is larger than {settings.max_upload_mb} MB. Put it on this machine and name it, "
+            f"The file is larger than {settings.max_upload_mb} MB. Put it on this machine and name "
+            "it, "
             "or set max_upload_mb higher."
         )
         return None
@@ -151,7 +175,9 @@ def _start(
     steps: tuple[str, ...],
 ) -> None:
     st.subheader("4. Start", anchor=False)
-    strict = st.checkbox("Stop at the first row that cannot be used, rather than leave it out", key="strict")
+    strict = st.checkbox(
+        "Stop at the first row that cannot be used, rather than leave it out", key="strict"
+    )
     missing = [
         *(["a name for the index"] if not index else []),
         *(["your agreement that reviews are removed"] if index and not agreed else []),
@@ -159,18 +185,33 @@ def _start(
     ]
     if missing:
         st.caption(f"Still missing: {', '.join(missing)}.")
-    label = {"new": "Make the index", "update": "Update the index", "replace": "Replace the reviews"}[mode]
+    label = {
+        "new": "Make the index",
+        "update": "Update the index",
+        "replace": "Replace the reviews",
+    }[mode]
     if st.button(label, type="primary", disabled=bool(missing), key="start"):
         if mode == "new" and index in list_indexes(settings.indexes_dir):
-            raise IndexFileError(f'There is an index "{index}" already. Choose it above to change it.')
-        spec = JobSpec(index=index, mode=mode, files=(str(location),), mapping=mapping, steps=steps, strict=strict)
+            raise IndexFileError(
+                f'There is an index "{index}" already. Choose it above to change it.'
+            )
+        spec = JobSpec(
+            index=index,
+            mode=mode,
+            files=(str(location),),
+            mapping=mapping,
+            steps=steps,
+            strict=strict,
+        )
         jobs.start(settings, spec)
         _clear()
         st.rerun()
 
 
 def _key(name: str) -> str:
-    """The key of a widget that is emptied once its job is started: a widget with another key is a new one."""
+    """The key of a widget that is emptied once its job is started: a widget with another key is a
+    new one.
+    """
     return f"{name}-{st.session_state.setdefault('form', 0)}"
 
 

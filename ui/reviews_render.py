@@ -1,4 +1,6 @@
-"""Files, jobs and generations as markup. Pure: records in, HTML or plain text out; what others wrote is escaped."""
+"""Files, jobs and generations as markup. Pure: records in, HTML or plain text out; what others
+wrote is escaped.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,11 @@ def size(number: float) -> str:
     """Bytes in words."""
     for unit in ("bytes", "KB", "MB"):
         if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "bytes" or number >= 10 else f"{number:.1f} {unit}"
+            return (
+                f"{number:.0f} {unit}"
+                if unit == "bytes" or number >= 10
+                else f"{number:.1f} {unit}"
+            )
         number /= 1000
     return f"{number:.1f} GB"
 
@@ -74,7 +80,11 @@ def stage_line(stage: Stage) -> str:
         return _past(stage)
     amount = size if stage.name == "reading" else lambda number: f"{number:,.0f}"
     units = f" {unit}s" if unit else ""
-    line = f"{name}: {amount(stage.done)}" + (f" of {amount(stage.total)}" if stage.total else "") + units
+    line = (
+        f"{name}: {amount(stage.done)}"
+        + (f" of {amount(stage.total)}" if stage.total else "")
+        + units
+    )
     if stage.rate is not None:
         line += f", {amount(stage.rate) if stage.rate >= 10 else f'{stage.rate:.1f}'} a second"
     if stage.seconds_left is not None and stage.updated - stage.started >= 1:
@@ -89,7 +99,9 @@ def _stage(stage: Stage) -> tuple[str, str]:
 
 def _roughly(seconds: float) -> str:
     """A guess of a time, no more exact than it is."""
-    return duration(round(seconds / 60) * 60 if seconds >= 90 else max(5, round(seconds / 5) * 5)).replace(" 0 s", "")
+    return duration(
+        round(seconds / 60) * 60 if seconds >= 90 else max(5, round(seconds / 5) * 5)
+    ).replace(" 0 s", "")
 
 
 def stages_html(stages: Sequence[Stage]) -> str:
@@ -115,9 +127,11 @@ def job_heading_html(job: Job) -> str:
     if job.finished is not None:
         when += f", took {duration(job.finished - job.started)}"
     return (
-        f'<div class="qa qa-job"><p class="qa-job-top"><span class="qa-state qa-state-{job.state}">{state}</span> '
+        '<div class="qa qa-job"><p class="qa-job-top"><span class="qa-state '
+        f'qa-state-{job.state}">{state}</span> '
         f"<strong><bdi>{escape(job.spec.index)}</bdi></strong></p>"
-        f'<p class="qa-meta">{MODES[job.spec.mode]} from <bdi>{escape(names)}</bdi>, {escape(when)}</p></div>'
+        f'<p class="qa-meta">{MODES[job.spec.mode]} from <bdi>{escape(names)}</bdi>, '
+        f"{escape(when)}</p></div>"
     )
 
 
@@ -132,7 +146,10 @@ def job_message(job: Job) -> str:
 def result_html(result: Mapping[str, Any]) -> str:
     """What a job that is done has done."""
     facts: list[tuple[str, Any]] = [
-        *((f"{name} reviews", result.get(name)) for name in ("new", "changed", "unchanged", "removed")),
+        *(
+            (f"{name} reviews", result.get(name))
+            for name in ("new", "changed", "unchanged", "removed")
+        ),
         ("sentences embedded", result.get("embedded")),
         ("carried over", result.get("carried")),
         ("from an interrupted run", result.get("resumed") or None),
@@ -141,7 +158,11 @@ def result_html(result: Mapping[str, Any]) -> str:
     ]
     held = f"{plural(result.get('reviews', 0), 'review')} in {plural(result.get('sentences', 0), 'sentence')}"
     same = not any(result.get(name) for name in ("new", "changed", "removed"))
-    summary = f"Nothing is new: the index stays as it is, with {held}." if same else f"The index now has {held}."
+    summary = (
+        f"Nothing is new: the index stays as it is, with {held}."
+        if same
+        else f"The index now has {held}."
+    )
     reports = "".join(report_html(report) for report in result.get("reports") or ())
     return f'<div class="qa qa-report"><p>{summary}</p>{facts_html(facts)}{reports}</div>'
 
@@ -149,20 +170,33 @@ def result_html(result: Mapping[str, Any]) -> str:
 def facts_html(facts: Iterable[tuple[str, Any]]) -> str:
     """Numbers beside each other, each with its name; those that are None are left out."""
     items = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{count(value)}</dd></div>" for name, value in facts if value is not None
+        f"<div><dt>{escape(name)}</dt><dd>{count(value)}</dd></div>"
+        for name, value in facts
+        if value is not None
     )
     return f'<dl class="qa-facts">{items}</dl>'
 
 
 def report_html(report: Mapping[str, Any], more: Sequence[tuple[str, Any]] = ()) -> str:
-    """What became of a file's rows: counts, with `more` of them, and what was dropped and why, with examples."""
+    """What became of a file's rows: counts, with `more` of them, and what was dropped and why, with
+    examples.
+    """
     dropped: Mapping[str, int] = report.get("dropped") or {}
-    reasons = "".join(f"<li>{escape(reason)}: {count(number)}</li>" for reason, number in dropped.items())
-    examples = "".join(f"<li>{escape(cut(str(example)))}</li>" for example in report.get("examples") or ())
+    reasons = "".join(
+        f"<li>{escape(reason)}: {count(number)}</li>" for reason, number in dropped.items()
+    )
+    examples = "".join(
+        f"<li>{escape(cut(str(example)))}</li>" for example in report.get("examples") or ()
+    )
     parts = [
         f"<h4><bdi>{escape(str(report.get('file', '')))}</bdi></h4>",
         facts_html(
-            [("rows read", report.get("read")), ("kept", report.get("kept")), ("dropped", sum(dropped.values())), *more]
+            [
+                ("rows read", report.get("read")),
+                ("kept", report.get("kept")),
+                ("dropped", sum(dropped.values())),
+                *more,
+            ]
         ),
         *(f'<p class="qa-meta">{escape(cut(note))}</p>' for note in _notes(report)),
     ]
@@ -188,7 +222,9 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
             for key, title in counted
             if report.get(key)
         ),
-        f"Columns not used: {', '.join(map(str, report['unused']))}" if report.get("unused") else "",
+        f"Columns not used: {', '.join(map(str, report['unused']))}"
+        if report.get("unused")
+        else "",
         f"Ids that stood there before, and now end in -2 or so: {renamed}" if renamed else "",
     ]
     return [note for note in notes if note]
@@ -212,7 +248,15 @@ def _title(review: Review) -> str:
 def _facts(review: Review) -> list[str]:
     rated = f"rated {rating_words(review)}" if review.rating is not None else "no rating"
     votes = f"{review.helpful_votes} found this helpful" if review.helpful_votes else ""
-    facts = [rated, review.date, review.item, review.author, votes, review.language, f"id {review.review_id}"]
+    facts = [
+        rated,
+        review.date,
+        review.item,
+        review.author,
+        votes,
+        review.language,
+        f"id {review.review_id}",
+    ]
     return [f"<bdi>{escape(cut(fact, 60))}</bdi>" for fact in facts if fact]
 
 
@@ -239,7 +283,9 @@ def _generation_cells(generation: Generation) -> str:
     counts = ("damaged", "") if made is None else (count(made.reviews), count(made.sentences))
     return (
         f"<td>{escape(generation_name(generation))}</td>"
-        + "".join(f'<td class="qa-number-cell">{value}</td>' for value in (*counts, size(generation.size)))
+        + "".join(
+            f'<td class="qa-number-cell">{value}</td>' for value in (*counts, size(generation.size))
+        )
         + f"<td>{badge}</td>"
     )
 
@@ -253,6 +299,10 @@ def generation_label(generation: Generation) -> str:
 def generation_name(generation: Generation) -> str:
     """A generation as people call it: by when it was made; plain text."""
     try:
-        return moment(datetime.fromisoformat(generation.manifest.created)) if generation.manifest else generation.name
+        return (
+            moment(datetime.fromisoformat(generation.manifest.created))
+            if generation.manifest
+            else generation.name
+        )
     except ValueError:
         return generation.name

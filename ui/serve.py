@@ -15,20 +15,26 @@ from rag.schema import SettingsError
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Replace this process by the app's server. Raises `SettingsError` when the port is taken."""
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+    with socket.socket(
+        socket.AF_INET6 if ":" in settings.host else socket.AF_INET, socket.SOCK_STREAM
+    ) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
             raise SettingsError(
                 f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}). "
-                f"Another app may be running there; choose another port: reviewqa app --port {settings.port + 1}"
+                "Another app may be running there; choose another port: reviewqa app --port "
+                f"{settings.port + 1}"
             ) from error
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     announce(f"http://{host}:{settings.port}")
     environment = {
         **os.environ,
-        **{ENV_PREFIX + name.upper(): str(value) for name, value in dataclasses.asdict(settings).items()},
+        **{
+            ENV_PREFIX + name.upper(): str(value)
+            for name, value in dataclasses.asdict(settings).items()
+        },
         "STREAMLIT_SERVER_ADDRESS": settings.host,
         "STREAMLIT_SERVER_PORT": str(settings.port),
         "STREAMLIT_SERVER_HEADLESS": "true",

@@ -1,4 +1,6 @@
-"""The questions of a session: what was answered, what a follow-up leans on, and the list of them in the sidebar."""
+"""The questions of a session: what was answered, what a follow-up leans on, and the list of them in
+the sidebar.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ NEW_TOPIC = "New topic"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An answer, its index, and which reviews were asked: ``41 of 330 reviews: rating >= 8``; "" for all."""
+    """An answer, its index, and which reviews were asked: ``41 of 330 reviews: rating >= 8``; ""
+    for all.
+    """
 
     answer: Answer
     index: str
@@ -33,7 +37,9 @@ class Turn:
 
 
 def earlier(index: str) -> tuple[str, ...]:
-    """The questions to this index that the next one may lean on, oldest first: up to the one that is shown."""
+    """The questions to this index that the next one may lean on, oldest first: up to the one that
+    is shown.
+    """
     return tuple(turn.answer.question for turn in _before(index))
 
 
@@ -65,7 +71,9 @@ def history() -> None:
         return
     with st.sidebar, st.container(key="history", gap="small"):
         st.caption("Questions so far")
-        for number in range(len(state.history) - 1, max(-1, len(state.history) - 1 - MAX_HISTORY), -1):
+        for number in range(
+            len(state.history) - 1, max(-1, len(state.history) - 1 - MAX_HISTORY), -1
+        ):
             st.button(
                 render.plain_markdown(state.history[number].label),
                 key=f"history-{number}",

@@ -1,7 +1,8 @@
-"""Which of two answers people found better: a file of votes, one JSON object a line, and what they come to.
+"""Which of two answers people found better: a file of votes, one JSON object a line, and what they
+come to.
 
-No widgets here. A vote is appended in one write and flushed, so that pages that vote at the same time, or a power cut,
-spoil no other vote.
+No widgets here. A vote is appended in one write and flushed, so that pages that vote at the same
+time, or a power cut, spoil no other vote.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ Winner = Literal["left", "right", "tied", "neither"]
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One judgement: the question, the index that was asked, the two models as they stood, and when, in UTC."""
+    """One judgement: the question, the index that was asked, the two models as they stood, and
+    when, in UTC.
+    """
 
     question: str
     index: str
@@ -60,7 +63,9 @@ def add_vote(file: Path, vote: Vote) -> None:
     line = json.dumps(asdict(vote), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        descriptor = os.open(
+            file, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644
+        )
         try:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -78,7 +83,9 @@ def add_vote(file: Path, vote: Vote) -> None:
 
 
 def read_votes(file: Path) -> tuple[list[Vote], int]:
-    """The votes in a file, oldest first, and how many of its lines could not be read; none where there is no file."""
+    """The votes in a file, oldest first, and how many of its lines could not be read; none where
+    there is no file.
+    """
     try:
         lines = file.read_bytes().splitlines()
     except FileNotFoundError:
@@ -95,7 +102,9 @@ def _vote(line: bytes) -> Vote | None:
         fields = json.loads(line)
     except ValueError:  # UnicodeDecodeError is one
         return None
-    if not isinstance(fields, dict) or any(type(fields.get(name)) is not kind for name, kind in _KINDS.items()):
+    if not isinstance(fields, dict) or any(
+        type(fields.get(name)) is not kind for name, kind in _KINDS.items()
+    ):
         return None
     vote = Vote(**{name: fields[name] for name in _KINDS})
     return vote if vote.winner in get_args(Winner) and vote.left != vote.right else None
@@ -118,10 +127,16 @@ def tally(votes: Iterable[Vote]) -> list[Tally]:
 
 def tally_html(tallies: Iterable[Tally]) -> str:
     """The tally as a table."""
-    head = "".join(f'<th scope="col">{title}</th>' for title in ("Model", "Won", "Lost", "Tied", "Neither good"))
+    head = "".join(
+        f'<th scope="col">{title}</th>'
+        for title in ("Model", "Won", "Lost", "Tied", "Neither good")
+    )
     rows = [
         f'<tr><th scope="row" dir="auto">{escape(one.model)}</th>'
-        + "".join(f'<td class="qa-number-cell">{n}</td>' for n in (one.won, one.lost, one.tied, one.neither))
+        + "".join(
+            f'<td class="qa-number-cell">{n}</td>'
+            for n in (one.won, one.lost, one.tied, one.neither)
+        )
         + "</tr>"
         for one in tallies
     ]

@@ -1,19 +1,23 @@
 """How good are the answers? The metrics behind `reviewqa eval answers`.
 
-- supported: share of the answers' sentences (headings aside) that the reviews they cite bear out, by `rag.grounding`.
-- citation precision: share of the reviews an answer cites that are among the question's gold reviews.
-- citation recall: gold reviews cited, of as many as could be (the gold reviews or the chunks in the prompt,
-  whichever are fewer).
-- refusal precision, recall, F1: "The reviews do not say", against the questions marked unanswerable.
-- key points: share of a question's key points that some sentence of the answer comes close to (cosine of their
-  embeddings at or over the support threshold); 0 for a question wrongly refused. Count questions are left out: their
-  key point is a number, which similarity cannot tell from another.
-- balance: for questions on which opinion is split, 2 min(p, c) / (p + c) of the p cited reviews that praise and the c
-  that criticise: 1 where both sides are cited alike, 0 where one is left out.
+- supported: share of the answers' sentences (headings aside) that the reviews they cite bear out,
+  by `rag.grounding`.
+- citation precision: share of the reviews an answer cites that are among the question's gold
+  reviews.
+- citation recall: gold reviews cited, of as many as could be (the gold reviews or the chunks in the
+  prompt, whichever are fewer).
+- refusal precision, recall, F1: "The reviews do not say", against the questions marked
+  unanswerable.
+- key points: share of a question's key points that some sentence of the answer comes close to
+  (cosine of their embeddings at or over the support threshold); 0 for a question wrongly refused.
+  Count questions are left out: their key point is a number, which similarity cannot tell from
+  another.
+- balance: for questions on which opinion is split, 2 min(p, c) / (p + c) of the p cited reviews
+  that praise and the c that criticise: 1 where both sides are cited alike, 0 where one is left out.
 - repeated: share of an answer's sentences that say what one before it said (cosine of at least .9).
 
-Citations and key points are means over the answerable questions; one that was wrongly refused counts as 0 in recall
-and key points, and has no precision.
+Citations and key points are means over the answerable questions; one that was wrongly refused
+counts as 0 in recall and key points, and has no precision.
 """
 
 from __future__ import annotations
@@ -91,14 +95,17 @@ def markdown_table(reports: Sequence[AnswerReport]) -> str:
     lines = ["| " + " | ".join(title for _, title in COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     for report in reports:
         values = (getattr(report, name) for name, _ in COLUMNS)
-        lines.append("| " + " | ".join(v if isinstance(v, str) else f"{v:.2f}" for v in values) + " |")
+        lines.append(
+            "| " + " | ".join(v if isinstance(v, str) else f"{v:.2f}" for v in values) + " |"
+        )
     return "\n".join(lines)
 
 
 def evaluate_answers(
     pipeline: Pipeline, questions: Sequence[Question], progress: Callable[[int, int], None]
 ) -> AnswerReport:
-    """Ask every question and measure the answers. A question the generator fails on is counted, and the rest go on.
+    """Ask every question and measure the answers. A question the generator fails on is counted, and
+    the rest go on.
 
     Raises `GeneratorError` when it fails on all of them.
     """
@@ -139,7 +146,11 @@ def summarise(generator: str, results: Sequence[QuestionResult]) -> AnswerReport
 
 
 def _result(question: Question, answer: Answer, pipeline: Pipeline) -> QuestionResult:
-    claims = [] if answer.refused else [sentence for sentence in answer.sentences if not sentence.heading]
+    claims = (
+        []
+        if answer.refused
+        else [sentence for sentence in answer.sentences if not sentence.heading]
+    )
     cited = {citation.review_id for sentence in claims for citation in sentence.citations}
     hits = len(cited & question.review_ids)
     graded = question.answerable and not answer.refused
@@ -167,7 +178,9 @@ def balance(answer: Answer) -> float:
     """How evenly an answer cites both sides, 0 to 1; 0 where it cites neither."""
     sides = {found.number: found.side for found in answer.retrieved}
     cited = {citation.number for sentence in answer.sentences for citation in sentence.citations}
-    praise, criticism = (sum(sides[number] == side for number in cited) for side in ("praise", "criticism"))
+    praise, criticism = (
+        sum(sides[number] == side for number in cited) for side in ("praise", "criticism")
+    )
     return 2 * min(praise, criticism) / (praise + criticism) if praise + criticism else 0.0
 
 

@@ -1,4 +1,6 @@
-"""Question sets: the project's own layout, one JSON object a line; or a CSV file with the same columns."""
+"""Question sets: the project's own layout, one JSON object a line; or a CSV file with the same
+columns.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,12 @@ SPLITS = ("train", "dev", "test")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its gold: the reviews that bear on it, a good answer, and what that must contain.
+    """A question with its gold: the reviews that bear on it, a good answer, and what that must
+    contain.
 
-    `review_ids` and `key_points` are empty for an unanswerable question. Where a set has them, `point_reviews` are the
-    reviews that say each key point, and `item_id` is the item that the question is about.
+    `review_ids` and `key_points` are empty for an unanswerable question. Where a set has them,
+    `point_reviews` are the reviews that say each key point, and `item_id` is the item that the
+    question is about.
     """
 
     id: str
@@ -43,7 +47,9 @@ class Question:
 
 
 def read_questions(path: Path, split: str | None = None) -> list[Question]:
-    """The questions of a file, all or of one split. Raises `ReviewFileError` with the line of the first bad one."""
+    """The questions of a file, all or of one split. Raises `ReviewFileError` with the line of the
+    first bad one.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -57,22 +63,30 @@ def read_questions(path: Path, split: str | None = None) -> list[Question]:
                 f"{path}, line {number}: not a question ({type(error).__name__}: {error})."
             ) from error
         if question.id in questions:
-            raise ReviewFileError(f'{path}, line {number}: a second question with the id "{question.id}".')
+            raise ReviewFileError(
+                f'{path}, line {number}: a second question with the id "{question.id}".'
+            )
         questions[question.id] = question
     found = [question for question in questions.values() if split in (None, question.split)]
     if not found:
-        raise ReviewFileError(f"{path} has no questions" + (f' of the split "{split}".' if split else "."))
+        raise ReviewFileError(
+            f"{path} has no questions" + (f' of the split "{split}".' if split else ".")
+        )
     return found
 
 
 def _json_rows(text: str) -> Iterator[tuple[int, Callable[[], Any]]]:
-    for number, line in enumerate(io.StringIO(text), 1):  # a string in JSON may hold what splitlines() splits at
+    for number, line in enumerate(
+        io.StringIO(text), 1
+    ):  # a string in JSON may hold what splitlines() splits at
         if line.strip():
             yield number, partial(json.loads, line)
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, Callable[[], Any]]]:
-    """Rows of a CSV file; of its columns only `question` must be there. Lists are separated by semicolons."""
+    """Rows of a CSV file; of its columns only `question` must be there. Lists are separated by
+    semicolons.
+    """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
     for row in reader:
         yield reader.line_num, partial(_from_csv, row, reader.line_num)
@@ -96,7 +110,9 @@ def _question(row: Mapping[str, Any]) -> Question:
         if not isinstance(row.get(name, []), list):
             raise TypeError(f"{name} is not a list")
     points, said_by = row.get("key_points", ()), row.get("point_reviews", ())
-    if said_by and (len(said_by) != len(points) or not all(isinstance(ids, list) for ids in said_by)):
+    if said_by and (
+        len(said_by) != len(points) or not all(isinstance(ids, list) for ids in said_by)
+    ):
         raise ValueError("point_reviews is not one list of reviews for each of key_points")
     kind = row.get("kind", "opinion")
     if kind not in KINDS:

@@ -14,38 +14,77 @@ PLOT_TYPES = (".png", ".svg", ".pdf")
 
 
 def markdown_report(reports: Sequence[RetrievalReport]) -> str:
-    """Tables: the settings, each paired with the first one too; over all questions, and by domain if there are some."""
+    """Tables: the settings, each paired with the first one too; over all questions, and by domain
+    if there are some.
+    """
     metrics = reports[0].metrics
     first = reports[0]
     left_out = [
-        f"{count} {why}" for count, why in ((first.unanswerable, "unanswerable"), (first.too_few, "about rare items"))
+        f"{count} {why}"
+        for count, why in (
+            (first.unanswerable, "unanswerable"),
+            (first.too_few, "about rare items"),
+        )
         if count
-    ]  # fmt: skip
-    note = f"{len(first.domains)} questions" + (f" ({', '.join(left_out)} left out)" if left_out else "")
-    lines = [f"{note}; mean [95% bootstrap interval].", "", *_table(["setting", *metrics, "ms"], [
-        [one.name, *(str(one.interval(metric)) for metric in metrics), f"{1000 * _median(one):.0f}"] for one in reports
-    ])]  # fmt: skip
+    ]
+    note = f"{len(first.domains)} questions" + (
+        f" ({', '.join(left_out)} left out)" if left_out else ""
+    )
+    lines = [
+        f"{note}; mean [95% bootstrap interval].",
+        "",
+        *_table(
+            ["setting", *metrics, "ms"],
+            [
+                [
+                    one.name,
+                    *(str(one.interval(metric)) for metric in metrics),
+                    f"{1000 * _median(one):.0f}",
+                ]
+                for one in reports
+            ],
+        ),
+    ]
     domains = sorted(set(first.domains.values()))
     if len(domains) > 1:
         rows = [
-            [domain, str(sum(d == domain for d in one.domains.values())), one.name,
-             *(str(one.interval(metric, domain)) if _has(one, metric, domain) else "-" for metric in metrics)]
-            for domain in domains for one in reports
-        ]  # fmt: skip
+            [
+                domain,
+                str(sum(d == domain for d in one.domains.values())),
+                one.name,
+                *(
+                    str(one.interval(metric, domain)) if _has(one, metric, domain) else "-"
+                    for metric in metrics
+                ),
+            ]
+            for domain in domains
+            for one in reports
+        ]
         lines += ["", *_table(["domain", "questions", "setting", *metrics], rows)]
     if len(reports) > 1:
         groups = ["", *(domains if len(domains) > 1 else ())]
         rows = [
-            [domain or "all", one.name, *(_difference(first, one, metric, domain) for metric in metrics)]
-            for domain in groups for one in reports[1:]
-        ]  # fmt: skip
-        lines += ["", f"Difference to {first.name}, paired by question (randomisation test):", "",
-                  *_table(["domain", "setting", *metrics], rows)]  # fmt: skip
+            [
+                domain or "all",
+                one.name,
+                *(_difference(first, one, metric, domain) for metric in metrics),
+            ]
+            for domain in groups
+            for one in reports[1:]
+        ]
+        lines += [
+            "",
+            f"Difference to {first.name}, paired by question (randomisation test):",
+            "",
+            *_table(["domain", "setting", *metrics], rows),
+        ]
     return "\n".join(lines)
 
 
 def json_report(reports: Sequence[RetrievalReport]) -> dict[str, Any]:
-    """Everything, for a file: each setting's means and values by question, and how it differs from the first."""
+    """Everything, for a file: each setting's means and values by question, and how it differs from
+    the first.
+    """
     first = reports[0]
     domains = sorted(set(first.domains.values()))
     return {
@@ -62,10 +101,14 @@ def json_report(reports: Sequence[RetrievalReport]) -> dict[str, Any]:
     }
 
 
-def _differences(first: RetrievalReport, other: RetrievalReport, domain: str) -> dict[str, dict[str, float]]:
+def _differences(
+    first: RetrievalReport, other: RetrievalReport, domain: str
+) -> dict[str, dict[str, float]]:
     """By metric; a metric that no question of the domain has is left out."""
     return {
-        metric: asdict(compare(first, other, metric, domain)) for metric in first.metrics if _has(first, metric, domain)
+        metric: asdict(compare(first, other, metric, domain))
+        for metric in first.metrics
+        if _has(first, metric, domain)
     }
 
 
@@ -81,33 +124,54 @@ def _has(report: RetrievalReport, metric: str, domain: str) -> bool:
 
 
 def plot_report(reports: Sequence[RetrievalReport], path: Path) -> None:
-    """Draw each setting's mean and interval, a panel for each metric; the file's ending tells its type.
+    """Draw each setting's mean and interval, a panel for each metric; the file's ending tells its
+    type.
 
     Raises `SettingsError` for another ending, and `OSError` where it cannot be written.
     """
     if path.suffix.lower() not in PLOT_TYPES:
-        raise SettingsError(f"A plot's name must end in one of {', '.join(PLOT_TYPES)}, not {path.name!r}.")
+        raise SettingsError(
+            f"A plot's name must end in one of {', '.join(PLOT_TYPES)}, not {path.name!r}."
+        )
     from matplotlib.figure import Figure
 
     metrics = reports[0].metrics
-    domains = ["", *(d for d in sorted(set(reports[0].domains.values())) if len(set(reports[0].domains.values())) > 1)]
-    figure = Figure(figsize=(3.2 * len(metrics), 0.9 + 0.32 * len(domains) * (len(reports) + 1)), layout="constrained")
+    domains = [
+        "",
+        *(
+            d
+            for d in sorted(set(reports[0].domains.values()))
+            if len(set(reports[0].domains.values())) > 1
+        ),
+    ]
+    figure = Figure(
+        figsize=(3.2 * len(metrics), 0.9 + 0.32 * len(domains) * (len(reports) + 1)),
+        layout="constrained",
+    )
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for metric, panel in zip(metrics, panels, strict=True):
         for number, one in enumerate(reports):
             found = [one.interval(metric, domain) for domain in domains]
             heights = [-(place * (len(reports) + 1) + number) for place in range(len(domains))]
             panel.errorbar(
-                [i.mean for i in found], heights,
+                [i.mean for i in found],
+                heights,
                 xerr=[[i.mean - i.low for i in found], [i.high - i.mean for i in found]],
-                fmt="o", markersize=4, capsize=2, label=one.name,
-            )  # fmt: skip
+                fmt="o",
+                markersize=4,
+                capsize=2,
+                label=one.name,
+            )
         panel.set_title(metric, fontsize=10)
         panel.grid(axis="x", alpha=0.3)
-        middles = [-(place * (len(reports) + 1) + (len(reports) - 1) / 2) for place in range(len(domains))]
+        middles = [
+            -(place * (len(reports) + 1) + (len(reports) - 1) / 2) for place in range(len(domains))
+        ]
         panel.set_yticks(middles, [domain or "all" for domain in domains], fontsize=8)
         panel.tick_params(axis="x", labelsize=8)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8
+    )
     figure.savefig(path, dpi=150)
 
 

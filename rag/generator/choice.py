@@ -28,11 +28,14 @@ class ChosenGenerator:
     reason: str
 
 
-def choose_generator(settings: Settings, embedder: Embedder, leaning: LeaningModel) -> ChosenGenerator:
+def choose_generator(
+    settings: Settings, embedder: Embedder, leaning: LeaningModel
+) -> ChosenGenerator:
     """The generator that the settings name; for "auto" the first of these that can be had:
 
-    a model the user merged into `models_dir`; on a GPU, Gemma 4 E2B from a hub or its cache; else the extractive
-    digest, which was measured to be the best offline choice (README, "Which generator").
+    a model the user merged into `models_dir`; on a GPU, Gemma 4 E2B from a hub or its cache; else
+    the extractive digest, which was measured to be the best offline choice (README, "Which
+    generator").
     """
     if settings.generator != "auto":
         return ChosenGenerator(_named(settings, embedder, leaning), "it is what the settings name")
@@ -43,11 +46,14 @@ def choose_generator(settings: Settings, embedder: Embedder, leaning: LeaningMod
     gpu = gpu_available()
     if gpu and model_at_hand(GPU_MODEL):
         return ChosenGenerator(
-            _transformers(settings, GPU_MODEL, embedder, leaning), "there is a GPU, and this model can be had"
+            _transformers(settings, GPU_MODEL, embedder, leaning),
+            "there is a GPU, and this model can be had",
         )
     missing = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
     reason = f"there is no merged model and {missing}; of what works offline, quoting the reviews measured best"
-    return ChosenGenerator(_without_adapter(settings, ExtractiveGenerator(embedder, leaning)), reason)
+    return ChosenGenerator(
+        _without_adapter(settings, ExtractiveGenerator(embedder, leaning)), reason
+    )
 
 
 def _named(settings: Settings, embedder: Embedder, leaning: LeaningModel) -> Generator:
@@ -96,7 +102,10 @@ def model_at_hand(name: str) -> bool:
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
-    weights = ("model.safetensors", "model.safetensors.index.json")  # a config alone would be of no use
+    weights = (
+        "model.safetensors",
+        "model.safetensors.index.json",
+    )  # a config alone would be of no use
     if any(isinstance(try_to_load_from_cache(name, file), str) for file in weights):
         return True
     if HF_HUB_OFFLINE:
@@ -109,7 +118,9 @@ def model_at_hand(name: str) -> bool:
 
 
 def is_model(folder: Path) -> bool:
-    """Whether a folder holds a causal language model, as far as its files' names and config.json tell."""
+    """Whether a folder holds a causal language model, as far as its files' names and config.json
+    tell.
+    """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -129,10 +140,14 @@ def _written(folder: str) -> tuple[int, ...]:
     return tuple(sorted(path.stat().st_mtime_ns for path in place.glob("*.safetensors")))
 
 
-def _transformers(settings: Settings, model: str, embedder: Embedder, leaning: LeaningModel) -> Generator:
-    """The model, loaded once however many pipelines ask for it; another one takes its place in memory.
+def _transformers(
+    settings: Settings, model: str, embedder: Embedder, leaning: LeaningModel
+) -> Generator:
+    """The model, loaded once however many pipelines ask for it; another one takes its place in
+    memory.
 
-    One that was tuned to phrase gets quotations to phrase. Raises `ModelError` where it was tuned on another prompt.
+    One that was tuned to phrase gets quotations to phrase. Raises `ModelError` where it was tuned
+    on another prompt.
     """
     from rag.generator.bundled import phrasing_folder, smollm2_folder
     from rag.generator.transformers_backend import TransformersGenerator
@@ -140,7 +155,10 @@ def _transformers(settings: Settings, model: str, embedder: Embedder, leaning: L
     ours = {BUNDLED_GENERATOR: smollm2_folder, BUNDLED_PHRASING: phrasing_folder}.get(model)
     folder = str(ours(settings.cache_dir)) if ours else model
     template = trained_template(folder, settings.adapter)
-    written = _written(folder), _written(settings.adapter)  # a model may be tuned or merged again under its name
+    written = (
+        _written(folder),
+        _written(settings.adapter),
+    )  # a model may be tuned or merged again under its name
     key = (model, settings.adapter, settings.quantization, settings.dtype, written)
     with _loading:
         if key not in _loaded:

@@ -1,4 +1,6 @@
-"""Answers without a language model: the reviews' own sentences, sorted into praise and complaint, quoted and cited."""
+"""Answers without a language model: the reviews' own sentences, sorted into praise and complaint,
+quoted and cited.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ class _Quote:
 
 
 class ExtractiveGenerator:
-    """A digest of the retrieved reviews in their own words. Instant, and every sentence is a verbatim quote."""
+    """A digest of the retrieved reviews in their own words. Instant, and every sentence is a
+    verbatim quote.
+    """
 
     name = "extractive (no language model)"
     stop_tokens: tuple[str, ...] = ()
@@ -89,22 +93,31 @@ class ExtractiveGenerator:
                 yield line
 
     def digest(self, messages: Sequence[Message]) -> list[tuple[str, list[DigestQuote]]]:
-        """What the prompt's reviews say in answer to its question: (heading, quotes), best first; empty if nothing."""
+        """What the prompt's reviews say in answer to its question: (heading, quotes), best first;
+        empty if nothing.
+        """
         question, reviews = prompt.read_prompt(messages)
         quotes = self._quotes(question, reviews)
         if not quotes:
             return []
         groups = _grouped(quotes, asked_side(question), overview=wants_overview(question))
         return [
-            (heading, [DigestQuote(_shortened(quote.text), tuple(_echoes(quote, quotes))) for quote in chosen])
+            (
+                heading,
+                [
+                    DigestQuote(_shortened(quote.text), tuple(_echoes(quote, quotes)))
+                    for quote in chosen
+                ],
+            )
             for heading, chosen in groups
         ]
 
     def _quotes(self, question: str, reviews: Sequence[prompt.PromptReview]) -> list[_Quote]:
         """Every sentence worth quoting, most relevant first.
 
-        No sentence is near to a question about everything; for an overview those are relevant that are most like all
-        the others (degree centrality, as in LexRank, Erkan & Radev 2004) and take a side.
+        No sentence is near to a question about everything; for an overview those are relevant that
+        are most like all the others (degree centrality, as in LexRank, Erkan & Radev 2004) and take
+        a side.
         """
         overview = wants_overview(question)
         fewest = _FEWEST_WORDS_ALONE if overview else _FEWEST_WORDS
@@ -113,7 +126,10 @@ class ExtractiveGenerator:
             return []
         vectors = self._embedder.embed_documents([sentence for _, sentence, _ in found])
         asked = vectors.mean(axis=0) if overview else query_vector(self._embedder, question)
-        leanings = [self._leaning.leaning(v, review.rating) for (review, *_), v in zip(found, vectors, strict=True)]
+        leanings = [
+            self._leaning.leaning(v, review.rating)
+            for (review, *_), v in zip(found, vectors, strict=True)
+        ]
         quotes = [
             _Quote(
                 review.number,
@@ -128,7 +144,8 @@ class ExtractiveGenerator:
 
 
 def _brevity(text: str) -> float:
-    """What a quote loses for saying little: "Number one is obviously the VIPs." is near to a question and no answer.
+    """What a quote loses for saying little: "Number one is obviously the VIPs." is near to a
+    question and no answer.
 
     The numbers of the sample's train and dev questions do not move by it; the answers read better.
     """
@@ -136,11 +153,15 @@ def _brevity(text: str) -> float:
 
 
 def _quotable(text: str, fewest_words: int) -> Iterator[tuple[str, str]]:
-    """(sentence, what to quote): a short sentence is quoted together with the one after it, which it leads up to."""
+    """(sentence, what to quote): a short sentence is quoted together with the one after it, which
+    it leads up to.
+    """
     spans = split_sentences(text)
     for place, (start, end) in enumerate(spans):
         sentence = text[start:end]
-        if len(re.findall(r"\w+", sentence)) < fewest_words and (sentence.isascii() or len(sentence) < 8):
+        if len(re.findall(r"\w+", sentence)) < fewest_words and (
+            sentence.isascii() or len(sentence) < 8
+        ):
             continue
         if len(sentence.split()) < _SHORT_WORDS and place + 1 < len(spans):
             end = spans[place + 1][1]
@@ -148,17 +169,26 @@ def _quotable(text: str, fewest_words: int) -> Iterator[tuple[str, str]]:
             yield sentence, text[start:end]
 
 
-def _grouped(quotes: Sequence[_Quote], asked: Side, *, overview: bool) -> list[tuple[str, list[_Quote]]]:
-    """(heading, quotes): both sides, the fuller one first, or the side that was asked for; then what is on neither.
+def _grouped(
+    quotes: Sequence[_Quote], asked: Side, *, overview: bool
+) -> list[tuple[str, list[_Quote]]]:
+    """(heading, quotes): both sides, the fuller one first, or the side that was asked for; then
+    what is on neither.
 
-    A quote stands under a side's heading only if it leans there clearly; when one side is asked for, quotes that
-    lean clearly to the other are left out.
+    A quote stands under a side's heading only if it leans there clearly; when one side is asked
+    for, quotes that lean clearly to the other are left out.
     """
     best = quotes[0].relevance
-    relevant = list(quotes) if overview else [quote for quote in quotes if quote.relevance >= _RELEVANT * best]
+    relevant = (
+        list(quotes)
+        if overview
+        else [quote for quote in quotes if quote.relevance >= _RELEVANT * best]
+    )
     if asked != "neutral":
         sign = 1 if asked == "praise" else -1
-        relevant = [quote for quote in relevant if side_of(quote.leaning) in (asked, "neutral")] or relevant
+        relevant = [
+            quote for quote in relevant if side_of(quote.leaning) in (asked, "neutral")
+        ] or relevant
         relevant.sort(key=lambda quote: -quote.relevance - _LEANING_WEIGHT * sign * quote.leaning)
     sides: dict[Side, list[_Quote]] = {"praise": [], "criticism": [], "neutral": []}
     for quote in _chosen(relevant, 3 * _PER_SIDE):
@@ -174,13 +204,18 @@ def _chosen(quotes: Sequence[_Quote], most: int) -> list[_Quote]:
     for quote in quotes:
         if len(chosen) == most:
             break
-        if all(quote.number != other.number and float(quote.vector @ other.vector) < _SAME for other in chosen):
+        if all(
+            quote.number != other.number and float(quote.vector @ other.vector) < _SAME
+            for other in chosen
+        ):
             chosen.append(quote)
     return chosen
 
 
 def _echoes(quote: _Quote, quotes: Sequence[_Quote]) -> list[int]:
-    """The quoted review's number, then those of reviews that say much the same and do not lean the other way."""
+    """The quoted review's number, then those of reviews that say much the same and do not lean the
+    other way.
+    """
     numbers = [quote.number]
     for other in quotes:
         agrees = float(other.vector @ quote.vector) >= _ECHO and other.leaning * quote.leaning >= 0
@@ -190,7 +225,9 @@ def _echoes(quote: _Quote, quotes: Sequence[_Quote]) -> list[int]:
 
 
 def _shortened(text: str) -> str:
-    """A quote of bearable length: cut at a clause, with an ellipsis; inner double quotes made single."""
+    """A quote of bearable length: cut at a clause, with an ellipsis; inner double quotes made
+    single.
+    """
     text = text.replace("“", "‘").replace("”", "’").replace('"', "'")
     words = text.split(" ")
     if len(words) <= _MAX_QUOTE_WORDS:

@@ -1,4 +1,6 @@
-"""Which generators can be asked here: what the settings say, the program's own, and what was tuned or merged here."""
+"""Which generators can be asked here: what the settings say, the program's own, and what was tuned
+or merged here.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ _ADAPTER = "adapter"  # the folder of a fine-tuning run that holds what it train
 
 @dataclass(frozen=True, slots=True)
 class ListedGenerator:
-    """A generator to choose: `name`, which no other on the list has, `about` it in a few words, and the two settings
-    that ask it. `tuned`: it was merged or tuned on this machine."""
+    """A generator to choose: `name`, which no other on the list has, `about` it in a few words, and
+    the two settings that ask it. `tuned`: it was merged or tuned on this machine."""
 
     name: str
     about: str
@@ -40,9 +42,11 @@ class ListedGenerator:
 
 
 def list_generators(settings: Settings) -> tuple[ListedGenerator, ...]:
-    """What the settings say first, then each other generator that answers here; none of them is loaded for that.
+    """What the settings say first, then each other generator that answers here; none of them is
+    loaded for that.
 
-    Whether one fits into memory, or was tuned on this version's prompt, shows only when it is asked.
+    Whether one fits into memory, or was tuned on this version's prompt, shows only when it is
+    asked.
     """
     found: list[ListedGenerator] = []
     names: set[str] = set()
@@ -66,7 +70,9 @@ def _all(settings: Settings) -> Iterator[ListedGenerator]:
 def _of_settings(settings: Settings, known: list[ListedGenerator]) -> ListedGenerator:
     """What the settings say, under the name it has on the list anyhow, if it is there."""
     adapter = f" with {settings.adapter}" if settings.adapter else ""
-    said = ListedGenerator(f"{settings.generator}{adapter}", SETTINGS_SAY, settings.generator, settings.adapter)
+    said = ListedGenerator(
+        f"{settings.generator}{adapter}", SETTINGS_SAY, settings.generator, settings.adapter
+    )
     same = next((one for one in known if _place(one) == _place(said)), None)
     return replace(said, name=same.name, tuned=same.tuned) if same else said
 
@@ -95,12 +101,19 @@ def _adapters(runs_dir: Path) -> Iterator[ListedGenerator]:
     for run in _newest_first(runs_dir, f"{_ADAPTER}/{RECORD}"):
         folder = run / _ADAPTER
         base = _base_of(folder)
-        if base and all((folder / file).is_file() for file in ("adapter_config.json", "adapter_model.safetensors")):
-            yield ListedGenerator(f"{run.name}/{_ADAPTER}", f"on {base}", base, str(folder), tuned=True)
+        if base and all(
+            (folder / file).is_file()
+            for file in ("adapter_config.json", "adapter_model.safetensors")
+        ):
+            yield ListedGenerator(
+                f"{run.name}/{_ADAPTER}", f"on {base}", base, str(folder), tuned=True
+            )
 
 
 def _newest_first(folder: Path, file: str) -> list[Path]:
-    """The folders in `folder` that hold `file`, by when it was written; hidden ones are still being made."""
+    """The folders in `folder` that hold `file`, by when it was written; hidden ones are still being
+    made.
+    """
     dated: list[tuple[float, Path]] = []
     try:
         inside = [path for path in folder.iterdir() if not path.name.startswith(".")]

@@ -1,4 +1,6 @@
-"""Any server that speaks OpenAI's chat completions: vLLM, llama.cpp, Ollama, LM Studio, or OpenAI's own."""
+"""Any server that speaks OpenAI's chat completions: vLLM, llama.cpp, Ollama, LM Studio, or OpenAI's
+own.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,21 @@ from rag.schema import GeneratorError, Message, SettingsError
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CONNECT_TIMEOUT_S = 10.0
-_PROMPT_OVERHEAD, _MESSAGE_OVERHEAD = 32, 8  # what a chat template adds: a default system message, turn tokens
+_PROMPT_OVERHEAD, _MESSAGE_OVERHEAD = (
+    32,
+    8,
+)  # what a chat template adds: a default system message, turn tokens
 _WORD_OR_CHARACTER = re.compile(r" ?[A-Za-z]+|.", re.DOTALL)
 
 
 class OpenAIGenerator:
     """Answers from a server at `base_url`; `model` "" is the first one the server lists.
 
-    The key is read from the environment variable named `api_key_env` when an answer is asked for, and sent to no
-    other address; without one a dummy is sent, which local servers ignore. A request that fails before the answer
-    has begun (no connection, time-out, status 408, 409, 429 or 5xx) is repeated up to `retries` times, with growing
-    pauses. `timeout_s` is the longest silence allowed, not the length of an answer.
+    The key is read from the environment variable named `api_key_env` when an answer is asked for,
+    and sent to no other address; without one a dummy is sent, which local servers ignore. A request
+    that fails before the answer has begun (no connection, time-out, status 408, 409, 429 or 5xx) is
+    repeated up to `retries` times, with growing pauses. `timeout_s` is the longest silence allowed,
+    not the length of an answer.
     """
 
     def __init__(
@@ -44,9 +50,14 @@ class OpenAIGenerator:
         except ValueError:
             usable = False
         if not usable:
-            raise SettingsError(f'openai_base_url = "{base_url}" must begin with http:// or https:// and name a host.')
+            raise SettingsError(
+                f'openai_base_url = "{base_url}" must begin with http:// or https:// and name a '
+                "host."
+            )
         if parts.username or parts.password:
-            raise SettingsError("openai_base_url must hold no user name or password; put a key in the environment.")
+            raise SettingsError(
+                "openai_base_url must hold no user name or password; put a key in the environment."
+            )
         self._base_url = base_url
         self._local = parts.hostname in _LOOPBACK
         self._model = model
@@ -65,7 +76,9 @@ class OpenAIGenerator:
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """An upper estimate; the server's tokenizer is not known here. See `estimate_tokens`."""
-        return _PROMPT_OVERHEAD + sum(_MESSAGE_OVERHEAD + estimate_tokens(message["content"]) for message in messages)
+        return _PROMPT_OVERHEAD + sum(
+            _MESSAGE_OVERHEAD + estimate_tokens(message["content"]) for message in messages
+        )
 
     def stream(
         self,
@@ -80,11 +93,14 @@ class OpenAIGenerator:
         def work() -> None:
             try:
                 asyncio.run(_until(stop, self._answer(messages, max_new_tokens, pieces.put)))
-            except Exception as error:  # whatever it is, the reader must hear of it rather than wait
+            except (
+                Exception
+            ) as error:  # whatever it is, the reader must hear of it rather than wait
                 pieces.put(error)
             pieces.put(None)
 
-        # In a thread of its own with an event loop, because only there can a request that waits be given up at once.
+        # In a thread of its own with an event loop, because only there can a request that waits be
+        # given up at once.
         worker = threading.Thread(target=work, daemon=True)
         worker.start()
         try:
@@ -102,27 +118,35 @@ class OpenAIGenerator:
             stop.set()
             worker.join()
 
-    async def _answer(self, messages: Sequence[Message], max_new_tokens: int, put: Callable[[str], None]) -> None:
+    async def _answer(
+        self, messages: Sequence[Message], max_new_tokens: int, put: Callable[[str], None]
+    ) -> None:
         """Ask, and `put` the pieces of the answer as they come. Raises `GeneratorError`."""
         import openai
 
         key = os.environ.get(self._api_key_env, "").strip()
         if not (key.isascii() and key.isprintable()):
-            raise GeneratorError(f"The environment variable {self._api_key_env} holds no usable API key: correct it.")
+            raise GeneratorError(
+                f"The environment variable {self._api_key_env} holds no usable API key: correct it."
+            )
         model, begun, finished = self._model, False, False
         try:
             async with openai.AsyncOpenAI(
                 base_url=self._base_url,
                 api_key=key or "none",
                 max_retries=self._retries,
-                timeout=openai.Timeout(self._timeout_s, connect=min(self._timeout_s, _CONNECT_TIMEOUT_S)),
+                timeout=openai.Timeout(
+                    self._timeout_s, connect=min(self._timeout_s, _CONNECT_TIMEOUT_S)
+                ),
                 # A proxy in the environment cannot reach a server on this machine.
                 http_client=openai.DefaultAsyncHttpxClient(trust_env=not self._local),
             ) as client:
                 if not model:
                     listed = (await client.models.list()).data
                     if not listed:
-                        raise GeneratorError(f"The server at {self._base_url} lists no models: load one there.")
+                        raise GeneratorError(
+                            f"The server at {self._base_url} lists no models: load one there."
+                        )
                     model = self._served = listed[0].id
                 async with await _open_stream(client, model, messages, max_new_tokens) as stream:
                     async for chunk in stream:
@@ -134,22 +158,29 @@ class OpenAIGenerator:
         except GeneratorError:
             raise
         except openai.OpenAIError as error:
-            raise self._explain(error, model, key, begun) from None  # its context holds the request, and so the key
+            raise self._explain(
+                error, model, key, begun
+            ) from None  # its context holds the request, and so the key
         except Exception as error:  # the client trusts what a server sends: JSON, types, attributes
             raise GeneratorError(
-                f"The server at {self._base_url} sent something other than a streamed chat completion "
-                f"({type(error).__name__}). Check that openai_base_url is right; it usually ends in /v1."
+                f"The server at {self._base_url} sent something other than a streamed chat "
+                "completion "
+                f"({type(error).__name__}). Check that openai_base_url is right; it usually ends "
+                "in /v1."
             ) from None
         if not finished:
             raise GeneratorError(
-                f"The answer from {self._base_url} broke off in the middle. Ask again, and look at the server's log."
+                f"The answer from {self._base_url} broke off in the middle. Ask again, and look at "
+                "the server's log."
                 if begun
                 else f"The server at {self._base_url} sent no answer. Check openai_base_url; it usually ends in /v1."
             )
         if not begun:
             raise GeneratorError(
-                f'"{model}" at {self._base_url} answered with nothing. A model that thinks before it answers may have '
-                f"used up max_new_tokens = {max_new_tokens}: raise it, or turn thinking off at the server."
+                f'"{model}" at {self._base_url} answered with nothing. A model that thinks before '
+                "it answers may have "
+                f"used up max_new_tokens = {max_new_tokens}: raise it, or turn thinking off at the "
+                "server."
             )
 
     def _explain(self, error: Exception, model: str, key: str, begun: bool) -> GeneratorError:
@@ -163,7 +194,8 @@ class OpenAIGenerator:
             words = f"{server} was silent for {self._timeout_s:g} s. See whether it is busy, or raise openai_timeout_s."
         elif isinstance(error, openai.APIConnectionError):
             words = (
-                f"The answer from {self._base_url} broke off in the middle. Ask again, and look at the server's log."
+                f"The answer from {self._base_url} broke off in the middle. Ask again, and look at "
+                "the server's log."
                 if begun
                 else f"Cannot reach {self._base_url}. Start the server there, or correct openai_base_url."
             )
@@ -172,7 +204,8 @@ class OpenAIGenerator:
             words = f"{server} refused the API key. The environment variable that openai_api_key_env names {held} one."
         elif isinstance(error, openai.NotFoundError):
             words = (
-                f'{server} has no model "{model}", or no such address ({said}). Check openai_model and openai_base_url '
+                f'{server} has no model "{model}", or no such address ({said}). Check openai_model '
+                "and openai_base_url "
                 "(it usually ends in /v1)."
             )
         elif isinstance(error, openai.RateLimitError):
@@ -184,17 +217,23 @@ class OpenAIGenerator:
         return GeneratorError(words)
 
 
-async def _open_stream(client: Any, model: str, messages: Sequence[Message], max_new_tokens: int) -> Any:
+async def _open_stream(
+    client: Any, model: str, messages: Sequence[Message], max_new_tokens: int
+) -> Any:
     import openai
 
     options: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": 0}
     while True:
         try:
             return await client.chat.completions.create(
-                model=model, messages=[dict(message) for message in messages], stream=True, **options
+                model=model,
+                messages=[dict(message) for message in messages],
+                stream=True,
+                **options,
             )
         except openai.BadRequestError as error:
-            # OpenAI's own newer models call the limit by another name and have one temperature only.
+            # OpenAI's own newer models call the limit by another name and have one temperature
+            # only.
             if error.param == "max_tokens" and "max_tokens" in options:
                 options["max_completion_tokens"] = options.pop("max_tokens")
             elif error.param == "temperature" and "temperature" in options:
@@ -204,7 +243,9 @@ async def _open_stream(client: Any, model: str, messages: Sequence[Message], max
 
 
 async def _until(stop: threading.Event, work: Any) -> None:
-    """Run the coroutine `work`, and give it up as soon as `stop` is set; what it holds open is closed."""
+    """Run the coroutine `work`, and give it up as soon as `stop` is set; what it holds open is
+    closed.
+    """
     task = asyncio.ensure_future(work)
     while not task.done() and not stop.is_set():
         await asyncio.wait({task}, timeout=0.05)
@@ -217,10 +258,11 @@ async def _until(stop: threading.Event, work: Any) -> None:
 def estimate_tokens(text: str) -> int:
     """About how many tokens `text` is, rather too many than too few.
 
-    A run of Latin letters counts as one token per four letters begun, any other ASCII character as one, and every
-    other character as one per UTF-8 byte, which is the most that a byte-level tokenizer makes of it. For English
-    that is about a fifth too many. (Bytes divided by three, the usual rule, is half of the truth for Chinese or
-    for digits with a tokenizer that knows little but English.)
+    A run of Latin letters counts as one token per four letters begun, any other ASCII character as
+    one, and every other character as one per UTF-8 byte, which is the most that a byte-level
+    tokenizer makes of it. For English that is about a fifth too many. (Bytes divided by three, the
+    usual rule, is half of the truth for Chinese or for digits with a tokenizer that knows little
+    but English.)
     """
     count = 0
     for piece in _WORD_OR_CHARACTER.findall(text):

@@ -23,11 +23,15 @@ class Generator(Protocol):
 
     @property
     def stop_tokens(self) -> tuple[str, ...]:
-        """The tokens that end an answer; they never appear in the streamed text. Empty where a server decides."""
+        """The tokens that end an answer; they never appear in the streamed text. Empty where a
+        server decides.
+        """
         ...
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Tokens of the whole prompt as the model sees it, template included (an upper estimate for servers)."""
+        """Tokens of the whole prompt as the model sees it, template included (an upper estimate for
+        servers).
+        """
         ...
 
     def stream(

@@ -14,23 +14,27 @@ RECORD = "training.json"  # in the folder of an adapter or of a merged model
 
 
 def trained_template(*folders: str) -> str:
-    """What the model in one of the folders (merged model, adapter) was tuned for: `prompt.ANSWERING`,
-    `prompt.PHRASING`, or "" if no prompt was recorded, as for models from elsewhere.
+    """What the model in one of the folders (merged model, adapter) was tuned for:
+    `prompt.ANSWERING`, `prompt.PHRASING`, or "" if no prompt was recorded, as for models from
+    elsewhere.
 
-    Raises `ModelError` where the prompt was another than this program's: the model would be asked in words that it
-    was not tuned on, and would be worse for it without anybody's noticing.
+    Raises `ModelError` where the prompt was another than this program's: the model would be asked
+    in words that it was not tuned on, and would be worse for it without anybody's noticing.
     """
     for folder in filter(None, folders):
         record = _record(Path(os.path.expanduser(folder)))
         kind = record.get("template") or ""
         if kind not in ("", prompt.ANSWERING, prompt.PHRASING):
             raise ModelError(
-                f'"{folder}" was tuned for "{kind}", which this version does not know. Update the program.'
+                f'"{folder}" was tuned for "{kind}", which this version does not know. Update the '
+                "program."
             )
         if kind and record.get("template_hash") != prompt.template_hash(kind):
             raise ModelError(
-                f'"{folder}" was tuned on another prompt than this version writes, and would answer worse without a '
-                "sign of it. Tune it again (reviewqa finetune run), or use the version of the program that tuned it."
+                f'"{folder}" was tuned on another prompt than this version writes, and would '
+                "answer worse without a "
+                "sign of it. Tune it again (reviewqa finetune run), or use the version of the "
+                "program that tuned it."
             )
         if kind:
             return str(kind)
@@ -38,7 +42,9 @@ def trained_template(*folders: str) -> str:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The record in the folder of an adapter or a merged model; empty where there is none, or it is not one."""
+    """The record in the folder of an adapter or a merged model; empty where there is none, or it is
+    not one.
+    """
     try:
         return _record(folder)
     except ModelError:
@@ -51,5 +57,7 @@ def _record(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise ModelError(f"Cannot read {folder / RECORD}, the record of how this model was tuned: {error}.") from error
+        raise ModelError(
+            f"Cannot read {folder / RECORD}, the record of how this model was tuned: {error}."
+        ) from error
     return found if isinstance(found, dict) else {}

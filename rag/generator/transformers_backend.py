@@ -1,4 +1,5 @@
-"""Any causal language model through transformers: a hub name or a folder, with or without a LoRA adapter.
+"""Any causal language model through transformers: a hub name or a folder, with or without a LoRA
+adapter.
 
 torch, transformers and peft are imported only when a model is loaded.
 """
@@ -16,14 +17,19 @@ from rag.generator.protocol import never_cancelled
 from rag.schema import GeneratorError, Message
 
 TURN_ENDS = ("<end_of_turn>", "<turn|>", "<|im_end|>")  # Gemma 1 to 3, Gemma 4, ChatML
-_THOUGHT, _THOUGHT_END = "<|channel>", "<channel|>"  # Gemma 4 may open an answer with an (empty) thought
+_THOUGHT, _THOUGHT_END = (
+    "<|channel>",
+    "<channel|>",
+)  # Gemma 4 may open an answer with an (empty) thought
 
 
 class TransformersGenerator:
-    """Greedy answers from a causal language model; answers asked for at the same time wait for each other.
+    """Greedy answers from a causal language model; answers asked for at the same time wait for each
+    other.
 
-    `model` is a hub name or a folder, `adapter` a LoRA adapter folder, `name` what to call the model instead of
-    that. Raises `ModelError` if it cannot be loaded, `GeneratorError` if it does not fit in memory.
+    `model` is a hub name or a folder, `adapter` a LoRA adapter folder, `name` what to call the
+    model instead of that. Raises `ModelError` if it cannot be loaded, `GeneratorError` if it does
+    not fit in memory.
     """
 
     def __init__(
@@ -69,7 +75,9 @@ class TransformersGenerator:
             max_new_tokens = min(max_new_tokens, limit - len(ids))
         tokens: queue.SimpleQueue[int | Exception | None] = queue.SimpleQueue()
         stop = threading.Event()
-        worker = threading.Thread(target=self._generate, args=(ids, max_new_tokens, tokens, stop), daemon=True)
+        worker = threading.Thread(
+            target=self._generate, args=(ids, max_new_tokens, tokens, stop), daemon=True
+        )
         worker.start()
         text = _TextPieces(self._tokenizer)
         try:
@@ -96,9 +104,11 @@ class TransformersGenerator:
         tokens: queue.SimpleQueue[int | Exception | None],
         stop: threading.Event,
     ) -> None:
-        """Put the answer's tokens into `tokens`, then None; or an exception. Runs in a thread of its own.
+        """Put the answer's tokens into `tokens`, then None; or an exception. Runs in a thread of
+        its own.
 
-        The lock is held here and not in `stream`, so that a reader who pauses does not hold up the next one.
+        The lock is held here and not in `stream`, so that a reader who pauses does not hold up the
+        next one.
         """
         try:
             while not self._lock.acquire(timeout=0.05):
@@ -130,7 +140,9 @@ class TransformersGenerator:
             raise _StoppedError
 
     def _watch_layers(self) -> None:
-        """Look for a stop before every layer: reading a long prompt on a CPU is one step that takes a minute."""
+        """Look for a stop before every layer: reading a long prompt on a CPU is one step that takes
+        a minute.
+        """
         from torch.nn import ModuleList
 
         for module in self._model.modules():
@@ -146,7 +158,9 @@ class _StoppedError(Exception):
 class _Streamer:
     """What `generate` hands its tokens to."""
 
-    def __init__(self, tokens: queue.SimpleQueue[int | Exception | None], check_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, tokens: queue.SimpleQueue[int | Exception | None], check_stop: Callable[[], None]
+    ) -> None:
         self._tokens = tokens
         self._check_stop = check_stop
 
@@ -162,13 +176,15 @@ class _Streamer:
 class _TextPieces:
     """Turns tokens into text as they come: no special token, no half character, no thoughts.
 
-    Each piece is the difference between two decodings that begin a little earlier, because many tokenizers
-    write a token differently at the beginning of a text.
+    Each piece is the difference between two decodings that begin a little earlier, because many
+    tokenizers write a token differently at the beginning of a text.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._special = {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
+        self._special = {
+            id for id, token in tokenizer.added_tokens_decoder.items() if token.special
+        }
         added = tokenizer.get_added_vocab()
         self._thought, self._thought_end = added.get(_THOUGHT), added.get(_THOUGHT_END)
         self._thinking = False
@@ -192,22 +208,29 @@ class _TextPieces:
         before, now = self._decode(self._ids[: self._told]), self._decode(self._ids)
         if final:
             now = now.rstrip("\ufffd")
-        elif len(now) == len(before) or now.endswith("\ufffd"):  # part of a character: wait for the rest
+        elif len(now) == len(before) or now.endswith(
+            "\ufffd"
+        ):  # part of a character: wait for the rest
             return ""
         self._ids, self._told = self._ids[self._told :], len(self._ids) - self._told
         return now[len(before) :]
 
     def _decode(self, ids: list[int]) -> str:
-        return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        return str(
+            self._tokenizer.decode(
+                ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        )
 
 
 def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
-    """The token ids of the whole prompt: chat template and generation prompt included, and one BOS at most.
+    """The token ids of the whole prompt: chat template and generation prompt included, and one BOS
+    at most.
 
-    A template usually writes the BOS itself, so the tokenizer is not asked for special tokens; where the template
-    writes none, the BOS is added if the tokenizer adds one to plain text. A model without a chat template gets the
-    messages' text followed by a line ``Answer:``. Templates of models that can think are told not to.
-    Training must build its prompts here too.
+    A template usually writes the BOS itself, so the tokenizer is not asked for special tokens;
+    where the template writes none, the BOS is added if the tokenizer adds one to plain text. A
+    model without a chat template gets the messages' text followed by a line ``Answer:``. Templates
+    of models that can think are told not to. Training must build its prompts here too.
     """
     if tokenizer.chat_template is None:
         text = "\n\n".join(message["content"] for message in messages) + "\n\nAnswer:\n"
@@ -222,7 +245,9 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
                 enable_thinking=False,
             )
         except TemplateError as error:
-            raise GeneratorError(f"The model's chat template refuses these messages: {error}.") from error
+            raise GeneratorError(
+                f"The model's chat template refuses these messages: {error}."
+            ) from error
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     bos = tokenizer.bos_token_id
     if bos is not None and ids[:1] != [bos] and tokenizer("")["input_ids"][:1] == [bos]:
@@ -231,10 +256,17 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
 
 
 def _stop_ids(tokenizer: Any, model: Any) -> list[int]:
-    """Every token that ends an answer: the tokenizer's, the model's, and the end of a turn in a chat."""
+    """Every token that ends an answer: the tokenizer's, the model's, and the end of a turn in a
+    chat.
+    """
     configured = model.generation_config.eos_token_id
-    found = [tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])]
-    special = {token.content: id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
+    found = [
+        tokenizer.eos_token_id,
+        *(configured if isinstance(configured, list) else [configured]),
+    ]
+    special = {
+        token.content: id for id, token in tokenizer.added_tokens_decoder.items() if token.special
+    }
     found += [special.get(end) for end in TURN_ENDS]
     return list(dict.fromkeys(id for id in found if id is not None and id < len(tokenizer)))
 
@@ -254,7 +286,11 @@ def _make_greedy(model: Any, stop_ids: list[int], pad_id: int | None) -> None:
 def _shown_name(model: str, adapter: str, quantization: str) -> str:
     name = Path(model).resolve().name if Path(model).is_dir() else model
     folder = Path(adapter).resolve()  # a run's own is called "adapter", which says nothing
-    extras = [f"adapter {folder.parent.name if folder.name == 'adapter' else folder.name}"] if adapter else []
+    extras = (
+        [f"adapter {folder.parent.name if folder.name == 'adapter' else folder.name}"]
+        if adapter
+        else []
+    )
     extras += ["4-bit"] if quantization == "4bit" else []
     return f"{name} ({', '.join(extras)})" if extras else name
 
@@ -266,4 +302,6 @@ def _explain_run(name: str, error: Exception) -> GeneratorError:
             f"{name} ran out of memory. Set max_prompt_tokens or max_new_tokens lower, "
             'quantization = "4bit", or use a smaller model.'
         )
-    return GeneratorError(f"{name} failed while answering: {type(error).__name__}: {first_line(error)}")
+    return GeneratorError(
+        f"{name} failed while answering: {type(error).__name__}: {first_line(error)}"
+    )

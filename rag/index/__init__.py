@@ -1,7 +1,8 @@
 """A review index on disk.
 
-`store` (layout and switch), `disk` (durable writes), `compare`, `cut`, `embedded` and `build` (writing a generation),
-`tables` and `vectors` (its files), `reader` (opening and searching), `verify`, `manage` (whole indexes).
+`store` (layout and switch), `disk` (durable writes), `compare`, `cut`, `embedded` and `build`
+(writing a generation), `tables` and `vectors` (its files), `reader` (opening and searching),
+`verify`, `manage` (whole indexes).
 """
 
 from rag.index.build import BuildProgress, Changed, build_index, change_index

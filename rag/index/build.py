@@ -1,9 +1,9 @@
-"""Writing a generation: the reviews that stay are carried over, the new ones are cut and embedded, then all is checked
-and made live.
+"""Writing a generation: the reviews that stay are carried over, the new ones are cut and embedded,
+then all is checked and made live.
 
-Steps: compare with the live generation; cut the new and changed reviews into sentences and chunks; embed the
-sentences whose vectors are not there yet, a batch at a time, each kept as soon as it is made (`embedded`); write
-the files of the generation in a folder of their own; check them; switch.
+Steps: compare with the live generation; cut the new and changed reviews into sentences and chunks;
+embed the sentences whose vectors are not there yet, a batch at a time, each kept as soon as it is
+made (`embedded`); write the files of the generation in a folder of their own; check them; switch.
 """
 
 from __future__ import annotations
@@ -33,15 +33,18 @@ from rag.schema import IndexFileError, Review
 from rag.sentiment import COMPLAINING, MOST_SENTENCES, PRAISING, LeaningModel, fit_leaning
 
 BuildProgress = Callable[[str, int, int], None]
-"""Called with (stage, done, total); a total of 0 is unknown. Stages: "comparing", "chunking", "resuming" (once, with
-how many sentences an interrupted run had embedded, if any), "embedding", "writing", "checking"."""
+"""Called with (stage, done, total); a total of 0 is unknown. Stages: "comparing", "chunking",
+"resuming" (once, with how many sentences an interrupted run had embedded, if any), "embedding",
+"writing", "checking"."""
 
 EMBED_AT_ONCE = 4096  # sentences in a batch that is kept: half a minute of work on two cores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """What a build did. Counts of reviews, and for `embedded`, `carried` and `resumed` of sentences."""
+    """What a build did. Counts of reviews, and for `embedded`, `carried` and `resumed` of
+    sentences.
+    """
 
     index: ReviewIndex
     new: int
@@ -68,7 +71,13 @@ def build_index(
 ) -> ReviewIndex:
     """Build the index in `folder` from `reviews` alone, and open it. Raises as `change_index` does."""
     changed = change_index(
-        reviews, embedder, folder, start="empty", chunking=chunking, chunk_tokens=chunk_tokens, progress=progress
+        reviews,
+        embedder,
+        folder,
+        start="empty",
+        chunking=chunking,
+        chunk_tokens=chunk_tokens,
+        progress=progress,
     )
     return changed.index
 
@@ -90,14 +99,16 @@ def change_index(
 ) -> Changed:
     """Write the next generation of the index in `folder`, verify it, make it live, and open it.
 
-    `start` is "empty" (`incoming` is all there will be) or "live" (`incoming` is added to the live generation, a
-    review with a known id taking that one's place; with `replace` reviews that do not come in are removed, and
-    those in `delete` in any case). `incoming` is read several times, and must be the same each time. `imports`
-    describes the files it came from, for the manifest. Where nothing changes, the live generation stays.
+    `start` is "empty" (`incoming` is all there will be) or "live" (`incoming` is added to the live
+    generation, a review with a known id taking that one's place; with `replace` reviews that do not
+    come in are removed, and those in `delete` in any case). `incoming` is read several times, and
+    must be the same each time. `imports` describes the files it came from, for the manifest. Where
+    nothing changes, the live generation stays.
 
-    Whatever goes wrong before the last step, the generation that was live stays live, and what was embedded is used
-    by the next run. Raises `IndexFileError` when there would be no reviews, two share an id, an id to delete is not
-    there, another process is writing, the live generation was built with other settings, or the disk is full.
+    Whatever goes wrong before the last step, the generation that was live stays live, and what was
+    embedded is used by the next run. Raises `IndexFileError` when there would be no reviews, two
+    share an id, an id to delete is not there, another process is writing, the live generation was
+    built with other settings, or the disk is full.
     """
     fingerprint = index_fingerprint(embedder.identity, chunking, chunk_tokens)
     try:
@@ -107,24 +118,47 @@ def change_index(
             if live is not None:
                 live.require_fingerprint(fingerprint, embedder.identity)
             comparison = compare(
-                incoming, live, replace=replace, delete=delete, progress=lambda done: progress("comparing", done, 0)
+                incoming,
+                live,
+                replace=replace,
+                delete=delete,
+                progress=lambda done: progress("comparing", done, 0),
             )
             if live is not None and comparison.changes_nothing:
-                if older_than(folder, live.generation):  # it was made live by a run that was killed before it tidied up
+                if older_than(
+                    folder, live.generation
+                ):  # it was made live by a run that was killed before it tidied up
                     _tidy(folder, keep_generations)
-                return _result(live, comparison, embedded=0, carried=live.manifest.sentences, resumed=0)
+                return _result(
+                    live, comparison, embedded=0, carried=live.manifest.sentences, resumed=0
+                )
             if not len(comparison.stay) and not comparison.take.any():
                 raise IndexFileError("There are no reviews to build an index from.")
             generation = store.new_generation(folder)
             building = store.building_folder(folder, generation)
             try:
                 disk.make_folder(building)
-                writer = _Writer(building, live, comparison, embedder, progress, chunking, chunk_tokens, vector_index)
-                writer.write(incoming, EmbeddedBatches(folder, embedder.identity, embedder.dimension), imports)
+                writer = _Writer(
+                    building,
+                    live,
+                    comparison,
+                    embedder,
+                    progress,
+                    chunking,
+                    chunk_tokens,
+                    vector_index,
+                )
+                writer.write(
+                    incoming,
+                    EmbeddedBatches(folder, embedder.identity, embedder.dimension),
+                    imports,
+                )
                 progress("checking", 0, 1)
                 problems = problems_of(building)
                 if problems:
-                    raise IndexFileError(f"The new index did not pass its own check, and is not used: {problems[0]}")
+                    raise IndexFileError(
+                        f"The new index did not pass its own check, and is not used: {problems[0]}"
+                    )
                 progress("checking", 1, 1)
                 store.switch(folder, generation)
             except BaseException:
@@ -133,14 +167,18 @@ def change_index(
             _tidy(folder, keep_generations)
     except OSError as error:
         raise IndexFileError(
-            f"Cannot write the index in {folder}: {error.strerror or error}. The index that was live still is; what "
+            f"Cannot write the index in {folder}: {error.strerror or error}. The index that was "
+            "live still is; what "
             "was embedded is kept, and the next run goes on from there."
         ) from error
     # just verified; `open` would read every byte once more
     return _result(
-        ReviewIndex(folder / generation), comparison,
-        embedded=writer.embedded, carried=writer.carried, resumed=writer.resumed,
-    )  # fmt: skip
+        ReviewIndex(folder / generation),
+        comparison,
+        embedded=writer.embedded,
+        carried=writer.carried,
+        resumed=writer.resumed,
+    )
 
 
 def _tidy(folder: Path, keep_generations: int) -> None:
@@ -150,11 +188,19 @@ def _tidy(folder: Path, keep_generations: int) -> None:
         remove_embedded(folder)
 
 
-def _result(index: ReviewIndex, comparison: Comparison, *, embedded: int, carried: int, resumed: int) -> Changed:
+def _result(
+    index: ReviewIndex, comparison: Comparison, *, embedded: int, carried: int, resumed: int
+) -> Changed:
     return Changed(
-        index=index, new=comparison.new, changed=comparison.changed, unchanged=comparison.unchanged,
-        removed=comparison.removed, embedded=embedded, carried=carried, resumed=resumed,
-    )  # fmt: skip
+        index=index,
+        new=comparison.new,
+        changed=comparison.changed,
+        unchanged=comparison.unchanged,
+        removed=comparison.removed,
+        embedded=embedded,
+        carried=carried,
+        resumed=resumed,
+    )
 
 
 class _Writer:
@@ -182,7 +228,12 @@ class _Writer:
         self._files: dict[str, disk.NewFile] = {}
         self.embedded = self.carried = self.resumed = 0
 
-    def write(self, incoming: Iterable[Review], batches: EmbeddedBatches, imports: Sequence[Mapping[str, Any]]) -> None:
+    def write(
+        self,
+        incoming: Iterable[Review],
+        batches: EmbeddedBatches,
+        imports: Sequence[Mapping[str, Any]],
+    ) -> None:
         """All files, the manifest last."""
         stay = self._comparison.stay
         taken = int(self._comparison.take.sum())
@@ -207,23 +258,34 @@ class _Writer:
         self._write("chunks.parquet", tables.write_integers, chunks)
         stored = self._write_vectors(kept_sentences, places, batches, total)
         signatures = self._signatures()
-        self._write("signatures.npy", vectors.write_array, signatures.shape, np.uint32, iter([signatures]))
+        self._write(
+            "signatures.npy", vectors.write_array, signatures.shape, np.uint32, iter([signatures])
+        )
         groups = group(signatures)
-        kept_table = tables.REVIEW_SCHEMA.empty_table() if self._live is None else self._live.reviews_table
+        kept_table = (
+            tables.REVIEW_SCHEMA.empty_table() if self._live is None else self._live.reviews_table
+        )
         self._write(
             "reviews.parquet",
             tables.write_table,
             tables.REVIEW_SCHEMA,
-            tables.review_batches(kept_table, stay, self._taken(incoming), self._comparison.content, groups.leader),
+            tables.review_batches(
+                kept_table, stay, self._taken(incoming), self._comparison.content, groups.leader
+            ),
         )
         stemmer = lexical.stemmer_for(tables.read_languages(self._building / "reviews.parquet"))
         self._files |= lexical.write_lexical(
-            self._building, stemmer, sentences, lambda done, total: self._progress("writing", done, total)
+            self._building,
+            stemmer,
+            sentences,
+            lambda done, total: self._progress("writing", done, total),
         )
         fractions = self._fractions()[sentences["review_row"]]
         self._write("leaning.parquet", tables.write_leaning, self._leaning(stored, fractions))
         search = self._write_approximate(stored)
-        self._write_manifest(len(stay) + taken, total, len(chunks["start"]), groups, search, stemmer, imports)
+        self._write_manifest(
+            len(stay) + taken, total, len(chunks["start"]), groups, search, stemmer, imports
+        )
         self._progress("writing", total, total)
 
     def _write(self, name: str, write: Callable[..., disk.NewFile], *values: Any) -> None:
@@ -235,7 +297,9 @@ class _Writer:
     def _joined(
         self, cut: CutReviews
     ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]:
-        """Rows of the live sentences that stay; and the sentences and chunks of the whole generation."""
+        """Rows of the live sentences that stay; and the sentences and chunks of the whole
+        generation.
+        """
         if self._live is None:
             return np.empty(0, dtype=np.int64), cut.sentences, cut.chunks
         live, stay = self._live, self._comparison.stay
@@ -259,13 +323,21 @@ class _Writer:
             "end_sentence": sentence_row[live.chunk_last[kept_chunks] - 1] + 1,
         }
         offsets = {
-            "review_row": len(stay), "chunk_row": len(kept_chunks),
-            "first_sentence": len(kept_sentences), "end_sentence": len(kept_sentences),
-        }  # fmt: skip
+            "review_row": len(stay),
+            "chunk_row": len(kept_chunks),
+            "first_sentence": len(kept_sentences),
+            "end_sentence": len(kept_sentences),
+        }
         return (
             kept_sentences,
-            {name: _appended(old_sentences[name], cut.sentences[name], offsets.get(name, 0)) for name in old_sentences},
-            {name: _appended(old_chunks[name], cut.chunks[name], offsets.get(name, 0)) for name in old_chunks},
+            {
+                name: _appended(old_sentences[name], cut.sentences[name], offsets.get(name, 0))
+                for name in old_sentences
+            },
+            {
+                name: _appended(old_chunks[name], cut.chunks[name], offsets.get(name, 0))
+                for name in old_chunks
+            },
         )
 
     def _require_space(self, added: int, total: int) -> None:
@@ -274,8 +346,10 @@ class _Writer:
         free = shutil.disk_usage(self._building).free
         if free < needed:
             raise IndexFileError(
-                f"The new index needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free in "
-                f"{self._building.parent}. Make room, for example with: reviewqa index gc {self._building.parent.name}"
+                f"The new index needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free "
+                "in "
+                f"{self._building.parent}. Make room, for example with: reviewqa index gc "
+                f"{self._building.parent.name}"
             )
 
     def _embed(self, reviews: Iterable[Review], cut: CutReviews, batches: EmbeddedBatches) -> None:
@@ -294,11 +368,13 @@ class _Writer:
         keys = itertools.compress(_raw(cut), wanted)
         while some := list(itertools.islice(texts, EMBED_AT_ONCE)):
             made = self._embedder.embed_documents(
-                some, progress=lambda done, _: self._progress("embedding", self.embedded + done, left)
+                some,
+                progress=lambda done, _: self._progress("embedding", self.embedded + done, left),
             )
             if made.shape != (len(some), self._embedder.dimension):
                 raise IndexFileError(
-                    f"The embedder returned vectors of shape {made.shape} for {len(some)} sentences "
+                    f"The embedder returned vectors of shape {made.shape} for {len(some)} "
+                    "sentences "
                     f"of {self._embedder.dimension} dimensions."
                 )
             batches.add(list(itertools.islice(keys, len(some))), made)
@@ -315,7 +391,11 @@ class _Writer:
         batches.lend(as_keys(keys), self._live.all_vectors, rows)
 
     def _write_vectors(
-        self, kept: NDArray[np.int64], places: NDArray[np.int64], batches: EmbeddedBatches, total: int
+        self,
+        kept: NDArray[np.int64],
+        places: NDArray[np.int64],
+        batches: EmbeddedBatches,
+        total: int,
     ) -> NDArray[np.float32]:
         def blocks() -> Iterator[NDArray[np.float32]]:
             done = 0
@@ -337,7 +417,9 @@ class _Writer:
     def _signatures(self) -> Signatures:
         if self._live is None:
             return self._comparison.signatures
-        return np.concatenate([self._live.signatures[self._comparison.stay], self._comparison.signatures])
+        return np.concatenate(
+            [self._live.signatures[self._comparison.stay], self._comparison.signatures]
+        )
 
     def _fractions(self) -> NDArray[np.float64]:
         return tables.rating_fractions(tables.read_ratings(self._building / "reviews.parquet"))
@@ -346,12 +428,16 @@ class _Writer:
         """Fitted on a sample where the index is large: more would not change it."""
         if len(stored) > MOST_SENTENCES:
             rated = np.flatnonzero(~np.isnan(fractions))
-            some = vectors.sample(stored, MOST_SENTENCES, rated if len(rated) >= MOST_SENTENCES else None)
+            some = vectors.sample(
+                stored, MOST_SENTENCES, rated if len(rated) >= MOST_SENTENCES else None
+            )
             stored_some, fractions = stored[some], fractions[some]
             vectors.release(stored)
         else:
             stored_some = stored
-        praising, complaining = (self._embedder.embed_documents(texts) for texts in (PRAISING, COMPLAINING))
+        praising, complaining = (
+            self._embedder.embed_documents(texts) for texts in (PRAISING, COMPLAINING)
+        )
         return fit_leaning(stored_some, fractions, praising, complaining)
 
     def _write_approximate(self, stored: NDArray[np.float32]) -> dict[str, Any]:
@@ -364,13 +450,17 @@ class _Writer:
         if learnt is not None and not 0.5 <= learnt.nlist / lists <= 2:
             learnt = None  # learnt from far fewer vectors, or far more
         index = vectors.build_approximate(
-            stored, trained=learnt, progress=lambda done, total: self._progress("writing", done, total)
+            stored,
+            trained=learnt,
+            progress=lambda done, total: self._progress("writing", done, total),
         )
         self._write(store.APPROXIMATE_FILE, lambda path: vectors.write_approximate(index, path))
         return {
-            "type": kind, "lists": index.nlist, "lists_learnt": "earlier" if learnt is not None else "now",
+            "type": kind,
+            "lists": index.nlist,
+            "lists_learnt": "earlier" if learnt is not None else "now",
             "recall_at_10": round(vectors.VectorSearch(stored, index).recall(), 4),
-        }  # fmt: skip
+        }
 
     def _write_manifest(
         self,
@@ -387,7 +477,9 @@ class _Writer:
             self._building,
             store.Manifest(
                 format_version=store.FORMAT_VERSION,
-                fingerprint=index_fingerprint(self._embedder.identity, self._chunking, self._chunk_tokens),
+                fingerprint=index_fingerprint(
+                    self._embedder.identity, self._chunking, self._chunk_tokens
+                ),
                 embedder=self._embedder.identity,
                 dimension=self._embedder.dimension,
                 chunking=self._chunking,

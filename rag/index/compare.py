@@ -1,4 +1,6 @@
-"""What an import changes: which reviews of the live index stay, and which of the incoming ones are new or changed."""
+"""What an import changes: which reviews of the live index stay, and which of the incoming ones are
+new or changed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ Signatures = NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The reviews of the next generation: those that stay, in their order, then the new and changed as they came in."""
+    """The reviews of the next generation: those that stay, in their order, then the new and changed
+    as they came in.
+    """
 
     stay: NDArray[np.int64]  # rows of the live generation
     take: NDArray[np.bool_]  # of each incoming review: is it new or changed?
@@ -46,8 +50,9 @@ def compare(
 ) -> Comparison:
     """Compare by id, and where an id is known by content.
 
-    With `replace`, reviews that do not come in are removed; `delete` names more to remove, also where they come in.
-    Raises `IndexFileError` for an id to delete that is not there, and where two incoming reviews have one id.
+    With `replace`, reviews that do not come in are removed; `delete` names more to remove, also
+    where they come in. Raises `IndexFileError` for an id to delete that is not there, and where two
+    incoming reviews have one id.
     """
     known = {} if live is None else _known(live)
     delete = dict.fromkeys(delete)
@@ -83,7 +88,9 @@ def compare(
             progress(number)
     progress(len(take))
     if repeated:
-        raise IndexFileError(f"{repeated} reviews have an id that another one has; ids must be unique.")
+        raise IndexFileError(
+            f"{repeated} reviews have an id that another one has; ids must be unique."
+        )
     removed = 0
     for review_id, (row, _) in known.items():
         if (replace and review_id not in seen) or review_id in delete:
@@ -104,4 +111,6 @@ def compare(
 def _known(live: ReviewIndex) -> dict[str, tuple[int, bytes]]:
     table = live.reviews_table
     ids, keys = table.column("review_id").to_pylist(), table.column("content").to_pylist()
-    return {review_id: (row, key) for row, (review_id, key) in enumerate(zip(ids, keys, strict=True))}
+    return {
+        review_id: (row, key) for row, (review_id, key) in enumerate(zip(ids, keys, strict=True))
+    }

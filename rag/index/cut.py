@@ -1,4 +1,6 @@
-"""The new reviews of a build cut into sentences and chunks, held as numbers: 16 bytes of spans and a key for each."""
+"""The new reviews of a build cut into sentences and chunks, held as numbers: 16 bytes of spans and
+a key for each.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from rag.schema import Review
 
 @dataclass(frozen=True, slots=True)
 class CutReviews:
-    """Sentences and chunks of the reviews in their order; all rows count from 0 at the first of them."""
+    """Sentences and chunks of the reviews in their order; all rows count from 0 at the first of
+    them.
+    """
 
     sentences: dict[str, NDArray[np.int32]]  # review_row, start, end, chunk_row
     chunks: dict[str, NDArray[np.int32]]  # review_row, start, end, first_sentence, end_sentence
@@ -33,7 +37,10 @@ def cut_reviews(
 ) -> CutReviews:
     """Cut all reviews. Only numbers are kept, not texts."""
     sentences = {name: array("i") for name in ("review_row", "start", "end", "chunk_row")}
-    chunks = {name: array("i") for name in ("review_row", "start", "end", "first_sentence", "end_sentence")}
+    chunks = {
+        name: array("i")
+        for name in ("review_row", "start", "end", "first_sentence", "end_sentence")
+    }
     keys = bytearray()
     row = -1
     for row, review in enumerate(reviews):
@@ -45,9 +52,13 @@ def cut_reviews(
                 _append(sentences, review_row=row, start=start, end=end, chunk_row=chunk_row)
                 keys += text_key(review.text[start:end])
             _append(
-                chunks, review_row=row, start=chunk.start, end=chunk.end,
-                first_sentence=offset + first, end_sentence=offset + last,
-            )  # fmt: skip
+                chunks,
+                review_row=row,
+                start=chunk.start,
+                end=chunk.end,
+                first_sentence=offset + first,
+                end_sentence=offset + last,
+            )
         if row % 200 == 0:
             progress(row)
     progress(row + 1)

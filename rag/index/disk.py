@@ -1,9 +1,9 @@
 """Every write to an index goes through here: create, write, flush, rename, remove.
 
-A file counts as written when its bytes were flushed (fsync) and its folder's entry was too, so a power cut can
-lose only what nobody points to yet. One place for all of it also means that a test can stop the program at, or
-play a power cut after, any single operation. POSIX: rename(2) replaces atomically; fsync(2) on a folder makes
-its entries durable.
+A file counts as written when its bytes were flushed (fsync) and its folder's entry was too, so a
+power cut can lose only what nobody points to yet. One place for all of it also means that a test
+can stop the program at, or play a power cut after, any single operation. POSIX: rename(2) replaces
+atomically; fsync(2) on a folder makes its entries durable.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class NewFile(io.RawIOBase):
         self.path = path
         self.size = 0
         self._digest = hashlib.sha256()
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o644)
+        self._descriptor = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o644
+        )
 
     def writable(self) -> bool:
         """It can be written."""
@@ -102,7 +104,9 @@ def move(source: Path, target: Path) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Give the file at `path` new content, atomically: a reader or a crash finds the old one or the new one."""
+    """Give the file at `path` new content, atomically: a reader or a crash finds the old one or the
+    new one.
+    """
     pending = path.with_name(path.name + ".new")
     remove(pending)
     with new_file(pending) as file:
@@ -126,5 +130,7 @@ def remove(path: Path) -> None:
             remove(inner)
         os.rmdir(path)
     else:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # nor where a file is taken for its folder
+        with contextlib.suppress(
+            FileNotFoundError, NotADirectoryError
+        ):  # nor where a file is taken for its folder
             os.unlink(path)

@@ -1,10 +1,10 @@
 """Vectors made so far: what lets an interrupted build go on where it stopped.
 
-While a build embeds, each batch is written to ``<index>/.work/<embedder>/<number>-<hash>.batch``: the keys (BLAKE2b-128
-of each sentence's text), then the vectors, both as .npy. A batch has its name only once it is whole and flushed, and
-its name holds the hash of its bytes, so whatever a crash leaves is either a good batch or is known for rubbish. Keyed
-by text, a vector serves whichever review the sentence stands in, and a text that occurs a thousand times is embedded
-once.
+While a build embeds, each batch is written to ``<index>/.work/<embedder>/<number>-<hash>.batch``:
+the keys (BLAKE2b-128 of each sentence's text), then the vectors, both as .npy. A batch has its name
+only once it is whole and flushed, and its name holds the hash of its bytes, so whatever a crash
+leaves is either a good batch or is known for rubbish. Keyed by text, a vector serves whichever
+review the sentence stands in, and a text that occurs a thousand times is embedded once.
 """
 
 from __future__ import annotations
@@ -87,7 +87,10 @@ class EmbeddedBatches:
         pending = self._folder / "pending"
         disk.remove(pending)
         with disk.new_file(pending) as file:
-            for array in (np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY_BYTES), vectors):
+            for array in (
+                np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY_BYTES),
+                vectors,
+            ):
                 file.write(_npy_header(array))
                 file.write(np.ascontiguousarray(array))
         path = self._folder / f"{self._number:06d}-{file.sha256[:16]}.batch"
@@ -112,7 +115,12 @@ class EmbeddedBatches:
                 stored = _Stored(path, file.tell(), *shape)
         except (OSError, ValueError, EOFError, TypeError):
             return False
-        if keys.dtype != np.uint8 or keys.ndim != 2 or keys.shape[1] != KEY_BYTES or kind != np.float32:
+        if (
+            keys.dtype != np.uint8
+            or keys.ndim != 2
+            or keys.shape[1] != KEY_BYTES
+            or kind != np.float32
+        ):
             return False
         if (stored.count, stored.dimension) != (len(keys), self._dimension):
             return False
@@ -124,7 +132,9 @@ class EmbeddedBatches:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """The vectors of a batch, read when they are asked for: mapped all together they would count as memory."""
+    """The vectors of a batch, read when they are asked for: mapped all together they would count as
+    memory.
+    """
 
     path: Path
     offset: int

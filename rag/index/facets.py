@@ -1,4 +1,6 @@
-"""What an index's reviews can be limited by: which items, ratings, dates, languages and sources they have."""
+"""What an index's reviews can be limited by: which items, ratings, dates, languages and sources
+they have.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ MOST_VALUES = 500  # more different ones are not listed
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The different values of a field, empty ones left out: how many there are, and each with its number of reviews.
+    """The different values of a field, empty ones left out: how many there are, and each with its
+    number of reviews.
 
     The most frequent come first; none is listed where there are more than `MOST_VALUES`.
     """
@@ -32,9 +35,9 @@ class Values:
 class Facets:
     """What there is to choose by.
 
-    `ratings` are the lowest and the highest mark of the one scale that all rated reviews share, None where they have
-    several scales; `rated` says how many have any, `whole_marks` that all are whole numbers. `dates` are the first
-    and the last day, None where no review has one.
+    `ratings` are the lowest and the highest mark of the one scale that all rated reviews share,
+    None where they have several scales; `rated` says how many have any, `whole_marks` that all are
+    whole numbers. `dates` are the first and the last day, None where no review has one.
     """
 
     reviews: int
@@ -50,7 +53,9 @@ class Facets:
 def facets_of(index: ReviewIndex) -> Facets:
     """The facets of all reviews in an index."""
     reviews = index.reviews_table
-    rated = reviews.select(["rating", "rating_min", "rating_max"]).filter(pc.is_valid(reviews.column("rating")))
+    rated = reviews.select(["rating", "rating_min", "rating_max"]).filter(
+        pc.is_valid(reviews.column("rating"))
+    )
     scales = rated.group_by(["rating_min", "rating_max"]).aggregate([]).to_pylist()
     days = [day for day in pc.unique(reviews.column("date")).to_pylist() if _is_day(day)]
     marks = np.asarray(rated.column("rating").to_numpy(), dtype=np.float64)
@@ -87,6 +92,8 @@ def _values(column: pa.ChunkedArray) -> Values:
         (str(row["values"]), int(row["counts"]))
         for row in pc.value_counts(column).to_pylist()
         if row["values"]
-    ]  # fmt: skip
-    listed = sorted(counted, key=lambda row: (-row[1], row[0])) if len(counted) <= MOST_VALUES else []
+    ]
+    listed = (
+        sorted(counted, key=lambda row: (-row[1], row[0])) if len(counted) <= MOST_VALUES else []
+    )
     return Values(len(counted), tuple(listed))

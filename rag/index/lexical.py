@@ -1,11 +1,13 @@
-"""BM25 over the sentences of an index and over its whole reviews: which of them share words with a question?
+"""BM25 over the sentences of an index and over its whole reviews: which of them share words with a
+question?
 
-One vocabulary, two matrices of weights made by bm25s (Lù 2024, arXiv:2407.03618), Lucene's form of BM25 with k1 = 1.5
-and b = 0.75; a question's scores are sums over the columns of its words. A whole review's words are those of its
-title and of its text. Words are stemmed (Snowball) in the language that most reviews are in.
+One vocabulary, two matrices of weights made by bm25s (Lù 2024, arXiv:2407.03618), Lucene's form of
+BM25 with k1 = 1.5 and b = 0.75; a question's scores are sums over the columns of its words. A whole
+review's words are those of its title and of its text. Words are stemmed (Snowball) in the language
+that most reviews are in.
 
-Kept are the matrices alone, as plain arrays mapped into memory: bm25s (0.3.16) saves a corpus by leaving out the rows
-it cannot serialise, with only a warning, so that all rows after them shift.
+Kept are the matrices alone, as plain arrays mapped into memory: bm25s (0.3.16) saves a corpus by
+leaving out the rows it cannot serialise, with only a warning, so that all rows after them shift.
 """
 
 from __future__ import annotations
@@ -35,16 +37,46 @@ K1, B = 1.5, 0.75
 _ROWS = 2048  # reviews read at once
 
 _STEMMERS = {
-    "ar": "arabic", "hy": "armenian", "eu": "basque", "ca": "catalan", "cs": "czech", "da": "danish", "nl": "dutch",
-    "en": "english", "eo": "esperanto", "et": "estonian", "fi": "finnish", "fr": "french", "de": "german",
-    "el": "greek", "hi": "hindi", "hu": "hungarian", "id": "indonesian", "ga": "irish", "it": "italian",
-    "lt": "lithuanian", "ne": "nepali", "no": "norwegian", "nb": "norwegian", "fa": "persian", "pl": "polish",
-    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "es": "spanish", "sv": "swedish",
-    "ta": "tamil", "tr": "turkish", "yi": "yiddish",
-}  # fmt: skip
+    "ar": "arabic",
+    "hy": "armenian",
+    "eu": "basque",
+    "ca": "catalan",
+    "cs": "czech",
+    "da": "danish",
+    "nl": "dutch",
+    "en": "english",
+    "eo": "esperanto",
+    "et": "estonian",
+    "fi": "finnish",
+    "fr": "french",
+    "de": "german",
+    "el": "greek",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "id": "indonesian",
+    "ga": "irish",
+    "it": "italian",
+    "lt": "lithuanian",
+    "ne": "nepali",
+    "no": "norwegian",
+    "nb": "norwegian",
+    "fa": "persian",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "es": "spanish",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+    "yi": "yiddish",
+}
 _WORD = re.compile(r"\w+")
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_ANY_WORD = regex.compile(rf"[{_UNSPACED}]|[\w--[{_UNSPACED}]]+", regex.V1)  # scripts without blanks: by character
+_ANY_WORD = regex.compile(
+    rf"[{_UNSPACED}]|[\w--[{_UNSPACED}]]+", regex.V1
+)  # scripts without blanks: by character
 
 Scores = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -52,7 +84,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Weights by word: those of word `w` are ``weight[begin[w]:begin[w + 1]]``, in the rows ``row[...]``."""
+    """Weights by word: those of word `w` are ``weight[begin[w]:begin[w + 1]]``, in the rows
+    ``row[...]``.
+    """
 
     weight: NDArray[np.float32]
     row: NDArray[np.int32]
@@ -97,7 +131,8 @@ class Stems:
 
 
 def stemmer_for(languages: Iterable[str]) -> str:
-    """Snowball's name for the commonest of the languages (ISO 639-1, "" is unknown); "" where it has none.
+    """Snowball's name for the commonest of the languages (ISO 639-1, "" is unknown); "" where it
+    has none.
 
     English where no language is known: short reviews do not tell theirs.
     """
@@ -109,7 +144,9 @@ class LexicalSearch:
     """BM25 scores of all sentences and of all reviews. Safe to share between threads."""
 
     def __init__(self, generation: Path, stemmer: str, *, sentences: int, reviews: int) -> None:
-        """Open what `write_lexical` wrote. Raises `OSError`, `ValueError`, `KeyError` where it cannot be read."""
+        """Open what `write_lexical` wrote. Raises `OSError`, `ValueError`, `KeyError` where it
+        cannot be read.
+        """
         stated = json.loads((generation / TERMS_FILE).read_text(encoding="ascii"))
         if not isinstance(stated, list) or not all(isinstance(word, str) for word in stated):
             raise ValueError(f"{TERMS_FILE} holds no list of words")
@@ -121,14 +158,22 @@ class LexicalSearch:
         )
         for name, matrix in zip(_MATRICES, (self.sentences, self.reviews), strict=True):
             kinds = [array.dtype for array in (matrix.weight, matrix.row, matrix.begin)]
-            if kinds != list(_PARTS.values()) or any(a.ndim != 1 for a in (matrix.weight, matrix.row, matrix.begin)):
+            if kinds != list(_PARTS.values()) or any(
+                a.ndim != 1 for a in (matrix.weight, matrix.row, matrix.begin)
+            ):
                 raise ValueError(f"{name} holds arrays of other types than were written")
             if problem := matrix.problem(len(stated)):
                 raise ValueError(f"{name} does not fit together: {problem}")
 
     def scores(self, text: str) -> tuple[Scores, Scores]:
-        """BM25 of `text` with each sentence, (sentences,), and with each review, (reviews,); 0: no word in common."""
-        found = [number for stem in Stems(self.stemmer)(text) if (number := self.words.get(stem)) is not None]
+        """BM25 of `text` with each sentence, (sentences,), and with each review, (reviews,); 0: no
+        word in common.
+        """
+        found = [
+            number
+            for stem in Stems(self.stemmer)(text)
+            if (number := self.words.get(stem)) is not None
+        ]
         return self.sentences.scores(found), self.reviews.scores(found)
 
 
@@ -140,7 +185,8 @@ def _mapped(generation: Path, matrix: str) -> tuple[NDArray[Any], NDArray[Any], 
 def write_lexical(
     folder: Path, stemmer: str, sentences: dict[str, NDArray[np.int32]], progress: Progress
 ) -> dict[str, disk.NewFile]:
-    """Write `LEXICAL_FILES` for the reviews.parquet in `folder` and these sentences (review_row, start, end).
+    """Write `LEXICAL_FILES` for the reviews.parquet in `folder` and these sentences (review_row,
+    start, end).
 
     Returns the written files by name. Raises `OSError`.
     """
@@ -171,7 +217,9 @@ def write_lexical(
     return files
 
 
-def _texts(reviews: Path, sentences: dict[str, NDArray[np.int32]]) -> Iterator[tuple[str, list[str]]]:
+def _texts(
+    reviews: Path, sentences: dict[str, NDArray[np.int32]]
+) -> Iterator[tuple[str, list[str]]]:
     """Title and sentences of each review, in the order of the rows."""
     start, end = sentences["start"].tolist(), sentences["end"].tolist()
     ends = np.cumsum(np.bincount(sentences["review_row"], minlength=1)).tolist()
@@ -180,7 +228,10 @@ def _texts(reviews: Path, sentences: dict[str, NDArray[np.int32]]) -> Iterator[t
         for batch in file.iter_batches(_ROWS, columns=["title", "text"]):
             for values in batch.to_pylist():
                 last = ends[row] if row < len(ends) else first
-                yield values["title"] or "", [values["text"][start[n] : end[n]] for n in range(first, last)]
+                yield (
+                    values["title"] or "",
+                    [values["text"][start[n] : end[n]] for n in range(first, last)],
+                )
                 row, first = row + 1, last
 
 
@@ -188,14 +239,20 @@ def _weights(corpus: list[list[int]], words: int) -> dict[str, NDArray[Any]]:
     """BM25 weights of a corpus of word numbers, a column for each word."""
     if not any(corpus):
         return {
-            "weight": np.empty(0, np.float32), "row": np.empty(0, np.int32), "begin": np.zeros(words + 1, np.int64),
-        }  # fmt: skip
+            "weight": np.empty(0, np.float32),
+            "row": np.empty(0, np.int32),
+            "begin": np.zeros(words + 1, np.int64),
+        }
     import bm25s
 
     made = bm25s.BM25(k1=K1, b=B, method="lucene").build_index_from_ids(
         unique_token_ids=list(range(words)), corpus_token_ids=corpus, show_progress=False
     )
-    return {"weight": made["data"], "row": made["indices"], "begin": np.asarray(made["indptr"], dtype=np.int64)}
+    return {
+        "weight": made["data"],
+        "row": made["indices"],
+        "begin": np.asarray(made["indptr"], dtype=np.int64),
+    }
 
 
 def as_share(scores: Scores) -> Vectors:

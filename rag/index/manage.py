@@ -40,41 +40,55 @@ def list_generations(folder: Path) -> list[Generation]:
     if not names:
         store.live_generation(folder)
     live = store.live_name(folder)
-    return [Generation(name, name == live, _manifest(folder / name), _size(folder / name)) for name in reversed(names)]
+    return [
+        Generation(name, name == live, _manifest(folder / name), _size(folder / name))
+        for name in reversed(names)
+    ]
 
 
 def rollback(folder: Path, generation: str | None = None) -> str:
-    """Make an earlier generation live: the named one, or the newest that is older than the live one; its name.
+    """Make an earlier generation live: the named one, or the newest that is older than the live
+    one; its name.
 
     It is checked first. Raises `IndexFileError` when there is none, or it is damaged.
     """
     with _writing(folder):
-        store.remove_unfinished(folder)  # what a killed writer never made live is nothing to go back to
+        store.remove_unfinished(
+            folder
+        )  # what a killed writer never made live is nothing to go back to
         names, live = store.generations(folder), store.live_name(folder)
         if generation is None:
             older = [name for name in names if name < live] if live in names else names
             if not older:
-                raise IndexFileError(f'The index "{folder.name}" has no earlier generation to go back to.')
+                raise IndexFileError(
+                    f'The index "{folder.name}" has no earlier generation to go back to.'
+                )
             generation = older[-1]
         if generation not in names:
             raise IndexFileError(
-                f'The index "{folder.name}" has no generation {generation!r}. It has: {", ".join(names) or "none"}.'
+                f'The index "{folder.name}" has no generation {generation!r}. It has: '
+                f"{', '.join(names) or 'none'}."
             )
         problems = problems_of(folder / generation)
         if problems:
-            raise IndexFileError(f"Generation {generation} is damaged, and the live one stays: {problems[0]}")
+            raise IndexFileError(
+                f"Generation {generation} is damaged, and the live one stays: {problems[0]}"
+            )
         store.make_live(folder, generation)
     return generation
 
 
 def collect_garbage(folder: Path, keep: int) -> tuple[list[str], int]:
-    """Remove what unfinished writers left, and all generations but the live one and the `keep` newest others.
+    """Remove what unfinished writers left, and all generations but the live one and the `keep`
+    newest others.
 
     The names of those removed, and the bytes that became free.
     """
     with _writing(folder):
         before = _size(folder)
-        store.live_generation(folder)  # a broken CURRENT must not cost the generation that it should name
+        store.live_generation(
+            folder
+        )  # a broken CURRENT must not cost the generation that it should name
         store.remove_unfinished(folder)
         remove_embedded(folder)
         gone = store.prune(folder, keep)
@@ -82,7 +96,9 @@ def collect_garbage(folder: Path, keep: int) -> tuple[list[str], int]:
 
 
 def copy_index(source: Path, target: Path) -> None:
-    """Copy the live generation of one index to a new one. Raises `IndexFileError` where the target is there."""
+    """Copy the live generation of one index to a new one. Raises `IndexFileError` where the target
+    is there.
+    """
     _require_free(target)
     with _writing(source), store.writer_lock(target):
         generation = store.live_generation(source)
@@ -128,25 +144,35 @@ def delete_index(folder: Path) -> None:
 
 
 def export_index(index: ReviewIndex, path: Path) -> int:
-    """Write reviews with their sentences, chunks and vectors to one Parquet file, a row a sentence; how many rows.
+    """Write reviews with their sentences, chunks and vectors to one Parquet file, a row a sentence;
+    how many rows.
 
-    Columns: all of a review but its text, then chunk_id, chunk_start, chunk_end, sentence_start, sentence_end, sentence
-    (its text), vector (float32 list); and review_text on the first sentence of each review, null on the others. Raises
-    `IndexFileError` where there is such a file, or it cannot be written.
+    Columns: all of a review but its text, then chunk_id, chunk_start, chunk_end, sentence_start,
+    sentence_end, sentence (its text), vector (float32 list); and review_text on the first sentence
+    of each review, null on the others. Raises `IndexFileError` where there is such a file, or it
+    cannot be written.
     """
     fields = [tables.REVIEW_SCHEMA.field(name) for name in tables.REVIEW_FIELDS if name != "text"]
     schema = pa.schema(
         [
-            *fields, ("review_text", pa.large_string()), ("copy_of", pa.string()), ("chunk_id", pa.string()),
-            ("chunk_start", pa.int32()), ("chunk_end", pa.int32()), ("sentence_start", pa.int32()),
-            ("sentence_end", pa.int32()), ("sentence", pa.string()),
+            *fields,
+            ("review_text", pa.large_string()),
+            ("copy_of", pa.string()),
+            ("chunk_id", pa.string()),
+            ("chunk_start", pa.int32()),
+            ("chunk_end", pa.int32()),
+            ("sentence_start", pa.int32()),
+            ("sentence_end", pa.int32()),
+            ("sentence", pa.string()),
             ("vector", pa.list_(pa.float32(), index.manifest.dimension)),
         ]
-    )  # fmt: skip
+    )
     pending = path.with_name(path.name + ".part")
     try:
         if path.is_dir():
-            raise IndexFileError(f"{path} is a folder. Name a file, for example {path / index.name}.parquet")
+            raise IndexFileError(
+                f"{path} is a folder. Name a file, for example {path / index.name}.parquet"
+            )
         if path.exists():
             raise IndexFileError(f"{path} is there already. Name another file, or remove it.")
         disk.remove(pending)
@@ -174,9 +200,13 @@ def _export_batches(index: ReviewIndex, schema: pa.Schema) -> Iterator[pa.Table]
                 *((name, getattr(review, name)) for name in tables.REVIEW_FIELDS if name != "text"),
                 ("review_text", review.text if first else None),
                 ("copy_of", "" if leader == review_row else index.review_id(leader)),
-                ("chunk_id", tables.chunk_id(review.review_id, begin, end)), ("chunk_start", begin), ("chunk_end", end),
-                ("sentence_start", sentence.start), ("sentence_end", sentence.end), ("sentence", sentence.text),
-            ):  # fmt: skip
+                ("chunk_id", tables.chunk_id(review.review_id, begin, end)),
+                ("chunk_start", begin),
+                ("chunk_end", end),
+                ("sentence_start", sentence.start),
+                ("sentence_end", sentence.end),
+                ("sentence", sentence.text),
+            ):
                 columns[name].append(value)
         flat = pa.array(index.vectors(rows).reshape(-1))
         vector = pa.FixedSizeListArray.from_arrays(flat, index.manifest.dimension)
@@ -184,7 +214,9 @@ def _export_batches(index: ReviewIndex, schema: pa.Schema) -> Iterator[pa.Table]
 
 
 def require_index(folder: Path) -> None:
-    """Raise `IndexFileError` unless there is an index in `folder`, be it a damaged or an unfinished one."""
+    """Raise `IndexFileError` unless there is an index in `folder`, be it a damaged or an unfinished
+    one.
+    """
     if not folder.is_dir() or all(path.name in ("LOCK", *_REJECTED) for path in _ours(folder)):
         store.live_generation(folder)  # says that there is none, and which there are
 
@@ -192,29 +224,40 @@ def require_index(folder: Path) -> None:
 def _ours(folder: Path) -> list[Path]:
     """What this program has put into an index's folder. Other files there are the user's."""
     names = {"CURRENT", "CURRENT.new", "LOCK", WORK_FOLDER, *_REJECTED, *store.generations(folder)}
-    return [path for path in folder.iterdir() if path.name in names or path.name.startswith(_UNFINISHED)]
+    return [
+        path for path in folder.iterdir() if path.name in names or path.name.startswith(_UNFINISHED)
+    ]
 
 
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Hold the writer's lock of an index that is there. What the disk refuses becomes an `IndexFileError`."""
+    """Hold the writer's lock of an index that is there. What the disk refuses becomes an
+    `IndexFileError`.
+    """
     try:
         require_index(folder)
         with store.writer_lock(folder):
             yield
     except OSError as error:
-        raise IndexFileError(f"Cannot change the index in {folder}: {error.strerror or error}.") from error
+        raise IndexFileError(
+            f"Cannot change the index in {folder}: {error.strerror or error}."
+        ) from error
 
 
 def _require_free(folder: Path) -> None:
     """Raise `IndexFileError` unless nothing lies there, or only what an interrupted copy left."""
     if store.live_name(folder) or store.generations(folder) or (folder / WORK_FOLDER).exists():
-        raise IndexFileError(f'There is an index "{folder.name}" already. Choose another name, or delete that one.')
+        raise IndexFileError(
+            f'There is an index "{folder.name}" already. Choose another name, or delete that one.'
+        )
     left = ("LOCK", "CURRENT.new")
     if folder.exists() and (
-        not folder.is_dir() or any(p.name not in left and p.name[0] != "." for p in folder.iterdir())
+        not folder.is_dir()
+        or any(p.name not in left and p.name[0] != "." for p in folder.iterdir())
     ):
-        raise IndexFileError(f"{folder} is there already, and is no index. Choose another name, or remove it.")
+        raise IndexFileError(
+            f"{folder} is there already, and is no index. Choose another name, or remove it."
+        )
 
 
 def _manifest(generation: Path) -> store.Manifest | None:

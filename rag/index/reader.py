@@ -45,11 +45,16 @@ class ReviewIndex:
                 if APPROXIMATE_FILE in self.manifest.data_files
                 else None
             )
-            self._check_shapes(sentences.num_rows, chunks.num_rows, vectors, approximate, len(leaning) - 1)
+            self._check_shapes(
+                sentences.num_rows, chunks.num_rows, vectors, approximate, len(leaning) - 1
+            )
             self.leaning = LeaningModel(leaning[:-1].astype(np.float32), float(leaning[-1]))
             self._search = VectorSearch(vectors, approximate)
             self.lexical = LexicalSearch(
-                generation, self.manifest.stemmer, sentences=sentences.num_rows, reviews=self._reviews.num_rows
+                generation,
+                self.manifest.stemmer,
+                sentences=sentences.num_rows,
+                reviews=self._reviews.num_rows,
             )
             self._rating_fractions = tables.rating_fractions(self._reviews)
             self._review_ids = self._reviews.column("review_id")
@@ -58,8 +63,15 @@ class ReviewIndex:
             self.sentence_review, self.sentence_start, self.sentence_end, self.sentence_chunk = (
                 _integers(sentences, name) for name in ("review_row", "start", "end", "chunk_row")
             )
-            self.chunk_review, self.chunk_start, self.chunk_end, self.chunk_first, self.chunk_last = (
-                _integers(chunks, name) for name in ("review_row", "start", "end", "first_sentence", "end_sentence")
+            (
+                self.chunk_review,
+                self.chunk_start,
+                self.chunk_end,
+                self.chunk_first,
+                self.chunk_last,
+            ) = (
+                _integers(chunks, name)
+                for name in ("review_row", "start", "end", "first_sentence", "end_sentence")
             )
         except IndexFileError:
             raise
@@ -70,33 +82,48 @@ class ReviewIndex:
             ) from error
 
     def _check_shapes(
-        self, sentences: int, chunks: int, vectors: Vectors, approximate: faiss.Index | None, leaning: int
+        self,
+        sentences: int,
+        chunks: int,
+        vectors: Vectors,
+        approximate: faiss.Index | None,
+        leaning: int,
     ) -> None:
         counts = (self._reviews.num_rows, sentences, chunks)
         stated = (self.manifest.reviews, self.manifest.sentences, self.manifest.chunks)
         searched = len(vectors) if approximate is None else approximate.ntotal
         if counts != stated or len(vectors) != sentences or searched != sentences:
             raise IndexFileError(
-                f"The index in {self.generation} does not fit together: reviews, sentences and chunks are {counts} "
-                f"and not {stated} as the manifest says, or there are {len(vectors)} vectors ({searched} searched) for "
+                f"The index in {self.generation} does not fit together: reviews, sentences and "
+                f"chunks are {counts} "
+                f"and not {stated} as the manifest says, or there are {len(vectors)} vectors "
+                f"({searched} searched) for "
                 f"{sentences} sentences. Rebuild it."
             )
-        dimensions = (vectors.shape[1], leaning, vectors.shape[1] if approximate is None else approximate.d)
+        dimensions = (
+            vectors.shape[1],
+            leaning,
+            vectors.shape[1] if approximate is None else approximate.d,
+        )
         if vectors.dtype != np.float32 or any(one != self.manifest.dimension for one in dimensions):
             raise IndexFileError(
-                f"The index in {self.generation} does not fit together: its vectors have {vectors.shape[1]} dimensions "
+                f"The index in {self.generation} does not fit together: its vectors have "
+                f"{vectors.shape[1]} dimensions "
                 f"of {vectors.dtype} and its leaning model {leaning}, where the manifest says "
                 f"{self.manifest.dimension} of float32. Rebuild it."
             )
         if self.signatures.shape != (self.manifest.reviews, tables.SIGNATURE_WORDS):
             raise IndexFileError(
-                f"The index in {self.generation} does not fit together: {self.signatures.shape[0]} signatures for "
+                f"The index in {self.generation} does not fit together: {self.signatures.shape[0]} "
+                "signatures for "
                 f"{self.manifest.reviews} reviews. Rebuild it."
             )
 
     @classmethod
     def open(cls, folder: Path) -> ReviewIndex:
-        """Open the live generation of the index in `folder`. Raises `IndexFileError`, also when a file was changed."""
+        """Open the live generation of the index in `folder`. Raises `IndexFileError`, also when a
+        file was changed.
+        """
         while True:
             generation = live_generation(folder)
             try:
@@ -108,10 +135,13 @@ class ReviewIndex:
 
     @classmethod
     def _open_checked(cls, generation: Path) -> ReviewIndex:
-        problems = damaged_files(generation, Manifest.read(generation), thorough=False)  # before anything parses them
+        problems = damaged_files(
+            generation, Manifest.read(generation), thorough=False
+        )  # before anything parses them
         if problems:
             raise IndexFileError(
-                f"The index in {generation} is damaged: {problems[0]} Rebuild it, or go back a generation: "
+                f"The index in {generation} is damaged: {problems[0]} Rebuild it, or go back a "
+                "generation: "
                 f"reviewqa index rollback {generation.parent.name}"
             )
         return cls(generation)
@@ -122,23 +152,32 @@ class ReviewIndex:
             return
         if self.manifest.embedder != embedder:
             raise IndexFileError(
-                f'The index "{self.name}" was built with the embedder {self.manifest.embedder}, but the settings name '
-                f"{embedder}: their vectors cannot be compared. Set the embedder it was built with, or rebuild it."
+                f'The index "{self.name}" was built with the embedder {self.manifest.embedder}, '
+                "but the settings name "
+                f"{embedder}: their vectors cannot be compared. Set the embedder it was built "
+                "with, or rebuild it."
             )
         raise IndexFileError(
-            f'The index "{self.name}" was built with other settings (chunking {self.manifest.chunking}, '
-            f"{self.manifest.chunk_tokens} tokens, text cleaning {self.manifest.normalisation}). Rebuild it."
+            f'The index "{self.name}" was built with other settings (chunking '
+            f"{self.manifest.chunking}, "
+            f"{self.manifest.chunk_tokens} tokens, text cleaning {self.manifest.normalisation}). "
+            "Rebuild it."
         )
 
-    def search(self, queries: Vectors, k: int, where: Mask | None = None) -> tuple[Vectors, NDArray[np.int64]]:
-        """Best sentences for each query: cosines, best first, and sentence rows; both (queries, at most k).
+    def search(
+        self, queries: Vectors, k: int, where: Mask | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """Best sentences for each query: cosines, best first, and sentence rows; both (queries, at
+        most k).
 
         `where`, (sentences,), limits the search. Rows are -1 where fewer were found.
         """
         return self._search.search(queries, k, where)
 
     def word_scores(self, text: str) -> tuple[Scores, Scores]:
-        """BM25 of `text` with each sentence, (sentences,), and with each review and its title, (reviews,)."""
+        """BM25 of `text` with each sentence, (sentences,), and with each review and its title,
+        (reviews,).
+        """
         return self.lexical.scores(text)
 
     def sentences_where(self, conditions: Sequence[Condition]) -> Mask:
@@ -170,7 +209,9 @@ class ReviewIndex:
                 yield tables.to_review(values if texts else {**values, "text": ""})
 
     def copies_of(self, row: int) -> NDArray[np.int64]:
-        """Rows of all reviews that are copies of one another with the one at `row`, itself among them."""
+        """Rows of all reviews that are copies of one another with the one at `row`, itself among
+        them.
+        """
         return np.flatnonzero(self.review_group == self.review_group[row])
 
     def chunk(self, row: int) -> Chunk:
@@ -178,7 +219,13 @@ class ReviewIndex:
         start, end = int(self.chunk_start[row]), int(self.chunk_end[row])
         review_row = int(self.chunk_review[row])
         review_id = self.review_id(review_row)
-        return Chunk(tables.chunk_id(review_id, start, end), review_id, start, end, self.text(review_row)[start:end])
+        return Chunk(
+            tables.chunk_id(review_id, start, end),
+            review_id,
+            start,
+            end,
+            self.text(review_row)[start:end],
+        )
 
     def sentences_of_chunk(self, row: int) -> tuple[ReviewSentence, ...]:
         """The chunk's sentences in reading order."""
@@ -195,7 +242,13 @@ class ReviewIndex:
             review_row = int(self.sentence_review[row])
             start, end = int(self.sentence_start[row]), int(self.sentence_end[row])
             found.append(
-                ReviewSentence(int(row), self.review_id(review_row), start, end, self.text(review_row)[start:end])
+                ReviewSentence(
+                    int(row),
+                    self.review_id(review_row),
+                    start,
+                    end,
+                    self.text(review_row)[start:end],
+                )
             )
         return tuple(found)
 

@@ -1,14 +1,18 @@
-"""The layout of an index on disk, its manifest, and the atomic switch from one generation to the next.
+"""The layout of an index on disk, its manifest, and the atomic switch from one generation to the
+next.
 
     <indexes_dir>/<name>/CURRENT                  names the live generation
     <indexes_dir>/<name>/<generation>/manifest.json
-    <indexes_dir>/<name>/<generation>/reviews.parquet  sentences.parquet  chunks.parquet  vectors.npy  signatures.npy
-                                      leaning.parquet  words.json  {sentence,review}_words.{weight,row,begin}.npy
-                                      and, where search is approximate, vectors.faiss
+    <indexes_dir>/<name>/<generation>/reviews.parquet  sentences.parquet  chunks.parquet
+    vectors.npy  signatures.npy
+                                      leaning.parquet  words.json
+                                      {sentence,review}_words.{weight,row,begin}.npy and, where
+                                      search is approximate, vectors.faiss
     <indexes_dir>/<name>/.work/                   vectors that an unfinished build has made so far
 
-A writer works in a folder beside the live generation and switches CURRENT at the end, so a reader is never
-disturbed and a crash at any moment leaves the last good generation live. Nothing is pickled.
+A writer works in a folder beside the live generation and switches CURRENT at the end, so a reader
+is never disturbed and a crash at any moment leaves the last good generation live. Nothing is
+pickled.
 """
 
 from __future__ import annotations
@@ -33,9 +37,14 @@ from rag.schema import IndexFileError
 
 FORMAT_VERSION = 3
 DATA_FILES = (
-    "reviews.parquet", "sentences.parquet", "chunks.parquet", "vectors.npy", "signatures.npy", "leaning.parquet",
+    "reviews.parquet",
+    "sentences.parquet",
+    "chunks.parquet",
+    "vectors.npy",
+    "signatures.npy",
+    "leaning.parquet",
     *LEXICAL_FILES,
-)  # fmt: skip
+)
 APPROXIMATE_FILE = "vectors.faiss"
 HASHED_ON_OPENING = 256 * 2**20  # bytes; of larger files opening checks the size, and `verify` all
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -47,9 +56,10 @@ _GENERATION = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 class Manifest:
     """What an index holds and how it was made.
 
-    `files` maps a file's name to its hex SHA-256, `sizes` to its bytes. `imports` tells of each file that was read:
-    its name, columns, cleaning steps and counts. `stemmer` is Snowball's name for the language that
-    words are stemmed in, or empty. `voices` counts the reviews less the copies of others among them.
+    `files` maps a file's name to its hex SHA-256, `sizes` to its bytes. `imports` tells of each
+    file that was read: its name, columns, cleaning steps and counts. `stemmer` is Snowball's name
+    for the language that words are stemmed in, or empty. `voices` counts the reviews less the
+    copies of others among them.
     """
 
     format_version: int
@@ -82,8 +92,10 @@ class Manifest:
             version = values["format_version"]
             if version != FORMAT_VERSION:
                 raise IndexFileError(
-                    f"{path} has format version {version}, and this program reads version {FORMAT_VERSION}. "
-                    f"Rebuild the index from its review files: reviewqa index build FILE --name {folder.parent.name}"
+                    f"{path} has format version {version}, and this program reads version "
+                    f"{FORMAT_VERSION}. "
+                    "Rebuild the index from its review files: reviewqa index build FILE --name "
+                    f"{folder.parent.name}"
                 )
             for name in ("files", "sizes", "vector_index"):
                 if not isinstance(values[name], dict):
@@ -92,21 +104,29 @@ class Manifest:
                 raise TypeError('"imports" holds what is no table')
             return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
         except OSError as error:
-            raise IndexFileError(f"Cannot read {path}: {error.strerror}. Rebuild the index.") from error
+            raise IndexFileError(
+                f"Cannot read {path}: {error.strerror}. Rebuild the index."
+            ) from error
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise IndexFileError(f"{path} is damaged ({error}). Rebuild the index.") from error
 
     @property
     def data_files(self) -> tuple[str, ...]:
         """Names of the files that this generation must have beside the manifest."""
-        return (*DATA_FILES, *([APPROXIMATE_FILE] if self.vector_index.get("type") != "flat" else []))
+        return (
+            *DATA_FILES,
+            *([APPROXIMATE_FILE] if self.vector_index.get("type") != "flat" else []),
+        )
 
 
 def index_folder(indexes_dir: Path, name: str) -> Path:
-    """The folder of index `name`. Raises `IndexFileError` for a name that could leave `indexes_dir`."""
+    """The folder of index `name`. Raises `IndexFileError` for a name that could leave
+    `indexes_dir`.
+    """
     if not _NAME.fullmatch(name):
         raise IndexFileError(
-            f"{name!r} cannot be the name of an index: use letters, digits, dots, dashes and underscores, "
+            f"{name!r} cannot be the name of an index: use letters, digits, dots, dashes and "
+            "underscores, "
             "64 at most, beginning with a letter or digit."
         )
     return indexes_dir / name
@@ -116,7 +136,11 @@ def list_indexes(indexes_dir: Path) -> list[str]:
     """Names of the indexes that have a live generation, sorted."""
     if not indexes_dir.is_dir():
         return []
-    return sorted(p.name for p in indexes_dir.iterdir() if _NAME.fullmatch(p.name) and (p / "CURRENT").is_file())
+    return sorted(
+        p.name
+        for p in indexes_dir.iterdir()
+        if _NAME.fullmatch(p.name) and (p / "CURRENT").is_file()
+    )
 
 
 def live_generation(folder: Path) -> Path:
@@ -159,7 +183,8 @@ def generations(folder: Path) -> list[str]:
 
 @contextlib.contextmanager
 def writer_lock(folder: Path) -> Iterator[None]:
-    """Hold the index for writing. The lock is the operating system's, so a crash cannot leave it behind.
+    """Hold the index for writing. The lock is the operating system's, so a crash cannot leave it
+    behind.
 
     Raises `IndexFileError` when another process holds it, and when the folder cannot be written to.
     """
@@ -168,9 +193,13 @@ def writer_lock(folder: Path) -> Iterator[None]:
         disk.make_folder(folder)
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise IndexFileError(f'Another process is writing the index "{folder.name}". Wait until it is done.') from error
+        raise IndexFileError(
+            f'Another process is writing the index "{folder.name}". Wait until it is done.'
+        ) from error
     except OSError as error:
-        raise IndexFileError(f"Cannot write the index in {folder}: {error.strerror or error}.") from error
+        raise IndexFileError(
+            f"Cannot write the index in {folder}: {error.strerror or error}."
+        ) from error
     try:
         yield
     finally:
@@ -178,7 +207,9 @@ def writer_lock(folder: Path) -> Iterator[None]:
 
 
 def new_generation(folder: Path) -> str:
-    """A fresh generation's name; names sort by time, also within a second and when the clock was set back."""
+    """A fresh generation's name; names sort by time, also within a second and when the clock was
+    set back.
+    """
     newest = max(generations(folder), default="")
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     if stamp <= newest[:15]:
@@ -194,7 +225,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def damaged_files(folder: Path, manifest: Manifest, *, thorough: bool) -> list[str]:
-    """What is wrong with a generation's data files, in sentences. Large files are hashed only if `thorough`."""
+    """What is wrong with a generation's data files, in sentences. Large files are hashed only if
+    `thorough`.
+    """
     problems = []
     for name in manifest.data_files:
         path = folder / name
@@ -206,8 +239,13 @@ def damaged_files(folder: Path, manifest: Manifest, *, thorough: bool) -> list[s
                     f"{name} is not the file that was written: it has {path.stat().st_size} bytes, "
                     f"and the manifest says {manifest.sizes.get(name)}."
                 )
-            elif (thorough or path.stat().st_size <= HASHED_ON_OPENING) and sha256_of(path) != manifest.files.get(name):
-                problems.append(f"{name} is not the file that was written: its SHA-256 differs from the manifest's.")
+            elif (thorough or path.stat().st_size <= HASHED_ON_OPENING) and sha256_of(
+                path
+            ) != manifest.files.get(name):
+                problems.append(
+                    f"{name} is not the file that was written: its SHA-256 differs from the "
+                    "manifest's."
+                )
         except OSError as error:
             problems.append(f"{name} cannot be read: {error.strerror}.")
     return problems
@@ -221,7 +259,8 @@ def building_folder(folder: Path, generation: str) -> Path:
 def switch(folder: Path, generation: str) -> None:
     """Make the generation that was written in its building folder the live one, atomically.
 
-    Meanwhile a mark tells that it was never live yet: after a crash it is not taken for one to go back to.
+    Meanwhile a mark tells that it was never live yet: after a crash it is not taken for one to go
+    back to.
     """
     disk.sync_folder(building_folder(folder, generation))
     mark = folder / f"{_SWITCHING}{generation}"
@@ -247,7 +286,9 @@ def remove_generation(folder: Path, generation: str) -> None:
 
 
 def prune(folder: Path, keep: int) -> list[str]:
-    """Remove all generations but the live one and the `keep` newest others; their names. Call with the lock held."""
+    """Remove all generations but the live one and the `keep` newest others; their names. Call with
+    the lock held.
+    """
     live = live_name(folder)
     others = [name for name in generations(folder) if name != live]
     gone = others[: max(0, len(others) - keep)]

@@ -20,14 +20,26 @@ from rag.where import Condition
 
 REVIEW_SCHEMA = pa.schema(
     [
-        ("review_id", pa.string()), ("text", pa.large_string()), ("title", pa.string()), ("rating", pa.float64()),
-        ("rating_min", pa.float64()), ("rating_max", pa.float64()), ("date", pa.string()), ("author", pa.string()),
-        ("item", pa.string()), ("helpful_votes", pa.int64()), ("language", pa.string()), ("source", pa.string()),
+        ("review_id", pa.string()),
+        ("text", pa.large_string()),
+        ("title", pa.string()),
+        ("rating", pa.float64()),
+        ("rating_min", pa.float64()),
+        ("rating_max", pa.float64()),
+        ("date", pa.string()),
+        ("author", pa.string()),
+        ("item", pa.string()),
+        ("helpful_votes", pa.int64()),
+        ("language", pa.string()),
+        ("source", pa.string()),
         ("line", pa.int64()),
         ("content", pa.binary(16)),  # `content_key`: tells whether a review has changed
-        ("group", pa.int64()),  # row of the first review of which this one is a copy; its own where it is none
+        (
+            "group",
+            pa.int64(),
+        ),  # row of the first review of which this one is a copy; its own where it is none
     ]
-)  # fmt: skip
+)
 REVIEW_FIELDS = [name for name in REVIEW_SCHEMA.names if name not in ("content", "group")]
 SENTENCE_COLUMNS = ("review_row", "start", "end", "chunk_row")
 CHUNK_COLUMNS = ("review_row", "start", "end", "first_sentence", "end_sentence")
@@ -39,8 +51,14 @@ Columns = Mapping[str, NDArray[np.int32]]
 
 def content_key(review: Review) -> bytes:
     """Hash of all that a reader of the review sees; where it was found (source, line) is left out."""
-    content = [getattr(review, name) for name in REVIEW_FIELDS if name not in ("review_id", "source", "line")]
-    content = [float(value) if isinstance(value, int) else value for value in content]  # 8 and 8.0 are one rating
+    content = [
+        getattr(review, name)
+        for name in REVIEW_FIELDS
+        if name not in ("review_id", "source", "line")
+    ]
+    content = [
+        float(value) if isinstance(value, int) else value for value in content
+    ]  # 8 and 8.0 are one rating
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).digest()
 
 
@@ -57,7 +75,8 @@ def to_review(values: Mapping[str, Any]) -> Review:
 def rating_fractions(reviews: pa.Table) -> NDArray[np.float64]:
     """(reviews,) ratings as 0..1 of their scale, NaN where there is none."""
     rating, low, high = (
-        np.asarray(reviews.column(name).to_numpy(), dtype=np.float64) for name in ("rating", "rating_min", "rating_max")
+        np.asarray(reviews.column(name).to_numpy(), dtype=np.float64)
+        for name in ("rating", "rating_min", "rating_max")
     )
     width = high - low
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -66,14 +85,22 @@ def rating_fractions(reviews: pa.Table) -> NDArray[np.float64]:
 
 def meeting(reviews: pa.Table, condition: Condition) -> NDArray[np.bool_]:
     """(reviews,) True where the condition holds; it is asked once for each different value."""
-    names = ("rating", "rating_min", "rating_max") if condition.field == "rating" else (condition.field,)
-    codes = np.zeros(reviews.num_rows, dtype=np.int64)  # which combination of values each review has
+    names = (
+        ("rating", "rating_min", "rating_max")
+        if condition.field == "rating"
+        else (condition.field,)
+    )
+    codes = np.zeros(
+        reviews.num_rows, dtype=np.int64
+    )  # which combination of values each review has
     for name in names:
         encoded = reviews.column(name).combine_chunks().dictionary_encode(null_encoding="encode")
         codes = codes * len(encoded.dictionary) + encoded.indices.to_numpy(zero_copy_only=False)
     _, first, which = np.unique(codes, return_index=True, return_inverse=True)
     examples = reviews.select(list(names)).take(pa.array(first)).to_pylist()
-    return np.array([condition.holds(Review("", "", **values)) for values in examples], dtype=np.bool_)[which]
+    return np.array(
+        [condition.holds(Review("", "", **values)) for values in examples], dtype=np.bool_
+    )[which]
 
 
 def write_table(path: Path, schema: pa.Schema, batches: Iterable[pa.Table]) -> disk.NewFile:
@@ -99,14 +126,18 @@ def review_batches(
         rows = kept_rows[start : start + _ROWS]
         batch = kept.take(pa.array(rows))
         place = batch.schema.get_field_index("group")
-        yield batch.set_column(place, "group", pa.array(group[start : start + len(rows)])).cast(REVIEW_SCHEMA)
+        yield batch.set_column(place, "group", pa.array(group[start : start + len(rows)])).cast(
+            REVIEW_SCHEMA
+        )
     pending: list[Review] = []
     done = 0
 
     def table() -> pa.Table:
         columns = {name: [getattr(review, name) for review in pending] for name in REVIEW_FIELDS}
         columns["content"] = content[done : done + len(pending)]
-        columns["group"] = group[len(kept_rows) + done : len(kept_rows) + done + len(pending)].tolist()
+        columns["group"] = group[
+            len(kept_rows) + done : len(kept_rows) + done + len(pending)
+        ].tolist()
         return pa.table(columns, schema=REVIEW_SCHEMA)
 
     for review in added:
@@ -122,7 +153,11 @@ def review_batches(
 def write_integers(path: Path, columns: Columns) -> disk.NewFile:
     """Write a table of int32 columns."""
     schema = pa.schema([(name, pa.int32()) for name in columns])
-    return write_table(path, schema, [pa.table({name: pa.array(column) for name, column in columns.items()}, schema)])
+    return write_table(
+        path,
+        schema,
+        [pa.table({name: pa.array(column) for name, column in columns.items()}, schema)],
+    )
 
 
 def write_leaning(path: Path, model: LeaningModel) -> disk.NewFile:
@@ -144,4 +179,6 @@ def read_languages(path: Path) -> list[str]:
 
 def read_sources(path: Path) -> list[str]:
     """Names of the files that the reviews came from, sorted."""
-    return sorted(filter(None, pq.read_table(path, columns=["source"]).column("source").unique().to_pylist()))
+    return sorted(
+        filter(None, pq.read_table(path, columns=["source"]).column("source").unique().to_pylist())
+    )

@@ -1,13 +1,16 @@
-"""The vectors of an index: a file of full vectors, mapped into memory, and an approximate index where they are many.
+"""The vectors of an index: a file of full vectors, mapped into memory, and an approximate index
+where they are many.
 
-Exact search reads every vector, so its time grows with their number; from `FLAT_MOST` on, an inverted file with
-8-bit codes (FAISS IVF-SQ8) names candidates, which are scored again with the full vectors. Scores are therefore
-always exact; only which sentences are looked at is approximate. A search limited to few sentences looks at just
-those, exactly. Chosen with ``python -m tests.benchmarks.vector_index``.
+Exact search reads every vector, so its time grows with their number; from `FLAT_MOST` on, an
+inverted file with 8-bit codes (FAISS IVF-SQ8) names candidates, which are scored again with the
+full vectors. Scores are therefore always exact; only which sentences are looked at is approximate.
+A search limited to few sentences looks at just those, exactly. Chosen with ``python -m
+tests.benchmarks.vector_index``.
 
-Questions are harder than sentences as queries: they lie between the clusters. On 618,825 sentences of film reviews,
-with 160 questions of the sample, 3,146 lists and 96 sentences wanted, recall@10 (and ms): 32 lists looked into .79
-(0.7), 128 .89 (1.5), 256 .93 (2.6), 512 .96 (5.3), 786 .975 (7.2), all vectors 1 (87). So a quarter of the lists.
+Questions are harder than sentences as queries: they lie between the clusters. On 618,825 sentences
+of film reviews, with 160 questions of the sample, 3,146 lists and 96 sentences wanted, recall@10
+(and ms): 32 lists looked into .79 (0.7), 128 .89 (1.5), 256 .93 (2.6), 512 .96 (5.3), 786 .975
+(7.2), all vectors 1 (87). So a quarter of the lists.
 """
 
 from __future__ import annotations
@@ -39,11 +42,20 @@ RECALL_QUERIES = 200
 RECALL_AT = 10
 
 
-def write_array(path: Path, shape: tuple[int, ...], dtype: Any, blocks: Iterator[NDArray[Any]]) -> disk.NewFile:
-    """Write a .npy file of known shape from consecutive blocks of rows; the closed file knows its hash and size."""
+def write_array(
+    path: Path, shape: tuple[int, ...], dtype: Any, blocks: Iterator[NDArray[Any]]
+) -> disk.NewFile:
+    """Write a .npy file of known shape from consecutive blocks of rows; the closed file knows its
+    hash and size.
+    """
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
-        header, {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+        header,
+        {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+            "fortran_order": False,
+            "shape": shape,
+        },
     )
     with disk.new_file(path) as file:
         file.write(header.getvalue())
@@ -58,12 +70,15 @@ def map_array(path: Path) -> NDArray[Any]:
         return np.asarray(np.lib.format.open_memmap(path, mode="r"))
     except (OSError, ValueError):
         raise
-    except Exception as error:  # numpy reads the header as Python: a damaged one raises whatever its tokenizer does
+    # numpy reads the header as Python: a damaged one raises whatever its tokenizer does
+    except Exception as error:
         raise ValueError(f"{path.name} has a damaged header: {error}") from error
 
 
 def release(array: NDArray[Any]) -> None:
-    """Give back the memory that reading a mapped array took; what is in it stays readable, from the disk's cache."""
+    """Give back the memory that reading a mapped array took; what is in it stays readable, from the
+    disk's cache.
+    """
     base: Any = array
     while base is not None and not isinstance(base, mmap.mmap):
         base = getattr(base, "base", None)
@@ -72,7 +87,9 @@ def release(array: NDArray[Any]) -> None:
 
 
 def choose_type(setting: str, count: int) -> str:
-    """ "flat" or "ivf_sq8": what the setting says, and for "auto" what the number of vectors asks for."""
+    """ "flat" or "ivf_sq8": what the setting says, and for "auto" what the number of vectors asks
+    for.
+    """
     return ("flat" if count <= FLAT_MOST else "ivf_sq8") if setting == "auto" else setting
 
 
@@ -82,14 +99,23 @@ def lists_for(count: int) -> int:
 
 
 def build_approximate(
-    vectors: Vectors, *, trained: Any | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+    vectors: Vectors,
+    *,
+    trained: Any | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Any:
-    """IVF-SQ8 over `vectors`. With `trained`, an index of earlier vectors, its lists are used and not learnt again."""
+    """IVF-SQ8 over `vectors`. With `trained`, an index of earlier vectors, its lists are used and
+    not learnt again.
+    """
     count, dimension = vectors.shape
     if trained is None:
         lists = lists_for(count)
         index = faiss.IndexIVFScalarQuantizer(
-            faiss.IndexFlatIP(dimension), dimension, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+            faiss.IndexFlatIP(dimension),
+            dimension,
+            lists,
+            faiss.ScalarQuantizer.QT_8bit,
+            faiss.METRIC_INNER_PRODUCT,
         )
         index.cp.niter = 10
         some = np.random.default_rng(0).permutation(count)[: max(lists * _TRAINING, 10_000)]
@@ -136,8 +162,12 @@ class VectorSearch:
         self.vectors = vectors
         self.approximate = approximate
 
-    def search(self, queries: Vectors, k: int, where: Mask | None = None) -> tuple[Vectors, NDArray[np.int64]]:
-        """Cosines, best first, and rows; both (queries, at most k). Where fewer were found, rows end in -1."""
+    def search(
+        self, queries: Vectors, k: int, where: Mask | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """Cosines, best first, and rows; both (queries, at most k). Where fewer were found, rows
+        end in -1.
+        """
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         if where is not None:
             allowed = np.flatnonzero(where)
@@ -153,7 +183,9 @@ class VectorSearch:
         scores, rows = faiss.knn(queries, self.vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
         return scores, rows
 
-    def _exact_among(self, queries: Vectors, k: int, allowed: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.int64]]:
+    def _exact_among(
+        self, queries: Vectors, k: int, allowed: NDArray[np.int64]
+    ) -> tuple[Vectors, NDArray[np.int64]]:
         best = [np.empty(0, dtype=np.float32)] * len(queries)
         rows = [np.empty(0, dtype=np.int64)] * len(queries)
         for block, found in self._scored(queries, allowed):
@@ -163,7 +195,9 @@ class VectorSearch:
                 top = _top(scores, k)
                 best[number], rows[number] = scores[top], names[top]
         shape = (len(queries), k)
-        return np.array(best, dtype=np.float32).reshape(shape), np.array(rows, dtype=np.int64).reshape(shape)
+        return np.array(best, dtype=np.float32).reshape(shape), np.array(
+            rows, dtype=np.int64
+        ).reshape(shape)
 
     def _scored(
         self, queries: Vectors, allowed: NDArray[np.int64]
@@ -179,9 +213,13 @@ class VectorSearch:
             block = allowed[first:last]
             yield block, (queries @ self.vectors[start : start + _BLOCK].T)[:, block - start]
 
-    def _approximate(self, queries: Vectors, k: int, where: Mask | None) -> tuple[Vectors, NDArray[np.int64]]:
+    def _approximate(
+        self, queries: Vectors, k: int, where: Mask | None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
         assert self.approximate is not None
-        selector = None if where is None else faiss.IDSelectorBitmap(np.packbits(where, bitorder="little"))
+        selector = (
+            None if where is None else faiss.IDSelectorBitmap(np.packbits(where, bitorder="little"))
+        )
         probes = max(min(self.approximate.nlist, 32), round(self.approximate.nlist * _LISTS_PROBED))
         parameters = faiss.SearchParametersIVF(sel=selector, nprobe=probes)
         _, candidates = self.approximate.search(queries, k * _CANDIDATES, params=parameters)
@@ -195,13 +233,19 @@ class VectorSearch:
         return scores, rows
 
     def recall(self) -> float:
-        """Share of the true first ten that search finds, over 200 sentences of the index as queries."""
+        """Share of the true first ten that search finds, over 200 sentences of the index as
+        queries.
+        """
         some = np.random.default_rng(0).permutation(len(self.vectors))[:RECALL_QUERIES]
         queries = np.ascontiguousarray(self.vectors[np.sort(some)])
         _, true = self._exact(queries, min(RECALL_AT, len(self.vectors)))
         release(self.vectors)
         _, found = self.search(queries, true.shape[1])
-        return float(np.mean([len(set(a) & set(b)) / true.shape[1] for a, b in zip(true, found, strict=True)]))
+        return float(
+            np.mean(
+                [len(set(a) & set(b)) / true.shape[1] for a, b in zip(true, found, strict=True)]
+            )
+        )
 
 
 def _top(scores: Vectors, k: int) -> NDArray[np.int64]:
@@ -213,13 +257,17 @@ def _top(scores: Vectors, k: int) -> NDArray[np.int64]:
     return np.asarray(some[np.argsort(-scores[some], kind="stable")], dtype=np.int64)
 
 
-def blocks_of(rows: NDArray[np.int64], take: Callable[[NDArray[np.int64]], NDArray[Any]]) -> Iterator[NDArray[Any]]:
+def blocks_of(
+    rows: NDArray[np.int64], take: Callable[[NDArray[np.int64]], NDArray[Any]]
+) -> Iterator[NDArray[Any]]:
     """What `take` gives for the rows, some at a time."""
     for start in range(0, len(rows), _BLOCK):
         yield take(rows[start : start + _BLOCK])
 
 
-def sample(vectors: Vectors, most: int, rows: Sequence[int] | NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+def sample(
+    vectors: Vectors, most: int, rows: Sequence[int] | NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
     """At most `most` of the rows (all of them by default), the same ones each time, in order."""
     all_rows = np.arange(len(vectors)) if rows is None else np.asarray(rows, dtype=np.int64)
     if len(all_rows) <= most:

@@ -37,7 +37,11 @@ def problems_of(generation: Path) -> list[str]:
         index = ReviewIndex(generation)
     except IndexFileError as error:
         return [str(error)]
-    return _row_problems(index) or [*_span_problems(index), *_review_problems(index), *_vector_problems(index)]
+    return _row_problems(index) or [
+        *_span_problems(index),
+        *_review_problems(index),
+        *_vector_problems(index),
+    ]
 
 
 def _row_problems(index: ReviewIndex) -> list[str]:
@@ -52,7 +56,8 @@ def _row_problems(index: ReviewIndex) -> list[str]:
             return [f"The index is empty: no {what}."]
         if named.min() < 0 or named.max() >= count:
             return [
-                f"A {what} that is not there: there are {count}, and the rows named are {named.min()}..{named.max()}."
+                f"A {what} that is not there: there are {count}, and the rows named are "
+                f"{named.min()}..{named.max()}."
             ]
     problems = []
     first, last = index.chunk_first.astype(np.int64), index.chunk_last.astype(np.int64)
@@ -60,14 +65,19 @@ def _row_problems(index: ReviewIndex) -> list[str]:
     wrong = np.flatnonzero((first != expected) | (last <= first))
     if len(wrong) or last[-1] != made.sentences:
         row = int(wrong[0]) if len(wrong) else made.chunks - 1
-        return [f"The sentences of {_chunk(index, row)} do not follow those of the chunk before it, or end too soon."]
+        return [
+            f"The sentences of {_chunk(index, row)} do not follow those of the chunk before it, or "
+            "end too soon."
+        ]
     owner = np.repeat(np.arange(made.chunks), last - first)
     for wrong in (
         np.flatnonzero(index.sentence_chunk != owner),
         np.flatnonzero(index.sentence_review != index.chunk_review[owner]),
     ):
         if len(wrong):
-            problems.append(f"{_chunk(index, int(owner[wrong[0]]))} and its sentences do not name each other.")
+            problems.append(
+                f"{_chunk(index, int(owner[wrong[0]]))} and its sentences do not name each other."
+            )
     return problems
 
 
@@ -82,13 +92,16 @@ def _span_problems(index: ReviewIndex) -> list[str]:
     ):
         for row in np.flatnonzero((begins < 0) | (ends <= begins) | (ends > lengths[review]))[:3]:
             problems.append(
-                f"{what} {row} is {begins[row]}..{ends[row]} of review {index.review_id(int(review[row]))!r}, "
+                f"{what} {row} is {begins[row]}..{ends[row]} of review "
+                f"{index.review_id(int(review[row]))!r}, "
                 f"which has {lengths[review[row]]} characters."
             )
     same = index.sentence_chunk[1:] == index.sentence_chunk[:-1]
     for row in np.flatnonzero(same & (start[1:] < end[:-1]))[:3]:
         problems.append(f"Sentences {row} and {row + 1} overlap.")
-    outer = (index.chunk_start != start[index.chunk_first]) | (index.chunk_end != end[index.chunk_last - 1])
+    outer = (index.chunk_start != start[index.chunk_first]) | (
+        index.chunk_end != end[index.chunk_last - 1]
+    )
     for row in np.flatnonzero(outer)[:3]:
         problems.append(f"{_chunk(index, int(row))} does not begin and end with its sentences.")
     again = index.chunk_review[1:] == index.chunk_review[:-1]
@@ -105,10 +118,16 @@ def _review_problems(index: ReviewIndex) -> list[str]:
         problems.append(f"{len(ids) - different} reviews have an id that another one has.")
     groups = index.review_group
     if groups.min() < 0 or groups.max() >= len(groups) or np.any(groups[groups] != groups):
-        problems.append("The groups of copied reviews name rows that are not there, or lead to others.")
+        problems.append(
+            "The groups of copied reviews name rows that are not there, or lead to others."
+        )
     for row in (0, len(ids) // 2, len(ids) - 1):
-        if index.reviews_table.column("content")[row].as_py() != tables.content_key(index.review(row)):
-            problems.append(f"The content key of review {index.review_id(row)!r} is not that of its content.")
+        if index.reviews_table.column("content")[row].as_py() != tables.content_key(
+            index.review(row)
+        ):
+            problems.append(
+                f"The content key of review {index.review_id(row)!r} is not that of its content."
+            )
     return problems
 
 
@@ -124,6 +143,5 @@ def _vector_problems(index: ReviewIndex) -> list[str]:
 
 def _chunk(index: ReviewIndex, row: int) -> str:
     review_row = int(index.chunk_review[row])
-    return (
-        f"Chunk {tables.chunk_id(index.review_id(review_row), int(index.chunk_start[row]), int(index.chunk_end[row]))}"
-    )
+    start, end = int(index.chunk_start[row]), int(index.chunk_end[row])
+    return f"Chunk {tables.chunk_id(index.review_id(review_row), start, end)}"

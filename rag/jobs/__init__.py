@@ -1,14 +1,13 @@
-"""Background work on indexes: `job` (what is on disk), `launch` (start, start again, forget), `run` (inside the
-process), `files` (what it may read). A job is a process of its own: it goes on when the app's page, or the app itself,
-is closed.
+"""Background work on indexes: `job` (what is on disk), `launch` (start, start again, forget), `run`
+(inside the process), `files` (what it may read). A job is a process of its own: it goes on when the
+app's page, or the app itself, is closed.
 
     <indexes_dir>/.jobs/<job>/job.json        what to do; written once
                               progress.json   how far each stage has come; replaced again and again
-                              result.json     how it ended; written once, at the end
-                              cancel          somebody asked it to stop; when
-                              rejects.csv     the rows that could not be used
-                              log.txt         what the process printed
-                              LOCK            locked by the running process, through the operating system
+                              result.json     how it ended; written once, at the end cancel
+                              somebody asked it to stop; when rejects.csv     the rows that could
+                              not be used log.txt         what the process printed LOCK
+                              locked by the running process, through the operating system
 """
 
 from rag.jobs.files import named_file, remove_unused_uploads, store_upload

@@ -1,4 +1,6 @@
-"""Review files that jobs may read: uploaded ones, kept under names of our own, and named ones inside one folder."""
+"""Review files that jobs may read: uploaded ones, kept under names of our own, and named ones
+inside one folder.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,12 @@ _LONGEST_STEM = 80  # bytes
 
 
 def safe_name(name: str) -> str:
-    """The last part of a client's file name with letters, digits, dots, dashes and underscores only."""
-    plain = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])).lstrip("._-")
+    """The last part of a client's file name with letters, digits, dots, dashes and underscores
+    only.
+    """
+    plain = re.sub(
+        r"[^\w.-]+", "_", unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])
+    ).lstrip("._-")
     stem, endings = re.fullmatch(r"(.*?)((?:\.\w{1,8}){0,2})", plain, re.DOTALL).groups()  # type: ignore[union-attr]
     return (stem.encode()[:_LONGEST_STEM].decode(errors="ignore") or "reviews") + endings
 
@@ -36,7 +42,9 @@ def store_upload(indexes_dir: Path, name: str, content: BinaryIO) -> Path:
             shutil.copyfileobj(content, file, 1 << 20)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise ReviewFileError(f"The uploaded file cannot be kept in {folder.parent}: {error.strerror}.") from error
+        raise ReviewFileError(
+            f"The uploaded file cannot be kept in {folder.parent}: {error.strerror}."
+        ) from error
     return path
 
 
@@ -45,7 +53,9 @@ def remove_unused_uploads(indexes_dir: Path) -> None:
     needed: set[Path] = set()
     used: set[Path] = set()
     for job in list_jobs(indexes_dir):
-        (used if job.state == "done" else needed).update(Path(file).parent for file in job.spec.files)
+        (used if job.state == "done" else needed).update(
+            Path(file).parent for file in job.spec.files
+        )
     try:
         folders = list((indexes_dir.absolute() / UPLOADS_FOLDER).iterdir())
     except OSError:

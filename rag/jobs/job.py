@@ -31,7 +31,8 @@ Mode = Literal["new", "update", "replace"]
 State = Literal["running", "done", "failed", "cancelled", "died"]
 
 DIED = (
-    "The work ended without a word: its process was killed, or the machine went down. The index is whole. "
+    "The work ended without a word: its process was killed, or the machine went down. The index is "
+    "whole. "
     "Start it again, and it goes on from what had been embedded."
 )
 CANCELLED = "Cancelled before it was done. What had been embedded is kept for the next time."
@@ -58,7 +59,9 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How far one stage has come; times are seconds since 1970. `first` is what was done when it was first heard of."""
+    """How far one stage has come; times are seconds since 1970. `first` is what was done when it
+    was first heard of.
+    """
 
     name: str
     done: int
@@ -71,12 +74,16 @@ class Stage:
     def rate(self) -> float | None:
         """How many a second, or None while that cannot be told."""
         elapsed = self.updated - self.started
-        return (self.done - self.first) / elapsed if elapsed > 0 and self.done > self.first else None
+        return (
+            (self.done - self.first) / elapsed if elapsed > 0 and self.done > self.first else None
+        )
 
     @property
     def seconds_left(self) -> float | None:
         """How long the rest of this stage takes at this rate, or None while that cannot be told."""
-        return (self.total - self.done) / self.rate if self.rate and self.total > self.done else None
+        return (
+            (self.total - self.done) / self.rate if self.rate and self.total > self.done else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +120,34 @@ class Job:
     @property
     def can_be_forced(self) -> bool:
         """Whether it was asked to stop, and had its time to do so."""
-        return self.running and self.cancel_asked is not None and time.time() - self.cancel_asked >= GRACE_S
+        return (
+            self.running
+            and self.cancel_asked is not None
+            and time.time() - self.cancel_asked >= GRACE_S
+        )
 
     @classmethod
     def read(cls, folder: Path) -> Job | None:
         """The job in `folder`, or None where there is none that can be read."""
-        running = is_locked(folder / LOCK_FILE)  # before the result: whoever lets go of the lock has written it
+        running = is_locked(
+            folder / LOCK_FILE
+        )  # before the result: whoever lets go of the lock has written it
         job = read_json(folder / JOB_FILE)
         outcome = read_json(folder / RESULT_FILE)
         try:
             spec = JobSpec(
-                **{**job["spec"], **{name: tuple(job["spec"][name]) for name in ("files", "steps", "delete")}}
+                **{
+                    **job["spec"],
+                    **{name: tuple(job["spec"][name]) for name in ("files", "steps", "delete")},
+                }
             )
             settings, started = Settings(**job["settings"]), float(job["started"])
         except (KeyError, TypeError, ValueError, ReviewQAError):
             return None
         asked = _cancel_asked(folder)
-        state: State = outcome.get("state", "running" if running else "cancelled" if asked is not None else "died")
+        state: State = outcome.get(
+            "state", "running" if running else "cancelled" if asked is not None else "died"
+        )
         if state not in ("running", "done", "failed", "cancelled", "died"):
             state = "died"
         result = outcome.get("result")
@@ -140,7 +158,9 @@ class Job:
             settings=settings,
             started=started,
             state=state,
-            message=str(outcome.get("message") or {"died": DIED, "cancelled": CANCELLED}.get(state, "")),
+            message=str(
+                outcome.get("message") or {"died": DIED, "cancelled": CANCELLED}.get(state, "")
+            ),
             finished=finished if isinstance(finished, float) else None,
             cancel_asked=asked,
             stages=_stages(folder),
@@ -148,7 +168,8 @@ class Job:
         )
 
     def cancel(self) -> None:
-        """Ask the job to stop; asked again after `GRACE_S` seconds, end its process. Nothing if it runs no more.
+        """Ask the job to stop; asked again after `GRACE_S` seconds, end its process. Nothing if it
+        runs no more.
 
         Raises `JobError` when the request cannot be written.
         """
@@ -159,14 +180,18 @@ class Job:
             try:
                 write_json(self.folder / CANCEL_FILE, {"asked": time.time()})
             except OSError as error:
-                raise JobError(f"The job could not be asked to stop ({error.strerror}). Try again.") from error
+                raise JobError(
+                    f"The job could not be asked to stop ({error.strerror}). Try again."
+                ) from error
             _send(self.folder, signal.SIGINT)
         elif now.can_be_forced:
             _send(self.folder, signal.SIGKILL)
 
 
 def list_jobs(indexes_dir: Path) -> list[Job]:
-    """The jobs on the indexes in a folder, newest first. Folders that hold no readable job are passed over."""
+    """The jobs on the indexes in a folder, newest first. Folders that hold no readable job are
+    passed over.
+    """
     found = [job for folder in job_folders(indexes_dir) if (job := Job.read(folder)) is not None]
     return sorted(found, key=lambda job: job.started, reverse=True)
 
@@ -174,12 +199,16 @@ def list_jobs(indexes_dir: Path) -> list[Job]:
 def job_folders(indexes_dir: Path) -> list[Path]:
     """Every folder that has the name of a job."""
     with contextlib.suppress(OSError):
-        return [path for path in (indexes_dir / JOBS_FOLDER).iterdir() if _JOB_NAME.fullmatch(path.name)]
+        return [
+            path for path in (indexes_dir / JOBS_FOLDER).iterdir() if _JOB_NAME.fullmatch(path.name)
+        ]
     return []
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock file. Looking takes a shared lock, so those who look see no one but holders."""
+    """Whether a process holds the lock file. Looking takes a shared lock, so those who look see no
+    one but holders.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

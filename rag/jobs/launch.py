@@ -37,25 +37,37 @@ from rag.jobs.job import (
 )
 
 KEEP = 20  # finished jobs
-PROCESS = (sys.executable, "-P", "-u", "-m", "rag.jobs")  # -P: a file json.py in the working folder is not ours
+PROCESS = (
+    sys.executable,
+    "-P",
+    "-u",
+    "-m",
+    "rag.jobs",
+)  # -P: a file json.py in the working folder is not ours
 
 
 def start(settings: Settings, spec: JobSpec, *, process: Sequence[str] = PROCESS) -> Job:
     """Start a job; `process` is the command that gets its folder.
 
-    Raises `JobError` when another job works on the same index or the job cannot be started, and `IndexFileError`
-    for a name that no index can have.
+    Raises `JobError` when another job works on the same index or the job cannot be started, and
+    `IndexFileError` for a name that no index can have.
     """
     index_folder(settings.indexes_dir, spec.index)
     indexes_dir = settings.indexes_dir.absolute()
     now = time.time()
-    folder = indexes_dir / JOBS_FOLDER / f"{datetime.fromtimestamp(now):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    folder = (
+        indexes_dir
+        / JOBS_FOLDER
+        / f"{datetime.fromtimestamp(now):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    )
     with _alone(indexes_dir):
         _refuse_second(indexes_dir, spec.index)
         _prune(indexes_dir)
         try:
             folder.mkdir()
-            _spawn(folder, spec, dataclasses.replace(settings, indexes_dir=indexes_dir), now, process)
+            _spawn(
+                folder, spec, dataclasses.replace(settings, indexes_dir=indexes_dir), now, process
+            )
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -92,24 +104,38 @@ def _alone(indexes_dir: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
     except OSError as error:
-        raise JobError(f"The work could not be started in {folder}: {error.strerror or error}.") from error
+        raise JobError(
+            f"The work could not be started in {folder}: {error.strerror or error}."
+        ) from error
 
 
 def _refuse_second(indexes_dir: Path, index: str) -> None:
-    other = next((job for job in list_jobs(indexes_dir) if job.running and job.spec.index == index), None)
+    other = next(
+        (job for job in list_jobs(indexes_dir) if job.running and job.spec.index == index), None
+    )
     if other is not None:
         raise JobError(
-            f'The index "{index}" is being worked on since {datetime.fromtimestamp(other.started):%H:%M}. '
+            f'The index "{index}" is being worked on since '
+            f"{datetime.fromtimestamp(other.started):%H:%M}. "
             "Wait until that is done, or cancel it."
         )
 
 
-def _spawn(folder: Path, spec: JobSpec, settings: Settings, now: float, process: Sequence[str]) -> None:
-    """Write what the job does and start its process, which inherits the lock: there is no moment without it."""
-    values = {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(settings).items()}
+def _spawn(
+    folder: Path, spec: JobSpec, settings: Settings, now: float, process: Sequence[str]
+) -> None:
+    """Write what the job does and start its process, which inherits the lock: there is no moment
+    without it.
+    """
+    values = {
+        k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(settings).items()
+    }
     with open(folder / LOCK_FILE, "wb") as lock, open(folder / LOG_FILE, "ab") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        write_json(folder / JOB_FILE, {"spec": dataclasses.asdict(spec), "settings": values, "started": now})
+        write_json(
+            folder / JOB_FILE,
+            {"spec": dataclasses.asdict(spec), "settings": values, "started": now},
+        )
         child = subprocess.Popen(
             [*process, str(folder)],
             stdin=subprocess.DEVNULL,
@@ -118,7 +144,9 @@ def _spawn(folder: Path, spec: JobSpec, settings: Settings, now: float, process:
             start_new_session=True,
             pass_fds=(lock.fileno(),),
         )
-    threading.Thread(target=child.wait, daemon=True).start()  # so that the process leaves no zombie behind
+    threading.Thread(
+        target=child.wait, daemon=True
+    ).start()  # so that the process leaves no zombie behind
 
 
 def _prune(indexes_dir: Path) -> None:

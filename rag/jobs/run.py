@@ -13,14 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from rag.jobs.files import remove_unused_uploads
-from rag.jobs.job import CANCEL_FILE, CANCELLED, LOG_FILE, PROGRESS_FILE, RESULT_FILE, Job, JobError, Stage, write_json
+from rag.jobs.job import (
+    CANCEL_FILE,
+    CANCELLED,
+    LOG_FILE,
+    PROGRESS_FILE,
+    RESULT_FILE,
+    Job,
+    JobError,
+    Stage,
+    write_json,
+)
 from rag.schema import ReviewQAError
 
 WRITE_EVERY_S = 0.3
 
 
 class Progress:
-    """Called with (stage, done, total); others read it in progress.json. Raises `KeyboardInterrupt` when cancelled."""
+    """Called with (stage, done, total); others read it in progress.json. Raises `KeyboardInterrupt`
+    when cancelled.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -40,11 +52,14 @@ class Progress:
                 self._write()
 
     def _write(self) -> None:
-        # The request is looked for, too: a signal may come before there is a handler, or while C code runs.
+        # The request is looked for, too: a signal may come before there is a handler, or while C
+        # code runs.
         if (self._folder / CANCEL_FILE).exists():
             raise KeyboardInterrupt
         self._written = time.time()
-        with contextlib.suppress(OSError):  # a full disk must not end the work on account of its progress
+        with contextlib.suppress(
+            OSError
+        ):  # a full disk must not end the work on account of its progress
             stages = [asdict(stage) for stage in self._stages]
             write_json(self._folder / PROGRESS_FILE, {"pid": os.getpid(), "stages": stages})
 
@@ -54,8 +69,12 @@ Work = Callable[[Job, Progress], dict[str, Any]]
 
 
 def run_job(folder: Path, work: Work) -> None:
-    """Do the work of the job in `folder`, and write its outcome. Raises `JobError` where there is no job."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background process inherits it ignored
+    """Do the work of the job in `folder`, and write its outcome. Raises `JobError` where there is
+    no job.
+    """
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background process inherits it ignored
     job = Job.read(folder)
     if job is None:
         raise JobError(f"{folder} holds no job that can be read.")

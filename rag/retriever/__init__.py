@@ -6,4 +6,14 @@ from rag.retriever.rerank import Reranker
 from rag.retriever.search import Retrieved, Retriever, renumbered, retrieve
 from rag.retriever.voices import Limits, Mix
 
-__all__ = ["Limits", "Mix", "Ranking", "Reranker", "Retrieved", "Retriever", "overview", "renumbered", "retrieve"]
+__all__ = [
+    "Limits",
+    "Mix",
+    "Ranking",
+    "Reranker",
+    "Retrieved",
+    "Retriever",
+    "overview",
+    "renumbered",
+    "retrieve",
+]

@@ -1,4 +1,6 @@
-"""What a whole corpus speaks of: its themes, the widest first, each with a praising and a complaining sentence."""
+"""What a whole corpus speaks of: its themes, the widest first, each with a praising and a
+complaining sentence.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +16,40 @@ from rag.retriever.voices import Limits, gather, numbered
 from rag.schema import RetrievedChunk
 from rag.sentiment import side_of
 
-_SENTENCES = 20_000  # enough to see the themes of any corpus; k-means over them takes about a second
+_SENTENCES = (
+    20_000  # enough to see the themes of any corpus; k-means over them takes about a second
+)
 
 
 def overview(
     index: ReviewIndex, limits: Limits, where: Mask | None = None, *, themes: int = 12
 ) -> list[RetrievedChunk]:
-    """At most `limits.top_k` chunks that stand for the whole corpus: what most reviews speak of, from both sides.
+    """At most `limits.top_k` chunks that stand for the whole corpus: what most reviews speak of,
+    from both sides.
 
-    A question such as "what are the positive and negative aspects?" resembles no sentence of any review, so
-    searching for it finds nothing of use. Instead the sentence vectors are grouped (k-means), and each theme, the
-    one that most reviews share first, gives its most typical praising sentence and its most typical complaint.
-    `score` is the cosine of that sentence and its theme.
+    A question such as "what are the positive and negative aspects?" resembles no sentence of any
+    review, so searching for it finds nothing of use. Instead the sentence vectors are grouped
+    (k-means), and each theme, the one that most reviews share first, gives its most typical
+    praising sentence and its most typical complaint. `score` is the cosine of that sentence and its
+    theme.
     """
     rows = index.sample_sentences(_SENTENCES, where)
     if not len(rows):
         return []
     vectors = index.vectors(rows)
-    leanings = np.array([index.sentence_leaning(int(row), vector) for row, vector in zip(rows, vectors, strict=True)])
+    leanings = np.array(
+        [
+            index.sentence_leaning(int(row), vector)
+            for row, vector in zip(rows, vectors, strict=True)
+        ]
+    )
     kmeans = faiss.Kmeans(
-        vectors.shape[1], min(themes, len(rows)), niter=20, seed=0, spherical=True, min_points_per_centroid=1
+        vectors.shape[1],
+        min(themes, len(rows)),
+        niter=20,
+        seed=0,
+        spherical=True,
+        min_points_per_centroid=1,
     )
     kmeans.train(vectors)
     centroids = np.asarray(kmeans.centroids)
@@ -43,7 +59,11 @@ def overview(
     spoken_of = [len(set(voice[theme == number])) for number in range(len(centroids))]
     leaning_to = np.array([side_of(float(leaning)) for leaning in leanings])
     praising, complaining = leaning_to == "praise", leaning_to == "criticism"
-    sides = [praising, complaining] if praising.any() or complaining.any() else [np.ones(len(rows), dtype=bool)]
+    sides = (
+        [praising, complaining]
+        if praising.any() or complaining.any()
+        else [np.ones(len(rows), dtype=bool)]
+    )
     piles: list[list[Hit]] = [[] for _ in sides]
     for number in np.argsort(spoken_of)[::-1]:
         for side, pile in zip(sides, piles, strict=True):
@@ -51,7 +71,9 @@ def overview(
             if len(members):
                 best = members[int(similarity[members, number].argmax())]
                 cosine = float(similarity[best, number])
-                pile.append(Hit(int(index.sentence_chunk[rows[best]]), int(rows[best]), cosine, cosine))
+                pile.append(
+                    Hit(int(index.sentence_chunk[rows[best]]), int(rows[best]), cosine, cosine)
+                )
     return numbered(index, gather(index, _dealt(piles), limits, limits.top_k))
 
 

@@ -1,9 +1,10 @@
 """Chunks ranked for a question: by meaning, by words, or by both; a chunk by its best sentence.
 
-Both: cosine of question and sentence, plus a share of the sentence's BM25, plus a share of its whole review's; each
-BM25 is divided by the largest that any sentence (review) reaches for this question, so that it lies between 0 and 1
-as the cosine does (Bruch et al. 2023, arXiv:2210.11934: a convex sum beats reciprocal ranks once it is tuned). The
-review's words tell what a sentence such as "It is far too loud" is about, and its title is among them.
+Both: cosine of question and sentence, plus a share of the sentence's BM25, plus a share of its
+whole review's; each BM25 is divided by the largest that any sentence (review) reaches for this
+question, so that it lies between 0 and 1 as the cosine does (Bruch et al. 2023, arXiv:2210.11934: a
+convex sum beats reciprocal ranks once it is tuned). The review's words tell what a sentence such as
+"It is far too loud" is about, and its title is among them.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ NO_WORDS: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 class Ranking:
     """How sentences are scored.
 
-    `method` is "hybrid", "dense" or "lexical"; `fusion` is "weighted" or "rrf" (reciprocal ranks; the weights then
-    only balance the two kinds of words); the weights are those of a sentence's and of its review's BM25 beside a
-    cosine of weight 1, and of the question's content words in its vector.
+    `method` is "hybrid", "dense" or "lexical"; `fusion` is "weighted" or "rrf" (reciprocal ranks;
+    the weights then only balance the two kinds of words); the weights are those of a sentence's and
+    of its review's BM25 beside a cosine of weight 1, and of the question's content words in its
+    vector.
     """
 
     method: str = "hybrid"
@@ -44,14 +46,19 @@ class Ranking:
     def of(cls, settings: Settings) -> Ranking:
         """As the settings say."""
         return cls(
-            settings.retrieval, settings.fusion, settings.sentence_words_weight, settings.review_words_weight,
+            settings.retrieval,
+            settings.fusion,
+            settings.sentence_words_weight,
+            settings.review_words_weight,
             settings.content_words_weight,
-        )  # fmt: skip
+        )
 
 
 @dataclass(slots=True)
 class Hit:
-    """A chunk found: its best sentence, the score of that, and the best cosine of its sentences that were found."""
+    """A chunk found: its best sentence, the score of that, and the best cosine of its sentences
+    that were found.
+    """
 
     chunk_row: int
     sentence_row: int
@@ -63,7 +70,12 @@ class Query:
     """A question made ready for an index: its vector, and how well each sentence shares its words."""
 
     def __init__(
-        self, index: ReviewIndex, embedder: Embedder, question: str, ranking: Ranking, where: Mask | None
+        self,
+        index: ReviewIndex,
+        embedder: Embedder,
+        question: str,
+        ranking: Ranking,
+        where: Mask | None,
     ) -> None:
         self.index = index
         self.question = question
@@ -88,7 +100,9 @@ class Query:
         return np.asarray(total, dtype=np.float32)
 
     def hits(self, sentences: int) -> Iterator[Hit]:
-        """Chunks by their best sentence, best first, from the `sentences` nearest by meaning and by words."""
+        """Chunks by their best sentence, best first, from the `sentences` nearest by meaning and by
+        words.
+        """
         rows, scores, cosines = self._scored(sentences)
         order = np.argsort(-scores, kind="stable")
         chunks = self.index.sentence_chunk[rows]
@@ -122,7 +136,9 @@ class Query:
 
     def _best_by_words(self, sentences: int) -> NDArray[np.int64]:
         """Rows of the sentences with the largest weighted BM25, those without any left out."""
-        rows = np.flatnonzero(self._words > 0)  # first: argpartition takes 60 times as long where most are equal
+        rows = np.flatnonzero(
+            self._words > 0
+        )  # first: argpartition takes 60 times as long where most are equal
         words = self._words[rows]
         if len(rows) > sentences:
             best = np.argpartition(words, len(rows) - sentences)[len(rows) - sentences :]

@@ -1,11 +1,12 @@
 """A second, closer look at the first chunks: `Reranker`, and what there is of it.
 
-A cross-encoder reads question and chunk together, and is named in the settings (a hub name or a folder). Late
-interaction (ColBERT's MaxSim, Khattab and Zaharia 2020) needs no weights but the embedder's: each token of the
-question looks for its nearest token in the chunk.
+A cross-encoder reads question and chunk together, and is named in the settings (a hub name or a
+folder). Late interaction (ColBERT's MaxSim, Khattab and Zaharia 2020) needs no weights but the
+embedder's: each token of the question looks for its nearest token in the chunk.
 
-Late interaction does not pay as a default. On 2,351 training questions of SubjQA, within their items, nDCG@10 was .376
-for the hybrid score, .348 for late interaction alone and .377 with a fifth of it, for some 10 ms a chunk.
+Late interaction does not pay as a default. On 2,351 training questions of SubjQA, within their
+items, nDCG@10 was .376 for the hybrid score, .348 for late interaction alone and .377 with a fifth
+of it, for some 10 ms a chunk.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Reranker(Protocol):
 
     @property
     def weight(self) -> float:
-        """Share of its scores in the new ones, beside those that the chunks came with; 1 to replace them."""
+        """Share of its scores in the new ones, beside those that the chunks came with; 1 to replace
+        them.
+        """
         ...
 
     def score(self, question: str, texts: Sequence[str]) -> Vectors:
@@ -65,7 +68,9 @@ class LateInteractionReranker:
         """(len(texts),) mean of the largest cosines, -1..1."""
         (asked,) = self._embedder.embed_tokens([question], query=True)
         found = self._embedder.embed_tokens(texts)
-        return np.array([(asked @ tokens.T).max(axis=1).mean() for tokens in found], dtype=np.float32)
+        return np.array(
+            [(asked @ tokens.T).max(axis=1).mean() for tokens in found], dtype=np.float32
+        )
 
 
 class CrossEncoderReranker:
@@ -84,28 +89,39 @@ class CrossEncoderReranker:
         from sentence_transformers import CrossEncoder
 
         try:
-            return CrossEncoder(self.name, trust_remote_code=False, model_kwargs={"use_safetensors": True})
+            return CrossEncoder(
+                self.name, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+            )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(
-                f'Cannot load the reranker "{self.name}": {next(iter(str(error).splitlines()), "")} '
-                f'Give a folder with a cross-encoder, a hub name where a hub can be reached, or "{NONE}".'
+                f'Cannot load the reranker "{self.name}": '
+                f"{next(iter(str(error).splitlines()), '')} "
+                "Give a folder with a cross-encoder, a hub name where a hub can be reached, or "
+                f'"{NONE}".'
             ) from error
 
     def score(self, question: str, texts: Sequence[str]) -> Vectors:
-        """(len(texts),) relevance as the model gives it. Raises `ModelError` for a model with more than one output."""
+        """(len(texts),) relevance as the model gives it. Raises `ModelError` for a model with more
+        than one output.
+        """
         scores = self._model.predict(
-            [(question, text) for text in texts], batch_size=self._batch_size, show_progress_bar=False
+            [(question, text) for text in texts],
+            batch_size=self._batch_size,
+            show_progress_bar=False,
         )
         found = np.asarray(scores, dtype=np.float32)
         if found.shape != (len(texts),):
             raise ModelError(
-                f'"{self.name}" is no reranker: it gives {found.shape[1:]} numbers for a question and a text, not one.'
+                f'"{self.name}" is no reranker: it gives {found.shape[1:]} numbers for a question '
+                "and a text, not one."
             )
         return found
 
 
 def make_reranker(settings: Settings, embedder: Embedder) -> Reranker | None:
-    """The reranker that the settings name, or None. Raises `SettingsError` where the embedder gives no tokens."""
+    """The reranker that the settings name, or None. Raises `SettingsError` where the embedder gives
+    no tokens.
+    """
     if settings.reranker == NONE:
         return None
     if settings.reranker == LATE_INTERACTION:

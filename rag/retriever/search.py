@@ -39,7 +39,9 @@ class Retriever:
         self.reranker = make_reranker(settings, embedder)
 
     def retrieve(self, question: str, where: Sequence[Condition] = ()) -> list[RetrievedChunk]:
-        """At most `top_k` chunks for a question, best first; only of reviews that meet the conditions of `where`."""
+        """At most `top_k` chunks for a question, best first; only of reviews that meet the
+        conditions of `where`.
+        """
         return self.search(question, where).chunks
 
     def search(self, question: str, where: Sequence[Condition] = ()) -> Retrieved:
@@ -51,9 +53,16 @@ class Retriever:
         balance = self.settings.balance if asked_side(question) == "neutral" else "off"
         ranking, depth = Ranking.of(self.settings), self.settings.rerank_depth
         return _search(
-            self.index, self.embedder, question, limits, allowed,
-            ranking=ranking, balance=balance, reranker=self.reranker, depth=depth,
-        )  # fmt: skip
+            self.index,
+            self.embedder,
+            question,
+            limits,
+            allowed,
+            ranking=ranking,
+            balance=balance,
+            reranker=self.reranker,
+            depth=depth,
+        )
 
 
 def retrieve(
@@ -70,13 +79,21 @@ def retrieve(
 ) -> list[RetrievedChunk]:
     """At most `limits.top_k` chunks, numbered from 1; only of sentences in `where`, if it is given.
 
-    A chunk that says the same as a better one is folded into it: within a review it is dropped, from another
-    review the better chunk's `also_in` names it. So a copied review does not speak twice, nor do the reviews that the
-    index knows for copies of one another, whichever of their sentences are found. The first `depth` chunks are
-    scored anew by the `reranker`.
+    A chunk that says the same as a better one is folded into it: within a review it is dropped,
+    from another review the better chunk's `also_in` names it. So a copied review does not speak
+    twice, nor do the reviews that the index knows for copies of one another, whichever of their
+    sentences are found. The first `depth` chunks are scored anew by the `reranker`.
     """
     return _search(
-        index, embedder, question, limits, where, ranking=ranking, balance=balance, reranker=reranker, depth=depth
+        index,
+        embedder,
+        question,
+        limits,
+        where,
+        ranking=ranking,
+        balance=balance,
+        reranker=reranker,
+        depth=depth,
     ).chunks
 
 
@@ -106,12 +123,16 @@ def _search(
         if len(voices) >= limits.top_k or sentences >= there:
             break
         sentences *= 4  # too many of those were of one review, or copies
-    sides: list[Side] = ["neutral" if balance == "off" else side(index, voice.hit) for voice in voices]
+    sides: list[Side] = [
+        "neutral" if balance == "off" else side(index, voice.hit) for voice in voices
+    ]
     chosen, mix = balanced(voices, sides, limits, balance)
     return Retrieved(numbered(index, chosen), mix)
 
 
-def _reranked(index: ReviewIndex, question: str, hits: Iterable[Hit], reranker: Reranker, depth: int) -> Iterator[Hit]:
+def _reranked(
+    index: ReviewIndex, question: str, hits: Iterable[Hit], reranker: Reranker, depth: int
+) -> Iterator[Hit]:
     """The first `depth` chunks in the reranker's order, then the others as they were."""
     rest = iter(hits)
     first = list(itertools.islice(rest, depth))
@@ -122,7 +143,9 @@ def _reranked(index: ReviewIndex, question: str, hits: Iterable[Hit], reranker: 
         yield from sorted(first, key=lambda hit: -hit.score)
         lowest = min(hit.score for hit in first)
         for hit in rest:
-            hit.score = min(lowest, hit.score)  # scores of two kinds do not compare; the order stays
+            hit.score = min(
+                lowest, hit.score
+            )  # scores of two kinds do not compare; the order stays
             yield hit
 
 

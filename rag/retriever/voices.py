@@ -1,9 +1,10 @@
-"""From ranked chunks to the few that a prompt gets: each of another voice, and of both sides where opinion is split.
+"""From ranked chunks to the few that a prompt gets: each of another voice, and of both sides where
+opinion is split.
 
-A chunk that says the same as a better one is folded into it; few chunks come from one review, and reviews that are
-copies of one another count as one. Then sides: among the nearest voices each leans to praise, to criticism or to
-neither (`rag.sentiment`). Where the smaller side is at least a fifth, the best of each side are taken, in the
-proportion of the nearest voices or evenly.
+A chunk that says the same as a better one is folded into it; few chunks come from one review, and
+reviews that are copies of one another count as one. Then sides: among the nearest voices each leans
+to praise, to criticism or to neither (`rag.sentiment`). Where the smaller side is at least a fifth,
+the best of each side are taken, in the proportion of the nearest voices or evenly.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from rag.sentiment import side_of
 Mix = Literal["best", "proportion", "even", "overview"]
 """How the chunks were chosen: the best ones whichever their side, or so many of each side."""
 
-SPLIT_FROM = 0.2  # share of the smaller side among the voices that take one, from which opinion counts as split
+# share of the smaller side among the voices that take one, from which opinion counts as split
+SPLIT_FROM = 0.2
 NEAREST = 4  # voices looked at for each chunk wanted
 
 
@@ -33,8 +35,8 @@ NEAREST = 4  # voices looked at for each chunk wanted
 class Limits:
     """How many chunks, how many of one review, and from which cosine on two chunks say the same.
 
-    `diversity` 0..1: how much a chunk's likeness to those already taken counts against it (maximal marginal relevance,
-    Carbonell and Goldstein 1998); 0 leaves it out.
+    `diversity` 0..1: how much a chunk's likeness to those already taken counts against it (maximal
+    marginal relevance, Carbonell and Goldstein 1998); 0 leaves it out.
     """
 
     top_k: int
@@ -45,7 +47,9 @@ class Limits:
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """As the settings say."""
-        return cls(settings.top_k, settings.chunks_per_review, settings.near_duplicate, settings.diversity)
+        return cls(
+            settings.top_k, settings.chunks_per_review, settings.near_duplicate, settings.diversity
+        )
 
 
 @dataclass(slots=True)
@@ -99,13 +103,19 @@ def diverse(voices: Sequence[Voice], count: int, diversity: float) -> list[Voice
     return [voices[place] for place in chosen]
 
 
-def balanced(voices: Sequence[Voice], sides: Sequence[Side], limits: Limits, balance: str) -> tuple[list[Voice], Mix]:
+def balanced(
+    voices: Sequence[Voice], sides: Sequence[Side], limits: Limits, balance: str
+) -> tuple[list[Voice], Mix]:
     """`top_k` of the voices, and how they were chosen; `balance` is "off", "proportion" or "even".
 
-    As many neutral ones stay as are among the best; the other places go to the two sides, each by its own best.
+    As many neutral ones stay as are among the best; the other places go to the two sides, each by
+    its own best.
     """
     plain = diverse(voices, limits.top_k, limits.diversity)
-    by_side = {side: [v for v, s in zip(voices, sides, strict=True) if s == side] for side in ("praise", "criticism")}
+    by_side = {
+        side: [v for v, s in zip(voices, sides, strict=True) if s == side]
+        for side in ("praise", "criticism")
+    }
     praise, criticism = len(by_side["praise"]), len(by_side["criticism"])
     split = min(praise, criticism) >= max(2, SPLIT_FROM * (praise + criticism))
     if balance == "off" or not split or len(plain) < 2 or len(plain) == len(voices):
@@ -124,18 +134,24 @@ def balanced(voices: Sequence[Voice], sides: Sequence[Side], limits: Limits, bal
         *diverse(by_side["criticism"], of_criticism, limits.diversity),
         *diverse(by_side["praise"], slots - of_criticism, limits.diversity),
     ]
-    return sorted(chosen, key=lambda voice: place[id(voice)]), "even" if balance == "even" else "proportion"
+    return sorted(
+        chosen, key=lambda voice: place[id(voice)]
+    ), "even" if balance == "even" else "proportion"
 
 
 def side(index: ReviewIndex, hit: Hit) -> Side:
     """What the chunk leans to: how its sentences are worded, and half of how its review is rated.
 
-    Tried on the sample's two-sided questions, by whether both stances are among the first eight or twelve: the best
-    sentence's leaning alone, the strongest one's, and the rating alone; none did better, and the best sentence leaves
-    most chunks on neither side. `python -m tests.benchmarks.balance` prints what balancing gives.
+    Tried on the sample's two-sided questions, by whether both stances are among the first eight or
+    twelve: the best sentence's leaning alone, the strongest one's, and the rating alone; none did
+    better, and the best sentence leaves most chunks on neither side. `python -m
+    tests.benchmarks.balance` prints what balancing gives.
     """
     rows = index.sentence_rows(hit.chunk_row)
-    leanings = [index.sentence_leaning(row, vector) for row, vector in zip(rows, index.vectors(rows), strict=True)]
+    leanings = [
+        index.sentence_leaning(row, vector)
+        for row, vector in zip(rows, index.vectors(rows), strict=True)
+    ]
     fraction = index.rating_fraction(int(index.chunk_review[hit.chunk_row]))
     return side_of(float(np.mean(leanings)) + (0.0 if fraction is None else fraction - 0.5))
 

@@ -1,7 +1,8 @@
 """Reading review files.
 
-`rows` and the modules of the formats (what a file holds), `columns` and `layouts` (which column is what), `cells` (what
-a cell means), `cleaning` and `language`, `duplicates`, `staging`, `report`, and `read`, which puts them together.
+`rows` and the modules of the formats (what a file holds), `columns` and `layouts` (which column is
+what), `cells` (what a cell means), `cleaning` and `language`, `duplicates`, `staging`, `report`,
+and `read`, which puts them together.
 """
 
 from rag.reviews.cells import parse_date, parse_rating, parse_votes

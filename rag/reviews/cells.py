@@ -12,15 +12,32 @@ from dateutil import parser as date_parser
 
 _NUMBER = r"-?\d+(?:[.,]\d+)?"
 _RATING = re.compile(
-    rf"(?:rated?|rating:?|score:?)?\s*({_NUMBER})\s*(?:(?:/|out of|of|von|sur|de|su|z)\s*(\d+)|(%))?", re.IGNORECASE
+    rf"(?:rated?|rating:?|score:?)?\s*({_NUMBER})\s*(?:(?:/|out "
+    r"of|of|von|sur|de|su|z)\s*(\d+)|(%))?",
+    re.IGNORECASE,
 )
 _STARS = re.compile(r"^\s*([★⭐✭✮✯*]+)([½]?)([☆✩✰]*)\s*$")
 _WORDS = {
-    "recommended": (1.0, 1.0), "yes": (1.0, 1.0), "true": (1.0, 1.0), "positive": (1.0, 1.0), "pos": (1.0, 1.0),
-    "thumbs up": (1.0, 1.0), "fresh": (1.0, 1.0), "not recommended": (0.0, 1.0), "no": (0.0, 1.0), "false": (0.0, 1.0),
-    "negative": (0.0, 1.0), "neg": (0.0, 1.0), "thumbs down": (0.0, 1.0), "rotten": (0.0, 1.0),
-    "one": (1.0, 5.0), "two": (2.0, 5.0), "three": (3.0, 5.0), "four": (4.0, 5.0), "five": (5.0, 5.0),
-}  # fmt: skip
+    "recommended": (1.0, 1.0),
+    "yes": (1.0, 1.0),
+    "true": (1.0, 1.0),
+    "positive": (1.0, 1.0),
+    "pos": (1.0, 1.0),
+    "thumbs up": (1.0, 1.0),
+    "fresh": (1.0, 1.0),
+    "not recommended": (0.0, 1.0),
+    "no": (0.0, 1.0),
+    "false": (0.0, 1.0),
+    "negative": (0.0, 1.0),
+    "neg": (0.0, 1.0),
+    "thumbs down": (0.0, 1.0),
+    "rotten": (0.0, 1.0),
+    "one": (1.0, 5.0),
+    "two": (2.0, 5.0),
+    "three": (3.0, 5.0),
+    "four": (4.0, 5.0),
+    "five": (5.0, 5.0),
+}
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -49,7 +66,8 @@ _MONTHS = {
 }
 _CJK_DATE = re.compile(r"(\d{4})\s*[年년.]\s*(\d{1,2})\s*[月월.]\s*(\d{1,2})\s*[日일.]?")
 _DAY_FIRST = re.compile(
-    r"(\d{1,2})(?:st|nd|rd|th|er|º|\.)?\s*(?:de\s+|of\s+|[-/ ])?\s*([^\W\d_]{3,12})\.?,?\s*(?:de\s+|[-/ ])?\s*"
+    r"(\d{1,2})(?:st|nd|rd|th|er|º|\.)?\s*(?:de\s+|of\s+|[-/ "
+    r"])?\s*([^\W\d_]{3,12})\.?,?\s*(?:de\s+|[-/ ])?\s*"
     r"(\d{4}|\d{2})\b"
 )
 _MONTH_FIRST = re.compile(r"([^\W\d_]{3,12})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})\b")
@@ -60,10 +78,14 @@ _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?!\d)")
 def parse_rating(value: Any) -> tuple[float, float | None] | None:
     """The rating and the top of its scale, where the value says it.
 
-    ``"8"`` -> (8, None); ``"8/10"`` -> (8, 10); ``"★★★½☆"`` -> (3.5, 5); ``"80%"`` -> (80, 100); ``"not recommended"``
-    -> (0, 1); ``"N/A"``, blanks and other words -> None.
+    ``"8"`` -> (8, None); ``"8/10"`` -> (8, 10); ``"★★★½☆"`` -> (3.5, 5); ``"80%"`` -> (80, 100);
+    ``"not recommended"`` -> (0, 1); ``"N/A"``, blanks and other words -> None.
     """
-    text = unicodedata.normalize("NFKC", str(value)).strip() if not isinstance(value, str) else value.strip()
+    text = (
+        unicodedata.normalize("NFKC", str(value)).strip()
+        if not isinstance(value, str)
+        else value.strip()
+    )
     stars = _STARS.match(text)
     if stars:
         full, half, empty = len(stars.group(1)), 0.5 if stars.group(2) else 0.0, len(stars.group(3))
@@ -85,7 +107,9 @@ def parse_rating(value: Any) -> tuple[float, float | None] | None:
 
 
 def parse_votes(value: Any) -> int | None:
-    """``"12"``, ``"1,234"``, ``"1.2k"`` or ``"67 out of 144"`` -> 12, 1234, 1200, 67; anything else -> None."""
+    """``"12"``, ``"1,234"``, ``"1.2k"`` or ``"67 out of 144"`` -> 12, 1234, 1200, 67; anything else
+    -> None.
+    """
     text = str(value).strip()
     thousands = re.match(r"(\d{1,6}(?:\.\d)?)\s*[kK]\b", text)
     if thousands:
@@ -98,9 +122,11 @@ def parse_votes(value: Any) -> int | None:
 
 
 def parse_date(value: Any, *, day_first: bool = False) -> str:
-    """ISO date of ``2021-10-02``, ``Jan 5, 2022``, ``2. März 2021``, a Unix time in (milli)seconds ...; else empty.
+    """ISO date of ``2021-10-02``, ``Jan 5, 2022``, ``2. März 2021``, a Unix time in (milli)seconds
+    ...; else empty.
 
-    `day_first` decides what ``02/03/2021`` means; where one number is above 12, that is the day in any case.
+    `day_first` decides what ``02/03/2021`` means; where one number is above 12, that is the day in
+    any case.
     """
     if isinstance(value, (datetime, date)):
         return value.isoformat()[:10] if value.year > 1 else ""
@@ -123,19 +149,27 @@ def parse_date(value: Any, *, day_first: bool = False) -> str:
     for pattern, day, month, year in ((_MONTH_FIRST, 2, 1, 3), (_DAY_FIRST, 1, 2, 3)):
         for match in pattern.finditer(text):
             if match.group(month).casefold() in _MONTHS:
-                return _iso(_year(match.group(year)), _MONTHS[match.group(month).casefold()], match.group(day))
+                return _iso(
+                    _year(match.group(year)),
+                    _MONTHS[match.group(month).casefold()],
+                    match.group(day),
+                )
     if len(text) > 40:
         return ""
     try:
         # "2022" is 2022-01-01
-        found = date_parser.parse(text, default=datetime(1, 1, 1), ignoretz=True, dayfirst=day_first).date()
+        found = date_parser.parse(
+            text, default=datetime(1, 1, 1), ignoretz=True, dayfirst=day_first
+        ).date()
     except (ValueError, OverflowError):
         return ""
     return "" if found.year == 1 else found.isoformat()  # "5 May" or "10:30" names no year
 
 
 def names_day_first(value: Any) -> bool | None:
-    """Whether a date in numbers shows that the day comes first ("13/02/2020"); None where it does not show."""
+    """Whether a date in numbers shows that the day comes first ("13/02/2020"); None where it does
+    not show.
+    """
     match = _NUMERIC.search(str(value))
     if match is None:
         return None

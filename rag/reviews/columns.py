@@ -1,7 +1,8 @@
 """Which column holds what: by a known layout, by name in a dozen languages, and by what is in it.
 
-A name proposes, the content decides between names and may veto: a "title" that says the same in most rows is the
-item's, a "review" full of numbers is a rating. Every choice has a reason that can be shown.
+A name proposes, the content decides between names and may veto: a "title" that says the same in
+most rows is the item's, a "review" full of numbers is a rating. Every choice has a reason that can
+be shown.
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from rag.reviews.report import ColumnChoice
 from rag.reviews.rows import Row
 from rag.schema import ReviewFileError
 
-FIELDS = ("review_id", "text", "title", "rating", "date", "author", "item", "helpful_votes", "language")
+FIELDS = (
+    "review_id",
+    "text",
+    "title",
+    "rating",
+    "date",
+    "author",
+    "item",
+    "helpful_votes",
+    "language",
+)
 
 # As `layouts.plain` writes them; earlier names win over later ones.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -73,7 +84,9 @@ _NOTHING = ("", "nan", "none", "null", "n/a", "na", "nat")
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """The column of each field that was found, with the reason; and what is decided once for a whole column."""
+    """The column of each field that was found, with the reason; and what is decided once for a
+    whole column.
+    """
 
     columns: dict[str, ColumnChoice]
     layout: str = ""
@@ -100,33 +113,48 @@ def is_nothing(value: Any) -> bool:
 
 
 def is_no_text(value: Any) -> bool:
-    """Whether a text is none: blank, or what programs write for one. "None" and "N/A" are what people write."""
+    """Whether a text is none: blank, or what programs write for one. "None" and "N/A" are what
+    people write.
+    """
     return value is None or value != value or str(value).strip().casefold() in ("", "nan", "null")
 
 
-def recognise(names: Sequence[str], sample: Sequence[Row], mapping: Mapping[str, str], where: str) -> Recognised:
-    """The columns of a file with these column names and first rows; `mapping` (field -> column) overrides.
+def recognise(
+    names: Sequence[str], sample: Sequence[Row], mapping: Mapping[str, str], where: str
+) -> Recognised:
+    """The columns of a file with these column names and first rows; `mapping` (field -> column)
+    overrides.
 
-    An empty column in `mapping` switches the field off. Raises `ReviewFileError` where the text cannot be found, with
-    the columns that are there and the nearest guess, and for a field or column in `mapping` that does not exist.
+    An empty column in `mapping` switches the field off. Raises `ReviewFileError` where the text
+    cannot be found, with the columns that are there and the nearest guess, and for a field or
+    column in `mapping` that does not exist.
     """
     names = list(names)
     if not names:
         raise ReviewFileError(f"{where} has no columns.")
     found = {
-        field: ColumnChoice(name, "you said so") for field, name in _checked(mapping, names, where).items() if name
+        field: ColumnChoice(name, "you said so")
+        for field, name in _checked(mapping, names, where).items()
+        if name
     }
     off = {field for field, name in mapping.items() if not name}
     content = {name: _content([row.cells.get(name) for row in sample]) for name in names}
     layout, known = known_layout(names) or ("", {})
     for wanted, name in known.items():
-        if wanted not in found and wanted not in off and name not in _names_of(found) and content[name].filled:
+        if (
+            wanted not in found
+            and wanted not in off
+            and name not in _names_of(found)
+            and content[name].filled
+        ):
             found[wanted] = ColumnChoice(name, f"the layout of {layout}")
     # the text first: a column called "review" must not be taken for anything else
     for wanted in ("text", *(one for one in FIELDS if one != "text")):
         if wanted in found or wanted in off:
             continue
-        choice = _by_name(wanted, names, content, _names_of(found)) or _by_content(wanted, names, content, found)
+        choice = _by_name(wanted, names, content, _names_of(found)) or _by_content(
+            wanted, names, content, found
+        )
         if choice is not None:
             found[wanted] = choice
     if "text" not in found:
@@ -138,7 +166,9 @@ def recognise(names: Sequence[str], sample: Sequence[Row], mapping: Mapping[str,
         shown = [names_day_first(row.cells.get(date.name)) for row in sample]
         day_first = shown.count(True) > shown.count(False)
         if _numeric_dates(sample, date.name) and not any(one is not None for one in shown):
-            found["date"] = ColumnChoice(date.name, f"{date.reason}; 02/03 is taken for the 3rd of February")
+            found["date"] = ColumnChoice(
+                date.name, f"{date.reason}; 02/03 is taken for the 3rd of February"
+            )
     ordered = {one: found[one] for one in FIELDS if one in found}
     unused = [name for name in names if name not in _names_of(found)]
     return Recognised(ordered, layout, unused, day_first)
@@ -147,11 +177,15 @@ def recognise(names: Sequence[str], sample: Sequence[Row], mapping: Mapping[str,
 def _checked(mapping: Mapping[str, str], names: Sequence[str], where: str) -> Mapping[str, str]:
     for wanted, name in mapping.items():
         if wanted not in FIELDS:
-            raise ReviewFileError(f'Cannot map a column to "{wanted}": the fields are {", ".join(FIELDS)}.')
+            raise ReviewFileError(
+                f'Cannot map a column to "{wanted}": the fields are {", ".join(FIELDS)}.'
+            )
         if name and name not in names:
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
             hint = f' Did you mean "{near[0]}"?' if near else ""
-            raise ReviewFileError(f'{where} has no column "{name}".{hint} Its columns: {", ".join(map(repr, names))}.')
+            raise ReviewFileError(
+                f'{where} has no column "{name}".{hint} Its columns: {", ".join(map(repr, names))}.'
+            )
     return mapping
 
 
@@ -171,13 +205,16 @@ def _content(cells: Sequence[Any]) -> _Content:
         median=sorted(map(len, filled))[count // 2],
         wordy=sum(len(text.split()) >= 3 or _is_wide(text) for text in filled) * share,
         numbers=sum(bool(re.fullmatch(r"[-+]?[\d.,]+%?", text)) for text in filled) * share,
-        ratings=sum(len(text) <= 40 and parse_rating(text) is not None for text in filled[:200]) / min(count, 200),
+        ratings=sum(len(text) <= 40 and parse_rating(text) is not None for text in filled[:200])
+        / min(count, 200),
         dates=sum(bool(parse_date(text)) for text in filled[:200]) / min(count, 200),
     )
 
 
 def _is_wide(text: str) -> bool:
-    """Whether a text is written without blanks, as Chinese and Japanese are, and long enough to say something."""
+    """Whether a text is written without blanks, as Chinese and Japanese are, and long enough to say
+    something.
+    """
     return len(re.findall(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]", text)) >= 6
 
 
@@ -193,7 +230,8 @@ def _fits(wanted: str, content: _Content) -> bool:
         case "date":
             return content.dates >= 0.5
         case "review_id":
-            # an id that most rows share is that of what is reviewed; a few copied rows are no reason
+            # an id that most rows share is that of what is reviewed; a few copied rows are no
+            # reason
             return content.filled < _FEW or content.different >= 0.5
         case "helpful_votes":
             return content.wordy < 0.5 or content.ratings >= 0.5
@@ -213,7 +251,9 @@ def _by_name(
         for name in fitting
         if plains[name] in _NAMES[wanted]
     ]
-    if wanted == "text" and len(exact) > 1:  # of several such names the wordiest: "description" may be the product's
+    if (
+        wanted == "text" and len(exact) > 1
+    ):  # of several such names the wordiest: "description" may be the product's
         longest = max(content[name].median for _, _, name in exact)
         exact = [entry for entry in exact if 2 * content[entry[2]].median >= longest]
     if exact:
@@ -227,58 +267,94 @@ def _by_name(
 
 
 _ARTICLES = {
-    "text": "a review's text", "title": "a headline", "rating": "a rating", "review_id": "an id", "date": "a date",
-    "author": "an author", "item": "what is reviewed", "helpful_votes": "helpful votes", "language": "a language",
-}  # fmt: skip
+    "text": "a review's text",
+    "title": "a headline",
+    "rating": "a rating",
+    "review_id": "an id",
+    "date": "a date",
+    "author": "an author",
+    "item": "what is reviewed",
+    "helpful_votes": "helpful votes",
+    "language": "a language",
+}
 
 
 def _by_content(
-    wanted: str, names: Sequence[str], content: Mapping[str, _Content], found: Mapping[str, ColumnChoice]
+    wanted: str,
+    names: Sequence[str],
+    content: Mapping[str, _Content],
+    found: Mapping[str, ColumnChoice],
 ) -> ColumnChoice | None:
     free = [name for name in names if name not in _names_of(found) and content[name].filled]
     if wanted == "text":
-        wordy = [name for name in free if content[name].wordy >= 0.3 and content[name].different >= 0.2]
+        wordy = [
+            name for name in free if content[name].wordy >= 0.3 and content[name].different >= 0.2
+        ]
         if len(names) == 1 and free:
             return ColumnChoice(names[0], "the only column")
         best = max(wordy, key=lambda name: content[name].median, default=None)
         others = sorted((content[name].median for name in wordy if name != best), reverse=True)
         if best is not None and (not others or content[best].median >= 1.5 * others[0]):
-            return ColumnChoice(best, f"the longest texts (half of them over {content[best].median} characters)")
+            return ColumnChoice(
+                best, f"the longest texts (half of them over {content[best].median} characters)"
+            )
     if wanted == "date":
-        dated = [name for name in free if content[name].dates >= 0.9 and content[name].numbers < 0.5]
+        dated = [
+            name for name in free if content[name].dates >= 0.9 and content[name].numbers < 0.5
+        ]
         if len(dated) == 1:
             return ColumnChoice(dated[0], "it holds dates")
     if wanted == "rating":
         marks = [
-            name for name in free
-            if content[name].ratings >= 0.9 and content[name].filled >= 5 and content[name].median <= 8
+            name
+            for name in free
+            if content[name].ratings >= 0.9
+            and content[name].filled >= 5
+            and content[name].median <= 8
             and re.match(r"column_\d+$", name)  # a file with a header says what its numbers are
-            and content[name].different * content[name].filled <= 11 and content[name].dates < 0.1
-        ]  # fmt: skip
+            and content[name].different * content[name].filled <= 11
+            and content[name].dates < 0.1
+        ]
         if len(marks) == 1:
             return ColumnChoice(marks[0], "a few different marks")
     return None
 
 
 def _title_or_item(
-    found: dict[str, ColumnChoice], content: Mapping[str, _Content], mapping: Mapping[str, str], off: set[str]
+    found: dict[str, ColumnChoice],
+    content: Mapping[str, _Content],
+    mapping: Mapping[str, str],
+    off: set[str],
 ) -> None:
-    """A headline is written for its review; a "title" that comes again and again is that of what is reviewed."""
+    """A headline is written for its review; a "title" that comes again and again is that of what is
+    reviewed.
+    """
     title = found.get("title")
-    if title is None or "title" in mapping or content[title.name].filled < _FEW or content[title.name].different >= 0.3:
+    if (
+        title is None
+        or "title" in mapping
+        or content[title.name].filled < _FEW
+        or content[title.name].different >= 0.3
+    ):
         return
     del found["title"]
     if "item" not in found and "item" not in off:
-        found["item"] = ColumnChoice(title.name, "a title that many reviews share is that of what they review")
+        found["item"] = ColumnChoice(
+            title.name, "a title that many reviews share is that of what they review"
+        )
 
 
 def _numeric_dates(sample: Sequence[Row], name: str) -> bool:
-    return any(re.match(r"\s*\d{1,2}/\d{1,2}/\d{2,4}\b", str(row.cells.get(name, ""))) for row in sample[:50])
+    return any(
+        re.match(r"\s*\d{1,2}/\d{1,2}/\d{2,4}\b", str(row.cells.get(name, "")))
+        for row in sample[:50]
+    )
 
 
 def _no_text(names: Sequence[str], content: Mapping[str, _Content], where: str) -> str:
     guess = max(names, key=lambda name: (content[name].wordy, content[name].median))
     return (
-        f"{where}: cannot tell which column holds the review text. Its columns: {', '.join(map(repr, names[:60]))}. "
+        f"{where}: cannot tell which column holds the review text. Its columns: "
+        f"{', '.join(map(repr, names[:60]))}. "
         f"Say which, for example --map text={guess!r}."
     )

@@ -1,7 +1,9 @@
-"""Rows of CSV and TSV files, however dirty: Python's `csv` in strict mode, and what to do where it objects.
+"""Rows of CSV and TSV files, however dirty: Python's `csv` in strict mode, and what to do where it
+objects.
 
-A quoted cell may hold line ends. A quotation mark that is never closed costs the row it stands in, and no other: the
-reader goes back to the next line. How much is read in vain that way is bounded, so that no file takes for ever.
+A quoted cell may hold line ends. A quotation mark that is never closed costs the row it stands in,
+and no other: the reader goes back to the next line. How much is read in vain that way is bounded,
+so that no file takes for ever.
 """
 
 from __future__ import annotations
@@ -72,7 +74,14 @@ def line_end(sample: bytes) -> str:
     return "\r" if alone > feeds else "\n"
 
 
-def _row(dialect: Dialect, names: tuple[str, ...], line: int, cells: list[str], problem: str, records: Records) -> Row:
+def _row(
+    dialect: Dialect,
+    names: tuple[str, ...],
+    line: int,
+    cells: list[str],
+    problem: str,
+    records: Records,
+) -> Row:
     surplus = cells[len(names) :]
     if surplus and any(cell.strip() for cell in surplus):
         if dialect.last_is_text:
@@ -147,7 +156,9 @@ class Records:
             yield line
 
     def _mend(self, problem: str) -> tuple[list[str], str]:
-        """The first line alone, where `csv` objected to it or to what it began; the other lines are read again."""
+        """The first line alone, where `csv` objected to it or to what it began; the other lines are
+        read again.
+        """
         first, rest = self._held[0], self._held[1:]
         if problem == LONG_CELL and not rest:
             return [], LONG_CELL

@@ -1,4 +1,6 @@
-"""How a text of separated cells is written: its separator, its quotes, its header, told from a sample."""
+"""How a text of separated cells is written: its separator, its quotes, its header, told from a
+sample.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,11 @@ def sniff(lines: Sequence[str], suffix: str = "", *, whole: bool = True) -> Dial
         if not forced and order and not any(separator in line for line in lines[:_RECORDS]):
             continue
         plain, escaped = (_records(lines, separator, escape, whole) for escape in (False, True))
-        use = escaped if plain.wrong > escaped.wrong and any('\\"' in line for line in lines) else plain
+        use = (
+            escaped
+            if plain.wrong > escaped.wrong and any('\\"' in line for line in lines)
+            else plain
+        )
         if not use.records:
             continue
         at = header_at(use.records)
@@ -65,7 +71,11 @@ def sniff(lines: Sequence[str], suffix: str = "", *, whole: bool = True) -> Dial
         score = fit(use.records[at + 1 :], columns) if columns > 1 else 0.0
         if columns > 1 and len(use.records) == at + 1:
             score = 0.5
-        score -= 0.2 * bool(at) + 0.3 * use.wrong / len(use.records) - 0.3 * (separator == "\t" and suffix == "tsv")
+        score -= (
+            0.2 * bool(at)
+            + 0.3 * use.wrong / len(use.records)
+            - 0.3 * (separator == "\t" and suffix == "tsv")
+        )
         likely = score > 0.3 or (at == 0 and columns > 1)
         choices.append((likely, round(score, 2), columns, -order, separator, use, use is escaped))
     if not choices:
@@ -80,16 +90,33 @@ def sniff(lines: Sequence[str], suffix: str = "", *, whole: bool = True) -> Dial
     header = find_header(found.records)
     single = len(header.names) == 1
     rows = found.records[header.at + 1 :]
-    sure = not single and len(rows) > 1 and header.given and fit(rows, len(header.names)) > 0.9 and not found.wrong
+    sure = (
+        not single
+        and len(rows) > 1
+        and header.given
+        and fit(rows, len(header.names)) > 0.9
+        and not found.wrong
+    )
     prose = any(name.endswith((".", "!", "?")) for name in header.names)
     sure = sure and not prose and (separator != "," or has_usual_name(header.names))
-    dialect = Dialect(separator, header, skip + found.lines[header.at], is_escaped, single=single, sure=sure)
-    return replace(dialect, last_is_text=single or _last_is_text(header, found.records[header.at + 1 :]))
+    dialect = Dialect(
+        separator, header, skip + found.lines[header.at], is_escaped, single=single, sure=sure
+    )
+    return replace(
+        dialect, last_is_text=single or _last_is_text(header, found.records[header.at + 1 :])
+    )
 
 
 def lenient_cells(line: str, options: dict[str, Any]) -> list[str]:
-    """The cells of a line that is not quite right. A last one that is quoted to the end of the line ends in one."""
-    return next(csv.reader([re.sub(r"[\r\n]+(?=.)", " ", line, flags=re.DOTALL).rstrip("\r\n ") + "\n"], **options), [])
+    """The cells of a line that is not quite right. A last one that is quoted to the end of the line
+    ends in one.
+    """
+    return next(
+        csv.reader(
+            [re.sub(r"[\r\n]+(?=.)", " ", line, flags=re.DOTALL).rstrip("\r\n ") + "\n"], **options
+        ),
+        [],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +155,14 @@ def _records(lines: Sequence[str], separator: str, escaped: bool, whole: bool) -
 
 
 def _last_is_text(header: Header, rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the last column is the one with the review's text, so that a surplus can only be a piece of it."""
+    """Whether the last column is the one with the review's text, so that a surplus can only be a
+    piece of it.
+    """
     last = len(header.names) - 1
     if header.given and _TEXT_NAMES.fullmatch(header.names[last]):
         return True
-    lengths = [sum(len(row[at]) for row in rows if at < len(row)) / max(1, len(rows)) for at in range(last)]
+    lengths = [
+        sum(len(row[at]) for row in rows if at < len(row)) / max(1, len(rows)) for at in range(last)
+    ]
     length = sum(len(cell) for row in rows for cell in row[last:]) / max(1, len(rows))
     return length > 20 and length >= 2 * max(lengths, default=0)

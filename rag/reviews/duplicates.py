@@ -30,7 +30,8 @@ def signature(text: str) -> Signatures:
 
     words = re.findall(r"\w+", text.casefold())
     exact = np.frombuffer(
-        hashlib.blake2b(" ".join(words).encode("utf-8", "replace"), digest_size=16).digest(), np.uint32
+        hashlib.blake2b(" ".join(words).encode("utf-8", "replace"), digest_size=16).digest(),
+        np.uint32,
     )
     if len(words) < _FEWEST_WORDS:
         return np.concatenate([exact, np.zeros(PERMUTATIONS, np.uint32)])
@@ -42,7 +43,9 @@ def signature(text: str) -> Signatures:
 def group(signatures: Signatures) -> Groups:
     """Group copies; the first of each group leads."""
     count = len(signatures)
-    _, first, which = np.unique(signatures[:, :EXACT_WORDS], axis=0, return_index=True, return_inverse=True)
+    _, first, which = np.unique(
+        signatures[:, :EXACT_WORDS], axis=0, return_index=True, return_inverse=True
+    )
     leader = first[which.reshape(-1)].astype(np.int64)
     exact = int((leader != np.arange(count)).sum())
     parent = leader.copy()
@@ -58,8 +61,12 @@ def group(signatures: Signatures) -> Groups:
         keys = signatures[rows, EXACT_WORDS + band * width : EXACT_WORDS + (band + 1) * width]
         _, head, where = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         heads = rows[head[where.reshape(-1)]]
-        same = (signatures[rows, EXACT_WORDS:] == signatures[heads, EXACT_WORDS:]).mean(axis=1) >= _SIMILAR
-        for row, other in zip(rows[same & (rows != heads)], heads[same & (rows != heads)], strict=True):
+        same = (signatures[rows, EXACT_WORDS:] == signatures[heads, EXACT_WORDS:]).mean(
+            axis=1
+        ) >= _SIMILAR
+        for row, other in zip(
+            rows[same & (rows != heads)], heads[same & (rows != heads)], strict=True
+        ):
             low, high = sorted((root(int(row)), root(int(other))))
             parent[high] = low
     leader = np.array([root(int(row)) for row in leader], dtype=np.int64)

@@ -14,7 +14,9 @@ _DEPTH = 20
 
 
 def make_row(line: int, value: Mapping[str, Any]) -> Row:
-    """A row of a nested object; cells that are far too long are left out, which is the row's problem."""
+    """A row of a nested object; cells that are far too long are left out, which is the row's
+    problem.
+    """
     cells: dict[str, Any] = {}
     flatten(value, "", cells, 0)
     long = [name for name, cell in cells.items() if isinstance(cell, str) and len(cell) > MAX_CELL]
@@ -24,7 +26,9 @@ def make_row(line: int, value: Mapping[str, Any]) -> Row:
 
 
 def flatten(value: Mapping[str, Any], prefix: str, cells: dict[str, Any], depth: int) -> None:
-    """Put an object's values into `cells`: "style.Size"; lists of scalars line by line; other lists are left out."""
+    """Put an object's values into `cells`: "style.Size"; lists of scalars line by line; other lists
+    are left out.
+    """
     for key, inner in value.items():
         name = f"{prefix}{key}"
         if isinstance(inner, Mapping):
@@ -38,13 +42,17 @@ def flatten(value: Mapping[str, Any], prefix: str, cells: dict[str, Any], depth:
 
 
 def plain(value: Any) -> Any:
-    """A value as text, number, truth value or None; dates as ISO text; bytes that are no text as None."""
+    """A value as text, number, truth value or None; dates as ISO text; bytes that are no text as
+    None.
+    """
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Decimal):
         number = float(value)
         return (
-            int(number) if math.isfinite(number) and number.is_integer() and value.as_tuple().exponent == 0 else number
+            int(number)
+            if math.isfinite(number) and number.is_integer() and value.as_tuple().exponent == 0
+            else number
         )
     if isinstance(value, dt.datetime):
         return value.date().isoformat() if value.time() == dt.time() else value.isoformat(sep=" ")

@@ -40,7 +40,9 @@ def trimmed(record: Sequence[str]) -> int:
 
 
 def fit(records: Sequence[Sequence[str]], columns: int) -> float:
-    """How well records go with so many columns: 1 where each has just as many; a short one counts a little."""
+    """How well records go with so many columns: 1 where each has just as many; a short one counts a
+    little.
+    """
     score = 0.0
     for record in records:
         if trimmed(record) <= columns:
@@ -65,20 +67,30 @@ def find_header(records: Sequence[Sequence[str]]) -> Header:
         width = len(first)
     names = list(first[:width])
     wider = sum(trimmed(record) == width + 1 for record in rest)
-    if width > 1 and len(first) == width and len(rest) > 2 and wider == len(rest) and _counts([r[0] for r in rest]):
+    if (
+        width > 1
+        and len(first) == width
+        and len(rest) > 2
+        and wider == len(rest)
+        and _counts([r[0] for r in rest])
+    ):
         names.insert(0, "")  # the numbers of the rows, which R writes without a name
     return Header(at, True, column_names(names))
 
 
 def header_at(records: Sequence[Sequence[str]]) -> int:
-    """The number of the record that names the columns: the first one, unless titles or comments stand before it."""
+    """The number of the record that names the columns: the first one, unless titles or comments
+    stand before it.
+    """
     if len(records) < 4 or fit(records[1:], trimmed(records[0])) >= 0.5:
         return 0
     lengths = [trimmed(record) for record in records]
     for at in range(1, min(_MAX_TITLES, len(records) - 2)):
         enough = 0.8 if lengths[at] > 2 else 0.95
         if lengths[at] > max(lengths[:at]) and fit(records[at + 1 :], lengths[at]) >= enough:
-            title = not has_usual_name(records[0]) or (lengths[0] == 1 and has_usual_name(records[at]))
+            title = not has_usual_name(records[0]) or (
+                lengths[0] == 1 and has_usual_name(records[at])
+            )
             return at if title and is_header(records[at], records[at + 1 :]) else 0
     return 0
 
@@ -90,7 +102,11 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         return True
     like_rows = 0
     for number, cell in enumerate(cells):
-        below = [record[number].strip() for record in rest if number < len(record) and record[number].strip()]
+        below = [
+            record[number].strip()
+            for record in rest
+            if number < len(record) and record[number].strip()
+        ]
         if not cell or not below:
             continue
         values = sum(_is_value(other) for other in below) >= 0.8 * len(below)

@@ -23,14 +23,22 @@ class HubSource:
     def __init__(self, location: str) -> None:
         match = _NAME.fullmatch(location.removeprefix(PREFIX))
         if match is None:
-            raise ReviewFileError(f'{location!r} does not name a data set: write "hf:NAME", "hf:NAME@config:split".')
-        self._where, self._path, self._config, split = location, match["name"], match["config"], match["split"]
+            raise ReviewFileError(
+                f'{location!r} does not name a data set: write "hf:NAME", "hf:NAME@config:split".'
+            )
+        self._where, self._path, self._config, split = (
+            location,
+            match["name"],
+            match["config"],
+            match["split"],
+        )
         try:
             import datasets  # noqa: F401 - is it there?
         except ImportError as error:
             raise ReviewFileError(
                 f'{location} needs the package "datasets", which is not installed: '
-                f'install it (pip install "reviewqa[finetune]"), or download the files and give those.'
+                'install it (pip install "reviewqa[finetune]"), or download the files and give '
+                "those."
             ) from error
         if not Path(self._path).is_dir():
             _reach(self._path, location)
@@ -80,17 +88,28 @@ class HubSource:
 
 
 def _reach(name: str, location: str) -> None:
-    """Raise `ReviewFileError` at once where the hub cannot be asked for a data set, or has none of that name."""
+    """Raise `ReviewFileError` at once where the hub cannot be asked for a data set, or has none of
+    that name.
+    """
     from huggingface_hub import HfApi
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
     advice = "Download its files and give those instead"
-    if HF_HUB_OFFLINE or os.environ.get("HF_DATASETS_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        raise ReviewFileError(f"{location} is not here, and the hub is not asked: offline mode is set. {advice}.")
+    if HF_HUB_OFFLINE or os.environ.get("HF_DATASETS_OFFLINE", "").upper() in (
+        "1",
+        "ON",
+        "YES",
+        "TRUE",
+    ):
+        raise ReviewFileError(
+            f"{location} is not here, and the hub is not asked: offline mode is set. {advice}."
+        )
     try:
         HfApi().dataset_info(name, timeout=_TIMEOUT)
     except Exception as error:  # from bad names to broken networks
-        raise ReviewFileError(f"Cannot get {location} from the hub: {_short(error)}. {advice}.") from error
+        raise ReviewFileError(
+            f"Cannot get {location} from the hub: {_short(error)}. {advice}."
+        ) from error
 
 
 def _short(error: BaseException) -> str:

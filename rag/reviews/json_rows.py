@@ -1,4 +1,6 @@
-"""Rows of JSON files: lines, arrays, lists inside objects, tables by column; streamed, but for the last."""
+"""Rows of JSON files: lines, arrays, lists inside objects, tables by column; streamed, but for the
+last.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,13 @@ class JsonSource:
         self.done = 0
         with self._packed.open() as raw, io.BufferedReader(raw, 1 << 18) as stream:
             text = open_text(stream, self._encoding)
-            rows = {"lines": self._lines, "columns": self._columns, "items": self._entries, "values": self._entries,
-                    "index": self._entries}[self.shape.kind](text, raw)  # fmt: skip
+            rows = {
+                "lines": self._lines,
+                "columns": self._columns,
+                "items": self._entries,
+                "values": self._entries,
+                "index": self._entries,
+            }[self.shape.kind](text, raw)
             for number, row in enumerate(rows):
                 if not number % 256:
                     self.done = raw.done
@@ -79,7 +86,11 @@ class JsonSource:
                 number += 1
                 if isinstance(value, str) and self.shape.kind == "items":
                     value = {"text": value}
-                yield _row(number, {**parents, **value} if parents and isinstance(value, dict) else value, "")
+                yield _row(
+                    number,
+                    {**parents, **value} if parents and isinstance(value, dict) else value,
+                    "",
+                )
         except (ijson.JSONError, TooLong, ValueError, ArithmeticError, RecursionError) as error:
             why = raw.damage or str(error).split("\n")[0].strip() or "nested too deeply"
             yield Row(number + 1, {}, f"{DAMAGED} (not valid JSON: {why})")
@@ -95,14 +106,23 @@ class JsonSource:
         for prefix, event, value in walk(reader):
             if builder is not None:
                 builder.event(event, value)
-                depth += (event in ("start_map", "start_array")) - (event in ("end_map", "end_array"))
+                depth += (event in ("start_map", "start_array")) - (
+                    event in ("end_map", "end_array")
+                )
                 if not depth:
-                    known = {"id": key} if by_key else {name: one for level in outer for name, one in level.items()}
+                    known = (
+                        {"id": key}
+                        if by_key
+                        else {name: one for level in outer for name, one in level.items()}
+                    )
                     yield known, builder.value
                     builder = None
             elif by_key and event == "map_key":
                 key = value
-            elif (len(outer) == 1 if by_key else prefix == path) and event in ("start_map", "start_array"):
+            elif (len(outer) == 1 if by_key else prefix == path) and event in (
+                "start_map",
+                "start_array",
+            ):
                 builder, depth = ijson.ObjectBuilder(), 1
                 builder.event(event, value)
                 reader.since = 0
@@ -123,8 +143,10 @@ class JsonSource:
         content = text.read(MAX_COLUMNS + 1)
         if len(content) > MAX_COLUMNS:
             raise ReviewFileError(
-                f"{where} is a table by columns of more than {MAX_COLUMNS // 2**20} MiB, which can only be read whole. "
-                f'Save it by rows, for example with pandas: to_json(..., orient="records", lines=True).'
+                f"{where} is a table by columns of more than {MAX_COLUMNS // 2**20} MiB, which can "
+                "only be read whole. "
+                'Save it by rows, for example with pandas: to_json(..., orient="records", '
+                "lines=True)."
             )
         try:
             table = json.loads(content.lstrip("\ufeff"))
@@ -132,11 +154,19 @@ class JsonSource:
             raise ReviewFileError(f"{where} is not valid JSON: {raw.damage or error}.") from error
         del content
         columns = {
-            name: cells if isinstance(cells, dict) else dict(enumerate(cells)) if isinstance(cells, list) else {}
+            name: cells
+            if isinstance(cells, dict)
+            else dict(enumerate(cells))
+            if isinstance(cells, list)
+            else {}
             for name, cells in table.items()
         }
-        for number, key in enumerate(dict.fromkeys(key for cells in columns.values() for key in cells), 1):
-            yield make_row(number, {name: cells[key] for name, cells in columns.items() if key in cells})
+        for number, key in enumerate(
+            dict.fromkeys(key for cells in columns.values() for key in cells), 1
+        ):
+            yield make_row(
+                number, {name: cells[key] for name, cells in columns.items() if key in cells}
+            )
 
 
 def _row(number: int, value: Any, raw: str) -> Row:
@@ -145,5 +175,14 @@ def _row(number: int, value: Any, raw: str) -> Row:
             row = make_row(number, value)
         except RecursionError:
             return Row(number, {}, "nested too deeply")
-        return Row(number, row.cells, row.problem, (raw or row.raw)[:MAX_RAW].rstrip()) if row.problem else row
-    return Row(number, {}, _NO_OBJECT, (raw or str(plain(value) if not isinstance(value, list) else value))[:MAX_RAW])
+        return (
+            Row(number, row.cells, row.problem, (raw or row.raw)[:MAX_RAW].rstrip())
+            if row.problem
+            else row
+        )
+    return Row(
+        number,
+        {},
+        _NO_OBJECT,
+        (raw or str(plain(value) if not isinstance(value, list) else value))[:MAX_RAW],
+    )

@@ -26,8 +26,9 @@ MAX_ENTRY = 64 * 1024 * 1024  # characters of one entry, which is built in memor
 class Shape:
     """How a file holds its rows.
 
-    "lines": an object a line. "items": a list at `path` (as ijson writes it). "values": objects, one after another.
-    "columns": a list or an object of cells for each column. "index": an object of rows, by key.
+    "lines": an object a line. "items": a list at `path` (as ijson writes it). "values": objects,
+    one after another. "columns": a list or an object of cells for each column. "index": an object
+    of rows, by key.
     """
 
     kind: Kind
@@ -39,9 +40,12 @@ class Shape:
         if self.kind == "items" and self.path != "item":
             return f"JSON, a list in {re.sub(r'[.]?item(?=[.]|$)', '[]', self.path.removesuffix('.item'))}"
         return {
-            "lines": "JSON Lines", "items": "JSON array", "values": "JSON objects", "columns": "JSON by columns",
+            "lines": "JSON Lines",
+            "items": "JSON array",
+            "values": "JSON objects",
+            "columns": "JSON by columns",
             "index": "JSON by rows",
-        }[self.kind]  # fmt: skip
+        }[self.kind]
 
 
 class TooLong(Exception):
@@ -49,7 +53,9 @@ class TooLong(Exception):
 
 
 class Utf8:
-    """A text as the stream of bytes that ijson takes: NaN and Infinity, which JSON has not, become null."""
+    """A text as the stream of bytes that ijson takes: NaN and Infinity, which JSON has not, become
+    null.
+    """
 
     def __init__(self, text: IO[str]) -> None:
         self._text = text
@@ -78,12 +84,15 @@ class Utf8:
             raise TooLong("a string of more than 8 MiB")
         if "NaN" in chunk or "Infinity" in chunk:
             opened = '"' * began
-            chunk = _TOKENS.sub(lambda token: token[0] if token[0][0] == '"' else "null", opened + chunk)[len(opened) :]
+            chunk = _TOKENS.sub(
+                lambda token: token[0] if token[0][0] == '"' else "null", opened + chunk
+            )[len(opened) :]
         return chunk.encode("utf-8", "replace")
 
 
 def walk(reader: Utf8) -> Iterator[tuple[str, str, Any]]:
-    """(path, event, value) as of `ijson.parse`, whose time grows with the square of the depth; this one ends it.
+    """(path, event, value) as of `ijson.parse`, whose time grows with the square of the depth; this
+    one ends it.
 
     Raises `TooLong`, and `ijson.JSONError` where the text is not JSON.
     """
@@ -108,7 +117,9 @@ def walk(reader: Utf8) -> Iterator[tuple[str, str, Any]]:
 
 
 def decode_line(line: str) -> list[Any]:
-    """The values of a line, mostly one. Raises `ValueError` where it is neither JSON nor a Python literal."""
+    """The values of a line, mostly one. Raises `ValueError` where it is neither JSON nor a Python
+    literal.
+    """
     line = line.strip().lstrip("\ufeff")
     try:
         try:
@@ -116,13 +127,17 @@ def decode_line(line: str) -> list[Any]:
         except json.JSONDecodeError as error:
             if error.msg == "Extra data":
                 return _several(line)
-            if not re.match(r"\{\s*u?'", line):  # some collections of reviews are lines of Python, as printed
+            if not re.match(
+                r"\{\s*u?'", line
+            ):  # some collections of reviews are lines of Python, as printed
                 raise ValueError(f"{error.msg}, character {error.colno}") from error
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return [ast.literal_eval(line)]
     except (RecursionError, SyntaxError, MemoryError, TypeError) as error:
-        raise ValueError("nested too deeply" if isinstance(error, RecursionError) else "it cannot be parsed") from error
+        raise ValueError(
+            "nested too deeply" if isinstance(error, RecursionError) else "it cannot be parsed"
+        ) from error
 
 
 def _several(line: str) -> list[Any]:
@@ -165,15 +180,23 @@ class _Survey:
     def __init__(self, sample: str) -> None:
         import ijson
 
-        self.text: dict[str, int] = {}  # characters of strings, by the path of the list's entries they belong to
-        self.root: dict[str, tuple[str, list[str], int]] = {}  # by key: what its value is, its keys, scalars in it
+        self.text: dict[
+            str, int
+        ] = {}  # characters of strings, by the path of the list's entries they belong to
+        self.root: dict[
+            str, tuple[str, list[str], int]
+        ] = {}  # by key: what its value is, its keys, scalars in it
         self.values = self.plain = 0  # objects at the top; scalars right in the first one
         self.array, self.whole = sample.startswith("["), True
         rows: list[str] = []
         try:
             for prefix, event, value in walk(Utf8(io.StringIO(sample))):
                 if event == "start_map":
-                    rows.append(prefix if prefix == "item" or prefix.endswith(".item") else (rows or [""])[-1])
+                    rows.append(
+                        prefix
+                        if prefix == "item" or prefix.endswith(".item")
+                        else (rows or [""])[-1]
+                    )
                     self.values += prefix == ""
                     self.text.setdefault(rows[-1], 0)
                 elif event == "end_map":
@@ -205,11 +228,17 @@ class _Survey:
             self.root[self._key] = (kind, keys, scalars + 1)
 
     def shape(self, whole: bool) -> Shape:
-        lists = {path: size for path, size in self.text.items() if path == "item" or path.endswith(".item")}
+        lists = {
+            path: size
+            for path, size in self.text.items()
+            if path == "item" or path.endswith(".item")
+        }
         if self.array:
             most = max(lists.values(), default=0)
             best = max(lists, key=lambda path: lists[path], default="item")
-            return Shape("items", best if lists.get("item", 0) < 0.25 * most and best != "item" else "item")
+            return Shape(
+                "items", best if lists.get("item", 0) < 0.25 * most and best != "item" else "item"
+            )
         columns = self._columns()
         if columns and self.values == 1:
             return columns
@@ -232,5 +261,7 @@ class _Survey:
         if len(full) > 1 and (all(map(str.isdecimal, self.root)) or has_usual_name(full[0][1])):
             return None if has_usual_name(self.root) else Shape("index")
         if len(full) > 1 and len({frozenset(keys) for _, keys, _ in full[:5]}) == 1 and found[0][2]:
-            return Shape("columns" if has_usual_name(self.root) or len(full) < len(full[0][1]) else "index")
+            return Shape(
+                "columns" if has_usual_name(self.root) or len(full) < len(full[0][1]) else "index"
+            )
         return None

@@ -1,4 +1,6 @@
-"""The language of a review: by its script where that tells, else by py3langid where the text is long enough."""
+"""The language of a review: by its script where that tells, else by py3langid where the text is
+long enough.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,46 @@ _SCRIPTS = (
     ("he", re.compile(r"[\u0590-\u05ff]")),
 )
 _NAMES = {
-    "english": "en", "german": "de", "deutsch": "de", "french": "fr", "français": "fr", "spanish": "es",
-    "español": "es", "italian": "it", "italiano": "it", "portuguese": "pt", "português": "pt", "brazilian": "pt",
+    "english": "en",
+    "german": "de",
+    "deutsch": "de",
+    "french": "fr",
+    "français": "fr",
+    "spanish": "es",
+    "español": "es",
+    "italian": "it",
+    "italiano": "it",
+    "portuguese": "pt",
+    "português": "pt",
+    "brazilian": "pt",
     "dutch": "nl",
-    "polish": "pl", "polski": "pl", "russian": "ru", "korean": "ko", "koreana": "ko", "japanese": "ja", "chinese": "zh",
-    "schinese": "zh", "tchinese": "zh", "turkish": "tr", "arabic": "ar", "hindi": "hi", "swedish": "sv", "danish": "da",
-    "finnish": "fi", "norwegian": "no", "czech": "cs", "hungarian": "hu", "greek": "el", "hebrew": "he", "thai": "th",
-    "ukrainian": "uk", "romanian": "ro", "vietnamese": "vi", "indonesian": "id", "latam": "es",
-}  # fmt: skip
+    "polish": "pl",
+    "polski": "pl",
+    "russian": "ru",
+    "korean": "ko",
+    "koreana": "ko",
+    "japanese": "ja",
+    "chinese": "zh",
+    "schinese": "zh",
+    "tchinese": "zh",
+    "turkish": "tr",
+    "arabic": "ar",
+    "hindi": "hi",
+    "swedish": "sv",
+    "danish": "da",
+    "finnish": "fi",
+    "norwegian": "no",
+    "czech": "cs",
+    "hungarian": "hu",
+    "greek": "el",
+    "hebrew": "he",
+    "thai": "th",
+    "ukrainian": "uk",
+    "romanian": "ro",
+    "vietnamese": "vi",
+    "indonesian": "id",
+    "latam": "es",
+}
 
 
 def language_name(value: str) -> str:

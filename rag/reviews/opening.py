@@ -25,7 +25,10 @@ _FOREIGN = (  # beginnings of files that hold no rows that are read here
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF89a", "a GIF picture"),
     (b"{\\rtf", "an RTF document"),
-    (b"\xd0\xcf\x11\xe0", "an old (or encrypted) Office file, such as .xls or .doc; save it as .xlsx or CSV"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old (or encrypted) Office file, such as .xls or .doc; save it as .xlsx or CSV",
+    ),
     *((b"BZh%d1AY&SY" % level, "a .bz2 archive; unpack it") for level in range(1, 10)),
     (b"\xfd7zXZ\0", "an .xz archive; unpack it"),
     (b"7z\xbc\xaf\x27\x1c", "a .7z archive; unpack it"),
@@ -70,7 +73,11 @@ def _open_folder(folder: Path, ratio: float) -> list[RowSource]:
     from rag.reviews.text_folder import TextFolderSource, find_texts
 
     home = folder.resolve()
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    files = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and not path.name.startswith(".")
+    ]
     files = [path for path in files if path.resolve().is_relative_to(home)]
     data = [path for path in files if _suffix(path.name) in DATA or path.suffix.lower() == ".zip"]
     if data:
@@ -78,7 +85,14 @@ def _open_folder(folder: Path, ratio: float) -> list[RowSource]:
     texts = find_texts(folder)
     if texts:
         return [TextFolderSource(folder, texts)]
-    inside = next((path for path in sorted(folder.rglob("*")) if path.is_file() and _suffix(path.name) in DATA), None)
+    inside = next(
+        (
+            path
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and _suffix(path.name) in DATA
+        ),
+        None,
+    )
     advice = f" {inside.parent} has some: give that folder." if inside else ""
     raise ReviewFileError(f"The folder {folder} has no review files ({KNOWN}).{advice}")
 
@@ -95,7 +109,13 @@ def open_file(packed: Packed, table: str = "") -> list[RowSource]:
     """The sources in a file. Raises `ReviewFileError`."""
     start = packed.sample(4096)
     if not packed.packing:
-        packing = "gz" if start.startswith(b"\x1f\x8b") else "zst" if start.startswith(b"\x28\xb5\x2f\xfd") else ""
+        packing = (
+            "gz"
+            if start.startswith(b"\x1f\x8b")
+            else "zst"
+            if start.startswith(b"\x28\xb5\x2f\xfd")
+            else ""
+        )
         if packing:
             return open_file(replace(packed, packing=packing), table)
     if start.startswith(b"PK\x03\x04") or start.startswith(b"PK\x05\x06"):
@@ -124,9 +144,13 @@ def _refuse_foreign(packed: Packed, start: bytes, suffix: str) -> None:
     elif suffix in ("xlsx", "xlsm", "sqlite", "sqlite3"):
         what = what or f"no .{suffix} file, though its name says so"
     if what:
-        raise ReviewFileError(f"{packed.where} cannot be read: it is {what}. What is read: {KNOWN}.")
+        raise ReviewFileError(
+            f"{packed.where} cannot be read: it is {what}. What is read: {KNOWN}."
+        )
     if suffix not in DELIMITED + JSON and _is_binary(start):
-        raise ReviewFileError(f"{packed.where} cannot be read: it is neither text nor a known format. Known: {KNOWN}.")
+        raise ReviewFileError(
+            f"{packed.where} cannot be read: it is neither text nor a known format. Known: {KNOWN}."
+        )
     if not start:
         raise ReviewFileError(f"{packed.where} is empty: it has no rows.")
 
@@ -170,7 +194,9 @@ def _open_zip(packed: Packed) -> list[RowSource]:
     if nested:
         if _suffix(packed.name) in ("xlsx", "xlsm"):
             return [*open_sheets(packed)]
-        raise ReviewFileError(f"{packed.where} is an archive inside an archive. Unpack the outer one.")
+        raise ReviewFileError(
+            f"{packed.where} is an archive inside an archive. Unpack the outer one."
+        )
     archive = list_zip(packed.path, packed.ratio)
     if any(name.startswith("xl/") for name in archive.members):
         return [*open_sheets(packed)]
@@ -180,20 +206,28 @@ def _open_zip(packed: Packed) -> list[RowSource]:
         ("content.xml", "an OpenDocument file"),
     ):
         if any(name.startswith(sign) for name in archive.members):
-            raise ReviewFileError(f"{packed.where} cannot be read: it is {what}. What is read: {KNOWN}.")
+            raise ReviewFileError(
+                f"{packed.where} cannot be read: it is {what}. What is read: {KNOWN}."
+            )
     data = [name for name in archive.members if _suffix(name) in DATA]
-    texts = review_texts([name for name in archive.members if is_text_name(name.rsplit("/", 1)[-1])])
+    texts = review_texts(
+        [name for name in archive.members if is_text_name(name.rsplit("/", 1)[-1])]
+    )
     if len(texts) > 1 and not data:
         return [TextFolderSource(packed.path, texts, archive)]
     if len(data or texts) > _MAX_MEMBERS:
-        raise ReviewFileError(f"{packed.where} has more than {_MAX_MEMBERS:,} files. Unpack it and give the folder.")
+        raise ReviewFileError(
+            f"{packed.where} has more than {_MAX_MEMBERS:,} files. Unpack it and give the folder."
+        )
     sources = [
         source
         for name in data or texts
         for source in open_file(replace(packed, name=f"{packed.name}/{name}", member=name))
     ]
     if not sources:
-        raise ReviewFileError(f"{packed.where} has no review files in it ({KNOWN}).{_listing(archive.members)}")
+        raise ReviewFileError(
+            f"{packed.where} has no review files in it ({KNOWN}).{_listing(archive.members)}"
+        )
     return sources
 
 

@@ -1,7 +1,9 @@
-"""Reviews from files: columns recognised, text cleaned, every row accounted for, all of it as a stream.
+"""Reviews from files: columns recognised, text cleaned, every row accounted for, all of it as a
+stream.
 
-A row that cannot be used is reported, never skipped silently; what could not be understood in a row that is kept
-(a rating of "N/A", a date in words of a language we do not read) is simply absent from the review.
+A row that cannot be used is reported, never skipped silently; what could not be understood in a row
+that is kept (a rating of "N/A", a date in words of a language we do not read) is simply absent from
+the review.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """How files are read: columns given by hand (field -> column), cleaning steps, whether a bad row stops all."""
+    """How files are read: columns given by hand (field -> column), cleaning steps, whether a bad
+    row stops all.
+    """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[str, ...] = STEPS
@@ -52,9 +56,11 @@ def no_read_progress(stage: str, done: int, total: int) -> None:
 
 
 class Import:
-    """Reviews read from files, cleaned and staged on the disk; iterating gives them, with unique ids, each time anew.
+    """Reviews read from files, cleaned and staged on the disk; iterating gives them, with unique
+    ids, each time anew.
 
-    `reports` has one report for each file. `rejects` is a CSV file of all rows that were dropped, if there are any.
+    `reports` has one report for each file. `rejects` is a CSV file of all rows that were dropped,
+    if there are any.
     """
 
     def __init__(self, staging: Path) -> None:
@@ -122,7 +128,12 @@ class Import:
             if first:
                 writer.writerow(("file", "line", "reason", "row"))
             content = row.raw or json.dumps(row.cells, ensure_ascii=False, default=str)
-            cells = (report.file, str(row.line), reason, content.encode("utf-8", "replace").decode())
+            cells = (
+                report.file,
+                str(row.line),
+                reason,
+                content.encode("utf-8", "replace").decode(),
+            )
             # a cell that begins like a formula would be run by a spreadsheet
             writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
 
@@ -135,13 +146,16 @@ def import_reviews(
 ) -> Import:
     """Read all reviews at `locations` (see `open_sources`) into the folder `staging`.
 
-    `progress` is called with ("reading", bytes done, bytes in all). Raises `ReviewFileError` for a file that cannot be
-    read, in which the text cannot be found or no row can be used (in a folder or an archive of several files such a
-    file is reported and passed over, unless all are such), and with `options.strict` for the first bad row.
+    `progress` is called with ("reading", bytes done, bytes in all). Raises `ReviewFileError` for a
+    file that cannot be read, in which the text cannot be found or no row can be used (in a folder
+    or an archive of several files such a file is reported and passed over, unless all are such),
+    and with `options.strict` for the first bad row.
     """
     options = options or ReadOptions()
     imported = Import(staging)
-    opened = [open_sources(location, max_unpack_ratio=options.max_unpack_ratio) for location in locations]
+    opened = [
+        open_sources(location, max_unpack_ratio=options.max_unpack_ratio) for location in locations
+    ]
     total = sum(source.total for sources in opened for source in sources)
     before = 0
     for location, sources in zip(locations, opened, strict=True):
@@ -157,13 +171,19 @@ def import_reviews(
                 problems.append(error)
             before += source.total
         if sources and len(problems) == len(sources):
-            raise ReviewFileError(f"{location}: none of its {len(sources)} files can be used. {problems[0]}")
+            raise ReviewFileError(
+                f"{location}: none of its {len(sources)} files can be used. {problems[0]}"
+            )
     progress("reading", total, total)
     return imported
 
 
-def read_reviews(path: Path, *, mapping: Mapping[str, str] | None = None) -> tuple[list[Review], ReadReport]:
-    """All reviews of one small file in memory, and the report. Raises `ReviewFileError` as `import_reviews` does."""
+def read_reviews(
+    path: Path, *, mapping: Mapping[str, str] | None = None
+) -> tuple[list[Review], ReadReport]:
+    """All reviews of one small file in memory, and the report. Raises `ReviewFileError` as
+    `import_reviews` does.
+    """
     with tempfile.TemporaryDirectory(prefix="reviewqa-") as staging:
         imported = import_reviews([path], Path(staging), ReadOptions(mapping=mapping or {}))
         return list(imported), imported.reports[0]
@@ -173,7 +193,9 @@ def _tell(progress: Progress, source: RowSource, before: int, total: int) -> Non
     progress("reading", min(before + source.done, total) if total else source.done, total)
 
 
-def _read_source(source: RowSource, imported: Import, options: ReadOptions, tell: Callable[[], None]) -> None:
+def _read_source(
+    source: RowSource, imported: Import, options: ReadOptions, tell: Callable[[], None]
+) -> None:
     report = ReadReport(file=source.name, format=source.format)
     staged = imported._begin(report)
     rows = iter(source)
@@ -184,9 +206,17 @@ def _read_source(source: RowSource, imported: Import, options: ReadOptions, tell
     names = list(dict.fromkeys(name for row in sample for name in row.cells))
     if not names:
         report.read = 0
-        raise ReviewFileError(f"{source.name}, line {sample[0].line}: {sample[0].problem or 'no columns were found'}.")
-    recognised = recognise(names, [row for row in sample if not row.problem] or sample, options.mapping, source.name)
-    report.columns, report.layout, report.unused = recognised.columns, recognised.layout, recognised.unused
+        raise ReviewFileError(
+            f"{source.name}, line {sample[0].line}: {sample[0].problem or 'no columns were found'}."
+        )
+    recognised = recognise(
+        names, [row for row in sample if not row.problem] or sample, options.mapping, source.name
+    )
+    report.columns, report.layout, report.unused = (
+        recognised.columns,
+        recognised.layout,
+        recognised.unused,
+    )
     scale = _Scale()
     for number, row in enumerate(itertools.chain(sample, rows), 1):
         report.read += 1
@@ -208,7 +238,8 @@ def _read_source(source: RowSource, imported: Import, options: ReadOptions, tell
         if reason:
             if options.strict:
                 raise ReviewFileError(
-                    f"{source.name}, line {row.line}: {reason}. Mend that row, or read without --strict "
+                    f"{source.name}, line {row.line}: {reason}. Mend that row, or read without "
+                    "--strict "
                     "to leave it out."
                 )
             imported._reject(report, row, reason)
@@ -220,10 +251,15 @@ def _read_source(source: RowSource, imported: Import, options: ReadOptions, tell
     report.preview = [scale.applied(_with_id(review)) for review in report.preview]
     if not report.kept:
         text = report.columns["text"].name
-        where = f"in the column {text!r}" if set(report.dropped) == {NO_TEXT} else f"({report.examples[0]})"
+        where = (
+            f"in the column {text!r}"
+            if set(report.dropped) == {NO_TEXT}
+            else f"({report.examples[0]})"
+        )
         raise ReviewFileError(
             f"{source.name}: no row can be used: none of the {report.read} rows has text {where}. "
-            f"Its columns: {', '.join(map(repr, names[:60]))}. Name the right one with --map text=COLUMN."
+            f"Its columns: {', '.join(map(repr, names[:60]))}. Name the right one with --map "
+            "text=COLUMN."
         )
     imported._sources.append((report, staged, scale))
 
@@ -231,7 +267,9 @@ def _read_source(source: RowSource, imported: Import, options: ReadOptions, tell
 def _review(
     row: Row, recognised: Recognised, options: ReadOptions, source: str, report: ReadReport
 ) -> tuple[Review | None, float | None]:
-    """The review of a row, or None where it has no text; and the top of the rating's scale, where it is written."""
+    """The review of a row, or None where it has no text; and the top of the rating's scale, where
+    it is written.
+    """
 
     def raw(name: str) -> Any:
         choice = recognised.columns.get(name)
@@ -250,14 +288,22 @@ def _review(
         count_in(report.cleaned, step)
     rating = parse_rating(raw("rating")) if raw("rating") is not None else None
     stated = cell("language")
-    language = language_name(stated) if stated else detect_language(cleaned.text) if "language" in options.steps else ""
+    language = (
+        language_name(stated)
+        if stated
+        else detect_language(cleaned.text)
+        if "language" in options.steps
+        else ""
+    )
     votes = parse_votes(raw("helpful_votes")) if raw("helpful_votes") is not None else None
     review = Review(
         review_id=_plain_id(cell("review_id")),
         text=cleaned.text,
         title=" ".join(clean(cell("title"), options.steps).text.split()),
         rating=rating[0] if rating else None,
-        date=parse_date(raw("date"), day_first=recognised.day_first) if raw("date") is not None else "",
+        date=parse_date(raw("date"), day_first=recognised.day_first)
+        if raw("date") is not None
+        else "",
         author=_plain(cell("author")),
         item=_plain(cell("item")),
         helpful_votes=cleaned.votes if votes is None else votes,
@@ -269,7 +315,9 @@ def _review(
 
 
 class _Scale:
-    """The rating scale of one file: the one written in it ("8/10"), else the smallest usual one that fits."""
+    """The rating scale of one file: the one written in it ("8/10"), else the smallest usual one
+    that fits.
+    """
 
     def __init__(self) -> None:
         self._least = self._most = self._written = 0.0
@@ -320,12 +368,18 @@ def _with_id(review: Review) -> Review:
 
 
 def _content_hash(review: Review) -> str:
-    content = json.dumps([review.text, review.title, review.rating, review.date, review.author, review.item])
+    content = json.dumps(
+        [review.text, review.title, review.rating, review.date, review.author, review.item]
+    )
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def _unique_id(review: Review, taken: set[str], numbers: dict[str, int], given: Iterable[str]) -> str:
-    """The review's own id, or a hash of its content; "-2" and so on where that is taken. `taken` grows."""
+def _unique_id(
+    review: Review, taken: set[str], numbers: dict[str, int], given: Iterable[str]
+) -> str:
+    """The review's own id, or a hash of its content; "-2" and so on where that is taken. `taken`
+    grows.
+    """
     key = name = review.review_id or _content_hash(review)
     number = numbers.get(key, 1)
     while name in taken or (name != key and name in given):

@@ -35,7 +35,9 @@ class ReadReport:
     dropped: dict[str, int] = field(default_factory=dict)  # reason -> rows
     examples: list[str] = field(default_factory=list)  # the first rows dropped, with their lines
     renamed: int = 0  # reviews whose id another one has, which now ends in "-2" or so
-    cleaned: dict[str, int] = field(default_factory=dict)  # cleaning step -> reviews that it changed
+    cleaned: dict[str, int] = field(
+        default_factory=dict
+    )  # cleaning step -> reviews that it changed
     languages: dict[str, int] = field(default_factory=dict)  # ISO 639-1 code -> reviews, most first
     rating_scale: str = ""  # "1..10"
     skipped: str = ""  # why a file among several was passed over

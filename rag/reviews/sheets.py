@@ -22,7 +22,9 @@ _MAX_STRINGS = 1024**3  # bytes; openpyxl holds the strings of a workbook in mem
 class SheetSource:
     """One sheet of a workbook."""
 
-    def __init__(self, packed: Packed, sheet: str, header: Header, line: int, *, only: bool) -> None:
+    def __init__(
+        self, packed: Packed, sheet: str, header: Header, line: int, *, only: bool
+    ) -> None:
         self._packed, self._sheet, self._header, self._line = packed, sheet, header, line
         self.name = packed.name if only else f"{packed.name}/{sheet}"
         given = f"header in row {line}" if header.given else "no header"
@@ -46,30 +48,42 @@ class SheetSource:
                 self.done = number
                 if number >= first and any(str(cell).strip() for cell in cells if cell is not None):
                     named = {
-                        name: cell for name, cell in zip(self._header.names, cells, strict=False) if cell is not None
+                        name: cell
+                        for name, cell in zip(self._header.names, cells, strict=False)
+                        if cell is not None
                     }
                     row = make_row(number, named)
-                    if any(str(cell).strip() for cell in cells[len(self._header.names) :] if cell is not None):
+                    if any(
+                        str(cell).strip()
+                        for cell in cells[len(self._header.names) :]
+                        if cell is not None
+                    ):
                         raw = "\t".join("" if cell is None else str(cell) for cell in cells)
                         row = Row(number, row.cells, "more cells than columns", raw[:2000])
                     yield row
 
 
 def open_sheets(packed: Packed) -> list[SheetSource]:
-    """The first sheet with anything in it, and all others with the same header. Raises `ReviewFileError`."""
+    """The first sheet with anything in it, and all others with the same header. Raises
+    `ReviewFileError`.
+    """
     found: list[tuple[str, Header, int]] = []
     with _workbook(packed) as book:
         for sheet in book.worksheets:
             try:
                 rows = [
                     (number, ["" if cell is None else str(plain(cell)) for cell in cells])
-                    for number, cells in enumerate(islice(sheet.iter_rows(values_only=True), _SAMPLE), 1)
+                    for number, cells in enumerate(
+                        islice(sheet.iter_rows(values_only=True), _SAMPLE), 1
+                    )
                 ]
             except Exception as error:
                 raise ReviewFileError(
                     f"Cannot read the sheet {sheet.title!r} of {packed.where}: {_short(error)}."
                 ) from error
-            filled = [(number, cells) for number, cells in rows if any(cell.strip() for cell in cells)]
+            filled = [
+                (number, cells) for number, cells in rows if any(cell.strip() for cell in cells)
+            ]
             if not filled:
                 continue
             header = find_header([cells for _, cells in filled])
@@ -91,17 +105,31 @@ def _workbook(packed: Packed) -> Iterator[Any]:
             packed_size = sum(info.compress_size for info in infos)
             unpacked = sum(info.file_size for info in infos)
             strings = sum(info.file_size for info in infos if "sharedStrings" in info.filename)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-            raise ReviewFileError(f"Cannot read {packed.where} as an Excel workbook: {_short(error)}.") from error
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
+            raise ReviewFileError(
+                f"Cannot read {packed.where} as an Excel workbook: {_short(error)}."
+            ) from error
         if unpacked > max(FREE_UNPACKED, packed.ratio * packed_size) or strings > _MAX_STRINGS:
-            raise ReviewFileError(f"{packed.where} unpacks to {unpacked:,} bytes, which is too much. Save it as CSV.")
+            raise ReviewFileError(
+                f"{packed.where} unpacks to {unpacked:,} bytes, which is too much. Save it as CSV."
+            )
         file.seek(0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions that do not matter here
             try:
-                book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+                book = openpyxl.load_workbook(
+                    file, read_only=True, data_only=True, keep_links=False
+                )
             except Exception as error:  # openpyxl raises whatever its XML leads it to
-                raise ReviewFileError(f"Cannot read {packed.where} as an Excel workbook: {_short(error)}.") from error
+                raise ReviewFileError(
+                    f"Cannot read {packed.where} as an Excel workbook: {_short(error)}."
+                ) from error
             try:
                 yield book
             finally:

@@ -1,4 +1,6 @@
-"""Cleaned reviews on their way into an index: on the disk, so that a large file needs no large memory."""
+"""Cleaned reviews on their way into an index: on the disk, so that a large file needs no large
+memory.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class StagedReviews:
 
         if not self._pending:
             return
-        schema = pa.schema([(name, getattr(pa, _KINDS.get(name, "large_string"))()) for name in _NAMES])
+        schema = pa.schema(
+            [(name, getattr(pa, _KINDS.get(name, "large_string"))()) for name in _NAMES]
+        )
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._path, schema)
         columns = {name: [getattr(review, name) for review in self._pending] for name in _NAMES}

@@ -32,7 +32,8 @@ class ParquetSource:
             unpacked = sum(parquet.metadata.row_group(group).total_byte_size for group in groups)
         if unpacked > max(FREE_UNPACKED, packed.ratio * size):
             raise ReviewFileError(
-                f"{packed.where} unpacks to more than {packed.ratio:g} times its size. It is not read."
+                f"{packed.where} unpacks to more than {packed.ratio:g} times its size. It is not "
+                "read."
             )
         self.name, self.format, self.done = packed.name, "Parquet", 0
 
@@ -47,7 +48,9 @@ class ParquetSource:
 
     def _unreadable(self, error: BaseException) -> ReviewFileError:
         reason = str(error).strip().split("\n")[0].rstrip(".")
-        return ReviewFileError(f"{self._packed.where} is not a Parquet file that can be read: {reason}.")
+        return ReviewFileError(
+            f"{self._packed.where} is not a Parquet file that can be read: {reason}."
+        )
 
     def __iter__(self) -> Iterator[Row]:
         import pyarrow as pa
@@ -99,8 +102,12 @@ class SqliteSource:
                 self.table = table or self._find(connection)
                 if table and table not in _tables(connection, "table", "view"):
                     names = ", ".join(map(repr, _tables(connection, "table", "view"))) or "none"
-                    raise ReviewFileError(f"{packed.where} has no table {table!r}. Its tables: {names}.")
-                self.total = int(connection.execute(f"SELECT count(*) FROM {_quoted(self.table)}").fetchone()[0])
+                    raise ReviewFileError(
+                        f"{packed.where} has no table {table!r}. Its tables: {names}."
+                    )
+                self.total = int(
+                    connection.execute(f"SELECT count(*) FROM {_quoted(self.table)}").fetchone()[0]
+                )
             except sqlite3.Error as error:
                 raise self._unreadable(error) from error
         self.name, self.format, self.done = packed.name, f"SQLite, table {self.table!r}", 0
@@ -114,7 +121,9 @@ class SqliteSource:
         log = path.with_name(path.name + "-wal")
         immutable = "" if log.exists() and log.stat().st_size else "&immutable=1"
         try:
-            connection = sqlite3.connect(f"{path.as_uri()}?mode=ro{immutable}", uri=True, check_same_thread=False)
+            connection = sqlite3.connect(
+                f"{path.as_uri()}?mode=ro{immutable}", uri=True, check_same_thread=False
+            )
             connection.text_factory = lambda data: data.decode("utf-8", "reviews.odd")
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 64 * MAX_CELL)
             connection.execute("PRAGMA trusted_schema=OFF")
@@ -164,7 +173,9 @@ def _quoted(name: str) -> str:
 
 def _tables(connection: sqlite3.Connection, *kinds: str) -> list[str]:
     rows = connection.execute("SELECT name, type FROM sqlite_master ORDER BY name").fetchall()
-    return [str(name) for name, kind in rows if kind in kinds and not str(name).startswith("sqlite_")]
+    return [
+        str(name) for name, kind in rows if kind in kinds and not str(name).startswith("sqlite_")
+    ]
 
 
 def _text_in(connection: sqlite3.Connection, table: str) -> float:
@@ -178,9 +189,15 @@ def _text_in(connection: sqlite3.Connection, table: str) -> float:
         ]
         if not texts:
             return 0.0
-        query = f"SELECT count(*), sum({' + '.join(texts)}) FROM (SELECT * FROM {name} LIMIT {_LOOK})"
+        query = (
+            f"SELECT count(*), sum({' + '.join(texts)}) FROM (SELECT * FROM {name} LIMIT {_LOOK})"
+        )
         looked, size = connection.execute(query).fetchone()
-        rows = connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] if looked == _LOOK else looked
+        rows = (
+            connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+            if looked == _LOOK
+            else looked
+        )
     except sqlite3.Error:
         return 0.0  # a virtual table, or one that is damaged; another may do
     return float(size or 0) * float(rows) / float(max(1, looked))

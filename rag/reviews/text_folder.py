@@ -1,7 +1,8 @@
 """Texts without columns: a folder of .txt files, each a review, and a single .txt file.
 
-The folders of the Large Movie Review Dataset are known: train/pos/0_9.txt is review 0, with 9 of 10 points.
-A single file of at least `MANY_LINES` lines with text has a review in each; one of fewer lines is one review.
+The folders of the Large Movie Review Dataset are known: train/pos/0_9.txt is review 0, with 9 of 10
+points. A single file of at least `MANY_LINES` lines with text has a review in each; one of fewer
+lines is one review.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ _LABELS, _SPLITS = ("pos", "neg", "unsup"), ("train", "test", "dev", "valid", "v
 
 
 def find_texts(folder: Path) -> list[str]:
-    """The .txt files below a folder, by their paths in it, sorted by folder and number; links are not followed."""
+    """The .txt files below a folder, by their paths in it, sorted by folder and number; links are
+    not followed.
+    """
     found = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -43,9 +46,14 @@ def is_text_name(name: str) -> bool:
 
 
 def review_texts(paths: Sequence[str]) -> list[str]:
-    """Those that may be reviews, in order: all, or where some lie in pos/, neg/ or unsup/, just those."""
+    """Those that may be reviews, in order: all, or where some lie in pos/, neg/ or unsup/, just
+    those.
+    """
     labelled = [path for path in paths if path.rpartition("/")[0].rpartition("/")[2] in _LABELS]
-    return sorted(labelled or paths, key=lambda path: (path.rpartition("/")[0], *_number(path.rpartition("/")[2])))
+    return sorted(
+        labelled or paths,
+        key=lambda path: (path.rpartition("/")[0], *_number(path.rpartition("/")[2])),
+    )
 
 
 def _number(name: str) -> tuple[int, str]:
@@ -61,7 +69,9 @@ class TextFolderSource:
         self.name = path.name or path.resolve().name
         self.total, self.done = len(texts), 0
         labelled = bool(_labels(texts[0])) if texts else False
-        self.format = f"{len(texts):,} text files" + (", in folders by sentiment" if labelled else "")
+        self.format = f"{len(texts):,} text files" + (
+            ", in folders by sentiment" if labelled else ""
+        )
 
     def __iter__(self) -> Iterator[Row]:
         self.done = 0
@@ -122,7 +132,9 @@ class TextSource:
         if not lines:
             raise ReviewFileError(f"{packed.where} has no text.")
         self._by_line = len(lines) >= MANY_LINES or len(sample) == SAMPLE
-        self._tagged = self._by_line and all(re.match(r"__label__\S+\s", line) for line in lines[:-1])
+        self._tagged = self._by_line and all(
+            re.match(r"__label__\S+\s", line) for line in lines[:-1]
+        )
         self.name, self.done = packed.name, 0
         how = "a review in each line" if self._by_line else "one review"
         self.format = f"text, {how}, {self._encoding.label}"

@@ -1,7 +1,8 @@
 """The bytes of a file, plain or packed (.gz, .zst, a member of a .zip), as a stream with a limit.
 
-Nothing is unpacked to disk by its own name, and nothing is unpacked further than `MAX_UNPACKED` bytes or so many times
-its packed size, whichever is more. A packed file that is damaged ends where the damage is, and `damage` says so.
+Nothing is unpacked to disk by its own name, and nothing is unpacked further than `MAX_UNPACKED`
+bytes or so many times its packed size, whichever is more. A packed file that is damaged ends where
+the damage is, and `damage` says so.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Packed:
         return Unpacked(self)
 
     def sample(self, length: int) -> bytes:
-        """The first bytes. Raises `ReviewFileError` where there are none because the file is damaged."""
+        """The first bytes. Raises `ReviewFileError` where there are none because the file is
+        damaged.
+        """
         with self.open() as raw, io.BufferedReader(raw) as stream:
             found = stream.read(length)
             if not found and raw.damage:
@@ -51,7 +54,9 @@ class Packed:
             return found
 
     def spool(self, suffix: str = "") -> IO[bytes]:
-        """A file that can be sought in: the file itself, or a temporary copy that goes when it is closed."""
+        """A file that can be sought in: the file itself, or a temporary copy that goes when it is
+        closed.
+        """
         if not (self.member or self.packing):
             try:
                 return self.path.open("rb")
@@ -66,7 +71,9 @@ class Packed:
                     raise ReviewFileError(f"Cannot read {self.where}: {raw.damage}.")
         except OSError as error:
             copy.close()
-            raise ReviewFileError(f"Cannot unpack {self.where} to {tempfile.gettempdir()}: {error}.") from error
+            raise ReviewFileError(
+                f"Cannot unpack {self.where} to {tempfile.gettempdir()}: {error}."
+            ) from error
         except ReviewFileError:
             copy.close()
             raise
@@ -74,7 +81,9 @@ class Packed:
 
 
 class Unpacked(io.RawIOBase):
-    """The unpacked bytes of a `Packed` file; ends early at damage, raises `ReviewFileError` past the limit."""
+    """The unpacked bytes of a `Packed` file; ends early at damage, raises `ReviewFileError` past
+    the limit.
+    """
 
     def __init__(self, packed: Packed) -> None:
         self.damage = ""
@@ -98,10 +107,18 @@ class Unpacked(io.RawIOBase):
                     self._expected = _zstd_length(self._file.read(18))
                     self._file.seek(0)
                 inner = zstandard.ZstdDecompressor().stream_reader(inner, read_across_frames=True)
-        except (OSError, RuntimeError, zipfile.BadZipFile, KeyError, NotImplementedError, ValueError) as error:
+        except (
+            OSError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            KeyError,
+            NotImplementedError,
+            ValueError,
+        ) as error:
             self._stack.close()
             raise ReviewFileError(f"Cannot read {packed.where}: {_reason(error)}.") from error
-        # What was unpacked before damage is not lost by read1; of zstandard, it may return nothing too early
+        # What was unpacked before damage is not lost by read1; of zstandard, it may return nothing
+        # too early
         self._read = inner.read if packed.packing == "zst" else inner.read1
 
     def readable(self) -> bool:
@@ -112,7 +129,14 @@ class Unpacked(io.RawIOBase):
             return 0
         try:
             data = self._read(len(buffer))
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        except (
+            OSError,
+            EOFError,
+            zlib.error,
+            zipfile.BadZipFile,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:
             self.damage = _reason(error)
             return 0
         except Exception as error:
@@ -122,14 +146,20 @@ class Unpacked(io.RawIOBase):
             return 0
         buffer[: len(data)] = data
         self._count += len(data)
-        if not data and self._packed.packing == "zst" and (self._count < self._expected or self._expected < 0):
+        if (
+            not data
+            and self._packed.packing == "zst"
+            and (self._count < self._expected or self._expected < 0)
+        ):
             self.damage = "it breaks off in the middle"  # which zstandard does not tell
         packed = self._packed
         limit = max(FREE_UNPACKED, packed.ratio * self.total)
         if (packed.packing or packed.member) and self._count > limit:
             raise ReviewFileError(
-                f"{packed.where} unpacks to more than {packed.ratio:g} times its size ({self.total:,} bytes), as an "
-                f"archive made to fill a disk does. Nothing of it is used. If it is good, unpack it and give the file."
+                f"{packed.where} unpacks to more than {packed.ratio:g} times its size "
+                f"({self.total:,} bytes), as an "
+                "archive made to fill a disk does. Nothing of it is used. If it is good, unpack "
+                "it and give the file."
             )
         return len(data)
 
@@ -165,7 +195,11 @@ def _reason(error: BaseException) -> str:
         return "it is a folder"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error).strip().rstrip(".")
+    text = (
+        str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+        .strip()
+        .rstrip(".")
+    )
     return text or type(error).__name__
 
 
@@ -178,18 +212,29 @@ class Archive:
 
 
 def list_zip(path: Path, ratio: float) -> Archive:
-    """The members of a .zip, in its order. Raises `ReviewFileError` for what cannot, or must not, be unpacked."""
+    """The members of a .zip, in its order. Raises `ReviewFileError` for what cannot, or must not,
+    be unpacked.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+    ) as error:
         raise ReviewFileError(f"Cannot read {path} as a .zip: {_reason(error)}.") from error
     size = path.stat().st_size
     unpacked = sum(info.file_size for info in infos)
     if unpacked > max(FREE_UNPACKED, ratio * size):
         raise ReviewFileError(
-            f"{path} says that it unpacks to {unpacked:,} bytes, more than {ratio:g} times its size ({size:,} bytes), "
-            f"as an archive made to fill a disk does. Nothing of it is used. If it is good, unpack it first."
+            f"{path} says that it unpacks to {unpacked:,} bytes, more than {ratio:g} times its "
+            f"size ({size:,} bytes), "
+            "as an archive made to fill a disk does. Nothing of it is used. If it is good, unpack "
+            "it first."
         )
     members = []
     for info in infos:
@@ -198,9 +243,12 @@ def list_zip(path: Path, ratio: float) -> Archive:
             continue
         if info.flag_bits & 0x1:
             raise ReviewFileError(
-                f"{path}: {name!r} in it is encrypted. Unpack it with its password and give the file."
+                f"{path}: {name!r} in it is encrypted. Unpack it with its password and give the "
+                "file."
             )
         if info.compress_type not in _METHODS:
-            raise ReviewFileError(f"{path}: {name!r} is packed in a way that is not read here. Unpack it first.")
+            raise ReviewFileError(
+                f"{path}: {name!r} is packed in a way that is not read here. Unpack it first."
+            )
         members.append(name)
     return Archive(path, list(dict.fromkeys(members)))

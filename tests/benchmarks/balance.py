@@ -1,9 +1,11 @@
-"""Are both sides heard? ``python -m tests.benchmarks.balance``, and for items ``... --index NAME --items``.
+"""Are both sides heard? ``python -m tests.benchmarks.balance``, and for items ``... --index NAME
+--items``.
 
-The first asks the sample's two-sided questions, whose reviews' stances are known: the share of questions with a
-praising and a criticising review on their topic among the first k, and of the gold reviews found. The second asks
-general questions of every item of an index with enough rated reviews of which a tenth to a half are of the rarer side;
-there a side is a rating in the upper or lower third of the scale.
+The first asks the sample's two-sided questions, whose reviews' stances are known: the share of
+questions with a praising and a criticising review on their topic among the first k, and of the gold
+reviews found. The second asks general questions of every item of an index with enough rated reviews
+of which a tenth to a half are of the rarer side; there a side is a rating in the upper or lower
+third of the scale.
 """
 
 from __future__ import annotations
@@ -25,9 +27,15 @@ from rag.retriever import Retriever
 from rag.where import Condition
 
 GENERAL = (
-    "Is the food any good?", "How are the staff?", "Is it clean?", "Is it comfortable?", "Is it crowded?",
-    "How are the drinks?", "Are the seats good?", "Would you go again?",
-)  # fmt: skip
+    "Is the food any good?",
+    "How are the staff?",
+    "Is it clean?",
+    "Is it comfortable?",
+    "Is it crowded?",
+    "How are the drinks?",
+    "Are the seats good?",
+    "Would you go again?",
+)
 _SIDES = ("praise", "criticism")
 BALANCES = ("off", "proportion", "even")
 Asked = tuple[str, list[Condition], frozenset[str], frozenset[str], frozenset[str]]
@@ -42,7 +50,9 @@ def sample_questions() -> Iterator[Asked]:
             for side in _SIDES if row["stance"] == "mixed" else (row["stance"],):
                 stances[row["topic"], side].add(row["review_id"])
     for one in read_questions(folder / "questions.jsonl"):
-        praising, criticising = (frozenset(stances[one.topic, side] & one.review_ids) for side in _SIDES)
+        praising, criticising = (
+            frozenset(stances[one.topic, side] & one.review_ids) for side in _SIDES
+        )
         if one.kind == "both_sides" and praising and criticising:
             yield one.question, [], praising, criticising, one.review_ids
 
@@ -69,7 +79,9 @@ def item_questions(index: ReviewIndex, least: int = 20) -> Iterator[Asked]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--index", default="squid-game")
     parser.add_argument("--indexes", type=Path, default=Path("indexes"))
     parser.add_argument("--items", action="store_true")
@@ -77,11 +89,15 @@ def main() -> None:
     index = ReviewIndex.open(index_folder(arguments.indexes, arguments.index))
     asked = list(item_questions(index)) if arguments.items else list(sample_questions())
     if not asked:
-        parser.error("no item of this index has twenty rated reviews of which at least a tenth are of the rarer side")
+        parser.error(
+            "no item of this index has twenty rated reviews of which at least a tenth are of the "
+            "rarer side"
+        )
     settings = load_settings()
     embedder = make_embedder(settings)
     print(
-        f"{len(asked)} questions\n\n| k | balance | both sides heard | voices of the rarer side | gold found | mixes |"
+        f"{len(asked)} questions\n\n| k | balance | both sides heard | voices of the rarer side | "
+        "gold found | mixes |"
     )
     print("|---|---|---|---|---|---|")
     for k in (5, 8, 12):
@@ -94,11 +110,17 @@ def main() -> None:
                 sides = [sum(name in side for name in ids) for side in (praising, criticising)]
                 heard.append(min(sides) > 0)
                 rarer.append(min(sides))
-                found.append(sum(name in gold for name in ids) / min(k, len(gold)) if gold else np.nan)
+                found.append(
+                    sum(name in gold for name in ids) / min(k, len(gold)) if gold else np.nan
+                )
                 mixes[made.mix] += 1
             share = "-" if np.isnan(found).all() else f"{np.nanmean(found):.3f}"
             told = ", ".join(f"{count} {mix}" for mix, count in mixes.most_common())
-            print(f"| {k} | {balance} | {np.mean(heard):.3f} | {np.mean(rarer):.2f} | {share} | {told} |", flush=True)
+            print(
+                f"| {k} | {balance} | {np.mean(heard):.3f} | {np.mean(rarer):.2f} | {share} | "
+                f"{told} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

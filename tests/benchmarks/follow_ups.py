@@ -1,7 +1,8 @@
-"""Are follow-up questions made to stand alone? `python -m tests.benchmarks.follow_ups [--wrong SPLIT] [--model NAME]`.
+"""Are follow-up questions made to stand alone? `python -m tests.benchmarks.follow_ups [--wrong
+SPLIT] [--model NAME]`.
 
-Over the dialogues of `rag/sample/followups.jsonl`, and, for questions that must be left as they are, over the sample's
-own questions, each asked after another one.
+Over the dialogues of `rag/sample/followups.jsonl`, and, for questions that must be left as they
+are, over the sample's own questions, each asked after another one.
 """
 
 from __future__ import annotations
@@ -44,9 +45,14 @@ class Judged:
 
     @property
     def right(self) -> bool:
-        """Whether, besides, the query has all the words that it must have and none that it must not."""
+        """Whether, besides, the query has all the words that it must have and none that it must
+        not.
+        """
         wanted, unwanted = (
-            [re.search(rf"\b{re.escape(word)}\b", self.query, re.IGNORECASE) for word in self.dialogue[key]]
+            [
+                re.search(rf"\b{re.escape(word)}\b", self.query, re.IGNORECASE)
+                for word in self.dialogue[key]
+            ]
             for key in ("must", "must_not")
         )
         return self.told and all(wanted) and not any(unwanted)
@@ -56,7 +62,10 @@ def judged(split: str, query: Query) -> list[Judged]:
     """The dialogues of a split."""
     lines = (SAMPLE / "followups.jsonl").read_text(encoding="utf-8").splitlines()
     dialogues = [dialogue for line in lines if (dialogue := json.loads(line))["split"] == split]
-    return [Judged(dialogue, query(dialogue["turns"][-1], dialogue["turns"][:-1])) for dialogue in dialogues]
+    return [
+        Judged(dialogue, query(dialogue["turns"][-1], dialogue["turns"][:-1]))
+        for dialogue in dialogues
+    ]
 
 
 def by_rule(question: str, previous: Sequence[str]) -> str:
@@ -79,7 +88,10 @@ def main() -> None:
     parser.add_argument("--model", help="a generator that is asked where the rule cannot tell")
     chosen = parser.parse_args()
     query = with_model(chosen.model) if chosen.model else by_rule
-    print("| split | dialogues | lean or not, told | and the right words | of those that lean | of the others |")
+    print(
+        "| split | dialogues | lean or not, told | and the right words | of those that lean | of "
+        "the others |"
+    )
     print("|---|---|---|---|---|---|")
     for split in ("dev", "test"):
         found = judged(split, query)
@@ -92,7 +104,10 @@ def main() -> None:
         )
     questions = [question.question for question in read_questions(SAMPLE / "questions.jsonl")]
     changed = [question for question in questions if by_rule(question, [BEFORE]) != question]
-    print(f"\nOf the sample's {len(questions)} questions, {len(changed)} would be changed after {BEFORE!r}.")
+    print(
+        f"\nOf the sample's {len(questions)} questions, {len(changed)} would be changed after "
+        f"{BEFORE!r}."
+    )
     if chosen.wrong:
         for one in judged(chosen.wrong, query):
             if not one.right:

@@ -1,15 +1,18 @@
-"""The table behind the retriever's defaults: BM25, dense, hybrid and reranked, on SubjQA and on SciFact.
+"""The table behind the retriever's defaults: BM25, dense, hybrid and reranked, on SubjQA and on
+SciFact.
 
-    python -m tests.benchmarks.retrieval --data FOLDER --indexes FOLDER [--split dev] [--keep-shared] [--limit N]
+    python -m tests.benchmarks.retrieval --data FOLDER --indexes FOLDER [--split dev]
+    [--keep-shared] [--limit N]
 
-`--data` holds `subjqa/<domain>/{reviews,questions}.jsonl` and `scifact_beir/`; indexes are built under `--indexes`
-where they are missing, once with a vector for each sentence and once with one for each review or document, which
-takes some 25 minutes on two cores. SubjQA: within items of at least five reviews, answerable questions, without those
-whose review is also that of a training question, since the weights were chosen on these (dev: 152 questions; 375 with
-`--keep-shared`). "dense whole" on SciFact is the published set-up: all-MiniLM-L6-v2 has nDCG@10 .645 there.
+`--data` holds `subjqa/<domain>/{reviews,questions}.jsonl` and `scifact_beir/`; indexes are built
+under `--indexes` where they are missing, once with a vector for each sentence and once with one for
+each review or document, which takes some 25 minutes on two cores. SubjQA: within items of at least
+five reviews, answerable questions, without those whose review is also that of a training question,
+since the weights were chosen on these (dev: 152 questions; 375 with `--keep-shared`). "dense whole"
+on SciFact is the published set-up: all-MiniLM-L6-v2 has nDCG@10 .645 there.
 
-Other embedders and cross-encoders are measured too: those of `EMBEDDERS` and `RERANKERS` that are in the hub's cache on
-this machine, and those named with `--embedder` and `--reranker`.
+Other embedders and cross-encoders are measured too: those of `EMBEDDERS` and `RERANKERS` that are
+in the hub's cache on this machine, and those named with `--embedder` and `--reranker`.
 """
 
 from __future__ import annotations
@@ -49,9 +52,12 @@ SETTINGS = {
 }
 
 EMBEDDERS = (
-    "BAAI/bge-small-en-v1.5", "thenlper/gte-small", "google/embeddinggemma-300m", "intfloat/multilingual-e5-small",
+    "BAAI/bge-small-en-v1.5",
+    "thenlper/gte-small",
+    "google/embeddinggemma-300m",
+    "intfloat/multilingual-e5-small",
     "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
-)  # fmt: skip
+)
 RERANKERS = ("cross-encoder/ms-marco-MiniLM-L6-v2", "BAAI/bge-reranker-base")
 
 
@@ -66,9 +72,14 @@ def with_models(embedders: Iterable[str], rerankers: Iterable[str]) -> dict[str,
     """The settings to measure: the usual ones, then those with other models."""
     return {
         **SETTINGS,
-        **{f"dense sentences, {name}": replace(PLAIN, retrieval="dense", embedder=name) for name in embedders},
+        **{
+            f"dense sentences, {name}": replace(PLAIN, retrieval="dense", embedder=name)
+            for name in embedders
+        },
         **{f"hybrid, {name}": replace(PLAIN, embedder=name) for name in embedders},
-        **{f"hybrid + {name}": replace(PLAIN, reranker=name, rerank_depth=30) for name in rerankers},
+        **{
+            f"hybrid + {name}": replace(PLAIN, reranker=name, rerank_depth=30) for name in rerankers
+        },
     }
 
 
@@ -80,12 +91,20 @@ def index_of(settings: Settings, data: Path, indexes: Path, name: str) -> Review
     folder = index_folder(indexes, name + kind)
     if folder.name not in list_indexes(indexes):
         beir = data / f"{name}_beir"
-        reviews = read_beir_corpus(beir) if beir.is_dir() else read_reviews(data / "subjqa" / name / "reviews.jsonl")[0]
+        reviews = (
+            read_beir_corpus(beir)
+            if beir.is_dir()
+            else read_reviews(data / "subjqa" / name / "reviews.jsonl")[0]
+        )
         with StageProgress() as progress:
             build_index(
-                reviews, make_embedder(settings), folder,
-                chunking=settings.chunking, chunk_tokens=settings.chunk_tokens, progress=progress,
-            )  # fmt: skip
+                reviews,
+                make_embedder(settings),
+                folder,
+                chunking=settings.chunking,
+                chunk_tokens=settings.chunk_tokens,
+                progress=progress,
+            )
     return ReviewIndex.open(folder)
 
 
@@ -106,36 +125,55 @@ def table(
             with StageProgress() as progress:
                 found.append(
                     evaluate_retrieval(
-                        retriever, questions, lambda done, total: progress(f"{name}, {domain}", done, total),  # noqa: B023
-                        name=name, least_reviews=least,
+                        retriever,
+                        questions,
+                        lambda done, total: progress(f"{name}, {domain}", done, total),  # noqa: B023
+                        name=name,
+                        least_reviews=least,
                     )
-                )  # fmt: skip
+                )
         reports.append(merged(name, found))
     return reports
 
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--indexes", type=Path, required=True)
     parser.add_argument("--split", default="dev", help="of SubjQA")
     parser.add_argument("--limit", type=int, default=10_000, help="questions of each set")
     parser.add_argument(
-        "--keep-shared", action="store_true", help="ask on reviews that SubjQA's training questions are about, too"
+        "--keep-shared",
+        action="store_true",
+        help="ask on reviews that SubjQA's training questions are about, too",
     )
     parser.add_argument("--settings", nargs="*", default=list(SETTINGS), choices=list(SETTINGS))
-    parser.add_argument("--embedder", action="append", default=[], help="a name or folder; may be repeated")
-    parser.add_argument("--reranker", action="append", default=[], help="a cross-encoder's name or folder")
+    parser.add_argument(
+        "--embedder", action="append", default=[], help="a name or folder; may be repeated"
+    )
+    parser.add_argument(
+        "--reranker", action="append", default=[], help="a cross-encoder's name or folder"
+    )
     parser.add_argument("--only", choices=["subjqa", "scifact"])
     arguments = parser.parse_args()
-    every = with_models([*arguments.embedder, *present(EMBEDDERS)], [*arguments.reranker, *present(RERANKERS)])
-    chosen = {name: settings for name, settings in every.items() if name in arguments.settings or name not in SETTINGS}
+    every = with_models(
+        [*arguments.embedder, *present(EMBEDDERS)], [*arguments.reranker, *present(RERANKERS)]
+    )
+    chosen = {
+        name: settings
+        for name, settings in every.items()
+        if name in arguments.settings or name not in SETTINGS
+    }
     sets: dict[str, dict[str, Sequence[RetrievalQuestion]]] = {"subjqa": {}, "scifact": {}}
     for domain in DOMAINS:
         path = arguments.data / "subjqa" / domain / "questions.jsonl"
         questions = read_question_set(path, arguments.split)
-        sets["subjqa"][domain] = questions if arguments.keep_shared else without_shared(questions, path)
+        sets["subjqa"][domain] = (
+            questions if arguments.keep_shared else without_shared(questions, path)
+        )
     sets["scifact"]["scifact"] = read_question_set(arguments.data / "scifact_beir")
     for name, some in sets.items():
         if arguments.only in (None, name):
@@ -144,7 +182,10 @@ def main() -> None:
                 for domain, questions in some.items()
             }
             print(f"\n## {name}\n")
-            print(markdown_report(table(arguments.data, arguments.indexes, asked, chosen, 5)), flush=True)
+            print(
+                markdown_report(table(arguments.data, arguments.indexes, asked, chosen, 5)),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

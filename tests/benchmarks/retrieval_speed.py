@@ -1,14 +1,17 @@
-"""From question to passages, by stage: ``python -m tests.benchmarks.retrieval_speed --index NAME [--indexes FOLDER]``.
+"""From question to passages, by stage: ``python -m tests.benchmarks.retrieval_speed --index NAME
+[--indexes FOLDER]``.
 
-Warm, over the sample's questions. On one core and on all: the process is bound to one, and torch, faiss and numpy get
-as many threads. Filtered: only the upper half of the ratings where there are any, else every review of the commonest
-language. With eight askers, eight threads ask at once and each answer's time is counted from its own question on.
+Warm, over the sample's questions. On one core and on all: the process is bound to one, and torch,
+faiss and numpy get as many threads. Filtered: only the upper half of the ratings where there are
+any, else every review of the commonest language. With eight askers, eight threads ask at once and
+each answer's time is counted from its own question on.
 
     ... --index NAME --stand-in FILE --like OTHER
 
-builds NAME first if it is missing, from the reviews of FILE with vectors that no model made: mixtures of two of OTHER's
-and a little noise, so that they lie as real ones do. Everything else about it is real, and 50,000 reviews take minutes
-and not an hour. It is good for measuring time; what it finds means nothing.
+builds NAME first if it is missing, from the reviews of FILE with vectors that no model made:
+mixtures of two of OTHER's and a little noise, so that they lie as real ones do. Everything else
+about it is real, and 50,000 reviews take minutes and not an hour. It is good for measuring time;
+what it finds means nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ ASKERS = 8
 
 
 class StandIn:
-    """The embedder for everything but reviews, whose sentences get mixtures of another index's vectors."""
+    """The embedder for everything but reviews, whose sentences get mixtures of another index's
+    vectors.
+    """
 
     def __init__(self, embedder: Embedder, like: ReviewIndex) -> None:
         self._embedder = embedder
@@ -58,7 +63,9 @@ class StandIn:
 
 
 def bind(cores: Sequence[int]) -> None:
-    """Let all threads of this process, those that libraries have started too, run on these cores only."""
+    """Let all threads of this process, those that libraries have started too, run on these cores
+    only.
+    """
     for thread in os.listdir("/proc/self/task"):
         os.sched_setaffinity(int(thread), cores)
 
@@ -76,7 +83,11 @@ def timed(work: Callable[[str], object], questions: Sequence[str]) -> list[float
 def timed_together(work: Callable[[str], object], questions: Sequence[str]) -> list[float]:
     """Milliseconds of each question, eight at a time."""
     with ThreadPoolExecutor(ASKERS) as askers:
-        return [spent for some in askers.map(lambda question: timed(work, [question]), questions) for spent in some]
+        return [
+            spent
+            for some in askers.map(lambda question: timed(work, [question]), questions)
+            for spent in some
+        ]
 
 
 def row(*cells: object) -> None:
@@ -86,7 +97,9 @@ def row(*cells: object) -> None:
 
 def row_of(cores: int, filtered: str, stage: str, spent: Sequence[float]) -> None:
     """A line with p50 and p95."""
-    row(cores, filtered, stage, f"{np.percentile(spent, 50):.1f}", f"{np.percentile(spent, 95):.1f}")
+    row(
+        cores, filtered, stage, f"{np.percentile(spent, 50):.1f}", f"{np.percentile(spent, 95):.1f}"
+    )
 
 
 def main() -> None:
@@ -95,11 +108,18 @@ def main() -> None:
     import torch
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--index", required=True)
     parser.add_argument("--indexes", type=Path, default=Path("indexes"))
     parser.add_argument("--late-interaction", action="store_true", help="time that reranker, too")
-    parser.add_argument("--stand-in", type=Path, metavar="FILE", help="build the index from this, with made-up vectors")
+    parser.add_argument(
+        "--stand-in",
+        type=Path,
+        metavar="FILE",
+        help="build the index from this, with made-up vectors",
+    )
     parser.add_argument("--like", metavar="OTHER", help="the index whose vectors they resemble")
     arguments = parser.parse_args()
     settings = load_settings()
@@ -110,10 +130,13 @@ def main() -> None:
         like = ReviewIndex.open(index_folder(arguments.indexes, arguments.like))
         with StageProgress() as progress:
             build_index(
-                read_reviews(arguments.stand_in)[0], StandIn(embedder, like),
+                read_reviews(arguments.stand_in)[0],
+                StandIn(embedder, like),
                 index_folder(arguments.indexes, arguments.index),
-                chunking=settings.chunking, chunk_tokens=settings.chunk_tokens, progress=progress,
-            )  # fmt: skip
+                chunking=settings.chunking,
+                chunk_tokens=settings.chunk_tokens,
+                progress=progress,
+            )
     index = ReviewIndex.open(index_folder(arguments.indexes, arguments.index))
     asked = [one.question for one in read_questions(Path("rag/sample/questions.jsonl"))]
     questions = [question for question in asked if not wants_overview(question)]
@@ -122,10 +145,13 @@ def main() -> None:
         "all": [],
         "filtered": parse_where("rating >= 50%" if rated else "language = en"),
     }
-    masks = {name: index.sentences_where(some) if some else None for name, some in conditions.items()}
+    masks = {
+        name: index.sentences_where(some) if some else None for name, some in conditions.items()
+    }
     left = index.sentences_where(conditions["filtered"]).sum()
     print(
-        f"{index.manifest.reviews} reviews, {index.manifest.sentences} sentences, {left} of them where filtered; "
+        f"{index.manifest.reviews} reviews, {index.manifest.sentences} sentences, {left} of them "
+        "where filtered; "
         f"{len(questions)} questions\n"
     )
     row("cores", "reviews", "stage", "p50 ms", "p95 ms")
@@ -137,7 +163,17 @@ def main() -> None:
         faiss.omp_set_num_threads(count)
         threadpool_limits(count, user_api="blas")
         for name, where in conditions.items():
-            measure(count, name, where, masks[name], settings, index, embedder, questions, arguments.late_interaction)
+            measure(
+                count,
+                name,
+                where,
+                masks[name],
+                settings,
+                index,
+                embedder,
+                questions,
+                arguments.late_interaction,
+            )
 
 
 def measure(
@@ -158,7 +194,9 @@ def measure(
     vectors = {question: query_vector(embedder, question) for question in questions}
     stages: dict[str, Callable[[str], object]] = {
         "embed the question": lambda question: query_vector(embedder, question),
-        "nearest sentences": lambda question: index.search(vectors[question][None, :], sentences, mask),
+        "nearest sentences": lambda question: index.search(
+            vectors[question][None, :], sentences, mask
+        ),
         "words": lambda question: index.word_scores(content_words(question)),
         "rank (embed, nearest, words, fuse)": lambda question: list(
             Query(index, embedder, question, Ranking.of(settings), mask).hits(sentences)
@@ -172,11 +210,18 @@ def measure(
         stages["find what meets the conditions"] = lambda question: index.sentences_where(where)
     for stage, work in stages.items():
         row_of(cores, name, stage, timed(work, questions))
-    row_of(cores, name, f"whole, {ASKERS} askers", timed_together(stages["whole, 1 asker"], questions))
+    row_of(
+        cores, name, f"whole, {ASKERS} askers", timed_together(stages["whole, 1 asker"], questions)
+    )
     if late:
         chosen = replace(settings, reranker="late-interaction")
         slow = Retriever(chosen, index, embedder)
-        row_of(cores, name, "whole + late interaction", timed(lambda q: slow.retrieve(q, where), questions[:20]))
+        row_of(
+            cores,
+            name,
+            "whole + late interaction",
+            timed(lambda q: slow.retrieve(q, where), questions[:20]),
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""How fast is it here? `python -m tests.benchmarks.speed [--generator NAME ...] [REVIEW_FILE]` prints two tables.
+"""How fast is it here? `python -m tests.benchmarks.speed [--generator NAME ...] [REVIEW_FILE]`
+prints two tables.
 
-Index build in reviews per second, by stage; and from question to first words and to the checked answer, warm, over the
-sample's test questions. The generators take turns question by question, so that a busy moment hits them all.
+Index build in reviews per second, by stage; and from question to first words and to the checked
+answer, warm, over the sample's test questions. The generators take turns question by question, so
+that a busy moment hits them all.
 """
 
 from __future__ import annotations
@@ -44,27 +46,47 @@ def build_table(settings: Settings, file: Path) -> None:
 def answer_table(settings: Settings, generators: list[str]) -> None:
     """Ask the test questions and print the times."""
     embedder = make_embedder(settings)
-    rebuild(settings, "sample", [SAMPLE / "reviews.csv"], mode="new", progress=lambda *_: None, embedder=embedder)
-    settings_of = {name: Settings(indexes_dir=settings.indexes_dir, generator=name) for name in generators}
-    pipelines = {name: pipeline.Pipeline.open(chosen, "sample", embedder) for name, chosen in settings_of.items()}
+    rebuild(
+        settings,
+        "sample",
+        [SAMPLE / "reviews.csv"],
+        mode="new",
+        progress=lambda *_: None,
+        embedder=embedder,
+    )
+    settings_of = {
+        name: Settings(indexes_dir=settings.indexes_dir, generator=name) for name in generators
+    }
+    pipelines = {
+        name: pipeline.Pipeline.open(chosen, "sample", embedder)
+        for name, chosen in settings_of.items()
+    }
     times: dict[str, list[tuple[float, float, float]]] = {name: [] for name in generators}
-    questions = [q.question for q in read_questions(SAMPLE / "questions.jsonl", "test") if q.answerable]
+    questions = [
+        q.question for q in read_questions(SAMPLE / "questions.jsonl", "test") if q.answerable
+    ]
     for place, question in enumerate(questions[:20]):
         for name, opened in pipelines.items():
             begun = time.perf_counter()
             first = 0.0
             for piece in opened.stream(question):
                 first = first or time.perf_counter() - begun
-                if isinstance(piece, Answer) and place and not piece.refused:  # the first question warms up
-                    times[name].append((piece.timings["retrieve_s"], first, piece.timings["total_s"]))
+                if (
+                    isinstance(piece, Answer) and place and not piece.refused
+                ):  # the first question warms up
+                    times[name].append(
+                        (piece.timings["retrieve_s"], first, piece.timings["total_s"])
+                    )
     print(
-        "\n| generator | answers | retrieval p50 s | first words p50 s | whole answer p50 s | p95 s |\n"
+        "\n| generator | answers | retrieval p50 s | first words p50 s | whole answer p50 s | p95 "
+        "s |\n"
         "|---|---|---|---|---|---|"
     )
     for name, rows in times.items():
         retrieval, first_words, total = (sorted(column) for column in zip(*rows, strict=True))
         print(
-            f"| {name} | {len(rows)} | {statistics.median(retrieval):.3f} | {statistics.median(first_words):.2f} "
+            f"| {name} | {len(rows)} | {statistics.median(retrieval):.3f} | "
+            f"{statistics.median(first_words):.2f} "
             f"| {statistics.median(total):.2f} | {total[int(0.95 * (len(total) - 1))]:.2f} |"
         )
 

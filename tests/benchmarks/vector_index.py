@@ -1,8 +1,10 @@
-"""Which FAISS index for how many vectors: ``python -m tests.benchmarks.vector_index`` prints time, recall and memory.
+"""Which FAISS index for how many vectors: ``python -m tests.benchmarks.vector_index`` prints time,
+recall and memory.
 
-Takes the vectors of an index (``--index``, by default squid-game) and, for sizes beyond its own, makes more by mixing
-pairs of them with a little noise, so that they lie as real sentences do: in clusters on a low-dimensional shape.
-Random vectors would make every approximate index look useless. Queries are vectors that are not in the index.
+Takes the vectors of an index (``--index``, by default squid-game) and, for sizes beyond its own,
+makes more by mixing pairs of them with a little noise, so that they lie as real sentences do: in
+clusters on a low-dimensional shape. Random vectors would make every approximate index look useless.
+Queries are vectors that are not in the index.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ K = 96  # twelve chunks, eight sentences fetched for each
 
 
 def vectors_like(seed: Vectors, count: int) -> Vectors:
-    """`count` unit vectors: the seed's own as far as they go, then mixtures of two of them and noise."""
+    """`count` unit vectors: the seed's own as far as they go, then mixtures of two of them and
+    noise.
+    """
     rng = np.random.default_rng(0)
     if count <= len(seed):
         return np.ascontiguousarray(seed[rng.permutation(len(seed))[:count]])
@@ -42,7 +46,10 @@ def mixtures(seed: Vectors, count: int, rng: np.random.Generator) -> Vectors:
     """`count` unit vectors, each between two of the seed's, with a little noise."""
     share = rng.uniform(0.5, 1.0, (count, 1)).astype(np.float32)
     noise = rng.normal(0, 0.02, (count, seed.shape[1])).astype(np.float32)
-    mixed = share * seed[rng.integers(len(seed), size=count)] + (1 - share) * seed[rng.integers(len(seed), size=count)]
+    mixed = (
+        share * seed[rng.integers(len(seed), size=count)]
+        + (1 - share) * seed[rng.integers(len(seed), size=count)]
+    )
     mixed += noise
     return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True), dtype=np.float32)
 
@@ -59,7 +66,9 @@ def milliseconds(search: Callable[[Vectors], Any], queries: Vectors) -> float:
 
 def recall(true: np.ndarray, found: np.ndarray) -> float:
     """Share of the true first ten among the first ten found."""
-    return float(np.mean([len(set(a[:10]) & set(b[:10])) / 10 for a, b in zip(true, found, strict=True)]))
+    return float(
+        np.mean([len(set(a[:10]) & set(b[:10])) / 10 for a, b in zip(true, found, strict=True)])
+    )
 
 
 def hnsw(vectors: Vectors) -> Any:
@@ -84,7 +93,10 @@ def main() -> None:
     parser.add_argument("--hnsw", action="store_true", help="HNSW too; its building takes minutes")
     stated = parser.parse_args()
     seed = ReviewIndex.open(index_folder(stated.indexes_dir, stated.index)).all_vectors
-    print("| vectors | index | ms a query | recall@10 | ms, 1% kept | recall@10, 1% kept | MB | built in s |")
+    print(
+        "| vectors | index | ms a query | recall@10 | ms, 1% kept | recall@10, 1% kept | MB | "
+        "built in s |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for count in stated.sizes:
         everything = vectors_like(np.asarray(seed), count + QUERIES)
@@ -101,7 +113,17 @@ def main() -> None:
         approximate = build_approximate(vectors)
         took = time.perf_counter() - begun
         searched = VectorSearch(vectors, approximate)
-        _row(count, "ivf_sq8, re-scored", searched, queries, where, true, true_where, size_of(approximate), took)
+        _row(
+            count,
+            "ivf_sq8, re-scored",
+            searched,
+            queries,
+            where,
+            true,
+            true_where,
+            size_of(approximate),
+            took,
+        )
         if stated.hnsw:
             begun = time.perf_counter()
             graph = hnsw(vectors)
@@ -110,20 +132,35 @@ def main() -> None:
 
 
 def _row(
-    count: int, name: str, search: VectorSearch, queries: Vectors, where: np.ndarray,
-    true: np.ndarray, true_where: np.ndarray, size: float, took: float,
-) -> None:  # fmt: skip
+    count: int,
+    name: str,
+    search: VectorSearch,
+    queries: Vectors,
+    where: np.ndarray,
+    true: np.ndarray,
+    true_where: np.ndarray,
+    size: float,
+    took: float,
+) -> None:
     found, found_where = search.search(queries, K)[1], search.search(queries, K, where)[1]
     print(
-        f"| {count} | {name} | {milliseconds(lambda q: search.search(q, K), queries):.2f} | {recall(true, found):.3f} "
-        f"| {milliseconds(lambda q: search.search(q, K, where), queries):.2f} | {recall(true_where, found_where):.3f} "
+        f"| {count} | {name} | {milliseconds(lambda q: search.search(q, K), queries):.2f} | "
+        f"{recall(true, found):.3f} "
+        f"| {milliseconds(lambda q: search.search(q, K, where), queries):.2f} | "
+        f"{recall(true_where, found_where):.3f} "
         f"| {size:.0f} | {took:.0f} |",
         flush=True,
     )
 
 
 def _hnsw_row(
-    count: int, graph: Any, queries: Vectors, where: np.ndarray, true: np.ndarray, true_where: np.ndarray, took: float
+    count: int,
+    graph: Any,
+    queries: Vectors,
+    where: np.ndarray,
+    true: np.ndarray,
+    true_where: np.ndarray,
+    took: float,
 ) -> None:
     bits = np.packbits(where, bitorder="little")
     selector = faiss.IDSelectorBitmap(bits)
@@ -131,7 +168,8 @@ def _hnsw_row(
     found = graph.search(queries, K)[1]
     found_where = graph.search(queries, K, params=limited)[1]
     print(
-        f"| {count} | hnsw32 | {milliseconds(lambda q: graph.search(q, K), queries):.2f} | {recall(true, found):.3f} "
+        f"| {count} | hnsw32 | {milliseconds(lambda q: graph.search(q, K), queries):.2f} | "
+        f"{recall(true, found):.3f} "
         f"| {milliseconds(lambda q: graph.search(q, K, params=limited), queries):.2f} "
         f"| {recall(true_where, found_where):.3f} | {size_of(graph):.0f} | {took:.0f} |",
         flush=True,
