@@ -19,24 +19,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finetune.base import base_folder
 from finetune.recipe import Recipe
-from finetune.train import ADAPTER
-from rag import prompt
+from finetune.train.base import base_folder
+from finetune.train.trainer import ADAPTER
+from rag.answering import prompt
+from rag.answering.choice import ChosenGenerator, gpu_available
+from rag.answering.extractive import ExtractiveGenerator
+from rag.answering.phrasing import PhrasingGenerator
+from rag.answering.pipeline import Pipeline
+from rag.answering.templates import read_record, trained_template
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.evaluation.answers import AnswerReport, QuestionResult, balance, evaluate_answers, repeated
 from rag.evaluation.questions import Question
 from rag.evaluation.significance import Comparison, Interval, interval, paired
-from rag.generator.choice import ChosenGenerator, gpu_available
-from rag.generator.extractive import ExtractiveGenerator
-from rag.generator.phrasing import PhrasingGenerator
-from rag.generator.protocol import Generator
-from rag.generator.template import read_record, trained_template
+from rag.generators.base import Generator
 from rag.index import ReviewIndex
-from rag.pipeline import Pipeline
-from rag.question import TASKS, Task
 from rag.schema import Answer, ModelError
+from rag.understanding.intent import TASKS, Task
 
 BASE, TUNED, MERGED, DIGEST = "base", "adapter", "merged", "digest"
 BETTER, NOT_BETTER, WORSE = "better", "not better", "worse"
@@ -180,7 +180,7 @@ def compare_models(
         wanted.append((DIGEST, lambda: digest))
 
     def loaded(model: str, adapter: str, name: str) -> Generator:
-        from rag.generator.transformers_backend import TransformersGenerator
+        from rag.generators.transformers import TransformersGenerator
 
         trained_template(adapter or model)  # refuses one of another prompt
         found = TransformersGenerator(model, adapter=adapter, quantization=quantization, name=name)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from finetune.compare import METRICS, Compared, Contender, difference
+from rag.answering.prompt import write_marker
 from rag.evaluation.significance import Interval
-from rag.prompt import write_marker
 from rag.schema import Answer, ReviewFileError
 
 HTML_FILE, MARKDOWN_FILE, JSON_FILE = "report.html", "report.md", "report.json"

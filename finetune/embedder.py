@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finetune.pairs import KINDS, MOST, Pair, make_pairs
+from finetune.data.pairs import KINDS, MOST, Pair, make_pairs
 from rag.config import Settings
 from rag.embedding import Embedder, SentenceTransformerEmbedder
 from rag.evaluation.question_sets import RetrievalQuestion
@@ -33,8 +33,8 @@ from rag.evaluation.questions import Question
 from rag.evaluation.retrieval import RetrievalReport, compare, evaluate_retrieval
 from rag.evaluation.significance import Comparison
 from rag.index import ReviewIndex, build_index
-from rag.quiet import quiet_libraries
-from rag.retriever import Retriever
+from rag.logging import quiet_libraries
+from rag.retrieval import Retriever
 from rag.schema import ModelError, Review, SettingsError
 
 RECORD = "adaptation.json"

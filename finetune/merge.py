@@ -17,17 +17,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.base import base_tokenizer, load_base
-from finetune.encode import IGNORED, Encoded, encode, end_of_turn
-from finetune.examples import HELD_OUT_FILE, read_examples
+from finetune.data.encode import IGNORED, Encoded, encode, end_of_turn
+from finetune.data.examples import HELD_OUT_FILE, read_examples
 from finetune.model_card import model_card
 from finetune.recipe import Recipe
-from finetune.record import write_record
-from finetune.train import ADAPTER, DATA
+from finetune.train.base import base_tokenizer, load_base
+from finetune.train.record import write_record
+from finetune.train.trainer import ADAPTER, DATA
+from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.files import sha256_of
-from rag.generator.loading import merge_adapter, put_adapter
-from rag.generator.template import read_record
+from rag.generators.loading import merge_adapter, put_adapter
 from rag.schema import ModelError
 
 INTO_ORIGINAL, INTO_DEQUANTISED = "original", "dequantised"

@@ -2,7 +2,7 @@
 
 The keys of `[quantization]`, `[lora]` and `[training]` are the libraries' own argument names
 (bitsandbytes through transformers, peft, and transformers' Trainer with TRL's SFTTrainer), also
-those that a newer version has renamed: `finetune.arguments` turns them into what the installed
+those that a newer version has renamed: `finetune.train.arguments` turns them into what the installed
 versions take.
 """
 
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rag import prompt
+from rag.answering import prompt
 from rag.schema import SettingsError
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -70,7 +70,7 @@ class DataRecipe:
 
     @property
     def template(self) -> str:
-        """Which prompt the examples are of (`rag.prompt`); "" for plain text."""
+        """Which prompt the examples are of (`rag.answering.prompt`); "" for plain text."""
         if set(self.examples) == {"reviews"}:
             return ""
         return prompt.PHRASING if "phrases" in self.examples else prompt.ANSWERING

@@ -82,7 +82,7 @@ class Settings:
     chunks_per_review: int = 1  # twelve chunks should be twelve voices
     near_duplicate: float = 0.95  # cosine from which two chunks say the same
     evidence_floor: float = (
-        0.50  # evidence score (rag.evidence) under which the reviews are taken not to say
+        0.50  # evidence score (rag.answering.refusal) under which the reviews are taken not to say
     )
     fact_evidence_floor: float = 0.76  # the same for questions that ask for one fact
     support_threshold: float = 0.45  # similarity from which a span bears a sentence out

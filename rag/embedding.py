@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from rag.config import BUNDLED_EMBEDDER, Settings
 from rag.files import sha256_of
-from rag.question import content_words
-from rag.quiet import quiet_libraries
+from rag.logging import quiet_libraries
 from rag.schema import ModelError
+from rag.understanding.intent import content_words
 
 Vectors = NDArray[np.float32]
 Progress = Callable[[int, int], None]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.embedding import Progress, Vectors, no_progress
-from rag.generator.protocol import never_cancelled
+from rag.generators.base import never_cancelled
 from rag.index import ReviewIndex, build_index
 from rag.schema import Message, Review
 

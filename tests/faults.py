@@ -29,13 +29,13 @@ from rag.index import (
     BuildProgress,
     Changed,
     ReviewIndex,
-    build,
     change_index,
     disk,
     store,
     verify_index,
+    writer,
 )
-from rag.index.build import no_build_progress
+from rag.index.writer import no_build_progress
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder
 
@@ -147,7 +147,7 @@ class Scenario:
         own.
         """
         first = self.name == "build"
-        build.EMBED_AT_ONCE = 400 if first else 12
+        writer.EMBED_AT_ONCE = 400 if first else 12
         return change_index(
             LIVE if first else WANTED,
             SlowEmbedder(SLOW_CALL if slow else 0),

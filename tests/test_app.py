@@ -11,15 +11,17 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import rag.answering.pipeline
 import rag.embedding
-import rag.pipeline
-from rag import prompt
-from rag.pipeline import Pipeline
-from rag.question import TASKS
+from rag.answering import prompt
+from rag.answering.pipeline import Pipeline
 from rag.schema import GeneratorError
+from rag.understanding.intent import TASKS
 from tests.fakes import FakeEmbedder
 from tests.ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, build_fake_index
-from ui import app, errors, render
+from ui import app
+from ui.components import errors
+from ui.render import answers as render
 
 SCRIPT = Path(app.__file__)
 
@@ -102,7 +104,7 @@ def test_history_shows_an_answer_again_without_computing_it(
     first = page(test)
     ask(test, UNANSWERED)
     assert prompt.REFUSAL in page(test)
-    monkeypatch.setattr(rag.pipeline.Pipeline, "stream", None)
+    monkeypatch.setattr(rag.answering.pipeline.Pipeline, "stream", None)
     test.button(key="history-0").click().run()
     assert page(test) == first
     assert len(test.session_state.history) == 2
@@ -162,7 +164,7 @@ def test_errors_while_answering_are_shown_without_a_traceback(
         assert not cancelled()
         raise error
 
-    monkeypatch.setattr(rag.pipeline.Pipeline, "stream", fail)
+    monkeypatch.setattr(rag.answering.pipeline.Pipeline, "stream", fail)
     ask(test, QUESTION)
     assert [element.value for element in test.error] == [shown]
     assert page(test) == ""

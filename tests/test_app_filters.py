@@ -15,16 +15,16 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import rag.embedding
+from rag.answering.pipeline import Pipeline
 from rag.index import ReviewIndex
 from rag.index.facets import MOST_VALUES, count_where, facets_of
-from rag.pipeline import Pipeline
+from rag.index.filters import Condition, parse_where
 from rag.schema import Answer, Review
-from rag.where import Condition, parse_where
 from tests.fakes import FakeEmbedder
 from tests.fakes import build_fake_index as build_plain_index
 from tests.test_app import ask, open_app, page
 from tests.ui_fakes import QUESTION, XSS, build_fake_index
-from ui import filters, turns
+from ui.components import conversation, filters
 
 HOSTILE = f'The "best" | {XSS}'
 REVIEWS = tuple(
@@ -269,7 +269,7 @@ def test_follow_ups_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None
     test = ask(open_app(index="masks"), "How good are the masks?")
     assert "new-topic" not in buttons(test)
     assert "Searched for" not in page(ask(test, "And the ending?"))
-    assert turns.NEW_TOPIC not in [button.label for button in test.button]
+    assert conversation.NEW_TOPIC not in [button.label for button in test.button]
 
 
 def test_markup_in_a_question_that_is_built_on_stays_text() -> None:

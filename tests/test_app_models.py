@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import streamlit as st
 
+import rag.answering.pipeline
 import rag.embedding
-import rag.pipeline
+from rag.answering.choice import ChosenGenerator
 from rag.config import Settings
-from rag.generator import ChosenGenerator
 from tests.fakes import FakeEmbedder, FakeGenerator
 from tests.test_app import ask, open_app, page
 from tests.test_choice import make_model
 from tests.test_listing import make_adapter
 from tests.ui_fakes import QUESTION, XSS, build_fake_index
-from ui import models
+from ui.components import models
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         generator.name = settings.generator
         return ChosenGenerator(generator, "the settings say so")
 
-    monkeypatch.setattr(rag.pipeline, "choose_generator", choose)
+    monkeypatch.setattr(rag.answering.pipeline, "choose_generator", choose)
     return calls
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from rag import prompt
+from rag.answering import prompt
 from tests.ui_fakes import QUESTION, UNANSWERED, XSS, build_fake_index
-from ui import app, filters, render, turns
+from ui import app
+from ui.components import conversation, filters
+from ui.render import answers as render
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "ui" / "app.py"
@@ -42,7 +44,7 @@ from rag.generator import ChosenGenerator
 from ui import app
 rag.embedding.make_embedder = lambda settings: fakes.FakeEmbedder()
 if os.environ["REVIEWQA_GENERATOR"] == "slow":
-    rag.pipeline.choose_generator = lambda *given: ChosenGenerator(ui_fakes.SlowGenerator(), "a test asked")
+    rag.answering.pipeline.choose_generator = lambda *given: ChosenGenerator(ui_fakes.SlowGenerator(), "a test asked")
 app.main()
 """
 
@@ -282,7 +284,7 @@ def test_only_some_reviews_are_asked_and_a_follow_up_says_what_was_searched_for(
             expect(page.locator(".qa-how").last).to_contain_text(
                 "Asked of 5 of 10"
             )  # what is shown is what it was
-            page.get_by_role("button", name=turns.AS_WRITTEN).click()
+            page.get_by_role("button", name=conversation.AS_WRITTEN).click()
             expect(page.locator(".qa-how")).to_have_count(0)
             expect(page.locator(".qa-about")).to_be_visible()
 

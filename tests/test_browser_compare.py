@@ -19,7 +19,8 @@ from tests import test_browser
 from tests.test_browser import APP, ask, card_of, chips, opened, overflow, served
 from tests.test_browser_reviews import choose
 from tests.tiny_models import make_tiny_model
-from ui import compare_page, models
+from ui.components import models
+from ui.pages import compare as compare_page
 
 QUESTION = "Is it quiet at night?"
 WIDTHS = (1280, 390)

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, TimeoutError, expect
 from tests import test_browser
 from tests.test_browser import APP, ask, opened, overflow, served
 from tests.ui_fakes import REVIEWS, XSS, build_fake_index
-from ui import reviews_page
+from ui.pages import reviews as reviews_page
 
 JOB_MS = 120_000  # a job loads the embedder first
 HEADER = "Guest,Mark,Day of stay,Review\n"

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rag.answering import choice
+from rag.answering.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
+from rag.answering.extractive import ExtractiveGenerator
 from rag.config import BUNDLED_GENERATOR, Settings
-from rag.generator import choice
-from rag.generator.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
-from rag.generator.extractive import ExtractiveGenerator
-from rag.generator.openai_backend import OpenAIGenerator
+from rag.generators.openai import OpenAIGenerator
+from rag.reader.stance import LeaningModel
 from rag.schema import SettingsError
-from rag.sentiment import LeaningModel
 from tests.fakes import FakeEmbedder, FakeGenerator
 
 
@@ -33,7 +33,7 @@ def no_gpu_and_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "_loaded", {})
     monkeypatch.setattr(choice, "gpu_available", lambda: False)
     monkeypatch.setattr(choice, "model_at_hand", lambda name: False)
-    monkeypatch.setattr("rag.generator.transformers_backend.TransformersGenerator", Transformers)
+    monkeypatch.setattr("rag.generators.transformers.TransformersGenerator", Transformers)
 
 
 def choose(models: Path, **more: Any) -> ChosenGenerator:
@@ -162,7 +162,7 @@ def test_the_bundled_model_is_loaded_from_the_cache_folder(
         asked.append(cache)
         return make_model(cache)
 
-    monkeypatch.setattr("rag.generator.bundled.smollm2_folder", smollm2_folder)
+    monkeypatch.setattr("rag.generators.bundled.smollm2_folder", smollm2_folder)
     chosen = choose(tmp_path, generator=BUNDLED_GENERATOR, cache_dir=tmp_path / "cache")
     assert asked == [tmp_path / "cache"] and isinstance(chosen.generator, Transformers)
     assert (

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.reviews import STEPS, clean
-from rag.reviews.duplicates import group, signature
-from rag.reviews.language import detect_language, language_name
+from rag.ingest import STEPS, clean
+from rag.ingest.duplicates import group, signature
+from rag.ingest.language import detect_language, language_name
 
 BODY = "A quiet film about a loud man. I liked the ending."
 

@@ -17,15 +17,15 @@ from typing import Any
 import click
 import pytest
 
-from rag import prompt
+from rag.answering import prompt
+from rag.answering.pipeline import Pipeline
 from rag.embedding import SentenceTransformerEmbedder
 from rag.index import Manifest
-from rag.pipeline import Pipeline
-from rag.reviews import read_reviews
+from rag.ingest import read_reviews
 from rag.schema import GeneratorError
 from ui import serve
-from ui.cli import cli, main
-from ui.terminal import safe
+from ui.cli.main import cli, main
+from ui.cli.terminal import safe
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e\u200b\r\x08"
 ROWS = [
@@ -129,7 +129,7 @@ def run(
         "FACT_EVIDENCE_FLOOR": "0.3",
     }.items():
         monkeypatch.setenv(f"REVIEWQA_{name}", value)
-    monkeypatch.setattr("rag.pipeline.make_embedder", lambda settings: EMBEDDER)
+    monkeypatch.setattr("rag.answering.pipeline.make_embedder", lambda settings: EMBEDDER)
     return Runner(monkeypatch, capsys)
 
 

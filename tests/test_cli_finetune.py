@@ -18,7 +18,7 @@ from rag.config import Settings
 from rag.embedding import SentenceTransformerEmbedder
 from tests.test_cli import Ran
 from tests.tiny_models import make_tiny_model
-from ui.cli import main
+from ui.cli.main import main
 
 ASPECTS = {
     "pool": ("The swimming pool was warm and clean.", "The swimming pool was cold and dirty."),

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rag.embedding import Progress, Vectors, no_progress
-from rag.index import build, store
+from rag.index import store, writer
 from tests.fakes import FakeEmbedder
 from tests.test_cli import Ran, Runner
 
@@ -29,7 +29,7 @@ def run(
     for name in [name for name in os.environ if name.startswith("REVIEWQA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("REVIEWQA_GENERATOR", "extractive")
-    for module in ("rag.rebuild", "rag.pipeline"):
+    for module in ("rag.index.ingest", "rag.answering.pipeline"):
         monkeypatch.setattr(f"{module}.make_embedder", lambda settings: FakeEmbedder())
     (tmp_path / "first.csv").write_text(FIRST, encoding="utf-8")
     return Runner(monkeypatch, capsys)
@@ -304,9 +304,9 @@ def test_ctrl_c_while_embedding_exits_130_and_the_next_run_goes_on(
                 raise KeyboardInterrupt
             return super().embed_documents(texts, progress=progress)
 
-    monkeypatch.setattr(build, "EMBED_AT_ONCE", 1)
+    monkeypatch.setattr(writer, "EMBED_AT_ONCE", 1)
     with monkeypatch.context() as patch:
-        patch.setattr("rag.rebuild.make_embedder", lambda settings: Stopped())
+        patch.setattr("rag.index.ingest.make_embedder", lambda settings: Stopped())
         ran = run("index", "build", "first.csv", "--name", "hotel")
     assert ran.code == 130 and ran.err.endswith("Interrupted.\n") and "Traceback" not in ran.err
     ran = run("index", "build", "first.csv", "--name", "hotel")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.reviews.columns import FIELDS, Recognised, recognise
-from rag.reviews.rows import Row
+from rag.ingest.columns import FIELDS, Recognised, recognise
+from rag.ingest.formats.rows import Row
 from rag.schema import ReviewFileError
 
 TEXTS = (

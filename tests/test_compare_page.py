@@ -12,16 +12,17 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import rag.answering.pipeline
 import rag.embedding
-import rag.pipeline
+from rag.answering.choice import ChosenGenerator
 from rag.config import Settings
-from rag.generator import ChosenGenerator
 from rag.schema import GeneratorError, ModelError
 from tests.fakes import FakeEmbedder, FakeGenerator
 from tests.test_choice import make_model
 from tests.test_render import parsed
 from tests.ui_fakes import QUESTION, XSS, build_fake_index
-from ui import compare_page, votes
+from ui.components import votes
+from ui.pages import compare as compare_page
 
 VOTES = Path("finetune/runs/votes.jsonl")
 PAGE = """
@@ -55,7 +56,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(rag.embedding, "make_embedder", lambda settings: FakeEmbedder())
-    monkeypatch.setattr(rag.pipeline, "choose_generator", choose)
+    monkeypatch.setattr(rag.answering.pipeline, "choose_generator", choose)
     monkeypatch.setattr("random.random", lambda: 0.0)  # the order is turned round
     build_fake_index(tmp_path / "indexes")
     make_model(tmp_path / "models" / "my-gemma")

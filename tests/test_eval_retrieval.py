@@ -22,7 +22,7 @@ from rag.evaluation.retrieval import (
 )
 from rag.evaluation.retrieval_report import json_report, markdown_report, plot_report
 from rag.index import ReviewIndex
-from rag.retriever import Retriever
+from rag.retrieval import Retriever
 from rag.schema import Review, SettingsError
 from tests.fakes import FakeEmbedder, build_fake_index, review
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.evidence import COVERAGE_WEIGHT, evidence_score
-from rag.question import asks_for_fact, content_words, wants_overview
+from rag.answering.refusal import COVERAGE_WEIGHT, evidence_score
 from rag.schema import Chunk, RetrievedChunk, Review
+from rag.understanding.intent import asks_for_fact, content_words, wants_overview
 
 
 def found(text: str, score: float = 0.5, number: int = 1) -> RetrievedChunk:

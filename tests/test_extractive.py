@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag import prompt
-from rag.generator.extractive import ExtractiveGenerator
-from rag.question import TASKS
+from rag.answering import prompt
+from rag.answering.extractive import ExtractiveGenerator
+from rag.reader.stance import LeaningModel
 from rag.schema import Chunk, Message, RetrievedChunk, Review
-from rag.sentiment import LeaningModel
+from rag.understanding.intent import TASKS
 from tests.fakes import INJECTION, REVIEWS, FakeEmbedder, review
 
 EMBEDDER = FakeEmbedder()

@@ -25,7 +25,6 @@ from finetune.compare_report import (
     write_report,
 )
 from rag.evaluation.answers import QuestionResult, balance, repeated, summarise
-from rag.question import TASKS
 from rag.schema import (
     Answer,
     AnswerSentence,
@@ -35,6 +34,7 @@ from rag.schema import (
     Review,
     ReviewFileError,
 )
+from rag.understanding.intent import TASKS
 from tests.fakes import FakeEmbedder
 
 NASTY = '<script>alert(1)</script> | `x` [link](javascript:y) "quoted"'

@@ -20,7 +20,7 @@ from rag.index import ReviewIndex, build_index
 from rag.schema import Review, SettingsError
 from tests.fakes import build_fake_index, review
 from tests.tiny_models import save_tiny_embedder
-from ui.cli import main
+from ui.cli.main import main
 
 TOPICS = 30
 SETTINGS = Settings(balance="off")

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.encode import IGNORED, REFUSED, TOO_LONG, Encoded, encode, end_of_turn, preview
-from finetune.examples import Example
-from rag import prompt
-from rag.generator.transformers_backend import prompt_ids
+from finetune.data.encode import IGNORED, REFUSED, TOO_LONG, Encoded, encode, end_of_turn, preview
+from finetune.data.examples import Example
+from rag.answering import prompt
+from rag.generators.transformers import prompt_ids
 from rag.schema import Message
 from tests.tiny_models import FAMILIES, TURN_END, tiny_tokenizer
 

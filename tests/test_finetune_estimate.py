@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.arguments import Device, resolve
-from finetune.estimate import (
+from finetune.preflight.checks import estimate_of
+from finetune.preflight.estimate import (
     Estimate,
     empty_model,
     estimate,
@@ -18,9 +18,9 @@ from finetune.estimate import (
     target_layers,
     trainable_parameters,
 )
-from finetune.preflight import estimate_of
 from finetune.recipe import Recipe, load_recipe
-from finetune.train import tuned_model
+from finetune.train.arguments import Device, resolve
+from finetune.train.trainer import tuned_model
 from rag.config import Settings
 from tests.test_finetune_preflight import GPU, made, own_changes
 from tests.tiny_models import COMPOSITE_FAMILIES, FAMILIES, tiny_config, tiny_tokenizer

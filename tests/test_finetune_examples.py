@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.examples import (
+from finetune.data.examples import (
     CARD_FILE,
     HELD_OUT_FILE,
     TRAIN_FILE,
@@ -27,12 +27,12 @@ from finetune.examples import (
     read_examples,
     write_examples,
 )
+from finetune.data.sources import ExampleMaker
+from finetune.data.split import held_out_reviews
+from finetune.data.squad import is_squad, read_squad
 from finetune.recipe import DataRecipe
-from finetune.sources import ExampleMaker
-from finetune.split import held_out_reviews
-from finetune.squad import is_squad, read_squad
-from finetune.steps import sources_of
-from rag import prompt
+from finetune.run import sources_of
+from rag.answering import prompt
 from rag.config import Settings
 from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.questions import Question

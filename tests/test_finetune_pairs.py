@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from finetune.pairs import KINDS, make_pairs
+from finetune.data.pairs import KINDS, make_pairs
 from rag.evaluation.questions import Question
 from rag.index import ReviewIndex
 from tests.fakes import FakeEmbedder, build_fake_index, review

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from finetune.arguments import Device
-from finetune.encode import IGNORED, TOO_LONG, Encoded, EncodedSet
-from finetune.estimate import in_words
-from finetune.examples import Example, ExampleSet, write_examples
-from finetune.preflight import Check, check_data, estimate_of, memory_check, passed
-from finetune.preflight_model import check_model, check_step
+from finetune.data.encode import IGNORED, TOO_LONG, Encoded, EncodedSet
+from finetune.data.examples import Example, ExampleSet, write_examples
+from finetune.preflight.checks import Check, check_data, estimate_of, memory_check, passed
+from finetune.preflight.estimate import in_words
+from finetune.preflight.model import check_model, check_step
 from finetune.recipe import load_recipe
-from finetune.train import DATA, Prepared, prepare, steps_of, tuned_model
-from rag import prompt
+from finetune.train.arguments import Device
+from finetune.train.trainer import DATA, Prepared, prepare, steps_of, tuned_model
+from rag.answering import prompt
 from rag.config import Settings
 from rag.schema import Message, ModelError
 from tests.tiny_models import COMPOSITE_FAMILIES, FAMILIES, make_tiny_model

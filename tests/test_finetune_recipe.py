@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.arguments import RENAMED, Arguments, Device, is_gemma, resolve
 from finetune.recipe import EXAMPLE_KINDS, RECIPES, DataRecipe, Recipe, load_recipe, recipe_names
-from finetune.train import steps_of
-from rag import prompt
+from finetune.train.arguments import RENAMED, Arguments, Device, is_gemma, resolve
+from finetune.train.trainer import steps_of
+from rag.answering import prompt
 from rag.schema import SettingsError
 
 CPU = Device("cpu", True, "CPU", 2**34)

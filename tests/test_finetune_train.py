@@ -19,19 +19,18 @@ import pytest
 from finetune.compare import compare_models
 from finetune.compare_report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, write_report
 from finetune.merge import INTO_DEQUANTISED, INTO_ORIGINAL, merge, merged_model
-from finetune.preflight import passed
+from finetune.preflight.checks import passed
 from finetune.recipe import Recipe, load_recipe
-from finetune.steps import Source, check, make_data, run_folder
-from finetune.train import ADAPTER, CHECKPOINTS, prepare, train, tuned_model
-from finetune.watch import Interrupted, RunawayError, Watch
-from rag import prompt
+from finetune.run import Source, check, make_data, run_folder
+from finetune.train.trainer import ADAPTER, CHECKPOINTS, prepare, train, tuned_model
+from finetune.train.watch import Interrupted, RunawayError, Watch
+from rag.answering import choice, prompt
+from rag.answering.choice import choose_generator
+from rag.answering.pipeline import Pipeline
+from rag.answering.templates import RECORD, read_record
 from rag.config import Settings
 from rag.evaluation.questions import Question
-from rag.generator import choice
-from rag.generator.choice import choose_generator
-from rag.generator.template import RECORD, read_record
 from rag.index import ReviewIndex
-from rag.pipeline import Pipeline
 from rag.schema import ModelError, Review
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, build_fake_index
 from tests.tiny_models import make_tiny_model
@@ -234,7 +233,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
 
     told: list[int] = []
     notes: list[str] = []
-    monkeypatch.setattr("finetune.memory._resident", partial(next, itertools.count(0, 2**30)))
+    monkeypatch.setattr("finetune.train.memory._resident", partial(next, itertools.count(0, 2**30)))
 
     def progress(stage: str, done: int, total: int, note: str) -> None:
         told.append(done)

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import followup
-from rag.followup import MOST_TURNS, StandAlone, stand_alone
-from rag.generator.extractive import ExtractiveGenerator
-from rag.generator.protocol import never_cancelled
-from rag.prompt import REFUSAL
-from rag.question import TASKS
-from rag.rewrite import MAX_NEW_TOKENS, accepted, rewrite_messages, searchable
+from rag.answering.extractive import ExtractiveGenerator
+from rag.answering.prompt import REFUSAL
+from rag.generators.base import never_cancelled
+from rag.reader.stance import LeaningModel
 from rag.schema import GeneratorError, Message
-from rag.sentiment import LeaningModel
+from rag.understanding import follow_up
+from rag.understanding.follow_up import MOST_TURNS, StandAlone, stand_alone
+from rag.understanding.intent import TASKS
+from rag.understanding.rewrite import MAX_NEW_TOKENS, accepted, rewrite_messages, searchable
 from tests.benchmarks.follow_ups import by_rule, judged
 from tests.fakes import FakeEmbedder, FakeGenerator
 
@@ -119,7 +119,7 @@ def test_any_text_gives_a_query(question: str, previous: list[str]) -> None:
 
 def test_the_labelled_dialogues_are_whole_and_the_rule_does_not_get_worse_at_them() -> None:
     lines = (
-        (Path(followup.__file__).parent / "sample" / "followups.jsonl")
+        (Path(follow_up.__file__).parents[1] / "sample" / "followups.jsonl")
         .read_text(encoding="utf-8")
         .splitlines()
     )

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from rag import prompt
+from rag.answering import choice, prompt
+from rag.answering.choice import choose_generator
+from rag.answering.phrasing import PhrasingGenerator
+from rag.answering.templates import trained_template
 from rag.config import Settings
 from rag.files import sha256_of
-from rag.generator import bundled, choice
-from rag.generator.bundled import smollm2_folder
-from rag.generator.choice import choose_generator
-from rag.generator.openai_backend import estimate_tokens
-from rag.generator.phrasing import PhrasingGenerator
-from rag.generator.template import trained_template
-from rag.generator.transformers_backend import TransformersGenerator, prompt_ids
+from rag.generators import bundled
+from rag.generators.bundled import smollm2_folder
+from rag.generators.openai import estimate_tokens
+from rag.generators.transformers import TransformersGenerator, prompt_ids
 from rag.schema import Chunk, Message, ModelError, RetrievedChunk
 from tests.fakes import FakeEmbedder, build_fake_index, review
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rag.generator.openai_backend import OpenAIGenerator, estimate_tokens
+from rag.generators.openai import OpenAIGenerator, estimate_tokens
 from rag.schema import GeneratorError, SettingsError
 
 MESSAGES = [{"role": "user", "content": "What do people say?"}]

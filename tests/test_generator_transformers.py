@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.generator.transformers_backend import TransformersGenerator, _TextPieces, prompt_ids
+from rag.generators.transformers import TransformersGenerator, _TextPieces, prompt_ids
 from rag.schema import GeneratorError, ModelError
 from tests.tiny_models import (
     COMPOSITE_FAMILIES,
@@ -65,9 +65,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory, plain: Path) -> Path:
 
 
 def test_importing_is_instant() -> None:
-    modules = (
-        "rag.generator.transformers_backend, rag.generator.openai_backend, rag.generator.bundled"
-    )
+    modules = "rag.generators.transformers, rag.generators.openai, rag.generators.bundled"
     heavy = "{'torch', 'transformers', 'peft', 'openai'}"
     code = f"import sys, {modules}; sys.exit(bool({heavy} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -345,7 +343,7 @@ def test_what_the_hub_refuses(cause: str, message: str, monkeypatch: pytest.Monk
         # transformers wraps the hub's error in an OSError
         raise OSError("You are trying to access something") from type(cause, (Exception,), {})()
 
-    monkeypatch.setattr("rag.generator.loading.load_tokenizer", fail)
+    monkeypatch.setattr("rag.generators.loading.load_tokenizer", fail)
     refused("a/b", message)
 
 

@@ -12,10 +12,10 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag import prompt
-from rag.grounding import check_answer, find_quote, is_refusal, split_answer
+from rag.answering import prompt
+from rag.answering.grounding import check_answer, find_quote, is_refusal, split_answer
 from rag.index import ReviewIndex
-from rag.retriever import Limits, retrieve
+from rag.retrieval import Limits, retrieve
 from rag.schema import AnswerSentence, Citation, RetrievedChunk
 from tests.fakes import REVIEWS, FakeEmbedder, build_fake_index, review
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.reviews import Import, ReadOptions, import_reviews
+from rag.ingest import Import, ReadOptions, import_reviews
 from rag.schema import ReviewFileError
 
 

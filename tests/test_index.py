@@ -30,7 +30,7 @@ from rag.index import (
     store,
     verify_index,
 )
-from rag.index.embedded import WORK_FOLDER
+from rag.index.embedding_cache import WORK_FOLDER
 from rag.index.store import DATA_FILES
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index, review

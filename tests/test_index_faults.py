@@ -30,7 +30,7 @@ import rag.index
 from rag.embedding import Progress, Vectors, no_progress
 from rag.files import sha256_of
 from rag.index import Manifest, ReviewIndex, build_index, disk, list_indexes, verify_index
-from rag.index.embedded import WORK_FOLDER
+from rag.index.embedding_cache import WORK_FOLDER
 from rag.index.store import DATA_FILES
 from rag.schema import IndexFileError
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index

@@ -18,9 +18,9 @@ import pytest
 
 from rag.embedding import Progress, Vectors, no_progress
 from rag.files import sha256_of
-from rag.index import BuildProgress, Changed, ReviewIndex, build, change_index, store, verify_index
-from rag.index.build import no_build_progress
-from rag.index.manage import rollback
+from rag.index import BuildProgress, Changed, ReviewIndex, change_index, store, verify_index, writer
+from rag.index.admin import rollback
+from rag.index.writer import no_build_progress
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, review
 from tests.faults import difference, in_fork, kept_batches
@@ -39,7 +39,7 @@ AT_ONCE = 4
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "EMBED_AT_ONCE", AT_ONCE)
+    monkeypatch.setattr(writer, "EMBED_AT_ONCE", AT_ONCE)
 
 
 def update(

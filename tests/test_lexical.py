@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rag.index import ReviewIndex, lexical, verify_index
-from rag.index.lexical import LEXICAL_FILES, Stems, as_share, stemmer_for
+from rag.index import ReviewIndex, verify_index
+from rag.index import bm25 as bm25_module
+from rag.index.bm25 import LEXICAL_FILES, Stems, as_share, stemmer_for
 from rag.schema import IndexFileError, Review
 from tests.fakes import REVIEWS, build_fake_index, review
 
@@ -129,7 +130,7 @@ def test_rows_that_lead_nowhere_are_found(tmp_path: Path, name: str) -> None:
         rows = np.load(index.generation / name)
         rows[0] = 10_000
         np.save(index.generation / name, rows)
-        lexical.LexicalSearch(
+        bm25_module.LexicalSearch(
             index.generation, "english", sentences=index.manifest.sentences, reviews=len(REVIEWS)
         )
     with pytest.raises(IndexFileError, match="SHA-256 differs"):
@@ -154,7 +155,7 @@ def test_files_that_do_not_fit_together_are_told(
     path = index.generation / name
     path.write_bytes(content) if isinstance(content, bytes) else np.save(path, np.asarray(content))
     with pytest.raises(ValueError, match=says):
-        lexical.LexicalSearch(
+        bm25_module.LexicalSearch(
             index.generation, "english", sentences=index.manifest.sentences, reviews=len(REVIEWS)
         )
 

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from rag.index import ReviewIndex, change_index, list_indexes, manage, store, verify_index
-from rag.index.embedded import WORK_FOLDER
+from rag.index import ReviewIndex, admin, change_index, list_indexes, store, verify_index
+from rag.index.embedding_cache import WORK_FOLDER
 from rag.schema import IndexFileError
 from tests.fakes import CHUNK_TOKENS, COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
 
@@ -20,18 +20,18 @@ from tests.fakes import CHUNK_TOKENS, COPIED, REVIEWS, FakeEmbedder, build_fake_
 def test_going_back_and_forth(tmp_path: Path) -> None:
     folder = tmp_path / "hotel"
     made = [build_fake_index(folder, REVIEWS[: count + 1]).generation.name for count in range(3)]
-    assert [one.name for one in manage.list_generations(folder)] == made[::-1]
-    assert manage.rollback(folder) == made[1] and ReviewIndex.open(folder).manifest.reviews == 2
-    assert manage.rollback(folder) == made[0] and ReviewIndex.open(folder).manifest.reviews == 1
+    assert [one.name for one in admin.list_generations(folder)] == made[::-1]
+    assert admin.rollback(folder) == made[1] and ReviewIndex.open(folder).manifest.reviews == 2
+    assert admin.rollback(folder) == made[0] and ReviewIndex.open(folder).manifest.reviews == 1
     with pytest.raises(IndexFileError, match="no earlier generation"):
-        manage.rollback(folder)
+        admin.rollback(folder)
     assert (
-        manage.rollback(folder, made[2]) == made[2]
+        admin.rollback(folder, made[2]) == made[2]
         and ReviewIndex.open(folder).manifest.reviews == 3
     )
-    assert [one.live for one in manage.list_generations(folder)] == [True, False, False]
+    assert [one.live for one in admin.list_generations(folder)] == [True, False, False]
     with pytest.raises(IndexFileError, match=r"no generation '\.\./x'.*It has"):
-        manage.rollback(folder, "../x")
+        admin.rollback(folder, "../x")
 
 
 def test_a_damaged_generation_is_not_gone_back_to(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_damaged_generation_is_not_gone_back_to(tmp_path: Path) -> None:
     made = [build_fake_index(folder, REVIEWS[: count + 1]).generation for count in range(2)]
     (made[0] / "vectors.npy").write_bytes(b"")
     with pytest.raises(IndexFileError, match=r"is damaged.*the live one stays: vectors\.npy"):
-        manage.rollback(folder)
+        admin.rollback(folder)
     assert ReviewIndex.open(folder).generation == made[1]
 
 
@@ -51,33 +51,33 @@ def test_an_index_that_lost_its_current_generation_is_mended_by_going_back(tmp_p
         IndexFileError, match=r"names '.*', which is no generation.*reviewqa index rollback hotel"
     ):
         ReviewIndex.open(folder)
-    assert [one.live for one in manage.list_generations(folder)] == [False, False]
+    assert [one.live for one in admin.list_generations(folder)] == [False, False]
     with pytest.raises(IndexFileError, match="which is no generation"):
-        manage.collect_garbage(folder, 0)  # would leave nothing to go back to
-    assert manage.rollback(folder) == made[1].name and verify_index(folder) == []
+        admin.collect_garbage(folder, 0)  # would leave nothing to go back to
+    assert admin.rollback(folder) == made[1].name and verify_index(folder) == []
     (folder / "CURRENT").unlink()
-    assert manage.rollback(folder) == made[1].name and list_indexes(tmp_path) == ["hotel"]
+    assert admin.rollback(folder) == made[1].name and list_indexes(tmp_path) == ["hotel"]
 
 
 def test_generations_are_listed_whatever_state_they_are_in(tmp_path: Path) -> None:
     folder = tmp_path / "hotel"
     made = [build_fake_index(folder, REVIEWS[: count + 1]).generation for count in range(2)]
     (made[0] / "manifest.json").write_text("{")
-    newest, oldest = manage.list_generations(folder)
+    newest, oldest = admin.list_generations(folder)
     assert newest.manifest is not None and (newest.manifest.reviews, newest.live) == (2, True)
     assert newest.size == sum(file.stat().st_size for file in made[1].iterdir())
     assert (oldest.name, oldest.manifest, oldest.live) == (made[0].name, None, False)
     with pytest.raises(
         IndexFileError, match=r"is damaged, and the live one stays: .*manifest\.json"
     ):
-        manage.rollback(folder)
+        admin.rollback(folder)
 
 
 def test_what_is_changed_after_going_back_starts_from_there(tmp_path: Path) -> None:
     folder = tmp_path / "hotel"
     for count in (1, 4):
         build_fake_index(folder, REVIEWS[:count])
-    manage.rollback(folder)
+    admin.rollback(folder)
     made = change_index(
         REVIEWS[5:6],
         FakeEmbedder(),
@@ -90,7 +90,7 @@ def test_what_is_changed_after_going_back_starts_from_there(tmp_path: Path) -> N
         REVIEWS[0].review_id,
         REVIEWS[5].review_id,
     ]
-    assert manage.list_generations(folder)[0].name == made.index.generation.name
+    assert admin.list_generations(folder)[0].name == made.index.generation.name
 
 
 def test_garbage_is_collected(tmp_path: Path) -> None:
@@ -99,39 +99,39 @@ def test_garbage_is_collected(tmp_path: Path) -> None:
     (folder / WORK_FOLDER).mkdir()
     (folder / WORK_FOLDER / "x").write_bytes(b"0" * 1000)
     (folder / ".building-20260101T000000-00000000").mkdir()
-    gone, room = manage.collect_garbage(folder, 1)
+    gone, room = admin.collect_garbage(folder, 1)
     assert gone == [made[0]] and room > 1000
     assert {path.name for path in folder.iterdir()} == {
         "CURRENT",
         "LOCK",
         *made[1:],
     } and verify_index(folder) == []
-    manage.rollback(folder)
-    assert manage.collect_garbage(folder, 0)[0] == [made[2]]  # the live one stays, newest or not
+    admin.rollback(folder)
+    assert admin.collect_garbage(folder, 0)[0] == [made[2]]  # the live one stays, newest or not
 
 
 def test_a_copy_lives_on_its_own_and_can_be_renamed_and_deleted(tmp_path: Path) -> None:
     build_fake_index(tmp_path / "hotel")
-    manage.copy_index(tmp_path / "hotel", tmp_path / "copy")
+    admin.copy_index(tmp_path / "hotel", tmp_path / "copy")
     assert verify_index(tmp_path / "copy") == []
-    manage.rename_index(tmp_path / "copy", tmp_path / "inn")
+    admin.rename_index(tmp_path / "copy", tmp_path / "inn")
     assert list_indexes(tmp_path) == ["hotel", "inn"]
-    manage.delete_index(tmp_path / "hotel")
+    admin.delete_index(tmp_path / "hotel")
     assert list_indexes(tmp_path) == ["inn"] and not (tmp_path / "hotel").exists()
     assert ReviewIndex.open(tmp_path / "inn").manifest.reviews == len(REVIEWS)
 
 
 def test_a_renamed_index_can_be_written_and_its_old_name_is_free(tmp_path: Path) -> None:
     build_fake_index(tmp_path / "hotel")
-    manage.rename_index(tmp_path / "hotel", tmp_path / "inn")
+    admin.rename_index(tmp_path / "hotel", tmp_path / "inn")
     build_fake_index(tmp_path / "hotel", REVIEWS[:1])
     build_fake_index(tmp_path / "inn", REVIEWS[:2])
     assert [ReviewIndex.open(tmp_path / name).manifest.reviews for name in ("hotel", "inn")] == [
         1,
         2,
     ]
-    manage.delete_index(tmp_path / "inn")
-    manage.rename_index(tmp_path / "hotel", tmp_path / "inn")
+    admin.delete_index(tmp_path / "inn")
+    admin.rename_index(tmp_path / "hotel", tmp_path / "inn")
     assert list_indexes(tmp_path) == ["inn"] and verify_index(tmp_path / "inn") == []
 
 
@@ -143,9 +143,9 @@ def test_deleting_takes_what_is_the_index_and_nothing_else(tmp_path: Path) -> No
     (folder / "rejected.csv").touch()
     (folder / "mine").mkdir()
     (folder / "mine" / "notes.txt").write_text("mine")
-    manage.delete_index(folder)
+    admin.delete_index(folder)
     assert [path.name for path in folder.iterdir()] == ["mine"] and list_indexes(tmp_path) == []
-    for act in (manage.delete_index, manage.rollback):  # a folder of something else is no index
+    for act in (admin.delete_index, admin.rollback):  # a folder of something else is no index
         with pytest.raises(IndexFileError, match='no index "hotel"'):
             act(folder)
     assert (folder / "mine" / "notes.txt").read_text() == "mine"
@@ -155,11 +155,11 @@ def test_what_is_left_of_an_index_can_be_deleted(tmp_path: Path) -> None:
     folder = tmp_path / "hotel"
     build_fake_index(folder)
     (folder / "CURRENT").unlink()
-    manage.delete_index(folder)
+    admin.delete_index(folder)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
+@pytest.mark.parametrize("act", [admin.copy_index, admin.rename_index])
 @pytest.mark.parametrize("there", ["a file", "a folder of something else"])
 def test_nothing_is_written_over_what_is_no_index(
     tmp_path: Path, act: Callable[[Path, Path], None], there: str
@@ -173,7 +173,7 @@ def test_nothing_is_written_over_what_is_no_index(
     assert mine.read_text() == "mine" and verify_index(tmp_path / "hotel") == []
 
 
-@pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
+@pytest.mark.parametrize("act", [admin.copy_index, admin.rename_index])
 def test_what_an_interrupted_copy_left_is_not_in_the_way(
     tmp_path: Path, act: Callable[[Path, Path], None]
 ) -> None:
@@ -185,7 +185,7 @@ def test_what_an_interrupted_copy_left_is_not_in_the_way(
     assert not list((tmp_path / "inn").glob(".building-*"))
 
 
-@pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
+@pytest.mark.parametrize("act", [admin.copy_index, admin.rename_index])
 def test_a_name_that_another_process_is_building_is_not_taken(
     tmp_path: Path, act: Callable[[Path, Path], None]
 ) -> None:
@@ -198,7 +198,7 @@ def test_a_name_that_another_process_is_building_is_not_taken(
     assert verify_index(tmp_path / "hotel") == []
 
 
-@pytest.mark.parametrize("act", [manage.copy_index, manage.rename_index])
+@pytest.mark.parametrize("act", [admin.copy_index, admin.rename_index])
 def test_nothing_is_written_over_another_index(
     tmp_path: Path, act: Callable[[Path, Path], None]
 ) -> None:
@@ -213,11 +213,11 @@ def test_nothing_is_written_over_another_index(
 @pytest.mark.parametrize(
     "act",
     [
-        manage.rollback,
-        lambda folder: manage.collect_garbage(folder, 0),
-        manage.delete_index,
-        lambda folder: manage.copy_index(folder, folder.parent / "x"),
-        lambda folder: manage.rename_index(folder, folder.parent / "x"),
+        admin.rollback,
+        lambda folder: admin.collect_garbage(folder, 0),
+        admin.delete_index,
+        lambda folder: admin.copy_index(folder, folder.parent / "x"),
+        lambda folder: admin.rename_index(folder, folder.parent / "x"),
     ],
 )
 def test_all_wait_for_a_writer_and_know_a_missing_index(
@@ -237,7 +237,7 @@ def test_all_wait_for_a_writer_and_know_a_missing_index(
 def test_an_export_holds_everything(tmp_path: Path) -> None:
     index = build_fake_index(tmp_path / "hotel", [*REVIEWS, *COPIED])
     file = tmp_path / "all.parquet"
-    assert manage.export_index(index, file) == index.manifest.sentences
+    assert admin.export_index(index, file) == index.manifest.sentences
     table = pq.read_table(file)
     rows = table.to_pylist()
     texts = {row["review_id"]: row["review_text"] for row in rows if row["review_text"] is not None}
@@ -255,7 +255,7 @@ def test_an_export_holds_everything(tmp_path: Path) -> None:
         np.array(table.column("vector").to_pylist(), dtype=np.float32), index.all_vectors
     )
     with pytest.raises(IndexFileError, match="is there already"):
-        manage.export_index(index, file)
+        admin.export_index(index, file)
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -265,16 +265,16 @@ def test_an_export_that_cannot_be_written_is_a_plain_error(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(IndexFileError, match="Cannot write"):
-        manage.export_index(ReviewIndex.open(pristine), tmp_path / name)
+        admin.export_index(ReviewIndex.open(pristine), tmp_path / name)
     with pytest.raises(
         IndexFileError, match=r"is a folder\. Name a file, for example .*hotel\.parquet"
     ):
-        manage.export_index(ReviewIndex.open(pristine), tmp_path)
+        admin.export_index(ReviewIndex.open(pristine), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_an_export_of_one_review_has_its_text(tmp_path: Path) -> None:
-    manage.export_index(build_fake_index(tmp_path / "one", REVIEWS[:1]), tmp_path / "one.parquet")
+    admin.export_index(build_fake_index(tmp_path / "one", REVIEWS[:1]), tmp_path / "one.parquet")
     texts = pq.read_table(tmp_path / "one.parquet").column("review_text").to_pylist()
     assert texts == [REVIEWS[0].text, None]
 
@@ -283,7 +283,7 @@ def test_an_export_of_many_sentences_is_whole(tmp_path: Path) -> None:
     embedder = FakeEmbedder(dimension=8)
     reviews = [review(str(n), f"Sentence {n}. Another {n}. A third {n}.") for n in range(1000)]
     index = build_fake_index(tmp_path / "many", reviews, embedder=embedder)
-    assert manage.export_index(index, tmp_path / "all.parquet") == 3000
+    assert admin.export_index(index, tmp_path / "all.parquet") == 3000
     table = pq.read_table(tmp_path / "all.parquet")
     assert table.column("sentence").to_pylist() == [
         one.text for one in index.sentences(range(3000))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import prompt
-from rag.generator.extractive import DigestQuote, ExtractiveGenerator
-from rag.generator.phrasing import MOST_QUOTES, PhrasingGenerator, phrasing_groups, sentences_of
+from rag.answering import prompt
+from rag.answering.extractive import DigestQuote, ExtractiveGenerator
+from rag.answering.phrasing import MOST_QUOTES, PhrasingGenerator, phrasing_groups, sentences_of
+from rag.reader.stance import LeaningModel
 from rag.schema import Message
-from rag.sentiment import LeaningModel
 from tests.fakes import FakeEmbedder, FakeGenerator, review
 from tests.test_extractive import messages
 

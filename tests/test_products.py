@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from rag.answering.prompt import addresses_the_model
 from rag.evaluation.questions import Question, read_questions
-from rag.prompt import addresses_the_model
-from rag.reviews import read_reviews
+from rag.ingest import read_reviews
 from rag.schema import Review
 
 PRODUCTS = Path(__file__).parents[1] / "finetune" / "products"

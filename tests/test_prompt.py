@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag import prompt
-from rag.prompt import (
+from rag.answering import prompt
+from rag.answering.prompt import (
     build_messages,
     fence,
     read_prompt,
@@ -18,8 +18,8 @@ from rag.prompt import (
     template_hash,
     write_marker,
 )
-from rag.question import TASKS, task_for
 from rag.schema import Chunk, RetrievedChunk, Review, ReviewSentence
+from rag.understanding.intent import TASKS, task_for
 
 HOSTILE = (
     "</review>",

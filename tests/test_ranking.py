@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from rag.embedding import Vectors
 from rag.index import ReviewIndex
-from rag.retriever import Limits, Ranking, retrieve
-from rag.retriever.ranking import Query
+from rag.index.filters import parse_where
+from rag.retrieval import Limits, Ranking, retrieve
+from rag.retrieval.fusion import Query
 from rag.schema import RetrievedChunk
-from rag.where import parse_where
 from tests.fakes import REVIEWS, FakeEmbedder, build_fake_index, review
 
 LIMITS = Limits(top_k=12, chunks_per_review=1, near_duplicate=1.1)

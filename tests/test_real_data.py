@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rag import pipeline
+from rag.answering import pipeline
 from rag.config import Settings
 from rag.embedding import make_embedder
 from rag.index import build_index, verify_index
-from rag.reviews import read_reviews
+from rag.ingest import read_reviews
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FILES = {

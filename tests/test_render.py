@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import prompt
+from rag.answering import prompt
 from rag.schema import Answer, AnswerSentence, Chunk, Citation, RetrievedChunk, Review
 from tests.ui_fakes import XSS
-from ui import render
+from ui.render import answers as render
 
 HOSTILE = (
     XSS,

@@ -12,8 +12,8 @@ import pytest
 
 from rag.config import Settings
 from rag.embedding import SentenceTransformerEmbedder, Vectors
-from rag.retriever import Limits, Retriever, retrieve
-from rag.retriever.rerank import CrossEncoderReranker, LateInteractionReranker, make_reranker
+from rag.retrieval import Limits, Retriever, retrieve
+from rag.retrieval.rerank import CrossEncoderReranker, LateInteractionReranker, make_reranker
 from rag.schema import ModelError, SettingsError
 from tests.fakes import FakeEmbedder, build_fake_index, review
 from tests.tiny_models import save_tiny_cross_encoder

@@ -11,9 +11,9 @@ import pytest
 
 from rag.embedding import query_vector
 from rag.index import ReviewIndex
-from rag.retriever import Limits, Ranking, overview, renumbered, retrieve
+from rag.index.filters import parse_where
+from rag.retrieval import Limits, Ranking, overview, renumbered, retrieve
 from rag.schema import RetrievedChunk
-from rag.where import parse_where
 from tests.fakes import COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
 
 EMBEDDER = FakeEmbedder()

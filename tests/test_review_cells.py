@@ -10,12 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.reviews import (
-    clean_text,
-    parse_date,
-    parse_rating,
-    parse_votes,
-)
+from rag.ingest import clean_text, parse_date, parse_rating, parse_votes
 
 
 @pytest.mark.parametrize(

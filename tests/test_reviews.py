@@ -19,9 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.reviews import ReadOptions, clean_text, import_reviews, read_reviews
-from rag.reviews.columns import is_no_text, recognise
-from rag.reviews.rows import Row
+from rag.ingest import ReadOptions, clean_text, import_reviews, read_reviews
+from rag.ingest.columns import is_no_text, recognise
+from rag.ingest.formats.rows import Row
 from rag.schema import Review, ReviewFileError
 
 Rows = Sequence[Mapping[str, Any]]

@@ -19,11 +19,14 @@ from streamlit.testing.v1 import AppTest
 
 from rag import jobs
 from rag.index.store import live_generation
+from rag.ingest.formats import unpack
 from rag.jobs import Job, list_jobs
-from rag.reviews import unpack
 from tests.test_jobs import ended, kill, pid, process, working
 from tests.ui_fakes import REVIEWS, XSS, build_fake_index
-from ui import errors, reviews_contents, reviews_look, reviews_page
+from ui.components import contents as reviews_contents
+from ui.components import errors
+from ui.components import look as reviews_look
+from ui.pages import reviews as reviews_page
 
 SCRIPT = """
 import streamlit as st

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from rag.config import Settings
-from rag.index.manage import Generation
+from rag.index.admin import Generation
 from rag.jobs import Job, JobSpec, Stage, State
 from rag.schema import Review
 from tests.test_render import ATTRIBUTES, HOSTILE, TAGS, Markup
-from ui import reviews_render as markup
+from ui.render import reviews as markup
 
 MORE_TAGS = TAGS | set("dl dt dd table thead tbody tr th td strong".split())
 MORE_ATTRIBUTES = ATTRIBUTES | {"scope"}

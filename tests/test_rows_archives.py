@@ -18,7 +18,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.reviews.rows import Row, open_sources
+from rag.ingest.formats.rows import Row, open_sources
 from rag.schema import ReviewFileError
 
 CSV = b"id,text\na,fine\nb,bad\n"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.reviews.rows import Row, RowSource, open_sources
+from rag.ingest.formats.rows import Row, RowSource, open_sources
 from rag.schema import ReviewFileError
 
 

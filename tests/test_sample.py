@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import regex
 
+from rag.answering.prompt import REFUSAL, addresses_the_model
 from rag.evaluation.questions import SPLITS, Question, read_questions
-from rag.prompt import REFUSAL, addresses_the_model
-from rag.reviews import ReadReport, read_reviews
+from rag.ingest import ReadReport, read_reviews
 from rag.schema import Review
 
 SAMPLE = Path(__file__).parents[1] / "rag" / "sample"

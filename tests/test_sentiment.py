@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rag.question import asked_side
+from rag.reader.stance import COMPLAINING, PRAISING, Floats, fit_leaning, side_of
 from rag.schema import Side
-from rag.sentiment import COMPLAINING, PRAISING, Floats, fit_leaning, side_of
+from rag.understanding.intent import asked_side
 
 DIMENSION = 16
 

@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 
 from rag.embedding import Progress, Vectors, no_progress
 from rag.index import Changed, ReviewIndex, build_index, change_index, verify_index
-from rag.index import build as build_module
-from rag.index.embedded import WORK_FOLDER
-from rag.retriever import Limits, retrieve
+from rag.index.embedding_cache import WORK_FOLDER
+from rag.reader.stance import COMPLAINING, PRAISING
+from rag.retrieval import Limits, retrieve
 from rag.schema import IndexFileError, Review
-from rag.sentiment import COMPLAINING, PRAISING
 from tests.fakes import CHUNK_TOKENS, COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
 
 SENTENCES = re.compile(r"([^.!]+)([.!])\s?")
@@ -228,7 +227,7 @@ def test_an_update_with_other_settings_is_refused(tmp_path: Path) -> None:
 def test_an_interrupted_build_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_module, "EMBED_AT_ONCE", 4)
+    monkeypatch.setattr("rag.index.writer.EMBED_AT_ONCE", 4)
     folder = tmp_path / "hotel"
 
     def interrupt(stage: str, done: int, total: int) -> None:
@@ -251,7 +250,7 @@ def test_an_interrupted_build_goes_on_where_it_stopped(
 def test_vectors_of_another_embedder_are_not_taken_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_module, "EMBED_AT_ONCE", 4)
+    monkeypatch.setattr("rag.index.writer.EMBED_AT_ONCE", 4)
 
     def interrupt(stage: str, done: int, total: int) -> None:
         if stage == "embedding" and done > 9:

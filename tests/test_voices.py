@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.answering.choice import ChosenGenerator
+from rag.answering.pipeline import Pipeline
 from rag.config import Settings
-from rag.generator import ChosenGenerator
 from rag.index import ReviewIndex
-from rag.pipeline import Pipeline
-from rag.retriever import Limits, Retriever, retrieve
-from rag.retriever.ranking import Hit
-from rag.retriever.voices import Voice, balanced, diverse
+from rag.retrieval import Limits, Retriever, retrieve
+from rag.retrieval.diversify import Voice, balanced, diverse
+from rag.retrieval.fusion import Hit
 from rag.schema import Side
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, FakeGenerator, build_fake_index, review
 

@@ -13,8 +13,8 @@ import pytest
 from rag.schema import SettingsError
 from tests.test_render import parsed
 from tests.ui_fakes import XSS
-from ui import votes
-from ui.votes import Tally, Vote, add_vote, read_votes, tally, tally_html
+from ui.components import votes
+from ui.components.votes import Tally, Vote, add_vote, read_votes, tally, tally_html
 
 
 def vote(winner: Any = "left", left: str = "a", right: str = "b", **more: Any) -> Vote:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.index import ReviewIndex
+from rag.index.filters import Condition, parse_where, where_text
 from rag.schema import Review, SettingsError
-from rag.where import Condition, parse_where, where_text
 from tests.fakes import REVIEWS, build_fake_index
 
 REVIEW = Review(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rag.config import Settings
-from rag.generator.protocol import never_cancelled
+from rag.generators.base import never_cancelled
 from rag.index import build_index
 from rag.schema import Message, Review
 from tests.fakes import FakeEmbedder

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
 from rag.index.store import list_indexes
-from rag.pipeline import Pipeline
-from rag.question import TASKS
 from rag.schema import Answer
-from ui import compare_page, errors, filters, models, render, reviews_page, turns
+from rag.understanding.intent import TASKS
+from ui.components import conversation, errors, filters, models
+from ui.pages import compare as compare_page
+from ui.pages import reviews as reviews_page
+from ui.render import answers as render
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
@@ -82,7 +85,7 @@ def _page(reviews: Page) -> None:
     _start_session()
     name = _picked_index(names)
     model = models.pick(settings)
-    turns.history()
+    conversation.history()
     about = st.sidebar.container()
     _question_box()
     limits, above, middle, below = (st.container() for _ in range(4))
@@ -97,7 +100,7 @@ def _page(reviews: Page) -> None:
         with limits:
             chosen = filters.show(pipeline.index)
             if not state.to_ask:
-                turns.topic(settings, name)
+                conversation.topic(settings, name)
         if chosen is None:
             state.to_ask = None
         elif state.to_ask and not chosen.count:
@@ -124,7 +127,7 @@ def _start_session() -> None:
 
 
 def _ask(question: str, as_written: bool = False) -> None:
-    question = question.strip()[: turns.MAX_QUESTION]
+    question = question.strip()[: conversation.MAX_QUESTION]
     if question:
         st.session_state.to_ask = st.session_state.question = question
         st.session_state.as_written = as_written
@@ -134,7 +137,7 @@ def _ask_typed() -> None:
     _ask(st.session_state.question)
 
 
-def _shown(turn: turns.Turn) -> None:
+def _shown(turn: conversation.Turn) -> None:
     """An answer; where it was searched for in other words than the user's, these and the way to ask
     in the user's.
     """
@@ -143,7 +146,7 @@ def _shown(turn: turns.Turn) -> None:
         with st.container(key="rewritten", gap="small"):
             st.html(render.heading_html(turn.answer, turn.asked_of))
             st.button(
-                turns.AS_WRITTEN,
+                conversation.AS_WRITTEN,
                 key="as-written",
                 type="tertiary",
                 on_click=_ask,
@@ -162,7 +165,7 @@ def _shown(turn: turns.Turn) -> None:
 def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:
     """Stream the answer to the waiting question, keep it, and draw the page anew with it."""
     state = st.session_state
-    previous = () if state.as_written else turns.earlier(pipeline.index.name)
+    previous = () if state.as_written else conversation.earlier(pipeline.index.name)
     question, state.to_ask, state.shown = state.to_ask, None, None
     state.partial = (question, "")
     place, stop = st.empty(), st.empty()
@@ -194,7 +197,7 @@ def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:
     index_line = f"Index {pipeline.index.name}: {manifest.reviews} reviews."
     state.history = [
         *state.history,
-        turns.Turn(answer, pipeline.index.name, index_line, chosen.line),
+        conversation.Turn(answer, pipeline.index.name, index_line, chosen.line),
     ]
     state.partial, state.shown = None, len(state.history) - 1
     st.rerun()
@@ -206,7 +209,7 @@ def _question_box() -> None:
         left.text_input(
             "Your question",
             key="question",
-            max_chars=turns.MAX_QUESTION,
+            max_chars=conversation.MAX_QUESTION,
             placeholder="What would you like to know?",
         )
         right.form_submit_button("Ask", type="primary", width="stretch", on_click=_ask_typed)

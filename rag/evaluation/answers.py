@@ -1,7 +1,7 @@
 """How good are the answers? The metrics behind `reviewqa eval answers`.
 
 - supported: share of the answers' sentences (headings aside) that the reviews they cite bear out,
-  by `rag.grounding`.
+  by `rag.answering.grounding`.
 - citation precision: share of the reviews an answer cites that are among the question's gold
   reviews.
 - citation recall: gold reviews cited, of as many as could be (the gold reviews or the chunks in the
@@ -26,8 +26,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+from rag.answering.pipeline import Pipeline
 from rag.evaluation.questions import Question
-from rag.pipeline import Pipeline
 from rag.schema import Answer, GeneratorError
 
 

@@ -24,9 +24,9 @@ from rag.embedding import Embedder
 from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.significance import Comparison, Interval, interval, paired
 from rag.index import ReviewIndex
-from rag.retriever import Retriever
+from rag.index.filters import Condition
+from rag.retrieval import Retriever
 from rag.schema import RetrievedChunk, SettingsError
-from rag.where import Condition
 
 METRICS = ("recall@5", "recall@10", "nDCG@10", "MRR@10")
 SPAN_TOKENS = 1024

@@ -5,10 +5,10 @@
 `verify`, `manage` (whole indexes).
 """
 
-from rag.index.build import BuildProgress, Changed, build_index, change_index
-from rag.index.reader import ReviewIndex
+from rag.index.snapshot import ReviewIndex
 from rag.index.store import Manifest, index_folder, list_indexes
 from rag.index.verify import verify_index
+from rag.index.writer import BuildProgress, Changed, build_index, change_index
 
 __all__ = [
     "BuildProgress",

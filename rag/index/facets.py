@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rag.index import tables
-from rag.index.reader import ReviewIndex
-from rag.where import Condition
+from rag.index.filters import Condition
+from rag.index.snapshot import ReviewIndex
 
 MOST_VALUES = 500  # more different ones are not listed
 

@@ -32,7 +32,7 @@ from filelock import FileLock, Timeout
 
 from rag.files import sha256_of
 from rag.index import disk
-from rag.index.lexical import LEXICAL_FILES
+from rag.index.bm25 import LEXICAL_FILES
 from rag.schema import IndexFileError
 
 FORMAT_VERSION = 3

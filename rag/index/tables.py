@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rag.index import disk
+from rag.index.filters import Condition
+from rag.reader.stance import LeaningModel
 from rag.schema import Review
-from rag.sentiment import LeaningModel
-from rag.where import Condition
 
 REVIEW_SCHEMA = pa.schema(
     [

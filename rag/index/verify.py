@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from rag.index import tables
-from rag.index.reader import ReviewIndex
+from rag.index.snapshot import ReviewIndex
 from rag.index.store import Manifest, damaged_files, live_generation
 from rag.index.vectors import release
 from rag.schema import IndexFileError

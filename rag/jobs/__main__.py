@@ -13,9 +13,9 @@ from rag.jobs.run import Progress, run_job
 
 def rebuild_index(job: Job, progress: Progress) -> dict[str, Any]:
     """The work of the app's jobs."""
-    from rag.quiet import quiet_libraries
-    from rag.rebuild import rebuild
-    from rag.reviews.read import ReadOptions
+    from rag.index.ingest import rebuild
+    from rag.ingest.read import ReadOptions
+    from rag.logging import quiet_libraries
 
     quiet_libraries()
     spec = job.spec

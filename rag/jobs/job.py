@@ -46,7 +46,7 @@ class JobError(ReviewQAError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """What a job does: what `rag.rebuild.rebuild` gets. Empty `steps` mean no cleaning."""
+    """What a job does: what `rag.index.ingest.rebuild` gets. Empty `steps` mean no cleaning."""
 
     index: str
     mode: Mode

@@ -23,8 +23,8 @@ from rag.config import load_settings
 from rag.embedding import make_embedder
 from rag.evaluation.questions import read_questions
 from rag.index import ReviewIndex, index_folder
-from rag.retriever import Retriever
-from rag.where import Condition
+from rag.index.filters import Condition
+from rag.retrieval import Retriever
 
 GENERAL = (
     "Is the food any good?",

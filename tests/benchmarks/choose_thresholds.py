@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from rag.answering.refusal import evidence_score
 from rag.config import Settings
 from rag.embedding import make_embedder
 from rag.evaluation.questions import SPLITS, Question, read_questions
-from rag.evidence import evidence_score
 from rag.index import ReviewIndex, index_folder
-from rag.question import asks_for_fact
-from rag.rebuild import rebuild
-from rag.retriever import Retriever
+from rag.index.ingest import rebuild
+from rag.retrieval import Retriever
+from rag.understanding.intent import asks_for_fact
 
 SAMPLE = Path(__file__).parents[2] / "rag" / "sample"
 

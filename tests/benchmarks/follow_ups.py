@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from rag import followup
+from rag.answering.choice import choose_generator
 from rag.config import Settings
 from rag.embedding import make_embedder
 from rag.evaluation.questions import read_questions
-from rag.followup import stand_alone
-from rag.generator import choose_generator
-from rag.rewrite import searchable
-from rag.sentiment import LeaningModel
+from rag.reader.stance import LeaningModel
+from rag.understanding import follow_up
+from rag.understanding.follow_up import stand_alone
+from rag.understanding.rewrite import searchable
 
-SAMPLE = Path(followup.__file__).parent / "sample"
+SAMPLE = Path(follow_up.__file__).parents[1] / "sample"
 BEFORE = "How good is the acting?"
 Query = Callable[[str, Sequence[str]], str]
 

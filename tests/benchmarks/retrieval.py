@@ -34,9 +34,9 @@ from rag.evaluation.question_sets import (
 from rag.evaluation.retrieval import RetrievalReport, evaluate_retrieval, merged
 from rag.evaluation.retrieval_report import markdown_report
 from rag.index import ReviewIndex, build_index, index_folder, list_indexes
-from rag.retriever import Retriever
-from rag.reviews import read_reviews
-from ui.terminal import StageProgress
+from rag.ingest import read_reviews
+from rag.retrieval import Retriever
+from ui.cli.terminal import StageProgress
 
 DOMAINS = ("electronics", "grocery", "restaurants", "tripadvisor")
 PLAIN = Settings(balance="off")

@@ -30,14 +30,14 @@ from rag.config import Settings, load_settings
 from rag.embedding import Embedder, Progress, Vectors, make_embedder, no_progress, query_vector
 from rag.evaluation.questions import read_questions
 from rag.index import ReviewIndex, build_index, index_folder, list_indexes
+from rag.index.filters import Condition, parse_where
 from rag.index.vectors import Mask
-from rag.question import content_words, wants_overview
-from rag.retriever import Limits, Ranking, Retriever, retrieve
-from rag.retriever.ranking import Query
-from rag.reviews import read_reviews
-from rag.where import Condition, parse_where
+from rag.ingest import read_reviews
+from rag.retrieval import Limits, Ranking, Retriever, retrieve
+from rag.retrieval.fusion import Query
+from rag.understanding.intent import content_words, wants_overview
 from tests.benchmarks.vector_index import mixtures
-from ui.terminal import StageProgress
+from ui.cli.terminal import StageProgress
 
 ASKERS = 8
 

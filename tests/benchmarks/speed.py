@@ -14,14 +14,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from rag import pipeline
+from rag.answering import pipeline
 from rag.config import Settings
 from rag.embedding import make_embedder
 from rag.evaluation.questions import read_questions
-from rag.rebuild import rebuild
+from rag.index.ingest import rebuild
 from rag.schema import Answer
 
-SAMPLE = Path(pipeline.__file__).parent / "sample"
+SAMPLE = Path(pipeline.__file__).parents[1] / "sample"
 
 
 def build_table(settings: Settings, file: Path) -> None:

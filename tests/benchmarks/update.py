@@ -22,7 +22,7 @@ from typing import Any
 from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
 from rag.index import ReviewIndex, index_folder, list_indexes
-from rag.rebuild import Mode, rebuild
+from rag.index.ingest import Mode, rebuild
 
 SAMPLE = Path(__file__).parents[2] / "rag" / "sample" / "reviews.csv"
 STAGES = ("reading", "comparing", "chunking", "embedding", "writing", "checking")

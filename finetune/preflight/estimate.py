@@ -1,0 +1,142 @@
+"""How much memory and time a training will take, before any weight is loaded: from the model's
+configuration alone.
+
+Parameters are counted on a model without storage. Per token and layer, activations are taken as in
+Korthikanti et al. 2022 (arXiv:2205.05198, "Reducing Activation Recomputation"), for a gated
+feed-forward and fused attention, in the type of the training; with checkpointing only each layer's
+input is kept, and one layer's activations at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from finetune.recipe import Recipe
+from finetune.train.arguments import Arguments, Device
+
+_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
+_NF4_BYTES = 0.5 + 4 / 64  # a code of four bits, and an fp32 scale for every 64 of them
+_NF4_DOUBLE = 0.5 + 1 / 64 + 4 / (64 * 256)
+_OPTIMIZER_BYTES = {"8bit": 2, "32bit": 8}
+_LOGIT_CHUNK = 512  # tokens whose logits TRL's loss holds at once
+_OVERHEAD = 600 * 2**20  # a CUDA context and its libraries' work space
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Bytes on the training device, by what takes them; `trainable` and `parameters` are counts."""
+
+    parameters: int
+    trainable: int
+    weights: int
+    adapter: int  # weights, gradients and optimizer state
+    activations: int
+    logits: int
+    overhead: int
+
+    @property
+    def total(self) -> int:
+        """All together."""
+        return self.weights + self.adapter + self.activations + self.logits + self.overhead
+
+
+def empty_model(config: Any) -> Any:
+    """The model of a configuration, without storage for its weights."""
+    import transformers
+    from accelerate import init_empty_weights
+
+    library: Any = transformers
+    text_only = type(config) in library.MODEL_FOR_CAUSAL_LM_MAPPING
+    auto = library.AutoModelForCausalLM if text_only else library.AutoModelForImageTextToText
+    with init_empty_weights(include_buffers=False):
+        model = auto.from_config(config)
+    # a composite model's were tied before they lost their storage, and are two again
+    model.tie_weights()
+    return model
+
+
+def target_layers(model: Any, recipe: Recipe) -> dict[str, tuple[int, int]]:
+    """(inputs, outputs) of every linear layer that the adapter goes on, by name: as peft matches
+    them.
+    """
+    import re
+
+    from torch.nn import Linear
+
+    wanted, excluded = recipe.lora.target_modules, recipe.lora.exclude_modules
+    return {
+        name: (module.in_features, module.out_features)
+        for name, module in model.named_modules()
+        if isinstance(module, Linear)
+        and any(name == one or name.endswith(f".{one}") for one in wanted)
+        and not (excluded and re.fullmatch(excluded, name))
+    }
+
+
+def trainable_parameters(model: Any, recipe: Recipe) -> int:
+    """What an adapter of this rank has: r (inputs + outputs) for each layer it goes on."""
+    return sum(recipe.lora.r * sum(sizes) for sizes in target_layers(model, recipe).values())
+
+
+def estimate(
+    config: Any, recipe: Recipe, arguments: Arguments, device: Device, longest: int
+) -> Estimate:
+    """For batches of sequences of `longest` tokens."""
+    from torch.nn import Linear
+
+    model = empty_model(config)
+    text = config.get_text_config()
+    width = _BYTES[arguments.dtype]
+    embeddings = model.get_output_embeddings()
+    linear = sum(
+        module.weight.numel()
+        for module in model.modules()
+        if isinstance(module, Linear) and module is not embeddings
+    )
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    packed = (
+        (_NF4_DOUBLE if recipe.quantization.bnb_4bit_use_double_quant else _NF4_BYTES)
+        if (arguments.quantization is not None)
+        else width
+    )
+    trainable = trainable_parameters(model, recipe)
+    optimizer = next(
+        (
+            size
+            for name, size in _OPTIMIZER_BYTES.items()
+            if arguments.training["optim"].endswith(name)
+        ),
+        8,
+    )
+    tokens = longest * recipe.training.per_device_train_batch_size
+    hidden, inner = text.hidden_size, text.intermediate_size
+    heads = text.num_attention_heads * (
+        getattr(text, "head_dim", None) or hidden // text.num_attention_heads
+    )
+    # what a layer keeps for its backward pass: inputs of the norms and of the projections, queries,
+    # keys and values, the gated product and its factors, and the adapter's copies of what it reads
+    layer = tokens * width * (6 * hidden + 4 * heads + 5 * inner) + tokens * 4 * 7 * recipe.lora.r
+    if (
+        model.config._attn_implementation == "eager"
+    ):  # scores, capped and in fp32, and their share of the whole
+        layer += tokens * longest * text.num_attention_heads * (3 * 4 + 2 * width)
+    kept = tokens * hidden * width * text.num_hidden_layers
+    return Estimate(
+        parameters=parameters,
+        trainable=trainable,
+        weights=int(linear * packed + (parameters - linear) * width),
+        adapter=trainable * (4 + 4 + optimizer),
+        activations=int(
+            kept + layer
+            if recipe.training.gradient_checkpointing
+            else layer * text.num_hidden_layers
+        ),
+        logits=int(min(tokens, _LOGIT_CHUNK) * text.vocab_size * 4 * 3 + tokens * hidden * 4 * 2),
+        overhead=_OVERHEAD if device.kind == "cuda" else 0,
+    )
+
+
+def in_words(size: int) -> str:
+    """Bytes as people say them."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**29 else f"{size / 2**20:.0f} MiB"

@@ -1,0 +1,241 @@
+"""Is each sentence of an answer supported by the reviews it cites?
+
+A sentence is compared with every sentence of the chunks it cites, by embedding similarity; what it
+puts in quotation marks must stand in a cited review, word for word. Similarity alone cannot tell
+"the acting is good" from "the acting is not good"; that weakness is known, and not yet measured.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import regex
+
+from rag.answering import prompt
+from rag.chunking import Span, split_sentences
+from rag.embedding import Embedder, Vectors
+from rag.index import ReviewIndex
+from rag.schema import AnswerSentence, Citation, RetrievedChunk
+
+_QUOTED = re.compile(
+    r"“([^“”]{2,})”|\"([^\"\n]{2,})\"|«([^«»]{2,})»|»([^«»]{2,})«|„([^„“”]{2,})[“”]|「([^「」]{2,})」|『([^『』]{2,})』"
+)
+_ELLIPSIS = re.compile(r"…|\.{3,}")
+_SPLICED_WORDS = 3  # fewest words of each part of a quotation with an ellipsis in it
+_MOST_LEFT_OUT = 15  # words, at one ellipsis
+# Unlike \w, with combining marks and without what joins emoji.
+_WORD = regex.compile(r"[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*")
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A sentence of the generated text, before it is checked."""
+
+    text: str
+    numbers: tuple[int, ...]
+
+
+def check_answer(
+    text: str,
+    retrieved: Sequence[RetrievedChunk],
+    index: ReviewIndex,
+    embedder: Embedder,
+    *,
+    threshold: float,
+) -> tuple[tuple[AnswerSentence, ...], int]:
+    """The sentences of `text` with their citations resolved and checked, and how many markers named
+    no chunk.
+    """
+    pieces = split_answer(text)
+    known = {found.number: found for found in retrieved}
+    dropped = sum(number not in known for piece in pieces for number in piece.numbers)
+    claims = [piece.text for piece in pieces if piece.text not in prompt.HEADINGS]
+    vectors = iter(embedder.embed_documents(claims) if claims else ())
+    sentences = []
+    for piece in pieces:
+        if piece.text in prompt.HEADINGS:
+            sentences.append(AnswerSentence(piece.text, supported=True, score=1.0, heading=True))
+        else:
+            cited = [known[number] for number in piece.numbers if number in known]
+            sentences.append(_checked(piece.text, next(vectors), cited, index, threshold))
+    return tuple(sentences), dropped
+
+
+def is_refusal(sentences: Sequence[AnswerSentence]) -> bool:
+    """True when the answer says that the reviews do not say, and nothing that is cited."""
+    if not sentences:
+        return False
+    if len(sentences) == 1 and _plain(sentences[0].text) == _plain(prompt.REFUSAL):
+        return True  # whatever it cites
+    return _plain(sentences[0].text).startswith(_plain(prompt.REFUSAL)) and not any(
+        s.citations for s in sentences
+    )
+
+
+def split_answer(text: str) -> list[_Piece]:
+    """Generated text cut into sentences, each with the numbers it cites.
+
+    A marker belongs to the words before it, also when it stands after the full stop ("Good. [1] But
+    ..."). A sentence is never cut inside quotation marks, and a list item is a sentence of its own.
+    """
+    pieces: list[_Piece] = []
+    text = text.encode(
+        "utf-8", "replace"
+    ).decode()  # half an emoji, which a model can stop at, is no text
+    for line in text.splitlines():
+        line = _BULLET.sub("", line).strip().strip("*#").strip()
+        if not line:
+            continue
+        clean, markers = prompt.strip_markers(line)
+        spans = _outside_quotes(clean, split_sentences(clean))
+        if not spans:
+            if pieces:  # a line of markers only belongs to the sentence before it
+                numbers = tuple(
+                    dict.fromkeys((*pieces[-1].numbers, *(n for m in markers for n in m.numbers)))
+                )
+                pieces[-1] = _Piece(pieces[-1].text, numbers)
+            continue
+        cited: list[list[int]] = [[] for _ in spans]
+        for marker in markers:
+            owner = max(
+                (i for i, (start, _) in enumerate(spans) if start < marker.position), default=0
+            )
+            cited[owner].extend(marker.numbers)
+        pieces.extend(
+            _Piece(clean[start:end], tuple(dict.fromkeys(numbers)))
+            for (start, end), numbers in zip(spans, cited, strict=True)
+        )
+    return pieces
+
+
+def _outside_quotes(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Join spans whose common border lies inside quotation marks."""
+    quoted = [match.span() for match in _QUOTED.finditer(text)]
+    joined: list[Span] = []
+    for start, end in spans:
+        if joined and any(low < start < high for low, high in quoted):
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _checked(
+    text: str,
+    vector: Vectors,
+    cited: Sequence[RetrievedChunk],
+    index: ReviewIndex,
+    threshold: float,
+) -> AnswerSentence:
+    quotes = ["".join(forms) for forms in _QUOTED.findall(text)]
+    quotes = [quote for quote in quotes if _is_quotation(quote)]
+    bare = _plain(_QUOTED.sub(" ", text)) == ""  # nothing but quotation
+    citations, unfound = [], set(quotes)
+    for found in cited:
+        similarities = index.vectors([sentence.row for sentence in found.sentences]) @ vector
+        best = int(np.argmax(similarities))
+        start, end = found.sentences[best].start, found.sentences[best].end
+        score = float(np.clip(similarities[best], 0, 1))
+        places = {
+            quote: place
+            for quote in quotes
+            if (place := find_quote(quote, found.chunk.text)) is not None
+        }
+        unfound -= places.keys()
+        for quote, place in places.items():
+            start, end = found.chunk.start + place[0], found.chunk.start + place[1]
+            if bare and _plain(found.chunk.text[slice(*place)]) == _plain(
+                quote
+            ):  # nothing was left out
+                score = 1.0
+        citations.append(
+            Citation(
+                number=found.number,
+                review_id=found.review.review_id,
+                chunk_id=found.chunk.chunk_id,
+                start=start,
+                end=end,
+                quote=found.review.text[start:end],
+                score=round(score, 4),
+                # a review that says much the same does not bear out somebody else's words
+                supports=score >= threshold and (not quotes or bool(places)),
+            )
+        )
+    score = max((citation.score for citation in citations if citation.supports), default=0.0)
+    supported = not unfound and score >= threshold
+    best_score = max((citation.score for citation in citations), default=0.0)
+    return AnswerSentence(text, supported, score if supported else best_score, tuple(citations))
+
+
+def _is_quotation(quote: str) -> bool:
+    """Whether words in quotation marks are claimed to be somebody's, and are not only a title or an
+    odd word.
+    """
+    return (
+        len(_plain(quote).split()) >= 3 or sum(not character.isascii() for character in quote) >= 6
+    )
+
+
+def find_quote(quote: str, text: str) -> Span | None:
+    """Where `quote` stands in `text`, word for word, "…" standing for a few left-out words.
+
+    Case, punctuation and blanks may differ. Each part around an ellipsis must have some length and
+    follow soon after the one before: by leaving out enough, one can quote anybody as saying
+    anything.
+    """
+    if not (whole := _plain(quote).split()):
+        return None
+    parts = [wanted for part in _ELLIPSIS.split(quote) if (wanted := _plain(part).split())]
+    place = _find_parts([whole], text)  # "…" may be the reviewer's own
+    if place is None and len(parts) > 1 and min(map(len, parts)) >= _SPLICED_WORDS:
+        place = _find_parts(parts, text)
+    return place or _find_unspaced(quote, text)
+
+
+def _find_parts(parts: Sequence[Sequence[str]], text: str) -> Span | None:
+    """Where the parts stand in `text`, one after another with few words between them."""
+    words = [(match.group().casefold(), match.span()) for match in _WORD.finditer(text)]
+    reached: dict[
+        int, int
+    ] = {}  # word after the parts so far: word they began at, for every place they stand
+    for number, wanted in enumerate(parts):
+        places = [
+            i
+            for i in range(len(words))
+            if [word for word, _ in words[i : i + len(wanted)]] == wanted
+        ]
+        before = {i: i for i in places} if number == 0 else reached
+        reached = {
+            i + len(wanted): before[max(ends)]
+            for i in places
+            if (
+                ends := [
+                    e for e in range(i - (_MOST_LEFT_OUT if number else 0), i + 1) if e in before
+                ]
+            )
+        }
+    if not reached:
+        return None
+    last = min(reached)
+    start, end = words[reached[last]][1][0], words[last - 1][1][1]
+    while end < len(text) and not text[end].isspace() and not _WORD.match(text, end):
+        end += 1  # take the closing punctuation along
+    return start, end
+
+
+def _find_unspaced(quote: str, text: str) -> Span | None:
+    """The same for scripts that put no blanks between words, where a quotation is part of what
+    looks like one word.
+    """
+    start = (
+        text.find(quote) if any("\u3040" <= character <= "\u9fff" for character in quote) else -1
+    )
+    return None if start < 0 else (start, start + len(quote))
+
+
+def _plain(text: str) -> str:
+    return " ".join(word.casefold() for word in _WORD.findall(text))

@@ -1,0 +1,147 @@
+"""Which generators can be asked here: what the settings say, the program's own, and what was tuned
+or merged here.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rag.answering.choice import is_model
+from rag.answering.templates import RECORD, read_record
+from rag.config import BUNDLED_GENERATOR, BUNDLED_PHRASING, Settings
+from rag.generators.bundled import GGUF_PACKAGE, can_phrase, shipped_adapter
+from rag.schema import ModelError
+
+SETTINGS_SAY = "as the settings say"
+_ADAPTER = "adapter"  # the folder of a fine-tuning run that holds what it trained
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGenerator:
+    """A generator to choose: `name`, which no other on the list has, `about` it in a few words, and
+    the two settings that ask it. `tuned`: it was merged or tuned on this machine."""
+
+    name: str
+    about: str
+    generator: str
+    adapter: str = ""
+    tuned: bool = False
+
+    @property
+    def label(self) -> str:
+        """``my-gemma (merged model)``."""
+        return f"{self.name} ({self.about})"
+
+    def asked(self, settings: Settings) -> Settings:
+        """The settings that ask this generator."""
+        return replace(settings, generator=self.generator, adapter=self.adapter)
+
+
+def list_generators(settings: Settings) -> tuple[ListedGenerator, ...]:
+    """What the settings say first, then each other generator that answers here; none of them is
+    loaded for that.
+
+    Whether one fits into memory, or was tuned on this version's prompt, shows only when it is
+    asked.
+    """
+    found: list[ListedGenerator] = []
+    names: set[str] = set()
+    for one in _all(settings):
+        if any(_place(other) == _place(one) for other in found):
+            continue
+        name, number = one.name, 2
+        while name in names:
+            name, number = f"{one.name} {number}", number + 1
+        names.add(name)
+        found.append(replace(one, name=name))
+    return tuple(found)
+
+
+def _all(settings: Settings) -> Iterator[ListedGenerator]:
+    known = list(_known(settings))
+    yield _of_settings(settings, known)
+    yield from known
+
+
+def _of_settings(settings: Settings, known: list[ListedGenerator]) -> ListedGenerator:
+    """What the settings say, under the name it has on the list anyhow, if it is there."""
+    adapter = f" with {settings.adapter}" if settings.adapter else ""
+    said = ListedGenerator(
+        f"{settings.generator}{adapter}", SETTINGS_SAY, settings.generator, settings.adapter
+    )
+    same = next((one for one in known if _place(one) == _place(said)), None)
+    return replace(said, name=same.name, tuned=same.tuned) if same else said
+
+
+def _known(settings: Settings) -> Iterator[ListedGenerator]:
+    yield ListedGenerator("auto", "the program chooses", "auto")
+    yield ListedGenerator("extractive", "quotations only", "extractive")
+    if importlib.util.find_spec(GGUF_PACKAGE):
+        yield ListedGenerator(BUNDLED_GENERATOR, "bundled", BUNDLED_GENERATOR)
+        if _phrasing_is_here():
+            yield ListedGenerator(BUNDLED_PHRASING, "bundled, tuned", BUNDLED_PHRASING)
+    yield from _merged(settings.models_dir)
+    yield from _adapters(settings.runs_dir)
+    if settings.openai_model or settings.generator == "openai":
+        model = settings.openai_model or "the server's first model"
+        yield ListedGenerator("openai", f"{model}, {settings.openai_base_url}", "openai")
+
+
+def _merged(models_dir: Path) -> Iterator[ListedGenerator]:
+    for folder in _newest_first(models_dir, "config.json"):
+        if is_model(folder):
+            yield ListedGenerator(folder.name, "merged model", str(folder), tuned=True)
+
+
+def _adapters(runs_dir: Path) -> Iterator[ListedGenerator]:
+    for run in _newest_first(runs_dir, f"{_ADAPTER}/{RECORD}"):
+        folder = run / _ADAPTER
+        base = _base_of(folder)
+        if base and all(
+            (folder / file).is_file()
+            for file in ("adapter_config.json", "adapter_model.safetensors")
+        ):
+            yield ListedGenerator(
+                f"{run.name}/{_ADAPTER}", f"on {base}", base, str(folder), tuned=True
+            )
+
+
+def _newest_first(folder: Path, file: str) -> list[Path]:
+    """The folders in `folder` that hold `file`, by when it was written; hidden ones are still being
+    made.
+    """
+    dated: list[tuple[float, Path]] = []
+    try:
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError:
+        return []
+    for path in inside:
+        try:
+            dated.append(((path / file).stat().st_mtime, path))
+        except OSError:  # not there, or gone since
+            continue
+    return [path for _, path in sorted(dated, key=lambda pair: (-pair[0], pair[1].name))]
+
+
+def _base_of(adapter: Path) -> str:
+    """The base model that an adapter's record names; "" where there is none to read."""
+    base = read_record(adapter).get("base_model")
+    return base if isinstance(base, str) else ""
+
+
+def _phrasing_is_here() -> bool:
+    try:
+        shipped_adapter()
+    except ModelError:
+        return False
+    return can_phrase()
+
+
+def _place(one: ListedGenerator) -> tuple[str, ...]:
+    """What makes two of them the same: a folder is one however it is written."""
+    expanded = [os.path.expanduser(part) for part in (one.generator, one.adapter)]
+    return tuple(os.path.realpath(part) if os.path.isdir(part) else part for part in expanded)

@@ -1,0 +1,63 @@
+"""Which prompt a tuned model was tuned on: recorded beside its weights, and a mismatch is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rag.answering import prompt
+from rag.schema import ModelError
+
+RECORD = "training.json"  # in the folder of an adapter or of a merged model
+
+
+def trained_template(*folders: str) -> str:
+    """What the model in one of the folders (merged model, adapter) was tuned for:
+    `prompt.ANSWERING`, `prompt.PHRASING`, or "" if no prompt was recorded, as for models from
+    elsewhere.
+
+    Raises `ModelError` where the prompt was another than this program's: the model would be asked
+    in words that it was not tuned on, and would be worse for it without anybody's noticing.
+    """
+    for folder in filter(None, folders):
+        record = _record(Path(os.path.expanduser(folder)))
+        kind = record.get("template") or ""
+        if kind not in ("", prompt.ANSWERING, prompt.PHRASING):
+            raise ModelError(
+                f'"{folder}" was tuned for "{kind}", which this version does not know. Update the '
+                "program."
+            )
+        if kind and record.get("template_hash") != prompt.template_hash(kind):
+            raise ModelError(
+                f'"{folder}" was tuned on another prompt than this version writes, and would '
+                "answer worse without a "
+                "sign of it. Tune it again (reviewqa finetune run), or use the version of the "
+                "program that tuned it."
+            )
+        if kind:
+            return str(kind)
+    return ""
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record in the folder of an adapter or a merged model; empty where there is none, or it is
+    not one.
+    """
+    try:
+        return _record(folder)
+    except ModelError:
+        return {}
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"Cannot read {folder / RECORD}, the record of how this model was tuned: {error}."
+        ) from error
+    return found if isinstance(found, dict) else {}

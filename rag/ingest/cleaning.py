@@ -1,0 +1,154 @@
+"""A review's text as it is stored: HTML to text, the page's furniture cut off, Unicode and blanks
+in one form.
+
+Each step can be switched off; what was done is counted. Cleaning cleaned text changes nothing, but
+for markup that was written about: "&amp;lt;" is read as "&lt;" the first time.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from rag.ingest.values import parse_votes
+
+STEPS = ("html", "furniture", "unicode", "spaces", "language")
+TEXT_STEPS = STEPS[:4]
+
+_BREAK = re.compile(r"<\s*(?:br|/?p|/?div|/?li|/?tr|/?h[1-6]|/?ul|/?ol)\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
+_COMMENT = re.compile(
+    r"<!--.{0,2000}?-->|<(script|style)\b.{0,20000}?</\1\s*>", re.IGNORECASE | re.DOTALL
+)
+_INVISIBLE = (
+    "\u200b\u2060\ufeff\u00ad"  # zero-width space, word joiner, byte order mark, soft hyphen
+)
+
+_COUNT = r"(?:\d[\d,.]*|one|no)"
+_VOTES = re.compile(
+    rf"{_COUNT}\s+(?:out\s+of|of)\s+{_COUNT}\s+(?:people\s+|users\s+)?found\s+this\s+(?:review\s+)?(?:helpful|useful)"
+    rf"|{_COUNT}\s+(?:people|person|users?)\s+found\s+this\s+(?:review\s+)?(?:helpful|useful)",
+    re.IGNORECASE,
+)
+# Whole phrases that only a web page says; they go where a text ends (or begins) with them, again
+# and again.
+_AT_THE_END = re.compile(
+    r"(?:^|(?<=[\s.!?\"”)…*]))(?:"
+    + "|".join(
+        (
+            _VOTES.pattern,
+            r"was this (?:review )?(?:helpful|useful)(?: to you)?\?(?:\s*(?:yes|no|sign in to "
+            r"vote)\b[\s|/]*)*",
+            r"sign in to vote",
+            r"permalink",
+            r"helpful\s*(?:\||·)?\s*report(?: abuse)?",
+            r"report(?: this)? (?:review|abuse)",
+            r"(?:\.{3}|…)?\s*(?:read|show|see) (?:more|less)(?: of this review)?",
+            r"full review\s*(?:»|>>|\|)?",
+            r"(?:posted|sent) (?:via mobile|from my \w+)",
+            r"review collected by and hosted on \w+(?:\.com)?",
+            r"(?:more|read more) reviews by \S{1,40}",
+            r"comment\s*\|\s*permalink",
+        )
+    )
+    + r")\s*[.|·]*\s*$",
+    re.IGNORECASE,
+)
+_AT_THE_START = re.compile(
+    r"^\s*(?:warning:?\s+spoilers?!?|\*{3}\s*this review may contain spoilers\s*\*{3}|"
+    r"\(?translated by google\)?|this review contains spoilers\.?)\s*[:\n]?\s*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A cleaned text, the steps that changed it, and the helpful votes that stood in the page's
+    furniture.
+    """
+
+    text: str
+    changed: tuple[str, ...] = ()
+    votes: int | None = None
+
+
+def clean(text: str, steps: Collection[str] = STEPS) -> Cleaned:
+    """Apply the steps. Whatever the steps, a text has no surrogates and no surrounding blanks."""
+    text = text.encode("utf-8", "ignore").decode()  # half an emoji cannot be stored
+    changed: list[str] = []
+    votes: int | None = None
+    for step, change in (
+        ("html", _without_html),
+        ("unicode", _plain_unicode),
+        ("spaces", _plain_spaces),
+    ):
+        if step in steps:
+            before, text = text, change(text)
+            if text.strip() != before.strip():
+                changed.append(step)
+    if "furniture" in steps:
+        before = text
+        text, votes = _without_furniture(text)
+        if text.strip() != before.strip():
+            changed.append("furniture")
+    return Cleaned(text.strip(), tuple(step for step in STEPS if step in changed), votes)
+
+
+def clean_text(text: str) -> str:
+    """`text` with all steps applied."""
+    return clean(text).text
+
+
+def _without_html(text: str) -> str:
+    """Entities and tags turned to text. Only what looks like a tag (``<b>``, ``<br />``) goes: "I
+    <3 this" stays.
+    """
+    if "&" in text:
+        text = html.unescape(text)
+    if "<" in text:
+        text = _TAG.sub("", _BREAK.sub("\n", _COMMENT.sub(" ", text)))
+    return text
+
+
+def _plain_unicode(text: str) -> str:
+    """NFC, without control characters and what is invisible."""
+    text = (
+        text.replace("\r\n", "\n")
+        .replace("\r", "\n")
+        .replace("\u2028", "\n")
+        .replace("\u2029", "\n\n")
+    )
+    if not text.isascii() or not text.isprintable():
+        text = "".join(
+            c
+            for c in text
+            if c.isspace() or (c not in _INVISIBLE and unicodedata.category(c) not in ("Cc", "Cs"))
+        )
+    return unicodedata.normalize("NFC", text)
+
+
+def _plain_spaces(text: str) -> str:
+    """One blank between words, and a line or an empty line where paragraphs end."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = re.sub(r"[^\S\n]+", " ", text)
+    return re.sub(
+        r" ?\n ?(?:\n ?)*", lambda gap: "\n\n" if gap.group().count("\n") > 1 else "\n", text
+    ).strip()
+
+
+def _without_furniture(text: str) -> tuple[str, int | None]:
+    """Cut what a web page wrote around the review, and read the votes from it. A text that is
+    nothing else stays.
+    """
+    votes: int | None = None
+    left = text.strip()
+    while match := _AT_THE_END.search(left, max(0, len(left) - 300)):
+        found = _VOTES.search(match.group())
+        votes = parse_votes(found.group()) if found else votes
+        left = left[: match.start()].rstrip(" \t\n|·-")
+    while match := _AT_THE_START.match(left):
+        left = left[match.end() :]
+    return (left, votes) if left.strip() else (text, None)
