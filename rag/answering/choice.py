@@ -7,11 +7,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.answering import prompt
 from rag.answering.extractive import ExtractiveGenerator
-from rag.answering.phrasing import PhrasingGenerator
-from rag.answering.templates import trained_template
-from rag.config import BUNDLED_GENERATOR, BUNDLED_PHRASING, Settings
+from rag.answering.templates import check_template
+from rag.config import BUNDLED_GENERATOR, Settings
 from rag.embedding import Embedder
 from rag.generators.base import Generator
 from rag.reader.stance import LeaningModel
@@ -42,11 +40,11 @@ def choose_generator(
     merged = newest_merged_model(settings.models_dir)
     if merged is not None:
         reason = f"it is the newest merged model in {settings.models_dir}/"
-        return ChosenGenerator(_transformers(settings, str(merged), embedder, leaning), reason)
+        return ChosenGenerator(_transformers(settings, str(merged)), reason)
     gpu = gpu_available()
     if gpu and model_at_hand(GPU_MODEL):
         return ChosenGenerator(
-            _transformers(settings, GPU_MODEL, embedder, leaning),
+            _transformers(settings, GPU_MODEL),
             "there is a GPU, and this model can be had",
         )
     missing = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
@@ -60,7 +58,7 @@ def _named(settings: Settings, embedder: Embedder, leaning: LeaningModel) -> Gen
     if settings.generator == "extractive":
         return _without_adapter(settings, ExtractiveGenerator(embedder, leaning))
     if settings.generator != "openai":
-        return _transformers(settings, settings.generator, embedder, leaning)
+        return _transformers(settings, settings.generator)
     from rag.generators.openai import OpenAIGenerator
 
     generator = OpenAIGenerator(
@@ -140,21 +138,18 @@ def _written(folder: str) -> tuple[int, ...]:
     return tuple(sorted(path.stat().st_mtime_ns for path in place.glob("*.safetensors")))
 
 
-def _transformers(
-    settings: Settings, model: str, embedder: Embedder, leaning: LeaningModel
-) -> Generator:
+def _transformers(settings: Settings, model: str) -> Generator:
     """The model, loaded once however many pipelines ask for it; another one takes its place in
     memory.
 
-    One that was tuned to phrase gets quotations to phrase. Raises `ModelError` where it was tuned
-    on another prompt.
+    Raises `ModelError` where it was tuned on another prompt.
     """
-    from rag.generators.bundled import phrasing_folder, smollm2_folder
+    from rag.generators.bundled import smollm2_folder
     from rag.generators.transformers import TransformersGenerator
 
-    ours = {BUNDLED_GENERATOR: smollm2_folder, BUNDLED_PHRASING: phrasing_folder}.get(model)
-    folder = str(ours(settings.cache_dir)) if ours else model
-    template = trained_template(folder, settings.adapter)
+    bundled = model == BUNDLED_GENERATOR
+    folder = str(smollm2_folder(settings.cache_dir)) if bundled else model
+    check_template(folder, settings.adapter)
     written = (
         _written(folder),
         _written(settings.adapter),
@@ -168,10 +163,6 @@ def _transformers(
                 adapter=settings.adapter,
                 quantization=settings.quantization,
                 dtype=settings.dtype,
-                name=model if ours else "",
+                name=model if bundled else "",
             )
-        found = _loaded[key]
-    if template == prompt.PHRASING:
-        digest = ExtractiveGenerator(embedder, leaning)
-        return PhrasingGenerator(found, digest, embedder, settings.support_threshold)
-    return found
+        return _loaded[key]

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from rag.answering.choice import is_model
 from rag.answering.templates import RECORD, read_record
-from rag.config import BUNDLED_GENERATOR, BUNDLED_PHRASING, Settings
-from rag.generators.bundled import GGUF_PACKAGE, can_phrase, shipped_adapter
-from rag.schema import ModelError
+from rag.config import BUNDLED_GENERATOR, Settings
+from rag.generators.bundled import GGUF_PACKAGE
 
 SETTINGS_SAY = "as the settings say"
 _ADAPTER = "adapter"  # the folder of a fine-tuning run that holds what it trained
@@ -82,8 +81,6 @@ def _known(settings: Settings) -> Iterator[ListedGenerator]:
     yield ListedGenerator("extractive", "quotations only", "extractive")
     if importlib.util.find_spec(GGUF_PACKAGE):
         yield ListedGenerator(BUNDLED_GENERATOR, "bundled", BUNDLED_GENERATOR)
-        if _phrasing_is_here():
-            yield ListedGenerator(BUNDLED_PHRASING, "bundled, tuned", BUNDLED_PHRASING)
     yield from _merged(settings.models_dir)
     yield from _adapters(settings.runs_dir)
     if settings.openai_model or settings.generator == "openai":
@@ -131,14 +128,6 @@ def _base_of(adapter: Path) -> str:
     """The base model that an adapter's record names; "" where there is none to read."""
     base = read_record(adapter).get("base_model")
     return base if isinstance(base, str) else ""
-
-
-def _phrasing_is_here() -> bool:
-    try:
-        shipped_adapter()
-    except ModelError:
-        return False
-    return can_phrase()
 
 
 def _place(one: ListedGenerator) -> tuple[str, ...]:

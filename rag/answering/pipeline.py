@@ -15,17 +15,15 @@ from rag.embedding import Embedder, make_embedder
 from rag.generators.base import never_cancelled
 from rag.index import ReviewIndex, index_folder
 from rag.index.filters import Condition
-from rag.retrieval import Mix, Retriever, renumbered
+from rag.retrieval import Retriever, renumbered
 from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk
+from rag.understanding.follow_up import stand_alone
 from rag.understanding.intent import asks_for_count, asks_for_fact, wants_overview
-from rag.understanding.rewrite import searchable
 
 CLOSEST = "These are the closest reviews; none of them seems to answer the question."
 WROTE_NOTHING = "The generator wrote nothing; these are the closest reviews."
 NOT_NEAR_ENOUGH = "no review came near enough to the question to ask one"
 NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
-
-_MIXED = {"proportion": "in the proportion of the nearest reviews", "even": "evenly"}
 
 
 class Pipeline:
@@ -61,18 +59,13 @@ class Pipeline:
         )  # it loads on first use, and the first question should not wait for that
         return cls(settings, index, embedder, choose_generator(settings, embedder, index.leaning))
 
-    def stand_alone(
-        self,
-        question: str,
-        previous: Sequence[str],
-        cancelled: Callable[[], bool] = never_cancelled,
-    ) -> str:
+    def stand_alone(self, question: str, previous: Sequence[str]) -> str:
         """The question with what it takes from `previous`, those before it, oldest first; as it is
         if nothing.
         """
-        return searchable(
-            question, previous, self.settings.follow_ups, self.generator, cancelled
-        ).query
+        if self.settings.follow_ups == "off" or not previous:
+            return question
+        return stand_alone(question, previous).query
 
     def retrieve(
         self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()
@@ -137,10 +130,9 @@ class Pipeline:
     ) -> Iterator[str | Answer]:
         """Pieces of text as they are generated, and at the end the checked `Answer`."""
         begun = time.perf_counter()
-        asked, question = question, self.stand_alone(question, previous, cancelled)
+        asked, question = question, self.stand_alone(question, previous)
         searching = begun if question == asked else time.perf_counter()
-        found = self.retriever.search(question, where)
-        retrieved = found.chunks
+        retrieved = self.retriever.retrieve(question, where)
         timings = {"retrieve_s": time.perf_counter() - searching}
         if not self._has_evidence(question, retrieved):
             yield prompt.REFUSAL
@@ -161,7 +153,7 @@ class Pipeline:
             text += piece
             yield piece
         timings["generate_s"] = time.perf_counter() - searching - timings["retrieve_s"]
-        yield _as_asked(self._checked(question, text, retrieved, found.mix, timings, begun), asked)
+        yield _as_asked(self._checked(question, text, retrieved, timings, begun), asked)
 
     def _has_evidence(self, question: str, retrieved: Sequence[RetrievedChunk]) -> bool:
         if wants_overview(question):
@@ -178,7 +170,6 @@ class Pipeline:
         question: str,
         text: str,
         retrieved: Sequence[RetrievedChunk],
-        mix: Mix,
         timings: dict[str, float],
         begun: float,
     ) -> Answer:
@@ -205,7 +196,6 @@ class Pipeline:
                     None,
                     (
                         mix_of(retrieved),
-                        sides_of(retrieved, mix),
                         NOT_A_COUNT if asks_for_count(question) else "",
                     ),
                 )
@@ -238,19 +228,6 @@ def _as_asked(answer: Answer, asked: str) -> Answer:
     """The answer to a question made to stand alone, with the user's own words beside it."""
     return replace(
         answer, question=asked, searched_for="" if answer.question == asked else answer.question
-    )
-
-
-def sides_of(retrieved: Sequence[RetrievedChunk], mix: Mix) -> str:
-    """How the sides of a split opinion were mixed, in a sentence; empty where they were not."""
-    if mix not in _MIXED:
-        return ""
-    praise, criticism = (
-        sum(found.side == side for found in retrieved) for side in ("praise", "criticism")
-    )
-    return (
-        f"Opinion is split, and both sides were taken {_MIXED[mix]}: {praise} passages praise, "
-        f"{criticism} criticise."
     )
 
 

@@ -1,18 +1,11 @@
-"""From ranked chunks to the few that a prompt gets: each of another voice, and of both sides where
-opinion is split.
-
-A chunk that says the same as a better one is folded into it; few chunks come from one review, and
-reviews that are copies of one another count as one. Then sides: among the nearest voices each leans
-to praise, to criticism or to neither (`rag.reader.stance`). Where the smaller side is at least a fifth,
-the best of each side are taken, in the proportion of the nearest voices or evenly.
+"""From ranked chunks to the few that an answer gets: a chunk that says the same as a better one is
+folded into it, few come from one review, and reviews that are copies of one another count as one.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -23,33 +16,19 @@ from rag.reader.stance import side_of
 from rag.retrieval.fusion import Hit
 from rag.schema import RetrievedChunk, Side
 
-Mix = Literal["best", "proportion", "even", "overview"]
-"""How the chunks were chosen: the best ones whichever their side, or so many of each side."""
-
-# share of the smaller side among the voices that take one, from which opinion counts as split
-SPLIT_FROM = 0.2
-NEAREST = 4  # voices looked at for each chunk wanted
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many chunks, how many of one review, and from which cosine on two chunks say the same.
-
-    `diversity` 0..1: how much a chunk's likeness to those already taken counts against it (maximal
-    marginal relevance, Carbonell and Goldstein 1998); 0 leaves it out.
-    """
+    """How many chunks, how many of one review, and from which cosine on two chunks say the same."""
 
     top_k: int
     chunks_per_review: int
     near_duplicate: float
-    diversity: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """As the settings say."""
-        return cls(
-            settings.top_k, settings.chunks_per_review, settings.near_duplicate, settings.diversity
-        )
+        return cls(settings.top_k, settings.chunks_per_review, settings.near_duplicate)
 
 
 @dataclass(slots=True)
@@ -84,59 +63,6 @@ def gather(index: ReviewIndex, hits: Iterable[Hit], limits: Limits, most: int) -
             vectors[len(voices)] = vector
             voices.append(Voice(hit, vector, []))
     return voices
-
-
-def diverse(voices: Sequence[Voice], count: int, diversity: float) -> list[Voice]:
-    """The best `count`, each taken for its score less its likeness to those taken before it."""
-    if not diversity or len(voices) <= 1:
-        return list(voices[:count])
-    vectors = np.stack([voice.vector for voice in voices])
-    gain = (1 - diversity) * np.array([voice.hit.score for voice in voices], dtype=np.float32)
-    likeness = np.zeros(len(voices), dtype=np.float32)
-    chosen: list[int] = []
-    while len(chosen) < min(count, len(voices)):
-        marginal = gain - diversity * likeness
-        marginal[chosen] = -np.inf
-        best = int(marginal.argmax())
-        chosen.append(best)
-        likeness = np.maximum(likeness, vectors @ vectors[best])
-    return [voices[place] for place in chosen]
-
-
-def balanced(
-    voices: Sequence[Voice], sides: Sequence[Side], limits: Limits, balance: str
-) -> tuple[list[Voice], Mix]:
-    """`top_k` of the voices, and how they were chosen; `balance` is "off", "proportion" or "even".
-
-    As many neutral ones stay as are among the best; the other places go to the two sides, each by
-    its own best.
-    """
-    plain = diverse(voices, limits.top_k, limits.diversity)
-    by_side = {
-        side: [v for v, s in zip(voices, sides, strict=True) if s == side]
-        for side in ("praise", "criticism")
-    }
-    praise, criticism = len(by_side["praise"]), len(by_side["criticism"])
-    split = min(praise, criticism) >= max(2, SPLIT_FROM * (praise + criticism))
-    if balance == "off" or not split or len(plain) < 2 or len(plain) == len(voices):
-        return plain, "best"
-    place = {id(voice): number for number, voice in enumerate(voices)}
-    neutral = [voice for voice in plain if sides[place[id(voice)]] == "neutral"]
-    slots = len(plain) - len(neutral)
-    if slots < 2:
-        neutral, slots = neutral[: len(plain) - 2], 2
-    wanted = slots / 2 if balance == "even" else slots * criticism / (praise + criticism)
-    most, least = min(slots - 1, criticism), max(1, slots - praise)
-    rounded = math.floor(wanted + 0.5) if criticism > praise else math.ceil(wanted - 0.5)
-    of_criticism = min(max(rounded, least), most)
-    chosen = [
-        *neutral,
-        *diverse(by_side["criticism"], of_criticism, limits.diversity),
-        *diverse(by_side["praise"], slots - of_criticism, limits.diversity),
-    ]
-    return sorted(
-        chosen, key=lambda voice: place[id(voice)]
-    ), "even" if balance == "even" else "proportion"
 
 
 def side(index: ReviewIndex, hit: Hit) -> Side:

@@ -1,32 +1,24 @@
-"""From a question to numbered chunks: rank, rerank, fold copies, show both sides."""
+"""From a question to numbered chunks: rank, rerank, fold copies."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.index import ReviewIndex
 from rag.index.filters import Condition
 from rag.index.vectors import Mask
-from rag.retrieval.diversify import NEAREST, Limits, Mix, balanced, gather, numbered, side
+from rag.retrieval.diversify import Limits, gather, numbered
 from rag.retrieval.fusion import Hit, Query, Ranking
 from rag.retrieval.overview import overview
 from rag.retrieval.rerank import Reranker, make_reranker
-from rag.schema import RetrievedChunk, Side
-from rag.understanding.intent import asked_side, wants_overview
+from rag.schema import RetrievedChunk
+from rag.understanding.intent import wants_overview
 
 _OVERFETCH = 16  # sentences fetched for each chunk wanted; several may be of one chunk or be copies
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieved:
-    """The chunks for a question, numbered from 1, best first; and how they were chosen."""
-
-    chunks: list[RetrievedChunk]
-    mix: Mix
 
 
 class Retriever:
@@ -36,32 +28,25 @@ class Retriever:
         self.settings = settings
         self.index = index
         self.embedder = embedder
-        self.reranker = make_reranker(settings, embedder)
+        self.reranker = make_reranker(settings)
 
     def retrieve(self, question: str, where: Sequence[Condition] = ()) -> list[RetrievedChunk]:
         """At most `top_k` chunks for a question, best first; only of reviews that meet the
         conditions of `where`.
         """
-        return self.search(question, where).chunks
-
-    def search(self, question: str, where: Sequence[Condition] = ()) -> Retrieved:
-        """What `retrieve` finds, and how it was chosen."""
         limits = Limits.of(self.settings)
         allowed = self.index.sentences_where(where) if where else None
         if wants_overview(question):
-            return Retrieved(overview(self.index, limits, allowed), "overview")
-        balance = self.settings.balance if asked_side(question) == "neutral" else "off"
-        ranking, depth = Ranking.of(self.settings), self.settings.rerank_depth
-        return _search(
+            return overview(self.index, limits, allowed)
+        return retrieve(
             self.index,
             self.embedder,
             question,
             limits,
             allowed,
-            ranking=ranking,
-            balance=balance,
+            ranking=Ranking.of(self.settings),
             reranker=self.reranker,
-            depth=depth,
+            depth=self.settings.rerank_depth,
         )
 
 
@@ -73,7 +58,6 @@ def retrieve(
     where: Mask | None = None,
     *,
     ranking: Ranking = Ranking(),  # noqa: B008 -- frozen
-    balance: str = "off",
     reranker: Reranker | None = None,
     depth: int = 50,
 ) -> list[RetrievedChunk]:
@@ -84,50 +68,19 @@ def retrieve(
     twice, nor do the reviews that the index knows for copies of one another, whichever of their
     sentences are found. The first `depth` chunks are scored anew by the `reranker`.
     """
-    return _search(
-        index,
-        embedder,
-        question,
-        limits,
-        where,
-        ranking=ranking,
-        balance=balance,
-        reranker=reranker,
-        depth=depth,
-    ).chunks
-
-
-def _search(
-    index: ReviewIndex,
-    embedder: Embedder,
-    question: str,
-    limits: Limits,
-    where: Mask | None,
-    *,
-    ranking: Ranking,
-    balance: str,
-    reranker: Reranker | None,
-    depth: int,
-) -> Retrieved:
     if where is not None and not where.any():
-        return Retrieved([], "best")
+        return []
     query = Query(index, embedder, question, ranking, where)
     sentences = limits.top_k * _OVERFETCH
     there = index.manifest.sentences if where is None else int(where.sum())
-    wanted = limits.top_k if balance == "off" and not limits.diversity else limits.top_k * NEAREST
     while True:
         hits: Iterable[Hit] = query.hits(sentences)
         if reranker is not None:
             hits = _reranked(index, question, hits, reranker, depth)
-        voices = gather(index, hits, limits, wanted)
+        voices = gather(index, hits, limits, limits.top_k)
         if len(voices) >= limits.top_k or sentences >= there:
-            break
+            return numbered(index, voices)
         sentences *= 4  # too many of those were of one review, or copies
-    sides: list[Side] = [
-        "neutral" if balance == "off" else side(index, voice.hit) for voice in voices
-    ]
-    chosen, mix = balanced(voices, sides, limits, balance)
-    return Retrieved(numbered(index, chosen), mix)
 
 
 def _reranked(
@@ -139,7 +92,7 @@ def _reranked(
     if first:
         scores = reranker.score(question, [index.chunk(hit.chunk_row).text for hit in first])
         for hit, score in zip(first, scores, strict=True):
-            hit.score = (1 - reranker.weight) * hit.score + reranker.weight * float(score)
+            hit.score = float(score)
         yield from sorted(first, key=lambda hit: -hit.score)
         lowest = min(hit.score for hit in first)
         for hit in rest:
