@@ -9,15 +9,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from rag.answering.phrasing import PhrasingGenerator
 
 from rag.answering import choice, prompt
-from rag.answering.choice import choose_generator
-from rag.answering.phrasing import PhrasingGenerator
 from rag.answering.templates import trained_template
 from rag.config import Settings
 from rag.files import sha256_of
 from rag.generators import bundled
 from rag.generators.bundled import smollm2_folder
+from rag.generators.choice import choose_generator
 from rag.generators.openai import estimate_tokens
 from rag.generators.transformers import TransformersGenerator, prompt_ids
 from rag.schema import Chunk, Message, ModelError, RetrievedChunk

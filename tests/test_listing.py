@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from rag.answering import listing
-from rag.answering.listing import SETTINGS_SAY, ListedGenerator, list_generators
 from rag.config import BUNDLED_GENERATOR, BUNDLED_PHRASING, Settings
+from rag.generators.listing import SETTINGS_SAY, ListedGenerator, list_generators
 from rag.generators.transformers import _shown_name
 from rag.schema import ModelError
 from tests.test_choice import make_model
@@ -136,7 +136,7 @@ def test_a_runs_adapter_is_called_by_its_run() -> None:
 
 def test_listing_loads_no_torch() -> None:
     code = (
-        "import sys; from rag.config import Settings; from rag.answering.listing import "
+        "import sys; from rag.config import Settings; from rag.generators.listing import "
         "list_generators;"
         "list_generators(Settings()); print('torch' in sys.modules)"
     )

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answering.choice import ChosenGenerator
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
+from rag.generators.choice import ChosenGenerator
 from rag.index import ReviewIndex
 from rag.retrieval import Limits, Retriever, retrieve
 from rag.retrieval.diversify import Voice, balanced, diverse
