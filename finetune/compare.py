@@ -173,7 +173,7 @@ def compare_models(
             f"There is neither an adapter in {run / ADAPTER} nor a merged model in {merged}."
         )
     template = recipe.data.template or prompt.ANSWERING
-    digest = ExtractiveGenerator(embedder, index.leaning)
+    digest = ExtractiveGenerator(embedder, index.stance)
     quantization = "4bit" if recipe.quantization.load_in_4bit and gpu_available() else "none"
     wanted: list[tuple[str, Callable[[], Generator]]] = []
     if template == prompt.PHRASING:

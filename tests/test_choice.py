@@ -15,7 +15,7 @@ from rag.answering.choice import GPU_MODEL, ChosenGenerator, choose_generator, n
 from rag.answering.extractive import ExtractiveGenerator
 from rag.config import BUNDLED_GENERATOR, Settings
 from rag.generators.openai import OpenAIGenerator
-from rag.reader.stance import LeaningModel
+from rag.reader.stance import StanceModel
 from rag.schema import SettingsError
 from tests.fakes import FakeEmbedder, FakeGenerator
 
@@ -37,8 +37,8 @@ def no_gpu_and_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def choose(models: Path, **more: Any) -> ChosenGenerator:
-    leaning = LeaningModel(np.zeros(512, dtype=np.float32), 0.0)
-    return choose_generator(Settings(models_dir=models, **more), FakeEmbedder(), leaning)
+    stance = StanceModel(np.zeros(512, dtype=np.float32), 0.0)
+    return choose_generator(Settings(models_dir=models, **more), FakeEmbedder(), stance)
 
 
 def make_model(folder: Path, *, age: int = 0) -> Path:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rag.answering import prompt
 from rag.answering.extractive import ExtractiveGenerator
-from rag.reader.stance import LeaningModel
+from rag.reader.stance import StanceModel
 from rag.schema import Chunk, Message, RetrievedChunk, Review
 from rag.understanding.intent import TASKS
 from tests.fakes import INJECTION, REVIEWS, FakeEmbedder, review
@@ -24,7 +24,7 @@ LINE = re.compile(r"- “(?P<quote>[^“”]+)” (?P<markers>(?:\[\d+\])+)")
 def generator() -> ExtractiveGenerator:
     """It takes "lovely" for praise and "dishwater" for a complaint, beside the rating."""
     lovely, dishwater = EMBEDDER.embed_documents(["lovely", "dishwater"])
-    return ExtractiveGenerator(EMBEDDER, LeaningModel(lovely - dishwater, 0.0))
+    return ExtractiveGenerator(EMBEDDER, StanceModel(lovely - dishwater, 0.0))
 
 
 SOUPS = (

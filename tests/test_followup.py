@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rag.answering.extractive import ExtractiveGenerator
 from rag.answering.prompt import REFUSAL
 from rag.generators.base import never_cancelled
-from rag.reader.stance import LeaningModel
+from rag.reader.stance import StanceModel
 from rag.schema import GeneratorError, Message
 from rag.understanding import follow_up
 from rag.understanding.follow_up import MOST_TURNS, StandAlone, stand_alone
@@ -169,7 +169,7 @@ def test_a_model_is_not_asked_where_the_rule_suffices_or_may_not_be() -> None:
         assert made == (StandAlone(OPEN[1]) if mode == "off" else stand_alone(OPEN[1], OPEN[:1]))
         assert generator.sent == []
     embedder = FakeEmbedder()
-    quoting = ExtractiveGenerator(embedder, LeaningModel(embedder.embed_queries(["x"])[0] * 0, 0.0))
+    quoting = ExtractiveGenerator(embedder, StanceModel(embedder.embed_queries(["x"])[0] * 0, 0.0))
     assert searchable(OPEN[1], OPEN[:1], "auto", quoting) == stand_alone(OPEN[1], OPEN[:1])
 
 

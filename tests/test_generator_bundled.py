@@ -252,7 +252,7 @@ def test_it_is_merged_once_and_phrases(
     index = build_fake_index(tmp_path_factory.mktemp("indexes") / "hotel")
     settings = Settings(generator="smollm2-135m-phrasing", cache_dir=smollm2_cache)
     monkeypatch.setattr(choice, "_loaded", {})
-    generator = choose_generator(settings, embedder, index.leaning).generator
+    generator = choose_generator(settings, embedder, index.stance).generator
     assert isinstance(generator, PhrasingGenerator) and "smollm2-135m-phrasing" in generator.name
     text = "".join(generator.stream(phrasing_question(), max_new_tokens=60))
     assert text.strip() and re.search(r"\[\d\]", text)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rag.answering import prompt
 from rag.answering.extractive import DigestQuote, ExtractiveGenerator
 from rag.answering.phrasing import MOST_QUOTES, PhrasingGenerator, phrasing_groups, sentences_of
-from rag.reader.stance import LeaningModel
+from rag.reader.stance import StanceModel
 from rag.schema import Message
 from tests.fakes import FakeEmbedder, FakeGenerator, review
 from tests.test_extractive import messages
@@ -29,7 +29,7 @@ REVIEWS = (
 @pytest.fixture(scope="module")
 def digest() -> ExtractiveGenerator:
     lovely, dishwater = EMBEDDER.embed_documents(["lovely", "dishwater"])
-    return ExtractiveGenerator(EMBEDDER, LeaningModel(lovely - dishwater, 0.0))
+    return ExtractiveGenerator(EMBEDDER, StanceModel(lovely - dishwater, 0.0))
 
 
 def phrased(

@@ -337,7 +337,7 @@ def test_an_error_of_the_generator_comes_through(index: ReviewIndex) -> None:
 )
 def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, question: str) -> None:
     index = build_fake_index(tmp_path / "x", [*REVIEWS, INJECTION])
-    pipeline = make(index, ExtractiveGenerator(FakeEmbedder(), index.leaning), evidence_floor=-1.0)
+    pipeline = make(index, ExtractiveGenerator(FakeEmbedder(), index.stance), evidence_floor=-1.0)
     answer = pipeline.ask(question)
     content = pipeline.messages(question)[-1]["content"]
     assert content.count("</review>") == len(pipeline.retrieve(question))

@@ -14,7 +14,7 @@ from rag.answering.templates import trained_template
 from rag.config import BUNDLED_GENERATOR, BUNDLED_PHRASING, Settings
 from rag.embedding import Embedder
 from rag.generators.base import Generator
-from rag.reader.stance import LeaningModel
+from rag.reader.stance import StanceModel
 from rag.schema import SettingsError
 
 GPU_MODEL = "google/gemma-4-E2B-it"  # Apache-2.0, and no gate to pass
@@ -29,7 +29,7 @@ class ChosenGenerator:
 
 
 def choose_generator(
-    settings: Settings, embedder: Embedder, leaning: LeaningModel
+    settings: Settings, embedder: Embedder, leaning: StanceModel
 ) -> ChosenGenerator:
     """The generator that the settings name; for "auto" the first of these that can be had:
 
@@ -56,7 +56,7 @@ def choose_generator(
     )
 
 
-def _named(settings: Settings, embedder: Embedder, leaning: LeaningModel) -> Generator:
+def _named(settings: Settings, embedder: Embedder, leaning: StanceModel) -> Generator:
     if settings.generator == "extractive":
         return _without_adapter(settings, ExtractiveGenerator(embedder, leaning))
     if settings.generator != "openai":
@@ -141,7 +141,7 @@ def _written(folder: str) -> tuple[int, ...]:
 
 
 def _transformers(
-    settings: Settings, model: str, embedder: Embedder, leaning: LeaningModel
+    settings: Settings, model: str, embedder: Embedder, leaning: StanceModel
 ) -> Generator:
     """The model, loaded once however many pipelines ask for it; another one takes its place in
     memory.

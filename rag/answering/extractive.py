@@ -12,7 +12,7 @@ from rag.answering import prompt
 from rag.chunking import split_sentences
 from rag.embedding import Embedder, Vectors, query_vector
 from rag.generators.base import never_cancelled
-from rag.reader.stance import LeaningModel, side_of
+from rag.reader.stance import StanceModel, side_of
 from rag.schema import Message, Side
 from rag.understanding.intent import asked_side, wants_overview
 
@@ -61,7 +61,7 @@ class ExtractiveGenerator:
     name = "extractive (no language model)"
     stop_tokens: tuple[str, ...] = ()
 
-    def __init__(self, embedder: Embedder, leaning: LeaningModel) -> None:
+    def __init__(self, embedder: Embedder, leaning: StanceModel) -> None:
         self._embedder = embedder
         self._leaning = leaning
 
@@ -127,7 +127,7 @@ class ExtractiveGenerator:
         vectors = self._embedder.embed_documents([sentence for _, sentence, _ in found])
         asked = vectors.mean(axis=0) if overview else query_vector(self._embedder, question)
         leanings = [
-            self._leaning.leaning(v, review.rating)
+            self._leaning.stance(v, review.rating)
             for (review, *_), v in zip(found, vectors, strict=True)
         ]
         quotes = [
@@ -218,7 +218,7 @@ def _echoes(quote: _Quote, quotes: Sequence[_Quote]) -> list[int]:
     """
     numbers = [quote.number]
     for other in quotes:
-        agrees = float(other.vector @ quote.vector) >= _ECHO and other.leaning * quote.leaning >= 0
+        agrees = float(other.vector @ quote.vector) >= _ECHO and other.stance * quote.leaning >= 0
         if agrees and other.number not in numbers:
             numbers.append(other.number)
     return numbers[:4]

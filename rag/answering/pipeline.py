@@ -59,7 +59,7 @@ class Pipeline:
         embedder.embed_queries(
             ["warm up"]
         )  # it loads on first use, and the first question should not wait for that
-        return cls(settings, index, embedder, choose_generator(settings, embedder, index.leaning))
+        return cls(settings, index, embedder, choose_generator(settings, embedder, index.stance))
 
     def stand_alone(
         self,

@@ -21,7 +21,7 @@ from rag.answering.choice import choose_generator
 from rag.config import Settings
 from rag.embedding import make_embedder
 from rag.evaluation.questions import read_questions
-from rag.reader.stance import LeaningModel
+from rag.reader.stance import StanceModel
 from rag.understanding import follow_up
 from rag.understanding.follow_up import stand_alone
 from rag.understanding.rewrite import searchable
@@ -76,7 +76,7 @@ def by_rule(question: str, previous: Sequence[str]) -> str:
 def with_model(name: str) -> Query:
     """The query as the pipeline would have it with a generator that is a language model."""
     embedder = make_embedder(Settings())
-    leaning = LeaningModel(np.zeros(embedder.dimension, dtype=np.float32), 0.0)
+    leaning = StanceModel(np.zeros(embedder.dimension, dtype=np.float32), 0.0)
     generator = choose_generator(Settings(generator=name), embedder, leaning).generator
     return lambda question, previous: searchable(question, previous, "auto", generator).query
 
