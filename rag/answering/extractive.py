@@ -218,7 +218,7 @@ def _echoes(quote: _Quote, quotes: Sequence[_Quote]) -> list[int]:
     """
     numbers = [quote.number]
     for other in quotes:
-        agrees = float(other.vector @ quote.vector) >= _ECHO and other.stance * quote.leaning >= 0
+        agrees = float(other.vector @ quote.vector) >= _ECHO and other.leaning * quote.leaning >= 0
         if agrees and other.number not in numbers:
             numbers.append(other.number)
     return numbers[:4]
