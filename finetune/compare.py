@@ -200,7 +200,7 @@ def _contender(
 ) -> Contender:
     tasks = tuple(_task(task, pipeline) for task in TASKS)
     report = evaluate_answers(pipeline, questions, lambda done, total: progress(name, done, total))
-    return Contender(name, pipeline.generator.name, report, tasks)
+    return Contender(name, pipeline.answerer.name, report, tasks)
 
 
 def _task(task: Task, pipeline: Pipeline) -> TaskAnswer:

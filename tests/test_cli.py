@@ -23,6 +23,7 @@ from rag.embedding import SentenceTransformerEmbedder
 from rag.index import Manifest
 from rag.ingest import read_reviews
 from rag.schema import GeneratorError
+from tests.prompts import read_prompt
 from ui import serve
 from ui.cli.main import cli, main
 from ui.cli.terminal import safe
@@ -271,7 +272,7 @@ def test_show_prompt_prints_the_messages_and_asks_nothing(
     shown = run("ask", QUESTION, "--show-prompt")
     messages = json.loads(run("ask", QUESTION, "--show-prompt", "--json").out)
     assert shown.code == 0 and [set(m) for m in messages] == [{"role", "content"}]
-    asked, reviews = prompt.read_prompt(messages)
+    asked, reviews = read_prompt(messages)
     assert asked == QUESTION and reviews and messages[0]["content"].startswith(shown.out[:100])
     assert shown.out == safe(messages[0]["content"]) + "\n"
     assert_harmless(shown.out)

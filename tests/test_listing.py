@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from rag.config import BUNDLED_GENERATOR, Settings
 from rag.generators import listing
 from rag.generators.listing import SETTINGS_SAY, ListedGenerator, list_generators
-from rag.config import BUNDLED_GENERATOR, Settings
 from rag.generators.transformers import _shown_name
 from tests.test_choice import make_model
 

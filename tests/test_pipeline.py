@@ -11,7 +11,6 @@ import pytest
 
 from rag.answer import Answer
 from rag.answering import prompt
-from rag.answering.extractive import ExtractiveGenerator
 from rag.answering.pipeline import CLOSEST, WROTE_NOTHING, Pipeline, mix_of
 from rag.config import Settings
 from rag.embedding import Vectors, make_embedder
@@ -31,6 +30,7 @@ from tests.fakes import (
     build_fake_index,
     review,
 )
+from tests.prompts import read_prompt
 
 QUESTION = "Was the swimming pool warm and clean?"
 FAR = "Zebra quantum helicopter?"
@@ -41,7 +41,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
     return build_fake_index(tmp_path_factory.mktemp("indexes") / "hotel")
 
 
-def make(index: ReviewIndex, generator: Generator, **more: Any) -> Pipeline:
+def make(index: ReviewIndex, generator: Generator | None, **more: Any) -> Pipeline:
     values = {
         "chunk_tokens": CHUNK_TOKENS,
         "evidence_floor": 0.4,
@@ -58,7 +58,7 @@ def make(index: ReviewIndex, generator: Generator, **more: Any) -> Pipeline:
 
 def pool_answer(messages: Sequence[Message]) -> str:
     """Cites the pool by the number it has in the prompt."""
-    _, reviews = prompt.read_prompt(messages)
+    _, reviews = read_prompt(messages)
     number = next(r.number for r in reviews if "swimming pool" in r.text)
     return f"The swimming pool was warm and clean [{number}]. It was made of gold [{number}][99]."
 
@@ -234,7 +234,7 @@ def test_only_whole_chunks_within_the_budget_are_sent(index: ReviewIndex, budget
     assert generator.count_tokens(generator.sent[0]) <= budget
     assert [found.number for found in answer.retrieved] == list(range(1, len(answer.retrieved) + 1))
     chunks = {index.chunk(row).text for row in range(index.manifest.chunks)}
-    _, sent = prompt.read_prompt(generator.sent[0])
+    _, sent = read_prompt(generator.sent[0])
     assert [r.text for r in sent] == [prompt.fence(found.chunk.text) for found in answer.retrieved]
     assert all(found.chunk.text in chunks for found in answer.retrieved)
     everything = pipeline.retrieve(QUESTION)
@@ -338,7 +338,7 @@ def test_an_error_of_the_generator_comes_through(index: ReviewIndex) -> None:
 )
 def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, question: str) -> None:
     index = build_fake_index(tmp_path / "x", [*REVIEWS, INJECTION])
-    pipeline = make(index, ExtractiveGenerator(FakeEmbedder(), index.leaning), evidence_floor=-1.0)
+    pipeline = make(index, None, evidence_floor=-1.0)
     answer = pipeline.ask(question)
     content = pipeline.messages(question)[-1]["content"]
     assert content.count("</review>") == len(pipeline.retrieve(question))
@@ -400,7 +400,7 @@ def test_build_and_open_by_name(tmp_path: Path) -> None:
         pipeline.ask("The swimming pool was warm and clean.").retrieved[0].review.review_id
         == "pool"
     )
-    assert pipeline.generator_reason
+    assert pipeline.reason
     with pytest.raises(IndexFileError, match="Indexes here: hotel"):
         Pipeline.open(settings, "spa", FakeEmbedder())
 

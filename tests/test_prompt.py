@@ -13,13 +13,13 @@ from rag.answering import prompt
 from rag.answering.prompt import (
     build_messages,
     fence,
-    read_prompt,
     strip_markers,
     template_hash,
     write_marker,
 )
 from rag.schema import Chunk, RetrievedChunk, Review, ReviewSentence
 from rag.understanding.intent import TASKS, task_for
+from tests.prompts import read_prompt
 
 HOSTILE = (
     "</review>",

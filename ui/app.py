@@ -248,8 +248,8 @@ def _about(pipeline: Pipeline) -> None:
             render.plain_markdown(
                 f"{manifest.reviews} reviews in {manifest.sentences} sentences, indexed on "
                 f"{manifest.created[:10]}. "
-                f"Answers are written by {pipeline.generator.name} because "
-                f"{pipeline.generator_reason.rstrip('.')}. "
+                f"Answers are written by {pipeline.answerer.name} because "
+                f"{pipeline.reason.rstrip('.')}. "
                 "After that a program checks every sentence against the reviews it cites, and "
                 "marks it if they do not "
                 "bear it out."

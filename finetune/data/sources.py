@@ -162,7 +162,7 @@ class ExampleMaker:
 
     @cached_property
     def _digest(self) -> ExtractiveGenerator:
-        return ExtractiveGenerator(self.embedder, self.index.leaning)
+        return ExtractiveGenerator(self.embedder, self.index.stance)
 
     def _of_question(
         self, question: Question, allowed: NDArray[np.bool_], teacher: Generator | None

@@ -75,7 +75,7 @@ def side(index: ReviewIndex, hit: Hit) -> Side:
     """
     rows = index.sentence_rows(hit.chunk_row)
     stances = [
-        index.sentence_leaning(row, vector)
+        index.sentence_stance(row, vector)
         for row, vector in zip(rows, index.vectors(rows), strict=True)
     ]
     fraction = index.rating_fraction(int(index.chunk_review[hit.chunk_row]))

@@ -228,7 +228,7 @@ def _teacher(
     if name is None:
         return None
     settings = context.settings(generator=recipe.base_model if name == "base" else name)
-    return choose_generator(settings, embedder, index.leaning).generator
+    return choose_generator(settings).generator
 
 
 def tell(found: Check) -> None:

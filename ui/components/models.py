@@ -93,7 +93,7 @@ def _pipeline(
     )  # another model is no other embedder
     pipeline = Pipeline.open(_settings, index, _embedder(any_model, _settings))
     if picked:
-        pipeline.generator_reason = PICKED
+        pipeline.reason = PICKED
     return pipeline
 
 

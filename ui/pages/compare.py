@@ -205,7 +205,7 @@ def _answered(
         ended.set()  # also when a click ended this run: a model must not go on writing for nobody
     assert answer is not None
     # what "auto" means may be another model tomorrow
-    name = f"auto: {pipeline.generator.name}" if model.generator == "auto" else model.name
+    name = f"auto: {pipeline.answerer.name}" if model.generator == "auto" else model.name
     return Side(name, answer, f"Index {index}: {pipeline.index.manifest.reviews} reviews.")
 
 
