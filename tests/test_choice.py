@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rag.answering import choice
 from rag.config import BUNDLED_GENERATOR, Settings
+from rag.generators import choice, transformers
 from rag.generators.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
 from rag.generators.openai import OpenAIGenerator
 from rag.schema import SettingsError

@@ -24,11 +24,12 @@ from finetune.recipe import Recipe, load_recipe
 from finetune.run import Source, check, make_data, run_folder
 from finetune.train.trainer import ADAPTER, CHECKPOINTS, prepare, train, tuned_model
 from finetune.train.watch import Interrupted, RunawayError, Watch
-from rag.answering import choice, prompt
+from rag.answering import prompt
 from rag.answering.pipeline import Pipeline
 from rag.answering.templates import RECORD, read_record
 from rag.config import Settings
 from rag.evaluation.questions import Question
+from rag.generators import choice
 from rag.generators.choice import choose_generator
 from rag.index import ReviewIndex
 from rag.schema import ModelError, Review

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rag.config import BUNDLED_GENERATOR, Settings
-from rag.generators import listing
+from rag.generators import bundled
 from rag.generators.listing import SETTINGS_SAY, ListedGenerator, list_generators
 from rag.generators.transformers import _shown_name
 from tests.test_choice import make_model
@@ -52,7 +52,7 @@ def test_at_first_it_is_the_programs_own_and_what_the_settings_say_leads() -> No
 
 
 def test_what_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "GGUF_PACKAGE", "no_such_package")
+    monkeypatch.setattr(bundled, "GGUF_PACKAGE", "no_such_package")
     assert list(listed()) == ["auto", "extractive"]
 
 
