@@ -35,11 +35,11 @@ def choose_generator(
     the extractive digest, which was measured to be the best offline choice (README, "Which
     generator").
     """
-    if settings.generator != "auto":
+    if settings.generator.name != "auto":
         return ChosenGenerator(_named(settings, embedder, leaning), "it is what the settings name")
-    merged = newest_merged_model(settings.models_dir)
+    merged = newest_merged_model(settings.paths.models_dir)
     if merged is not None:
-        reason = f"it is the newest merged model in {settings.models_dir}/"
+        reason = f"it is the newest merged model in {settings.paths.models_dir}/"
         return ChosenGenerator(_transformers(settings, str(merged)), reason)
     gpu = gpu_available()
     if gpu and model_at_hand(GPU_MODEL):
@@ -55,27 +55,27 @@ def choose_generator(
 
 
 def _named(settings: Settings, embedder: Embedder, leaning: LeaningModel) -> Generator:
-    if settings.generator == "extractive":
+    if settings.generator.name == "extractive":
         return _without_adapter(settings, ExtractiveGenerator(embedder, leaning))
-    if settings.generator != "openai":
-        return _transformers(settings, settings.generator)
+    if settings.generator.name != "openai":
+        return _transformers(settings, settings.generator.name)
     from rag.generators.openai import OpenAIGenerator
 
     generator = OpenAIGenerator(
-        settings.openai_base_url,
-        model=settings.openai_model,
-        api_key_env=settings.openai_api_key_env,
-        timeout_s=settings.openai_timeout_s,
-        retries=settings.openai_retries,
+        settings.openai.base_url,
+        model=settings.openai.model,
+        api_key_env=settings.openai.api_key_env,
+        timeout_s=settings.openai.timeout_s,
+        retries=settings.openai.retries,
     )
     return _without_adapter(settings, generator)
 
 
 def _without_adapter(settings: Settings, generator: Generator) -> Generator:
-    if settings.adapter:
+    if settings.generator.adapter:
         raise SettingsError(
-            f'The adapter "{settings.adapter}" cannot be put on {generator.name}. '
-            "Name its base model: generator = <hub name or folder>."
+            f'The adapter "{settings.generator.adapter}" cannot be put on {generator.name}. '
+            "Name its base model: generator.name = <hub name or folder>."
         )
     return generator
 
@@ -148,21 +148,27 @@ def _transformers(settings: Settings, model: str) -> Generator:
     from rag.generators.transformers import TransformersGenerator
 
     bundled = model == BUNDLED_GENERATOR
-    folder = str(smollm2_folder(settings.cache_dir)) if bundled else model
-    check_template(folder, settings.adapter)
+    folder = str(smollm2_folder(settings.paths.cache_dir)) if bundled else model
+    check_template(folder, settings.generator.adapter)
     written = (
         _written(folder),
-        _written(settings.adapter),
+        _written(settings.generator.adapter),
     )  # a model may be tuned or merged again under its name
-    key = (model, settings.adapter, settings.quantization, settings.dtype, written)
+    key = (
+        model,
+        settings.generator.adapter,
+        settings.generator.quantization,
+        settings.generator.dtype,
+        written,
+    )
     with _loading:
         if key not in _loaded:
             _loaded.clear()
             _loaded[key] = TransformersGenerator(
                 folder,
-                adapter=settings.adapter,
-                quantization=settings.quantization,
-                dtype=settings.dtype,
+                adapter=settings.generator.adapter,
+                quantization=settings.generator.quantization,
+                dtype=settings.generator.dtype,
                 name=model if bundled else "",
             )
         return _loaded[key]

@@ -37,7 +37,9 @@ class ListedGenerator:
 
     def asked(self, settings: Settings) -> Settings:
         """The settings that ask this generator."""
-        return replace(settings, generator=self.generator, adapter=self.adapter)
+        return settings.changed(
+            {"generator.name": self.generator, "generator.adapter": self.adapter}
+        )
 
 
 def list_generators(settings: Settings) -> tuple[ListedGenerator, ...]:
@@ -68,9 +70,12 @@ def _all(settings: Settings) -> Iterator[ListedGenerator]:
 
 def _of_settings(settings: Settings, known: list[ListedGenerator]) -> ListedGenerator:
     """What the settings say, under the name it has on the list anyhow, if it is there."""
-    adapter = f" with {settings.adapter}" if settings.adapter else ""
+    adapter = f" with {settings.generator.adapter}" if settings.generator.adapter else ""
     said = ListedGenerator(
-        f"{settings.generator}{adapter}", SETTINGS_SAY, settings.generator, settings.adapter
+        f"{settings.generator.name}{adapter}",
+        SETTINGS_SAY,
+        settings.generator.name,
+        settings.generator.adapter,
     )
     same = next((one for one in known if _place(one) == _place(said)), None)
     return replace(said, name=same.name, tuned=same.tuned) if same else said
@@ -81,11 +86,11 @@ def _known(settings: Settings) -> Iterator[ListedGenerator]:
     yield ListedGenerator("extractive", "quotations only", "extractive")
     if importlib.util.find_spec(GGUF_PACKAGE):
         yield ListedGenerator(BUNDLED_GENERATOR, "bundled", BUNDLED_GENERATOR)
-    yield from _merged(settings.models_dir)
-    yield from _adapters(settings.runs_dir)
-    if settings.openai_model or settings.generator == "openai":
-        model = settings.openai_model or "the server's first model"
-        yield ListedGenerator("openai", f"{model}, {settings.openai_base_url}", "openai")
+    yield from _merged(settings.paths.models_dir)
+    yield from _adapters(settings.paths.runs_dir)
+    if settings.openai.model or settings.generator.name == "openai":
+        model = settings.openai.model or "the server's first model"
+        yield ListedGenerator("openai", f"{model}, {settings.openai.base_url}", "openai")
 
 
 def _merged(models_dir: Path) -> Iterator[ListedGenerator]:

@@ -35,7 +35,9 @@ class Pipeline:
         self, settings: Settings, index: ReviewIndex, embedder: Embedder, chosen: ChosenGenerator
     ) -> None:
         index.require_fingerprint(
-            index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens),
+            index_fingerprint(
+                embedder.identity, settings.index.chunking, settings.index.chunk_tokens
+            ),
             embedder.identity,
         )
         self.settings = settings
@@ -52,7 +54,7 @@ class Pipeline:
         """Open an index by name with the embedder and the generator of the settings. Raises
         `ReviewQAError`.
         """
-        index = ReviewIndex.open(index_folder(settings.indexes_dir, index_name))
+        index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, index_name))
         embedder = embedder or make_embedder(settings)
         embedder.embed_queries(
             ["warm up"]
@@ -63,7 +65,7 @@ class Pipeline:
         """The question with what it takes from `previous`, those before it, oldest first; as it is
         if nothing.
         """
-        if self.settings.follow_ups == "off" or not previous:
+        if self.settings.answering.follow_ups == "off" or not previous:
             return question
         return stand_alone(question, previous).query
 
@@ -90,12 +92,12 @@ class Pipeline:
             trial = renumbered([*kept, found])
             if (
                 self.generator.count_tokens(prompt.build_messages(question, trial))
-                <= self.settings.max_prompt_tokens
+                <= self.settings.generator.max_prompt_tokens
             ):
                 kept = trial
         if retrieved and not kept:
             raise GeneratorError(
-                f"Not one review fits into max_prompt_tokens = {self.settings.max_prompt_tokens} "
+                f"Not one review fits into generator.max_prompt_tokens = {self.settings.generator.max_prompt_tokens} "
                 "beside the question. Raise it."
             )
         return kept
@@ -145,7 +147,7 @@ class Pipeline:
         text = ""
         for piece in self.generator.stream(
             prompt.build_messages(question, retrieved),
-            max_new_tokens=self.settings.max_new_tokens,
+            max_new_tokens=self.settings.generator.max_new_tokens,
             cancelled=cancelled,
         ):
             if not text:
@@ -159,9 +161,9 @@ class Pipeline:
         if wants_overview(question):
             return bool(retrieved)
         floor = (
-            self.settings.fact_evidence_floor
+            self.settings.answering.fact_evidence_floor
             if asks_for_fact(question)
-            else self.settings.evidence_floor
+            else self.settings.answering.evidence_floor
         )
         return evidence_score(question, retrieved) >= floor
 
@@ -175,7 +177,11 @@ class Pipeline:
     ) -> Answer:
         checking = time.perf_counter()
         sentences, dropped = check_answer(
-            text, retrieved, self.index, self.embedder, threshold=self.settings.support_threshold
+            text,
+            retrieved,
+            self.index,
+            self.embedder,
+            threshold=self.settings.answering.support_threshold,
         )
         if not sentences or is_refusal(sentences):
             return self._refusal(

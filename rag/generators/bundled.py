@@ -87,7 +87,7 @@ def _made_once(folder: Path, source: str, make: Callable[[Path], None]) -> None:
         ) from error
     except OSError as error:
         raise ModelError(
-            f"Cannot write the bundled model to {folder.parent}: {error}. Set cache_dir to a "
+            f"Cannot write the bundled model to {folder.parent}: {error}. Set paths.cache_dir to a "
             "folder with 600 MB free."
         ) from error
 

@@ -46,7 +46,7 @@ class Retriever:
             allowed,
             ranking=Ranking.of(self.settings),
             reranker=self.reranker,
-            depth=self.settings.rerank_depth,
+            depth=self.settings.retrieval.rerank_depth,
         )
 
 
