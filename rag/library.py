@@ -184,11 +184,11 @@ def build(
 
 
 def _snapshot(settings: Settings, name: str) -> ReviewIndex:
-    return ReviewIndex.open(index_folder(settings.indexes_dir, name))
+    return ReviewIndex.open(index_folder(settings.paths.indexes_dir, name))
 
 
 def _options(settings: Settings, columns: Mapping[str, str] | None) -> ReadOptions:
-    return ReadOptions(mapping=columns or {}, max_unpack_ratio=settings.max_unpack_ratio)
+    return ReadOptions(mapping=columns or {}, max_unpack_ratio=settings.reading.max_unpack_ratio)
 
 
 @contextlib.contextmanager

@@ -51,7 +51,9 @@ class Retriever:
             return overview(self.index, limits, allowed), None
         ranking = Ranking.of(self.settings)
         query = Query(self.index, self.embedder, question, ranking, allowed)
-        rerank = Rerank(self.reranker, self.settings.rerank_depth) if self.reranker else None
+        rerank = (
+            Rerank(self.reranker, self.settings.retrieval.rerank_depth) if self.reranker else None
+        )
         return nearest(query, limits, rerank), query.vector
 
 

@@ -39,7 +39,7 @@ def cli(context: click.Context, settings_file: Path | None, indexes_dir: Path | 
     """Ask questions of a pile of reviews; every sentence of an answer cites the reviews it rests
     on.
     """
-    context.obj = Context(settings_file, {"indexes_dir": indexes_dir})
+    context.obj = Context(settings_file, {"paths.indexes_dir": indexes_dir})
 
 
 cli.add_command(reviews_group)
@@ -85,7 +85,7 @@ def ask(
     question, *earlier = (  # bytes of the command line that are no UTF-8
         text.encode(errors="replace").decode() for text in (question, *previous)
     )
-    settings = context.settings(generator=generator)
+    settings = context.settings({"generator.name": generator})
     pipeline = Pipeline.open(settings, picked_index(settings, name))
     if show_prompt:
         messages = pipeline.messages(question, conditions, earlier)
@@ -110,7 +110,7 @@ def app(context: Context, host: str | None, port: int | None) -> None:
     """Serve the app and print its address."""
     from ui.serve import serve
 
-    settings = context.settings(host=host, port=port)
+    settings = context.settings({"server.host": host, "server.port": port})
     serve(settings, lambda address: terminal.say(f"The app is at {address}  (Ctrl-C ends it)"))
 
 
