@@ -41,5 +41,5 @@ def no_adapter(settings: Settings, name: str) -> SettingsError:
     """The error for an adapter on something that takes none."""
     return SettingsError(
         f'The adapter "{settings.generator.adapter}" cannot be put on {name}. '
-        "Name its base model: generator = <hub name or folder>."
+        "Name its base model: generator.name = <hub name or folder>."
     )
