@@ -17,9 +17,9 @@ from streamlit.testing.v1 import AppTest
 import rag.embedding
 from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
+from rag.filters import Condition, parse_where
 from rag.index import ReviewIndex
 from rag.index.facets import MOST_VALUES, count_where, facets_of
-from rag.index.filters import Condition, parse_where
 from rag.schema import Review
 from tests.fakes import FakeEmbedder
 from tests.fakes import build_fake_index as build_plain_index

@@ -14,11 +14,11 @@ from rag.answering import prompt
 from rag.answering.pipeline import CLOSEST, WROTE_NOTHING, Pipeline, mix_of
 from rag.config import Settings
 from rag.embedding import Vectors, make_embedder
+from rag.filters import parse_where
 from rag.generators import Generator
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator
 from rag.index import ReviewIndex, index_folder, verify_index
-from rag.index.filters import parse_where
 from rag.schema import GeneratorError, IndexFileError, Message, Review
 from rag.understanding.intent import TASKS
 from tests.fakes import (

@@ -15,11 +15,11 @@ from rag.answering.model import Budget, ModelAnswerer
 from rag.answering.refusal import evidence_score
 from rag.config import Settings, index_fingerprint
 from rag.embedding import Embedder, make_embedder
+from rag.filters import Condition
 from rag.generators import Generator
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import ReviewIndex, index_folder
-from rag.index.filters import Condition
 from rag.retrieval import Retriever
 from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk

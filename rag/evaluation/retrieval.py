@@ -23,8 +23,8 @@ from typing import Any
 from rag.embedding import Embedder
 from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.significance import Comparison, Interval, interval, paired
+from rag.filters import Condition
 from rag.index import ReviewIndex
-from rag.index.filters import Condition
 from rag.retrieval import Retriever
 from rag.schema import RetrievedChunk, SettingsError
 

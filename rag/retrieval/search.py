@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from rag.config import Settings
 from rag.embedding import Embedder, Vectors
+from rag.filters import Condition
 from rag.index import ReviewIndex
-from rag.index.filters import Condition
 from rag.index.vectors import Mask
 from rag.retrieval.diversify import Limits, fold_copies, numbered
 from rag.retrieval.evidence import Evidence

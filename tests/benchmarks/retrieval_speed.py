@@ -28,8 +28,8 @@ import numpy as np
 from rag.config import Settings, load_settings
 from rag.embedding import Embedder, Progress, Vectors, make_embedder, no_progress, query_vector
 from rag.evaluation.questions import read_questions
+from rag.filters import Condition, parse_where
 from rag.index import ReviewIndex, build_index, index_folder, list_indexes
-from rag.index.filters import Condition, parse_where
 from rag.index.vectors import Mask
 from rag.ingest import read_reviews
 from rag.retrieval import Limits, Ranking, Retriever, retrieve

@@ -76,7 +76,7 @@ def ask(
 ) -> None:
     """Answer QUESTION from the reviews of an index."""
     from rag.answering.pipeline import Pipeline
-    from rag.index.filters import parse_where
+    from rag.filters import parse_where
 
     conditions = parse_where(where)
 
