@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +20,8 @@ from rag.retrieval import Retriever, renumbered
 from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk
 from rag.understanding.follow_up import stand_alone
 from rag.understanding.intent import asks_for_count, asks_for_fact, wants_overview
+
+_log = logging.getLogger(__name__)
 
 CLOSEST = "These are the closest reviews; none of them seems to answer the question."
 WROTE_NOTHING = "The generator wrote nothing; these are the closest reviews."
@@ -59,7 +62,9 @@ class Pipeline:
         embedder.embed_queries(
             ["warm up"]
         )  # it loads on first use, and the first question should not wait for that
-        return cls(settings, index, embedder, choose_generator(settings, embedder, index.leaning))
+        chosen = choose_generator(settings, embedder, index.leaning)
+        _log.info("%s answers: %s.", chosen.generator.name, chosen.reason)
+        return cls(settings, index, embedder, chosen)
 
     def stand_alone(self, question: str, previous: Sequence[str]) -> str:
         """The question with what it takes from `previous`, those before it, oldest first; as it is

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -17,6 +19,8 @@ from rag.retrieval.overview import overview
 from rag.retrieval.rerank import Reranker, make_reranker
 from rag.schema import RetrievedChunk
 from rag.understanding.intent import wants_overview
+
+_log = logging.getLogger(__name__)
 
 _OVERFETCH = 16  # sentences fetched for each chunk wanted; several may be of one chunk or be copies
 
@@ -34,6 +38,13 @@ class Retriever:
         """At most `top_k` chunks for a question, best first; only of reviews that meet the
         conditions of `where`.
         """
+        begun = time.perf_counter()
+        retrieved = self._retrieve(question, where)
+        seconds = time.perf_counter() - begun
+        _log.debug("%d chunks found in %.3f s.", len(retrieved), seconds)
+        return retrieved
+
+    def _retrieve(self, question: str, where: Sequence[Condition]) -> list[RetrievedChunk]:
         limits = Limits.of(self.settings)
         allowed = self.index.sentences_where(where) if where else None
         if wants_overview(question):
