@@ -445,7 +445,7 @@ def test_the_log_goes_to_the_terminal_as_asked_and_to_a_file_in_full(
 ) -> None:
     assert run("ask", QUESTION).err == ""
     once, twice = (run(flag, "ask", QUESTION).err for flag in ("-v", "-vv"))
-    assert "Opened the index hotel: " in once and "extractive answers: it is what" in once
+    assert "Opened the index hotel: " in once and "answers: it is what the settings name." in once
     assert "chunks found in" in twice and "chunks found in" not in once
     monkeypatch.setenv("REVIEWQA_LOG", str(tmp_path / "log.txt"))
     assert run("ask", QUESTION).err == ""
