@@ -19,6 +19,7 @@ import pytest
 
 from rag.answering import prompt
 from rag.answering.pipeline import Pipeline
+from rag.config import Settings, load_settings
 from rag.embedding import SentenceTransformerEmbedder
 from rag.index import Manifest
 from rag.ingest import read_reviews
@@ -123,11 +124,11 @@ def run(
     for name in [name for name in os.environ if name.startswith("REVIEWQA_")]:
         monkeypatch.delenv(name)
     for name, value in {
-        "INDEXES_DIR": str(indexes),
-        "MODELS_DIR": str(tmp_path),
-        "GENERATOR": "extractive",
-        "EVIDENCE_FLOOR": "0.3",
-        "FACT_EVIDENCE_FLOOR": "0.3",
+        "PATHS__INDEXES_DIR": str(indexes),
+        "PATHS__MODELS_DIR": str(tmp_path),
+        "GENERATOR__NAME": "extractive",
+        "ANSWERING__EVIDENCE_FLOOR": "0.3",
+        "ANSWERING__FACT_EVIDENCE_FLOOR": "0.3",
     }.items():
         monkeypatch.setenv(f"REVIEWQA_{name}", value)
     monkeypatch.setattr("rag.answering.pipeline.make_embedder", lambda settings: EMBEDDER)
@@ -396,6 +397,64 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         "retrieval.method=dense, retrieval.top_k=3",
     ]
     assert found["settings"][1]["means"]["all"]["recall@5"][0] == 1.0
+
+
+# --- the settings and the log
+
+
+def test_config_shows_each_value_and_where_it_came_from(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reviewqa.toml").write_text('[openai]\nmodel = "my \\"\\u001b[2J"\n')
+    ran = run("--indexes-dir", "elsewhere", "config", "--json")
+    value = json.loads(ran.out)
+    assert ran.code == 0 and set(value) == set(dict(Settings()))
+    assert value["openai"]["model"] == {
+        "value": 'my "\x1b[2J',
+        "from": "reviewqa.toml",
+        "allowed": "text",
+        "description": "Empty: the first model that the server lists.",
+    }
+    assert value["paths"]["indexes_dir"]["value"] == "elsewhere"
+    origins = {
+        f"{group}.{key}": setting["from"]
+        for group, keys in value.items()
+        for key, setting in keys.items()
+        if setting["from"] != "default"
+    }
+    assert origins == {
+        "paths.indexes_dir": "the command line",
+        "paths.models_dir": "REVIEWQA_PATHS__MODELS_DIR",
+        "openai.model": "reviewqa.toml",
+        "generator.name": "REVIEWQA_GENERATOR__NAME",
+        "answering.evidence_floor": "REVIEWQA_ANSWERING__EVIDENCE_FLOOR",
+        "answering.fact_evidence_floor": "REVIEWQA_ANSWERING__FACT_EVIDENCE_FLOOR",
+    }
+
+
+def test_what_config_prints_is_a_settings_file(run: Runner, tmp_path: Path) -> None:
+    (tmp_path / "reviewqa.toml").write_text('[openai]\nmodel = "my \\"\\u001b[2J"\n')
+    ran = run("config")
+    assert ran.code == 0 and "evidence_floor = 0.3  # REVIEWQA_ANSWERING__EVIDENCE_FLOOR" in ran.out
+    assert_harmless(ran.out)
+    (tmp_path / "printed.toml").write_text(ran.out)
+    assert load_settings(tmp_path / "printed.toml", environ={}) == load_settings()
+
+
+def test_the_log_goes_to_the_terminal_as_asked_and_to_a_file_in_full(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("ask", QUESTION).err == ""
+    once, twice = (run(flag, "ask", QUESTION).err for flag in ("-v", "-vv"))
+    assert "Opened the index hotel: " in once and "answers: it is what the settings name." in once
+    assert "chunks found in" in twice and "chunks found in" not in once
+    monkeypatch.setenv("REVIEWQA_LOG", str(tmp_path / "log.txt"))
+    assert run("ask", QUESTION).err == ""
+    text = (tmp_path / "log.txt").read_text(encoding="utf-8")
+    assert "INFO rag.index.snapshot: Opened the index hotel" in text and "chunks found in" in text
+    monkeypatch.setenv("REVIEWQA_LOG", str(tmp_path))
+    refused = run("ask", QUESTION)
+    assert refused.code == 1 and "Cannot write the log to" in refused.complaint
 
 
 # --- errors

@@ -15,7 +15,7 @@ from rag.filters import Condition
 from rag.schema import Side
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Embed, Floats, Intent, classifier_for, rule_intent
-from rag.understanding.intent import content_words, task_for
+from rag.understanding.intent import content_words
 from rag.understanding.names import Mention, NameFinder
 from rag.understanding.period import Limit, limits_of
 from rag.understanding.side import asked_side
@@ -73,7 +73,9 @@ def understand(
     query = _without(question, spans, [limit.words for limit in limits])
     aspect = content_words(query)
     asked, searched, words = embed([question, query or question, aspect or query or question])
-    intent = rule_intent(question) or _intent(question, aspect, asked, classifier_for(identity, embed).intent)
+    intent = rule_intent(question) or _intent(
+        question, aspect, asked, classifier_for(identity, embed).intent
+    )
     several = len({mention.items for mention in names.items}) > 1
     if several and intent not in _SINGLE:
         intent = "comparison"
