@@ -11,20 +11,28 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from rag.filters import Condition
 from rag.schema import Side
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Embed, Floats, Intent, classifier_for, rule_intent
-from rag.understanding.intent import content_words
+from rag.understanding.intent import content_words, task_for
 from rag.understanding.names import Mention, NameFinder
 from rag.understanding.period import Limit, limits_of
 from rag.understanding.side import asked_side
 
-_PREPOSITIONS = r"(?:at|in|of|on|for|from|about|with|to|by|during|inside|near)"
-_DANGLING = re.compile(rf"\s*\b{_PREPOSITIONS}\s+(?:the\s+)?(?=[?.!,;:]|$)", re.IGNORECASE)
-_BLANKS = re.compile(r"\s+(?=[?.!,;:])|\s{2,}")
+_GAP = "\x00"  # where a name stood
+_LED_TO_GAP = re.compile(
+    r"(?:\b(?:at|in|of|on|for|from|about|with|to|by|during|inside|near)\s+)?(?:\bthe\s+)?\x00"
+    r"(?:['’]s?)?",
+    re.IGNORECASE,
+)
+_BLANKS = re.compile(r"\s{2,}")
+_SPACE_BEFORE_MARK = re.compile(r"\s+(?=[?.!,;:])")
 _LEADING = re.compile(r"^[\s,:;–—-]+")
-_SINGLE = ("overview", "why", "change")
+_KEEPS_ITS_INTENT = ("statistic", "count", "why", "change")  # though two items are named
+_ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +81,11 @@ def understand(
     query = _without(question, spans, [limit.words for limit in limits])
     aspect = content_words(query)
     asked, searched, words = embed([question, query or question, aspect or query or question])
-    intent = rule_intent(question) or _intent(
-        question, aspect, asked, classifier_for(identity, embed).intent
-    )
+    intent = rule_intent(question) or classifier_for(identity, embed).intent(asked)
+    if task_for(question) is not None or (not aspect and intent in _ABOUT_EVERYTHING):
+        intent = "overview"
     several = len({mention.items for mention in names.items}) > 1
-    if several and intent not in _SINGLE:
+    if several and intent not in _KEEPS_ITS_INTENT:
         intent = "comparison"
     conditions = [] if intent == "change" else [c for limit in limits for c in limit.conditions]
     if names.items and not several:
@@ -88,9 +96,33 @@ def understand(
         side=asked_side(question),
         query=query,
         aspect=aspect,
-        vectors=_pair(searched, words),
+        vectors=np.stack([searched, words]),
         items=_distinct(names.items),
         unknown_item=names.unknown,
         limits=limits,
         conditions=tuple(conditions),
     )
+
+
+def _without(question: str, spans: Sequence[tuple[int, int]], limits: Sequence[str]) -> str:
+    """The question without the names at `spans` and without the words of its limits, and without
+    the prepositions that led to them.
+    """
+    kept, done = "", 0
+    for start, end in sorted(spans):
+        kept += question[done:start] + _GAP
+        done = max(done, end)
+    kept += question[done:]
+    for words in limits:
+        kept = kept.replace(words, _GAP, 1)
+    kept = _LED_TO_GAP.sub(" ", kept).replace(_GAP, " ")
+    kept = _SPACE_BEFORE_MARK.sub("", _BLANKS.sub(" ", kept))
+    return _LEADING.sub("", kept).strip()
+
+
+def _distinct(mentions: Sequence[Mention]) -> tuple[Mention, ...]:
+    """One mention for the same items."""
+    by_items: dict[tuple[str, ...], Mention] = {}
+    for mention in mentions:
+        by_items.setdefault(mention.items, mention)
+    return tuple(by_items.values())
