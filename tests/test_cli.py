@@ -349,6 +349,13 @@ def test_eval_prints_a_table_and_writes_all_numbers(
     assert first["supported"] == second["supported"] == 1.0
 
 
+def test_what_the_numbers_mean_can_be_read(run: Runner) -> None:
+    ran = run("eval", "metrics")
+    assert ran.code == 0 and ran.out.startswith("| metric | better | what it is |")
+    assert "| seconds_median | smaller | median of the seconds" in ran.out
+    assert "| recall@5 | larger | share of the gold reviews" in ran.out
+
+
 def test_eval_shows_the_table_even_where_the_numbers_cannot_be_written(
     run: Runner, questions: Path
 ) -> None:
@@ -376,7 +383,7 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         "--setting",
         "retrieval=lexical",
         "--setting",
-        "retrieval=dense, balance=off",
+        "retrieval=dense, top_k=4",
         "--json",
         files["json"],
         "--markdown",
@@ -385,14 +392,14 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         files["svg"],
     )
     assert ran.code == 0 and ran.out.startswith("2 questions (1 unanswerable left out)")
-    assert re.search(r"\| all \| retrieval=dense, balance=off \| [+-]", ran.out)
+    assert re.search(r"\| all \| retrieval=dense, top_k=4 \| [+-]", ran.out)
     assert files["md"].read_text(encoding="utf-8") == ran.out and files[
         "svg"
     ].read_bytes().startswith(b"<?xml")
     found = json.loads(files["json"].read_text(encoding="utf-8"))
     assert [one["name"] for one in found["settings"]] == [
         "retrieval=lexical",
-        "retrieval=dense, balance=off",
+        "retrieval=dense, top_k=4",
     ]
     assert found["settings"][1]["means"]["all"]["recall@5"][0] == 1.0
 

@@ -11,22 +11,17 @@ from pathlib import Path
 import pytest
 
 from rag.config import Settings
+from rag.evaluation.metrics import retrieval_metrics
+from rag.evaluation.metrics.spans import SPANS
 from rag.evaluation.question_sets import RetrievalQuestion
-from rag.evaluation.retrieval import (
-    METRICS,
-    SPANS,
-    RetrievalReport,
-    compare,
-    evaluate_retrieval,
-    merged,
-)
+from rag.evaluation.retrieval import RetrievalReport, compare, evaluate_retrieval, merged
 from rag.evaluation.retrieval_report import json_report, markdown_report, plot_report
 from rag.index import ReviewIndex
 from rag.retrieval import Retriever
 from rag.schema import Review, SettingsError
 from tests.fakes import FakeEmbedder, build_fake_index, review
 
-PLAIN = Settings(balance="off")
+PLAIN = Settings(near_duplicate=1.0)
 ANIMALS = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay", "kid", "lynx")
 
 
@@ -53,7 +48,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
 def ask(
     index: ReviewIndex, *questions: RetrievalQuestion, least_reviews: int = 1
 ) -> RetrievalReport:
-    retriever = Retriever(replace(PLAIN, near_duplicate=1.0), index, FakeEmbedder())
+    retriever = Retriever(PLAIN, index, FakeEmbedder())
     return evaluate_retrieval(retriever, questions, name="plain", least_reviews=least_reviews)
 
 
@@ -134,8 +129,8 @@ def test_spans_count_when_they_lie_in_what_fits(tmp_path: Path) -> None:
         question("late", f"lamp {filler}", "gold", spans=[("gold", at, at + 4)]),
         question("none", "is the lamp loud", "gold"),
     )
-    assert report.values[SPANS] == {"in": 1, "half": 0.5, "late": 0}
-    assert report.metrics == (*METRICS, SPANS)
+    assert report.values[SPANS.name] == {"in": 1, "half": 0.5, "late": 0}
+    assert report.metrics == tuple(retrieval_metrics)
 
 
 def test_an_index_of_something_else_is_refused(zoo: ReviewIndex) -> None:
@@ -200,7 +195,7 @@ def test_a_domain_without_answer_spans_is_not_compared_by_them(zoo: ReviewIndex)
     text = markdown_report([report, replace(report, name="again")])
     assert re.search(r"\| other \| again \|.*\| - \|$", text, re.MULTILINE)
     (found,) = json_report([report, replace(report, name="again")])["differences"]
-    assert SPANS in found["by_domain"]["zoo"] and SPANS not in found["by_domain"]["other"]
+    assert SPANS.name in found["by_domain"]["zoo"] and SPANS.name not in found["by_domain"]["other"]
 
 
 def test_reports_as_text_and_plot(zoo: ReviewIndex, tmp_path: Path) -> None:
