@@ -81,6 +81,7 @@ def contender(name: str, points: list[float], text: str = "It is.", **more: int)
         0,
         0,
         0.1,
+        {},
     )
     sentence = AnswerSentence(text, False, 0.1, (Citation(1, "r", "r:0", 0, 1, "x", 0.1, False),))
     answer = Answer(TASKS[0].question, (sentence,), False, name, "", ())

@@ -11,14 +11,8 @@ from rag.answering.choice import ChosenGenerator
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.evaluation.answers import answer_table, evaluate_answers
-from rag.evaluation.metrics import (
-    AnswerMetric,
-    Metric,
-    RetrievalMetric,
-    answer_metrics,
-    register,
-    retrieval_metrics,
-)
+from rag.evaluation.metrics import Metric, answer_metrics, retrieval_metrics
+from rag.evaluation.metrics.registry import Registry
 from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.questions import Question
 from rag.evaluation.report import escape_markdown, markdown_table
@@ -41,12 +35,12 @@ def restored() -> Iterator[None]:
     yield
     for metrics, earlier in zip((answer_metrics, retrieval_metrics), before, strict=True):
         metrics.clear()
-        metrics.update(earlier)  # type: ignore[arg-type]
+        metrics.update(earlier)
 
 
 def test_an_answer_metric_is_added_in_one_call(index: ReviewIndex) -> None:
-    register(
-        AnswerMetric(
+    answer_metrics.register(
+        Metric(
             name="words",
             title="words per answer",
             meaning="words of an answer",
@@ -64,8 +58,8 @@ def test_an_answer_metric_is_added_in_one_call(index: ReviewIndex) -> None:
 
 
 def test_a_retrieval_metric_is_added_in_one_call(index: ReviewIndex) -> None:
-    register(
-        RetrievalMetric(
+    retrieval_metrics.register(
+        Metric(
             name="found",
             meaning="reviews found",
             measure=lambda case: float(len(case.ranking)),
@@ -80,11 +74,12 @@ def test_a_retrieval_metric_is_added_in_one_call(index: ReviewIndex) -> None:
     assert written["by_question"]["q"]["found"] == written["means"]["all"]["found"][0] > 0
 
 
-@pytest.mark.parametrize("metric", [*answer_metrics.values(), *retrieval_metrics.values()])
-def test_a_name_is_taken_once_and_every_metric_says_what_it_is(metric: Metric) -> None:
-    assert metric.meaning
-    with pytest.raises(ValueError, match=f'There is a metric "{metric.name}" already'):
-        register(metric)
+@pytest.mark.parametrize("registry", [answer_metrics, retrieval_metrics])
+def test_every_metric_says_what_it_is_and_its_name_is_taken(registry: Registry) -> None:
+    for metric in list(registry.values()):
+        assert metric.meaning
+        with pytest.raises(ValueError, match=f'There is a metric "{metric.name}" already'):
+            registry.register(metric)
 
 
 def test_a_cell_cannot_leave_its_row() -> None:

@@ -68,7 +68,11 @@ def evaluate_answers(
 
 def _result(question: Question, pipeline: Pipeline) -> QuestionResult:
     answer = pipeline.ask(question.question)
-    case = AnswerCase(question, answer, pipeline.embedder, pipeline.settings.support_threshold)
+    sentences = () if answer.refused else answer.sentences
+    claims = [sentence for sentence in sentences if not sentence.heading]
+    cited = frozenset(citation.review_id for claim in claims for citation in claim.citations)
+    threshold = pipeline.settings.support_threshold
+    case = AnswerCase(question, answer, claims, cited, pipeline.embedder, threshold)
     return QuestionResult(
         id=question.id,
         kind=question.kind,
@@ -76,13 +80,13 @@ def _result(question: Question, pipeline: Pipeline) -> QuestionResult:
         answer=answer.text,
         answerable=question.answerable,
         refused=answer.refused,
-        sentences=len(case.claims),
-        supported=sum(claim.supported for claim in case.claims),
+        sentences=len(claims),
+        supported=sum(claim.supported for claim in claims),
         dropped_markers=answer.dropped_markers,
         seconds=round(answer.timings["total_s"], 3),
         values={
             name: metric.measure(case)
             for name, metric in answer_metrics.items()
-            if metric.measure is not None
+            if metric.summarise is None
         },
     )

@@ -8,36 +8,34 @@ from collections.abc import Callable, Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
-def escape_cell(text: str) -> str:
-    """`text` so that it stays in its cell; other markup in it is kept."""
+def escape_cell(value: object) -> str:
+    """A value so that it stays in its cell, other markup kept; floats have two digits."""
+    text = f"{value:.2f}" if isinstance(value, float) else str(value)
     return " ".join(text.splitlines()).replace("|", "\\|")
 
 
-def escape_markdown(text: str) -> str:
-    """`text` as one line that Markdown shows as it is, for what a model or a user wrote."""
-    return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", " ".join(text.split()))
+def escape_markdown(value: object) -> str:
+    """A value as one line that Markdown shows as it is, for what a model or a user wrote."""
+    return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", " ".join(str(value).split()))
 
 
 def markdown_table(
     header: Sequence[object],
     rows: Sequence[Sequence[object]],
-    escape: Callable[[str], str] = escape_cell,
+    escape: Callable[[object], str] = escape_cell,
 ) -> str:
-    """A Markdown table, without a line break at its end; floats have two digits."""
-    return render("table.md.jinja", header=header, rows=rows, escape=escape)
+    """A Markdown table, without a line break at its end."""
+    return render("rows.md.jinja", header=header, rows=rows, escape=escape)
 
 
 def render(template: str, **values: object) -> str:
-    """A template of `templates/` with these values; `markdown_table` is known to all of them."""
-    return _environment.get_template(template).render(values)
+    """A template of `templates/` with these values, without a line break at its end; the macros for
+    tables are in `table.md.jinja`.
+    """
+    return _environment.get_template(template).render(values).rstrip("\n")
 
 
-def cell(value: object, escape: Callable[[str], str] = escape_cell) -> str:
-    """A value as a table shows it."""
-    return escape(f"{value:.2f}" if isinstance(value, float) else str(value))
-
-
-# Markdown is escaped by the functions above: `autoescape` is for HTML.
+# what is written is escaped by the functions above: `autoescape` is for HTML
 _environment = Environment(
     loader=PackageLoader("rag.evaluation"),
     autoescape=False,
@@ -45,5 +43,4 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.globals["markdown_table"] = markdown_table
-_environment.filters["cell"] = cell
+_environment.globals["escape_cell"] = escape_cell

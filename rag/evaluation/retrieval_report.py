@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rag.evaluation.report import markdown_table, render
+from rag.evaluation.report import render
 from rag.evaluation.retrieval import RetrievalReport, compare
 from rag.schema import SettingsError
 
@@ -21,14 +21,22 @@ def markdown_report(reports: Sequence[RetrievalReport]) -> str:
     if there are some.
     """
     first = reports[0]
-    groups = _groups(first)
+    reasons = {"unanswerable": first.unanswerable, "about rare items": first.too_few}
     return render(
         "retrieval.md.jinja",
-        note=_note(first),
-        first=first.name,
-        settings=_settings_table(reports),
-        by_domain=_domain_table(reports, groups[1:]) if len(groups) > 1 else "",
-        differences=_difference_table(reports, groups) if len(reports) > 1 else "",
+        reports=reports,
+        first=first,
+        metrics=list(first.metrics),
+        left_out=[f"{count} {reason}" for reason, count in reasons.items() if count],
+        groups=_groups(first),
+        counts=Counter(first.domains.values()),
+        means=lambda report, domain: [
+            str(report.interval(metric, domain)) if report.of(metric, domain) else _ABSENT
+            for metric in first.metrics
+        ],
+        differences=lambda report, domain: [
+            _difference(first, report, metric, domain) for metric in first.metrics
+        ],
     )
 
 
@@ -98,45 +106,6 @@ def _groups(report: RetrievalReport) -> list[str]:
     """ "", which stands for all questions, and the domains where there are several."""
     domains = sorted(set(report.domains.values()))
     return ["", *domains] if len(domains) > 1 else [""]
-
-
-def _note(report: RetrievalReport) -> str:
-    counts = {"unanswerable": report.unanswerable, "about rare items": report.too_few}
-    left_out = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
-    return f"{len(report.domains)} questions" + (f" ({left_out} left out)" if left_out else "")
-
-
-def _settings_table(reports: Sequence[RetrievalReport]) -> str:
-    metrics = reports[0].metrics
-    rows = [
-        [report.name, *map(report.interval, metrics), f"{1000 * report.seconds_median:.0f}"]
-        for report in reports
-    ]
-    return markdown_table(["setting", *metrics, "ms"], rows)
-
-
-def _domain_table(reports: Sequence[RetrievalReport], domains: Sequence[str]) -> str:
-    metrics = reports[0].metrics
-    rows: list[list[object]] = []
-    for domain in domains:
-        for report in reports:
-            means = [
-                report.interval(metric, domain) if report.of(metric, domain) else _ABSENT
-                for metric in metrics
-            ]
-            count = Counter(report.domains.values())[domain]
-            rows.append([domain, count, report.name, *means])
-    return markdown_table(["domain", "questions", "setting", *metrics], rows)
-
-
-def _difference_table(reports: Sequence[RetrievalReport], groups: Sequence[str]) -> str:
-    first, *others = reports
-    rows: list[list[object]] = []
-    for domain in groups:
-        for report in others:
-            cells = [_difference(first, report, metric, domain) for metric in first.metrics]
-            rows.append([domain or "all", report.name, *cells])
-    return markdown_table(["domain", "setting", *first.metrics], rows)
 
 
 def _difference(first: RetrievalReport, other: RetrievalReport, metric: str, domain: str) -> str:

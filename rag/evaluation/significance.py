@@ -39,13 +39,24 @@ class Comparison:
     p_value: float
 
 
-def interval(values: Sequence[float]) -> Interval:
+def interval(values: Sequence[float] | NDArray[np.float64]) -> Interval:
     """Mean of the values and its percentile bootstrap interval (Efron 1979); all NaN without
     values, and no wider than the value itself for a single one.
     """
-    if not len(values):
-        return Interval(float("nan"), float("nan"), float("nan"))
-    return _interval(np.asarray(values, dtype=np.float64))
+    if len(values) < 2:
+        value = float(values[0]) if len(values) else float("nan")
+        return Interval(value, value, value)
+    from scipy import stats
+
+    bounds = stats.bootstrap(
+        (np.asarray(values, dtype=np.float64),),
+        np.mean,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        batch=max(1, _VALUES_DRAWN_AT_ONCE // len(values)),
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return Interval(float(np.mean(values)), float(bounds.low), float(bounds.high))
 
 
 def paired(baseline: Sequence[float], other: Sequence[float]) -> Comparison:
@@ -57,31 +68,10 @@ def paired(baseline: Sequence[float], other: Sequence[float]) -> Comparison:
     """
     if len(baseline) != len(other) or not len(baseline):
         raise ValueError(f"{len(baseline)} and {len(other)} values cannot be compared in pairs")
-    differences = np.asarray(other, dtype=np.float64) - np.asarray(baseline, dtype=np.float64)
-    mean = _interval(differences)
-    return Comparison(mean.mean, mean.low, mean.high, _p_value(differences))
-
-
-def _interval(values: NDArray[np.float64]) -> Interval:
-    mean = float(values.mean())
-    if len(values) == 1:  # resampling needs two
-        return Interval(mean, mean, mean)
-    from scipy import stats
-
-    bounds = stats.bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        batch=max(1, _VALUES_DRAWN_AT_ONCE // len(values)),
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return Interval(mean, float(bounds.low), float(bounds.high))
-
-
-def _p_value(differences: NDArray[np.float64]) -> float:
+    differences = np.subtract(other, baseline, dtype=np.float64)
+    mean = interval(differences)
     if len(differences) == 1:  # either sign is as extreme
-        return 1.0
+        return Comparison(mean.mean, mean.low, mean.high, 1.0)
     from scipy import stats
 
     test = stats.permutation_test(
@@ -92,4 +82,4 @@ def _p_value(differences: NDArray[np.float64]) -> float:
         batch=max(1, _VALUES_DRAWN_AT_ONCE // len(differences)),
         rng=np.random.default_rng(0),
     )
-    return float(test.pvalue)
+    return Comparison(mean.mean, mean.low, mean.high, float(test.pvalue))

@@ -1,5 +1,5 @@
 """Are follow-up questions made to stand alone? `python -m tests.benchmarks.follow_ups [--wrong
-SPLIT] [--model NAME]`.
+SPLIT]`.
 
 Over the dialogues of `rag/sample/followups.jsonl`, and, for questions that must be left as they
 are, over the sample's own questions, each asked after another one.
@@ -7,27 +7,17 @@ are, over the sample's own questions, each asked after another one.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from rag.answering.choice import choose_generator
-from rag.config import Settings
-from rag.embedding import make_embedder
-from rag.evaluation.questions import read_questions
-from rag.reader.stance import LeaningModel
-from rag.understanding import follow_up
 from rag.understanding.follow_up import stand_alone
-from rag.understanding.rewrite import searchable
+from tests.benchmarks.measuring import SAMPLE, options, sample_questions, show
 
-SAMPLE = Path(follow_up.__file__).parents[1] / "sample"
 BEFORE = "How good is the acting?"
+SPLITS = ("dev", "test")
 Query = Callable[[str, Sequence[str]], str]
 
 
@@ -48,23 +38,23 @@ class Judged:
         """Whether, besides, the query has all the words that it must have and none that it must
         not.
         """
-        wanted, unwanted = (
-            [
-                re.search(rf"\b{re.escape(word)}\b", self.query, re.IGNORECASE)
-                for word in self.dialogue[key]
-            ]
-            for key in ("must", "must_not")
+        return (
+            self.told
+            and all(map(self._has, self.dialogue["must"]))
+            and not any(map(self._has, self.dialogue["must_not"]))
         )
-        return self.told and all(wanted) and not any(unwanted)
+
+    def _has(self, word: str) -> bool:
+        return bool(re.search(rf"\b{re.escape(word)}\b", self.query, re.IGNORECASE))
 
 
 def judged(split: str, query: Query) -> list[Judged]:
     """The dialogues of a split."""
     lines = (SAMPLE / "followups.jsonl").read_text(encoding="utf-8").splitlines()
-    dialogues = [dialogue for line in lines if (dialogue := json.loads(line))["split"] == split]
     return [
         Judged(dialogue, query(dialogue["turns"][-1], dialogue["turns"][:-1]))
-        for dialogue in dialogues
+        for dialogue in map(json.loads, lines)
+        if dialogue["split"] == split
     ]
 
 
@@ -73,47 +63,40 @@ def by_rule(question: str, previous: Sequence[str]) -> str:
     return stand_alone(question, previous).query
 
 
-def with_model(name: str) -> Query:
-    """The query as the pipeline would have it with a generator that is a language model."""
-    embedder = make_embedder(Settings())
-    leaning = LeaningModel(np.zeros(embedder.dimension, dtype=np.float32), 0.0)
-    generator = choose_generator(Settings(generator=name), embedder, leaning).generator
-    return lambda question, previous: searchable(question, previous, "auto", generator).query
+def row(split: str) -> list[object]:
+    """A split's line of the table."""
+    dialogues = judged(split, by_rule)
+    leaning = [one.right for one in dialogues if one.dialogue["depends"]]
+    others = [one.right for one in dialogues if not one.dialogue["depends"]]
+    return [
+        split,
+        len(dialogues),
+        sum(one.told for one in dialogues) / len(dialogues),
+        sum(one.right for one in dialogues) / len(dialogues),
+        f"{sum(leaning)} of {len(leaning)}",
+        f"{sum(others)} of {len(others)}",
+    ]
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--wrong", choices=("dev", "test"), help="show what is wrong of a split")
-    parser.add_argument("--model", help="a generator that is asked where the rule cannot tell")
-    chosen = parser.parse_args()
-    query = with_model(chosen.model) if chosen.model else by_rule
-    print(
-        "| split | dialogues | lean or not, told | and the right words | of those that lean | of "
-        "the others |"
-    )
-    print("|---|---|---|---|---|---|")
-    for split in ("dev", "test"):
-        found = judged(split, query)
-        lean = [one.right for one in found if one.dialogue["depends"]]
-        others = [one.right for one in found if not one.dialogue["depends"]]
-        print(
-            f"| {split} | {len(found)} | {sum(one.told for one in found) / len(found):.2f} "
-            f"| {sum(one.right for one in found) / len(found):.2f} | {sum(lean)} of {len(lean)} "
-            f"| {sum(others)} of {len(others)} |"
-        )
-    questions = [question.question for question in read_questions(SAMPLE / "questions.jsonl")]
+    parser = options(__doc__)
+    parser.add_argument("--wrong", choices=SPLITS, help="show what is wrong of a split")
+    arguments = parser.parse_args()
+    header = ["split", "dialogues", "lean or not, told", "and the right words"]
+    header += ["of those that lean", "of the others"]
+    show("Follow-up questions made to stand alone by the rule", header, [*map(row, SPLITS)])
+    questions = sample_questions()
     changed = [question for question in questions if by_rule(question, [BEFORE]) != question]
     print(
         f"\nOf the sample's {len(questions)} questions, {len(changed)} would be changed after "
         f"{BEFORE!r}."
     )
-    if chosen.wrong:
-        for one in judged(chosen.wrong, query):
-            if not one.right:
-                print(f"  {' / '.join(one.dialogue['turns'])} -> {one.query}")
-        if chosen.wrong == "dev":
-            print(*(f"  {by_rule(question, [BEFORE])}" for question in changed), sep="\n")
+    for dialogue in judged(arguments.wrong, by_rule) if arguments.wrong else ():
+        if not dialogue.right:
+            print(f"  {' / '.join(dialogue.dialogue['turns'])} -> {dialogue.query}")
+    if arguments.wrong == "dev":
+        print(*(f"  {by_rule(question, [BEFORE])}" for question in changed), sep="\n")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import click
 
 from rag.config import Settings
 from ui.cli import terminal
-from ui.cli.options import Command, Context, example, opened_index, picked_index
+from ui.cli.options import Context, example, opened_index, picked_index
 
 if TYPE_CHECKING:
     from rag.evaluation.question_sets import RetrievalQuestion
@@ -21,14 +20,15 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path)
 EXAMPLE = "reviewqa eval answers --index squid-game --questions rag/sample/questions.jsonl"
-_AS_SET = "as set"
 
 
-def split_option(command: Command) -> Command:
-    """The option of both commands that read questions."""
-    return click.option(
-        "--split", default="test", show_default=True, help='Which split; "all" for every question.'
-    )(command)
+_split_option = click.option(
+    "--split",
+    default="test",
+    show_default=True,
+    callback=lambda context, option, name: None if name == "all" else name,
+    help='Which split; "all" for every question.',
+)
 
 
 @click.group("eval", epilog=example(EXAMPLE))
@@ -52,7 +52,7 @@ def metrics() -> None:
 @eval_group.command("answers", epilog=example(EXAMPLE))
 @click.option("--index", "name", help="Name of the index; may be left out when there is only one.")
 @click.option("--questions", required=True, type=FILE, help="Question file, JSON Lines or CSV.")
-@split_option
+@_split_option
 @click.option(
     "--generator", "generators", multiple=True, help="Generator to measure; may be repeated."
 )
@@ -62,7 +62,7 @@ def answers(
     context: Context,
     name: str | None,
     questions: Path,
-    split: str,
+    split: str | None,
     generators: tuple[str, ...],
     json_file: Path | None,
 ) -> None:
@@ -73,7 +73,7 @@ def answers(
     from rag.evaluation.answers import AnswerReport, answer_table, evaluate_answers
     from rag.evaluation.questions import read_questions
 
-    asked = read_questions(questions, _split(split))
+    asked = read_questions(questions, split)
     reports: list[AnswerReport] = []
     try:
         for generator in generators or (None,):
@@ -85,26 +85,10 @@ def answers(
             reports.append(report)
             if report.failed:
                 terminal.say(f"{report.generator} failed on {report.failed} questions.", err=True)
-            _write_json(json_file, [report.as_dict() for report in reports])
+            _write_json(json_file, [measured.as_dict() for measured in reports])
     finally:
         if reports:  # what was measured is shown, whatever went wrong after it
             terminal.say(answer_table(reports))
-
-
-@dataclass(frozen=True, slots=True)
-class RetrievalOptions:
-    """The options of `reviewqa eval retrieval`."""
-
-    indexes: tuple[str, ...]
-    questions: tuple[Path, ...]
-    split: str
-    settings: tuple[str, ...]
-    least_reviews: int
-    drop_shared: bool
-    limit: int | None
-    json_file: Path | None
-    markdown_file: Path | None
-    plot_file: Path | None
 
 
 @eval_group.command(
@@ -127,7 +111,7 @@ class RetrievalOptions:
     type=FILE,
     help="Question file, or a folder in SubjQA's or BEIR's layout. May be repeated.",
 )
-@split_option
+@_split_option
 @click.option(
     "--setting",
     "settings",
@@ -154,34 +138,46 @@ class RetrievalOptions:
 @click.option("--markdown", "markdown_file", type=FILE, help="Write the tables to this file.")
 @click.option("--plot", "plot_file", type=FILE, help="Draw them to this .png, .svg or .pdf file.")
 @click.pass_obj
-def retrieval(context: Context, **stated: Any) -> None:
+def retrieval(
+    context: Context,
+    indexes: tuple[str, ...],
+    questions: tuple[Path, ...],
+    settings: tuple[str, ...],
+    least_reviews: int,
+    **options: Any,
+) -> None:
     """Retrieve for every question that has gold reviews: recall, nDCG, reciprocal rank, and where
     in 1,024 tokens the answers lie; with intervals, by domain, settings compared in pairs."""
+    from rag.evaluation.retrieval import merged
     from rag.evaluation.retrieval_report import json_report, markdown_report, plot_report
 
-    options = RetrievalOptions(**stated)
-    _check(options)
-    sets = [_questions(path, options) for path in options.questions]
-    reports = [
-        _report(context, setting, sets, options) for setting in options.settings or (_AS_SET,)
+    _check(len(questions), len(indexes), options["plot_file"])
+    sets = [
+        _questions(path, options["split"], options["drop_shared"], options["limit"])
+        for path in questions
     ]
+    reports: list[RetrievalReport] = []
+    for setting in settings or ("",):
+        changes = _changes(setting, len(sets))
+        index = changes.pop("index", None)
+        changed = context.settings(**changes)
+        names = (index,) if index is not None else indexes or (picked_index(changed, None),)
+        name = setting or "as set"
+        measured = [
+            _measured(changed, *of, name, least_reviews) for of in zip(names, sets, strict=True)
+        ]
+        reports.append(merged(name, measured))
     text = markdown_report(reports)
-    _write_json(options.json_file, json_report(reports))
-    if options.markdown_file is not None:
-        _write(options.markdown_file, text + "\n")
-    if options.plot_file is not None:
-        try:
-            plot_report(reports, options.plot_file)
-        except OSError as error:
-            raise click.FileError(str(options.plot_file), error.strerror) from error
+    _write_json(options["json_file"], json_report(reports))
+    _write(options["markdown_file"], lambda file: file.write_text(text + "\n", encoding="utf-8"))
+    _write(options["plot_file"], lambda file: plot_report(reports, file))
     terminal.say(text)
 
 
-def _check(options: RetrievalOptions) -> None:
+def _check(sets: int, indexes: int, plot: Path | None) -> None:
     """Raises `click.UsageError` for options that do not go together."""
     from rag.evaluation.retrieval_report import PLOT_TYPES
 
-    sets, indexes, plot = len(options.questions), len(options.indexes), options.plot_file
     if indexes not in (sets, 0) or (sets > 1 and not indexes):
         raise click.UsageError(
             f"There are {sets} --questions and {indexes} --index: give one for each."
@@ -192,41 +188,19 @@ def _check(options: RetrievalOptions) -> None:
         )
 
 
-def _questions(path: Path, options: RetrievalOptions) -> list[RetrievalQuestion]:
+def _questions(
+    path: Path, split: str | None, drop_shared: bool, limit: int | None
+) -> list[RetrievalQuestion]:
     from rag.evaluation.question_sets import read_question_set, without_shared
 
-    questions = read_question_set(path, _split(options.split))
-    kept = without_shared(questions, path) if options.drop_shared else questions
+    questions = read_question_set(path, split)
+    kept = without_shared(questions, path) if drop_shared else questions
     if len(kept) < len(questions):
         terminal.say(
             f"{path}: {len(questions) - len(kept)} of {len(questions)} questions share a review "
             "with training."
         )
-    return kept[:: max(1, -(-len(kept) // options.limit))] if options.limit else kept
-
-
-def _report(
-    context: Context,
-    setting: str,
-    sets: Sequence[Sequence[RetrievalQuestion]],
-    options: RetrievalOptions,
-) -> RetrievalReport:
-    """One setting's report over all question sets."""
-    from rag.evaluation.retrieval import merged
-
-    changes = _changes(setting) if setting != _AS_SET else {}
-    index = changes.pop("index", None)
-    if index is not None and len(sets) > 1:
-        raise click.BadParameter(
-            '"index=" can be given with one --questions only', param_hint="--setting"
-        )
-    settings = context.settings(**changes)
-    names = [index] if index is not None else options.indexes or [picked_index(settings, None)]
-    reports = [
-        _measured(settings, name, questions, setting, options.least_reviews)
-        for name, questions in zip(names, sets, strict=True)
-    ]
-    return merged(setting, reports)
+    return kept[:: max(1, -(-len(kept) // limit))] if limit else kept
 
 
 def _measured(
@@ -252,7 +226,7 @@ def _measured(
         )
 
 
-def _changes(setting: str) -> dict[str, Any]:
+def _changes(setting: str, sets: int) -> dict[str, Any]:
     """``top_k=5,retrieval=dense`` as settings."""
     changes: dict[str, Any] = {}
     for part in filter(None, map(str.strip, setting.split(","))):
@@ -260,20 +234,22 @@ def _changes(setting: str) -> dict[str, Any]:
         if not sign or not name:
             raise click.BadParameter(f"{part!r} is not NAME=VALUE", param_hint="--setting")
         changes[name] = value
+    if "index" in changes and sets > 1:
+        raise click.BadParameter(
+            '"index=" can be given with one --questions only', param_hint="--setting"
+        )
     return changes
 
 
-def _split(name: str) -> str | None:
-    return None if name == "all" else name
-
-
 def _write_json(file: Path | None, value: object) -> None:
-    if file is not None:
-        _write(file, json.dumps(value, indent=1, ensure_ascii=False))
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    _write(file, lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path | None, write: Callable[[Path], object]) -> None:
+    """Raises `click.FileError` where it cannot be written."""
     try:
-        file.write_text(text, encoding="utf-8")
+        if file is not None:
+            write(file)
     except OSError as error:
         raise click.FileError(str(file), error.strerror) from error

@@ -18,34 +18,33 @@ from rag.evaluation.metrics import (
 )
 from rag.evaluation.metrics.registry import (
     AnswerCase,
-    AnswerMetric,
     Metric,
     QuestionResult,
     RetrievalCase,
-    RetrievalMetric,
     answer_metrics,
-    register,
     retrieval_metrics,
 )
 
 __all__ = [
     "AnswerCase",
-    "AnswerMetric",
     "Metric",
     "QuestionResult",
     "RetrievalCase",
-    "RetrievalMetric",
     "answer_metrics",
-    "register",
     "retrieval_metrics",
 ]
 
-register(supported.SUPPORTED)
-register(citations.PRECISION, citations.RECALL)
-register(refusal.PRECISION, refusal.RECALL, refusal.F1)
-register(key_points.KEY_POINTS)
-register(seconds.MEDIAN, seconds.P95)
-register(balance.BALANCE)
-register(repeated.REPEATED)
-register(*ranking.METRICS)
-register(spans.SPANS)
+answer_metrics.register(
+    supported.SUPPORTED,
+    citations.PRECISION,
+    citations.RECALL,
+    refusal.PRECISION,
+    refusal.RECALL,
+    refusal.F1,
+    key_points.KEY_POINTS,
+    seconds.MEDIAN,
+    seconds.P95,
+    balance.BALANCE,
+    repeated.REPEATED,
+)
+retrieval_metrics.register(*ranking.METRICS, spans.SPANS)

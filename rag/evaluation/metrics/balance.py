@@ -1,8 +1,6 @@
 """Are both sides cited where opinion is split?"""
 
-from __future__ import annotations
-
-from rag.evaluation.metrics.registry import AnswerCase, AnswerMetric
+from rag.evaluation.metrics.registry import Metric
 from rag.schema import Answer
 
 
@@ -15,13 +13,9 @@ def balance(answer: Answer) -> float:
     return 2 * min(praise, criticism) / max(1, praise + criticism)
 
 
-def _balance(case: AnswerCase) -> float | None:
-    return balance(case.answer) if case.question.kind == "both_sides" else None
-
-
-BALANCE = AnswerMetric(
+BALANCE = Metric(
     name="balance",
     meaning="where opinion is split, 2 min(p, c) / (p + c) of the p cited reviews that praise and "
     "the c that criticise: 1 where both sides are cited alike, 0 where one is left out",
-    measure=_balance,
+    measure=lambda case: balance(case.answer) if case.question.kind == "both_sides" else None,
 )

@@ -1,8 +1,6 @@
 """Are the right reviews cited?"""
 
-from __future__ import annotations
-
-from rag.evaluation.metrics.registry import AnswerCase, AnswerMetric
+from rag.evaluation.metrics.registry import AnswerCase, Metric
 
 
 def _precision(case: AnswerCase) -> float | None:
@@ -18,13 +16,13 @@ def _recall(case: AnswerCase) -> float | None:
     return len(case.cited & case.question.review_ids) / max(1, reachable)
 
 
-PRECISION = AnswerMetric(
+PRECISION = Metric(
     name="citation_precision",
     title="citation precision",
     meaning="share of the reviews an answer cites that are among the question's gold reviews",
     measure=_precision,
 )
-RECALL = AnswerMetric(
+RECALL = Metric(
     name="citation_recall",
     title="citation recall",
     meaning="gold reviews cited, of as many as could be: the gold reviews or the chunks in the "

@@ -1,15 +1,11 @@
 """Does the answer say what a good answer must?"""
 
-from __future__ import annotations
-
-from rag.evaluation.metrics.registry import AnswerCase, AnswerMetric
+from rag.evaluation.metrics.registry import AnswerCase, Metric
 
 
 def _recalled(case: AnswerCase) -> float | None:
-    """None for a count question: its key point is a number, which similarity cannot tell from
-    another.
-    """
     question = case.question
+    # the key point of a count question is a number, which similarity cannot tell from another
     if not question.answerable or question.kind == "count" or not question.key_points:
         return None
     if not case.claims:
@@ -19,7 +15,7 @@ def _recalled(case: AnswerCase) -> float | None:
     return float((similarity.max(axis=1) >= case.support_threshold).mean())
 
 
-KEY_POINTS = AnswerMetric(
+KEY_POINTS = Metric(
     name="key_points",
     title="key points",
     meaning="share of a question's key points that some sentence of the answer comes close to "

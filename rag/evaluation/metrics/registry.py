@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rag.embedding import Embedder
@@ -15,71 +15,18 @@ from rag.schema import Answer, AnswerSentence, RetrievedChunk
 
 @dataclass(frozen=True, slots=True)
 class AnswerCase:
-    """A question and its answer, for a metric to measure."""
+    """A question and its answer, for a metric to measure.
+
+    `claims` are the answer's sentences, headings aside, none of a refusal; `cited` are the ids of
+    the reviews that they cite; two texts say the same from a cosine of `support_threshold` on.
+    """
 
     question: Question
     answer: Answer
+    claims: Sequence[AnswerSentence]
+    cited: frozenset[str]
     embedder: Embedder
-    support_threshold: float  # cosine from which two texts say the same
-
-    @property
-    def claims(self) -> tuple[AnswerSentence, ...]:
-        """The answer's sentences, headings aside; none of a refusal."""
-        if self.answer.refused:
-            return ()
-        return tuple(sentence for sentence in self.answer.sentences if not sentence.heading)
-
-    @property
-    def cited(self) -> set[str]:
-        """The ids of the reviews that the claims cite."""
-        return {citation.review_id for claim in self.claims for citation in claim.citations}
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionResult:
-    """One question's answer and numbers; `values` has None where a metric does not apply."""
-
-    id: str
-    kind: str
-    question: str
-    answer: str
-    answerable: bool
-    refused: bool
-    sentences: int
-    supported: int
-    dropped_markers: int
-    seconds: float
-    values: Mapping[str, float | None] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON: the values beside the rest."""
-        facts = {name: getattr(self, name) for name in self.__slots__ if name != "values"}
-        return {**facts, **self.values}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerMetric:
-    """A number that tells how good answers are.
-
-    `measure` gives one question's value, or None where the metric does not apply; `summarise` makes
-    one number of all results: without it, the mean of the values that there are. A metric with a
-    `title` stands in the table, one without in JSON only.
-    """
-
-    name: str
-    meaning: str
-    title: str = ""
-    larger_is_better: bool = True
-    measure: Callable[[AnswerCase], float | None] | None = None
-    summarise: Callable[[Sequence[QuestionResult]], float] | None = None
-
-    def over(self, results: Sequence[QuestionResult]) -> float:
-        """The number over all results; 0 where it applies to none."""
-        if self.summarise is not None:
-            return self.summarise(results)
-        values = [result.values.get(self.name) for result in results]
-        present = [value for value in values if value is not None]
-        return statistics.fmean(present) if present else 0.0
+    support_threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,33 +43,62 @@ class RetrievalCase:
     embedder: Embedder
 
 
+@dataclass(frozen=True, slots=True)
+class QuestionResult:
+    """One question's answer and numbers; `values` has None where a metric does not apply."""
+
+    id: str
+    kind: str
+    question: str
+    answer: str
+    answerable: bool
+    refused: bool
+    sentences: int
+    supported: int
+    dropped_markers: int
+    seconds: float
+    values: Mapping[str, float | None]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the values beside the rest."""
+        facts = asdict(self)
+        return facts | facts.pop("values")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrievalMetric:
-    """A number that tells whether the right reviews are found; `measure` gives one question's
-    value, or None where the metric does not apply.
+class Metric:
+    """A number, by its `name`, that tells how good answers or retrieval are.
+
+    `measure` takes an `AnswerCase` or a `RetrievalCase` and gives that question's value, or None
+    where the metric does not apply. `summarise` makes one number of all answers' results: without
+    it, the mean of the values that there are. An answer metric with a `title` stands in the table,
+    one without in JSON only.
     """
 
     name: str
     meaning: str
-    measure: Callable[[RetrievalCase], float | None]
+    measure: Callable[[Any], float | None] = lambda case: None
+    summarise: Callable[[Sequence[QuestionResult]], float] | None = None
+    title: str = ""
     larger_is_better: bool = True
 
-
-Metric = AnswerMetric | RetrievalMetric
-
-answer_metrics: dict[str, AnswerMetric] = {}
-"""By name, in the order of the table."""
-
-retrieval_metrics: dict[str, RetrievalMetric] = {}
-"""By name, in the order of the table."""
+    def over(self, results: Sequence[QuestionResult]) -> float:
+        """The number over all results; 0 where it applies to none."""
+        if self.summarise is not None:
+            return self.summarise(results) if results else 0.0
+        values = [result.values.get(self.name) for result in results]
+        return statistics.fmean([v for v in values if v is not None] or [0.0])
 
 
-def register(*metrics: Metric) -> None:
-    """Add metrics to every table and JSON file. Raises `ValueError` for a name that is taken."""
-    for metric in metrics:
-        if metric.name in answer_metrics or metric.name in retrieval_metrics:
-            raise ValueError(f'There is a metric "{metric.name}" already: take another name.')
-        if isinstance(metric, AnswerMetric):
-            answer_metrics[metric.name] = metric
-        else:
-            retrieval_metrics[metric.name] = metric
+class Registry(dict[str, Metric]):
+    """Metrics by name, in the order of the tables."""
+
+    def register(self, *metrics: Metric) -> None:
+        """Add metrics to every table and JSON file. Raises `ValueError` for a taken name."""
+        for metric in metrics:
+            if metric.name in self:
+                raise ValueError(f'There is a metric "{metric.name}" already: take another name.')
+            self[metric.name] = metric
+
+
+answer_metrics, retrieval_metrics = Registry(), Registry()

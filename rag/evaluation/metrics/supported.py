@@ -1,10 +1,8 @@
 """Do the cited reviews bear the sentences out?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
-from rag.evaluation.metrics.registry import AnswerMetric, QuestionResult
+from rag.evaluation.metrics.registry import Metric, QuestionResult
 
 
 def _share(results: Sequence[QuestionResult]) -> float:
@@ -12,7 +10,7 @@ def _share(results: Sequence[QuestionResult]) -> float:
     return sum(result.supported for result in results) / max(1, sentences)
 
 
-SUPPORTED = AnswerMetric(
+SUPPORTED = Metric(
     name="supported",
     title="sentences supported",
     meaning="share of all answers' sentences, headings aside, that the reviews they cite bear out",
