@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.evaluation.questions import Question, csv_cells, json_rows, no_questions, read_questions
+from rag.evaluation.questions import Question, json_rows, read_questions, read_text, require_some
 from rag.schema import Review, ReviewFileError
 
 Span = tuple[str, int, int]
@@ -51,8 +51,7 @@ def read_question_set(path: Path, split: str | None = None) -> list[RetrievalQue
             questions = _read_subjqa(file, split)
         else:
             questions = [_retrieval_question(question) for question in read_questions(file, split)]
-    if not questions:
-        raise no_questions(path, split)
+    require_some(questions, path, split)
     counts = Counter(question.id for question in questions)
     repeated = [id for id, count in counts.items() if count > 1]
     if repeated:
@@ -107,8 +106,9 @@ def _read_beir(folder: Path, split: str) -> list[RetrievalQuestion]:
     }
     judged = folder / "qrels" / f"{split}.tsv"
     relevance: dict[str, dict[str, int]] = {}
-    for line, cells in csv_cells(judged, "\t"):
-        if line == 1 and cells[-1:] == ["score"]:
+    for line, text in enumerate(read_text(judged).splitlines(), 1):
+        cells = text.split("\t")
+        if line == 1 and cells[-1] == "score":
             continue
         try:
             query, document, gain = cells
@@ -147,11 +147,11 @@ def _subjqa_question(path: Path, line: int, row: Mapping[str, Any]) -> Retrieval
             f"{path}, line {line}: not a question of SubjQA ({type(error).__name__}: {error}); its "
             "annotations have start and end."
         ) from error
-    domain, split = str(row.get("domain", path.parent.name)), str(row.get("split", ""))
+    split = str(row.get("split", ""))
     return RetrievalQuestion(
         id=f"{row.get('domain', '')}/{split}/{_field(path, line, row, 'q_review_id')}",
         question=_field(path, line, row, "question"),
-        domain=domain,
+        domain=str(row.get("domain", path.parent.name)),
         split=split,
         relevance={gold: 1} if row.get("answerable", True) else {},
         item_id=_field(path, line, row, "item_id"),

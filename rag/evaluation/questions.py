@@ -8,7 +8,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from rag.schema import ReviewFileError
 
 KINDS = ("opinion", "both_sides", "fact", "count", "unanswerable")
 SPLITS = ("train", "dev", "test")
+_NO_COLUMN = ("", "point_reviews")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,15 @@ def read_questions(path: Path, split: str | None = None) -> list[Question]:
             )
         questions[question.id] = question
     chosen = [question for question in questions.values() if split in (None, question.split)]
-    if not chosen:
-        raise no_questions(path, split)
+    require_some(chosen, path, split)
     return chosen
 
 
-def no_questions(path: Path, split: str | None) -> ReviewFileError:
-    """The error for a set of which nothing is left."""
-    of_split = f' of the split "{split}"' if split else ""
-    return ReviewFileError(f"{path} has no questions{of_split}.")
+def require_some(questions: Sequence[object], path: Path, split: str | None) -> None:
+    """Raises `ReviewFileError` for a set of which nothing is left."""
+    if not questions:
+        of_split = f' of the split "{split}"' if split else ""
+        raise ReviewFileError(f"{path} has no questions{of_split}.")
 
 
 def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -97,35 +98,22 @@ def read_text(path: Path) -> str:
         raise ReviewFileError(f"Cannot read the question file {path}: {error}.") from error
 
 
-def csv_cells(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
-    """The rows of a delimited file, with their lines. Raises `ReviewFileError`."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
-    try:
-        for cells in reader:
-            yield reader.line_num, cells
-    except csv.Error as error:
-        raise ReviewFileError(f"{path}, line {reader.line_num}: not CSV ({error}).") from error
-
-
 def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows of a CSV file; of its columns only `question` must be there. Lists are separated by
     semicolons.
     """
-    header: list[str] = []
-    for line, cells in csv_cells(path):
-        if not header:
-            header = cells
-        elif cells:
-            row: dict[str, Any] = {"id": f"line-{line}"}
-            row |= {
-                name: cell.strip()
-                for name, cell in zip(header, cells, strict=False)
-                if cell.strip() and name != "point_reviews"  # no cell can hold a list of lists
-            }
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="", restkey="")
+    try:
+        for cells in reader:
+            # a list of lists has no place in a cell, and cells beyond the header no name
+            texts = {name: cells[name].strip() for name in cells if name not in _NO_COLUMN}
+            row: dict[str, Any] = {name: text for name, text in texts.items() if text}
             for name in ("review_ids", "key_points"):
-                parts = str(row.get(name, "")).split(";")
-                row[name] = [part.strip() for part in parts if part.strip()]
-            yield line, row
+                parts = map(str.strip, texts.get(name, "").split(";"))
+                row[name] = [part for part in parts if part]
+            yield reader.line_num, {"id": f"line-{reader.line_num}"} | row
+    except csv.Error as error:
+        raise ReviewFileError(f"{path}, line {reader.line_num}: not CSV ({error}).") from error
 
 
 def _question(row: Mapping[str, Any]) -> Question:

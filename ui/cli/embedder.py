@@ -69,7 +69,7 @@ _ANY_GAIN = "any-gain"
 @click.option("--dry-run", is_flag=True, help="Show what would be trained on, and train nothing.")
 @click.pass_obj
 def embedder(
-    context: Context, name: str | None, questions: Path | None, dry_run: bool, **stated: Any
+    context: Context, /, name: str | None, questions: Path | None, dry_run: bool, **stated: Any
 ) -> None:
     """Train the embedder on pairs from an index's reviews and a question set, and keep it only if
     it finds better.

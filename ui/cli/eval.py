@@ -140,6 +140,7 @@ def answers(
 @click.pass_obj
 def retrieval(
     context: Context,
+    /,
     indexes: tuple[str, ...],
     questions: tuple[Path, ...],
     settings: tuple[str, ...],

@@ -61,8 +61,9 @@ class QuestionResult:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the values beside the rest."""
-        facts = asdict(self)
-        return facts | facts.pop("values")
+        facts: dict[str, Any] = asdict(self)
+        values: dict[str, float | None] = facts.pop("values")
+        return facts | values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
