@@ -153,24 +153,24 @@ def test_support_and_citations_of_one_answer(indexes: Path) -> None:
         "The pool was made of gold bricks by elves [{pool}][{loud}]. Free unicorns [99]. Birds "
         "sing."
     )
-    found = measure(indexes, says, question(review_ids=("pool", "desk", "gone")))
-    assert (found.sentences, found.supported, found.dropped_markers) == (4, 1, 1)
-    assert found.values["citation_precision"] == 0.5  # pool is gold, loud is not
-    assert found.values["citation_recall"] == pytest.approx(1 / 3)
+    outcome = measure(indexes, says, question(review_ids=("pool", "desk", "gone")))
+    assert (outcome.sentences, outcome.supported, outcome.dropped_markers) == (4, 1, 1)
+    assert outcome.values["citation_precision"] == 0.5  # pool is gold, loud is not
+    assert outcome.values["citation_recall"] == pytest.approx(1 / 3)
 
 
 def test_recall_counts_no_more_gold_than_the_prompt_could_hold(indexes: Path) -> None:
     asked = question(review_ids=[r.review_id for r in REVIEWS])
-    found = measure(indexes, "The swimming pool was warm and clean [{pool}].", asked, top_k=2)
-    assert (found.values["citation_precision"], found.values["citation_recall"]) == (1.0, 0.5)
+    outcome = measure(indexes, "The swimming pool was warm and clean [{pool}].", asked, top_k=2)
+    assert (outcome.values["citation_precision"], outcome.values["citation_recall"]) == (1.0, 0.5)
 
 
 def test_an_answer_that_cites_nothing_has_no_precision(indexes: Path) -> None:
-    found = measure(indexes, "The swimming pool was warm.", question())
+    outcome = measure(indexes, "The swimming pool was warm.", question())
     assert (
-        found.supported,
-        found.values["citation_precision"],
-        found.values["citation_recall"],
+        outcome.supported,
+        outcome.values["citation_precision"],
+        outcome.values["citation_recall"],
     ) == (0, 0.0, 0.0)
 
 
@@ -198,12 +198,12 @@ def test_a_wrong_refusal_and_a_right_one(indexes: Path) -> None:
 def test_an_unanswerable_question_that_is_answered_has_support_but_no_citation_marks(
     indexes: Path,
 ) -> None:
-    found = measure(
+    outcome = measure(
         indexes, "The swimming pool was warm and clean [{pool}].", question("unanswerable", ())
     )
     assert (
-        found.supported == 1
-        and found.values["citation_precision"] is found.values["citation_recall"] is None
+        outcome.supported == 1
+        and outcome.values["citation_precision"] is outcome.values["citation_recall"] is None
     )
 
 

@@ -166,7 +166,7 @@ def test_a_csv_file_is_read_like_json_lines(tmp_path: Path) -> None:
         ("question,kind\nIs it loud?,rant\n", 'line 2: not a question: .*"rant"'),
         ("id,question\na,Is it loud?\na,Is it?\n", "line 3: a second question"),
         ("question\n", "has no questions"),
-        ('question\n"' + "x" * 140_000, "line 2: not CSV"),
+        ('question\n"' + "x" * 140_000, "not CSV after line 1"),
     ],
 )
 def test_what_is_wrong_in_a_csv_file_is_said_with_its_line(
@@ -193,5 +193,5 @@ def test_the_reviews_of_each_key_point_are_checked(tmp_path: Path) -> None:
     file.write_text(
         json.dumps(row | {"point_reviews": [["r1"], []], "item_id": "i"}), encoding="utf-8"
     )
-    (found,) = read_questions(file)
-    assert found.point_reviews == (frozenset(["r1"]), frozenset()) and found.item_id == "i"
+    (question,) = read_questions(file)
+    assert question.point_reviews == (frozenset(["r1"]), frozenset()) and question.item_id == "i"

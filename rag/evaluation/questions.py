@@ -113,7 +113,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 row[name] = [part for part in parts if part]
             yield reader.line_num, {"id": f"line-{reader.line_num}"} | row
     except csv.Error as error:
-        raise ReviewFileError(f"{path}, line {reader.line_num}: not CSV ({error}).") from error
+        raise ReviewFileError(f"{path}: not CSV after line {reader.line_num} ({error}).") from error
 
 
 def _question(row: Mapping[str, Any]) -> Question:

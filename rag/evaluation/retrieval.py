@@ -15,8 +15,8 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import astuple, dataclass, replace
+from typing import Any
 
 from rag.evaluation.metrics import RetrievalCase, retrieval_metrics
 from rag.evaluation.question_sets import RetrievalQuestion
@@ -30,68 +30,79 @@ _DEPTH = 10
 _MANY = 100  # chunks, and chunks of one review, when text is gathered for the spans
 
 Progress = Callable[[int, int], None]
-Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalResult:
+    """One question's numbers; `values` has None where a metric does not apply."""
+
+    domain: str
+    seconds: float  # until its reviews were found
+    values: Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalReport:
-    """Values by question of one setting.
+    """The results of one setting, by question id.
 
-    `values` maps a metric to values by question id, of the questions to which it applies.
     `unanswerable` and `too_few` count questions left out: without gold, and about items with fewer
     reviews than were asked for.
     """
 
     name: str
-    domains: Mapping[str, str]  # of each question
-    values: Mapping[str, Mapping[str, float]]
-    seconds: Mapping[str, float]
+    results: Mapping[str, RetrievalResult]
     unanswerable: int = 0
     too_few: int = 0
 
     @property
-    def metrics(self) -> tuple[str, ...]:
+    def metrics(self) -> list[str]:
         """The metrics that have values."""
-        return tuple(metric for metric in retrieval_metrics if self.values.get(metric))
+        return [metric for metric in retrieval_metrics if self.of(metric)]
+
+    @property
+    def domains(self) -> list[str]:
+        """Of the questions, each once."""
+        return sorted({result.domain for result in self.results.values()})
+
+    @property
+    def seconds_median(self) -> float:
+        """Of finding the reviews for a question; 0 without any."""
+        return statistics.median([r.seconds for r in self.results.values()] or [0.0])
 
     def of(self, metric: str, domain: str = "") -> dict[str, float]:
-        """A metric's values, over all questions or those of a domain."""
-        values = self.values[metric]
-        return {id: values[id] for id in values if domain in ("", self.domains[id])}
+        """A metric's values by question id, of all questions to which it applies or those of a
+        domain.
+        """
+        return {
+            id: value
+            for id, result in self.results.items()
+            if domain in ("", result.domain) and (value := result.values.get(metric)) is not None
+        }
 
     def interval(self, metric: str, domain: str = "") -> Interval:
         """Mean and interval, over all questions or those of a domain."""
         return interval(list(self.of(metric, domain).values()))
 
-    @property
-    def seconds_median(self) -> float:
-        """Of finding the reviews for a question; 0 without any."""
-        return statistics.median(self.seconds.values()) if self.seconds else 0.0
-
     def as_dict(self) -> dict[str, Any]:
         """For JSON: means, intervals and every question's values."""
-        domains = ["", *sorted(set(self.domains.values()))]
-        seconds = sorted(self.seconds.values())
+        seconds = sorted(result.seconds for result in self.results.values()) or [0.0]
+        metrics = self.metrics
+        by_question: dict[str, dict[str, float | None]] = {}
+        for id, result in self.results.items():
+            by_question[id] = {metric: result.values.get(metric) for metric in metrics}
         return {
             "name": self.name,
-            "questions": len(self.domains),
+            "questions": len(self.results),
             "unanswerable": self.unanswerable,
             "too_few_reviews": self.too_few,
-            "means": {domain or "all": self._means(domain) for domain in domains},
+            "means": {domain or "all": self._means(domain) for domain in ("", *self.domains)},
             "seconds_median": self.seconds_median,
-            "seconds_p95": seconds[int(0.95 * (len(seconds) - 1))] if seconds else 0.0,
-            "by_question": {id: self._by_metric(id) for id in self.domains},
+            "seconds_p95": seconds[int(0.95 * (len(seconds) - 1))],
+            "by_question": by_question,
         }
 
     def _means(self, domain: str) -> dict[str, list[float]]:
-        means = {metric: self.interval(metric, domain) for metric in self.metrics}
-        return {
-            metric: [round(mean.mean, 4), round(mean.low, 4), round(mean.high, 4)]
-            for metric, mean in means.items()
-        }
-
-    def _by_metric(self, id: str) -> dict[str, float | None]:
-        return {metric: self.values[metric].get(id) for metric in self.metrics}
+        return {metric: _rounded(self.interval(metric, domain)) for metric in self.metrics}
 
 
 def evaluate_retrieval(
@@ -109,29 +120,19 @@ def evaluate_retrieval(
     """
     in_item = Counter(review.item for review in retriever.index.reviews(texts=False))
     answerable = [question for question in questions if question.relevance]
-    asked = [
+    chosen = [
         question
         for question in answerable
         if not question.item_id or in_item[question.item_id] >= least_reviews
     ]
-    _require_gold(retriever.index, asked)
-    values: dict[str, dict[str, float]] = {metric: {} for metric in retrieval_metrics}
-    seconds: dict[str, float] = {}
-    for number, (case, spent) in enumerate(_cases(retriever, asked), 1):
-        seconds[case.question.id] = spent
-        for metric in retrieval_metrics.values():
-            value = metric.measure(case)
-            if value is not None:
-                values[metric.name][case.question.id] = value
-        progress(number, len(asked))
-    return RetrievalReport(
-        name,
-        {question.id: question.domain for question in asked},
-        values,
-        seconds,
-        len(questions) - len(answerable),
-        len(answerable) - len(asked),
-    )
+    _require_gold(retriever.index, chosen)
+    results: dict[str, RetrievalResult] = {}
+    for case, seconds in _cases(retriever, chosen):
+        values = {name: metric.measure(case) for name, metric in retrieval_metrics.items()}
+        results[case.question.id] = RetrievalResult(case.question.domain, seconds, values)
+        progress(len(results), len(chosen))
+    left_out = len(questions) - len(answerable), len(answerable) - len(chosen)
+    return RetrievalReport(name, results, *left_out)
 
 
 def _cases(
@@ -157,29 +158,15 @@ def merged(name: str, reports: Sequence[RetrievalReport]) -> RetrievalReport:
     """One report over the questions of several indexes; ids that two of them share get their set's
     number.
     """
-    ids = Counter(id for report in reports for id in report.domains)
-    shared = bool(ids) and max(ids.values()) > 1
-    domains: dict[str, str] = {}
-    seconds: dict[str, float] = {}
-    values: dict[str, dict[str, float]] = {}
-    for number, report in enumerate(reports, 1):
-        prefix = f"{number}/" if shared else ""
-        domains.update(_prefixed(prefix, report.domains))
-        seconds.update(_prefixed(prefix, report.seconds))
-        for metric, by_question in report.values.items():
-            values.setdefault(metric, {}).update(_prefixed(prefix, by_question))
-    return RetrievalReport(
-        name,
-        domains,
-        values,
-        seconds,
-        sum(report.unanswerable for report in reports),
-        sum(report.too_few for report in reports),
-    )
-
-
-def _prefixed(prefix: str, by_question: Mapping[str, Value]) -> dict[str, Value]:
-    return {prefix + id: value for id, value in by_question.items()}
+    results: dict[str, RetrievalResult] = {}
+    for report in reports:
+        results |= report.results
+    if len(results) < sum(len(report.results) for report in reports):
+        results = {}
+        for number, report in enumerate(reports, 1):
+            results |= {f"{number}/{id}": result for id, result in report.results.items()}
+    unanswerable = sum(report.unanswerable for report in reports)
+    return RetrievalReport(name, results, unanswerable, sum(report.too_few for report in reports))
 
 
 def compare(
@@ -203,6 +190,10 @@ def compare(
 
 def _with(retriever: Retriever, **changes: Any) -> Retriever:
     return Retriever(replace(retriever.settings, **changes), retriever.index, retriever.embedder)
+
+
+def _rounded(mean: Interval) -> list[float]:
+    return [round(value, 4) for value in astuple(mean)]
 
 
 def _require_gold(index: ReviewIndex, questions: Sequence[RetrievalQuestion]) -> None:

@@ -26,10 +26,10 @@ def markdown_report(reports: Sequence[RetrievalReport]) -> str:
         "retrieval.md.jinja",
         reports=reports,
         first=first,
-        metrics=list(first.metrics),
+        metrics=first.metrics,
         left_out=[f"{count} {reason}" for reason, count in reasons.items() if count],
         groups=_groups(first),
-        counts=Counter(first.domains.values()),
+        counts=Counter(result.domain for result in first.results.values()),
         means=lambda report, domain: [
             str(report.interval(metric, domain)) if report.of(metric, domain) else _ABSENT
             for metric in first.metrics
@@ -44,19 +44,10 @@ def json_report(reports: Sequence[RetrievalReport]) -> dict[str, Any]:
     """Everything, for a file: each setting's means and values by question, and how it differs from
     the first.
     """
-    first = reports[0]
-    domains = sorted(set(first.domains.values()))
+    first, *others = reports
     return {
         "settings": [report.as_dict() for report in reports],
-        "differences": [
-            {
-                "name": report.name,
-                "baseline": first.name,
-                **_differences(first, report, ""),
-                "by_domain": {domain: _differences(first, report, domain) for domain in domains},
-            }
-            for report in reports[1:]
-        ],
+        "differences": [_to_first(first, report) for report in others],
     }
 
 
@@ -104,8 +95,7 @@ def plot_report(reports: Sequence[RetrievalReport], path: Path) -> None:
 
 def _groups(report: RetrievalReport) -> list[str]:
     """ "", which stands for all questions, and the domains where there are several."""
-    domains = sorted(set(report.domains.values()))
-    return ["", *domains] if len(domains) > 1 else [""]
+    return ["", *report.domains] if len(report.domains) > 1 else [""]
 
 
 def _difference(first: RetrievalReport, other: RetrievalReport, metric: str, domain: str) -> str:
@@ -114,6 +104,13 @@ def _difference(first: RetrievalReport, other: RetrievalReport, metric: str, dom
     change = compare(first, other, metric, domain)
     p_value = "p<0.001" if change.p_value < 0.001 else f"p={change.p_value:.3f}"
     return f"{change.difference:+.3f} [{change.low:+.3f}, {change.high:+.3f}] {p_value}"
+
+
+def _to_first(first: RetrievalReport, other: RetrievalReport) -> dict[str, Any]:
+    """How it differs from the first, by metric, over all questions and by domain."""
+    by_domain = {domain: _differences(first, other, domain) for domain in first.domains}
+    names = {"name": other.name, "baseline": first.name}
+    return {**names, **_differences(first, other, ""), "by_domain": by_domain}
 
 
 def _differences(

@@ -66,13 +66,13 @@ def by_rule(question: str, previous: Sequence[str]) -> str:
 def row(split: str) -> list[object]:
     """A split's line of the table."""
     dialogues = judged(split, by_rule)
-    leaning = [one.right for one in dialogues if one.dialogue["depends"]]
-    others = [one.right for one in dialogues if not one.dialogue["depends"]]
+    leaning = [judgement.right for judgement in dialogues if judgement.dialogue["depends"]]
+    others = [judgement.right for judgement in dialogues if not judgement.dialogue["depends"]]
     return [
         split,
         len(dialogues),
-        sum(one.told for one in dialogues) / len(dialogues),
-        sum(one.right for one in dialogues) / len(dialogues),
+        sum(judgement.told for judgement in dialogues) / len(dialogues),
+        sum(judgement.right for judgement in dialogues) / len(dialogues),
         f"{sum(leaning)} of {len(leaning)}",
         f"{sum(others)} of {len(others)}",
     ]
@@ -92,9 +92,9 @@ def main() -> None:
         f"\nOf the sample's {len(questions)} questions, {len(changed)} would be changed after "
         f"{BEFORE!r}."
     )
-    for dialogue in judged(arguments.wrong, by_rule) if arguments.wrong else ():
-        if not dialogue.right:
-            print(f"  {' / '.join(dialogue.dialogue['turns'])} -> {dialogue.query}")
+    for judgement in judged(arguments.wrong, by_rule) if arguments.wrong else ():
+        if not judgement.right:
+            print(f"  {' / '.join(judgement.dialogue['turns'])} -> {judgement.query}")
     if arguments.wrong == "dev":
         print(*(f"  {by_rule(question, [BEFORE])}" for question in changed), sep="\n")
 

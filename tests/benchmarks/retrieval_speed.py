@@ -167,7 +167,8 @@ def main() -> None:
         rows += setup.rows(count, "filtered", filtered)
     title = (
         f"{index.manifest.reviews} reviews, {index.manifest.sentences} sentences, "
-        f"{index.sentences_where(filtered).sum()} of them where filtered; {len(questions)} questions"
+        f"{index.sentences_where(filtered).sum()} of them where filtered; "
+        f"{len(questions)} questions"
     )
     show(title, HEADER, rows)
 

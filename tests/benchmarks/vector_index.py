@@ -53,9 +53,9 @@ def mixtures(seed: Vectors, count: int, rng: np.random.Generator) -> Vectors:
     return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True), dtype=np.float32)
 
 
-def recall(exact: np.ndarray, found: np.ndarray) -> float:
-    """Share of the exact first ten among the first ten found."""
-    shared = [len({*a[:10]} & {*b[:10]}) / 10 for a, b in zip(exact, found, strict=True)]
+def recall(exact: np.ndarray, near: np.ndarray) -> float:
+    """Share of the exact first ten among the first ten of `near`."""
+    shared = [len({*a[:10]} & {*b[:10]}) / 10 for a, b in zip(exact, near, strict=True)]
     return float(np.mean(shared))
 
 
@@ -64,8 +64,8 @@ def cells(
 ) -> list[object]:
     """Milliseconds a query, and recall against exact search."""
     spent = milliseconds(lambda query: search.search(query[None, :], K, kept), list(queries[:50]))
-    exact, found = flat.search(queries, K, kept)[1], search.search(queries, K, kept)[1]
-    return [float(np.median(spent)), f"{recall(exact, found):.3f}"]
+    exact, near = flat.search(queries, K, kept)[1], search.search(queries, K, kept)[1]
+    return [float(np.median(spent)), f"{recall(exact, near):.3f}"]
 
 
 def rows(seed: Vectors, count: int) -> Iterator[list[object]]:

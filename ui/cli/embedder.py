@@ -124,9 +124,9 @@ def _show_outcome(adapted: Adapted, index: str) -> None:
     from finetune.embedder import METRIC
 
     change = adapted.difference
-    asked = "held-out titles (a stand-in for questions)" if adapted.proxy else "dev questions"
+    basis = "held-out titles (a stand-in for questions)" if adapted.proxy else "dev questions"
     terminal.say(
-        f"{METRIC} on {len(adapted.before.domains)} {asked}: "
+        f"{METRIC} on {len(adapted.before.results)} {basis}: "
         f"{adapted.before.interval(METRIC)} before, {adapted.after.interval(METRIC)} after; "
         f"difference {change.difference:+.3f} [{change.low:+.3f}, {change.high:+.3f}], p = "
         f"{change.p_value:.3f}."

@@ -16,11 +16,12 @@ def _share(case: RetrievalCase) -> float | None:
         return None
     tokens = np.cumsum(case.embedder.count_tokens([chunk.chunk.text for chunk in case.chunks]))
     parts = _parts(case.chunks[: int(np.searchsorted(tokens, SPAN_TOKENS, side="right"))])
-    inside = [
-        any(first <= start and end <= last for first, last in parts[review_id])
-        for review_id, start, end in case.question.spans
-    ]
+    inside = [_covers(parts[span[0]], *span[1:]) for span in case.question.spans]
     return float(np.mean(inside))
+
+
+def _covers(parts: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    return any(first <= start and end <= last for first, last in parts)
 
 
 def _parts(chunks: Sequence[RetrievedChunk]) -> dict[str, list[tuple[int, int]]]:
