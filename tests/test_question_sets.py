@@ -71,6 +71,13 @@ def test_our_own_layout(tmp_path: Path) -> None:
     assert second.relevance == {} and [item.id for item in read_question_set(path, "test")] == ["b"]
 
 
+def test_our_own_layout_as_csv(tmp_path: Path) -> None:
+    path = tmp_path / "questions.csv"
+    path.write_text("question,kind,review_ids\nIs it loud?,fact,r1; r2\n", encoding="utf-8")
+    (question,) = read_question_set(path)
+    assert question.relevance == {"r1": 1, "r2": 1} and question.domain == "fact"
+
+
 def test_subjqa_from_a_file_or_its_folder(tmp_path: Path) -> None:
     rows = [subjqa(1, "train", "r1"), subjqa(2, "dev", "r2", answerable=False, annotations=[])]
     path = write_lines(tmp_path / "lamps" / "questions.jsonl", rows)

@@ -87,6 +87,6 @@ def _result(question: Question, pipeline: Pipeline) -> QuestionResult:
         values={
             name: metric.measure(case)
             for name, metric in answer_metrics.items()
-            if metric.summarise is None
+            if metric.measure is not None
         },
     )

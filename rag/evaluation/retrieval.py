@@ -128,7 +128,11 @@ def evaluate_retrieval(
     _require_gold(retriever.index, chosen)
     results: dict[str, RetrievalResult] = {}
     for case, seconds in _cases(retriever, chosen):
-        values = {name: metric.measure(case) for name, metric in retrieval_metrics.items()}
+        values = {
+            name: metric.measure(case)
+            for name, metric in retrieval_metrics.items()
+            if metric.measure is not None
+        }
         results[case.question.id] = RetrievalResult(case.question.domain, seconds, values)
         progress(len(results), len(chosen))
     left_out = len(questions) - len(answerable), len(answerable) - len(chosen)

@@ -78,7 +78,7 @@ class Metric:
 
     name: str
     meaning: str
-    measure: Callable[[Any], float | None] = lambda case: None
+    measure: Callable[[Any], float | None] | None = None
     summarise: Callable[[Sequence[QuestionResult]], float] | None = None
     title: str = ""
     larger_is_better: bool = True
