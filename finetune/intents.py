@@ -48,9 +48,9 @@ def cross_validated(
     fold = np.random.default_rng(0).permutation(len(questions)) % FOLDS
     told: list[Intent] = list(intents)
     for number in range(FOLDS):
-        seen = np.flatnonzero(fold != number)
+        seen = np.flatnonzero(fold != number).tolist()
         classifier = IntentClassifier.fit(vectors[seen], [intents[row] for row in seen])
-        for row in np.flatnonzero(fold == number):
+        for row in np.flatnonzero(fold == number).tolist():
             told[row] = rule_intent(questions[row]) or classifier.intent(vectors[row])
     right = np.array([mine == own for mine, own in zip(told, intents, strict=True)])
     shares = {"all": float(right.mean())}
