@@ -20,7 +20,6 @@ from rag.answering import prompt
 from tests.ui_fakes import QUESTION, UNANSWERED, XSS, build_fake_index
 from ui import app
 from ui.components import conversation, filters
-from ui.render import answers as render
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "ui" / "app.py"
@@ -38,9 +37,9 @@ PATIENCE_MS = 20_000
 SERVED = """
 import os
 import rag.embedding
-import rag.pipeline
+import rag.answering.pipeline
 from tests import fakes, ui_fakes
-from rag.generator import ChosenGenerator
+from rag.answering.choice import ChosenGenerator
 from ui import app
 rag.embedding.make_embedder = lambda settings: fakes.FakeEmbedder()
 if os.environ["REVIEWQA_GENERATOR"] == "slow":
@@ -296,7 +295,7 @@ def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, folder: P
         box.press("Enter")
         expect(page.locator(".qa-raw")).to_contain_text("<b>word</b>3")
         page.get_by_role("button", name="Stop").click()
-        expect(page.get_by_text(render.STOPPED)).to_be_visible()
+        expect(page.get_by_text("Stopped. What was written so far")).to_be_visible()
         expect(page.locator(".qa-raw")).to_contain_text("<b>word</b>3")
         expect(page.get_by_role("button", name="Stop")).to_have_count(0)
 

@@ -14,7 +14,8 @@ from rag.schema import SettingsError
 from tests.test_render import parsed
 from tests.ui_fakes import XSS
 from ui.components import votes
-from ui.components.votes import Tally, Vote, add_vote, read_votes, tally, tally_html
+from ui.components.votes import Tally, Vote, add_vote, read_votes, tally
+from ui.render import fragment
 
 
 def vote(winner: Any = "left", left: str = "a", right: str = "b", **more: Any) -> Vote:
@@ -116,7 +117,11 @@ def test_wins_losses_and_ties_are_counted_for_each_model() -> None:
         vote("tied"),
         vote("neither", "a", "c"),
     ]
-    assert tally(given) == [Tally("a", 2, 1, 1, 1), Tally("b", 1, 2, 1, 0), Tally("c", 0, 0, 0, 1)]
+    assert tally(given) == [
+        ("a", Tally(2, 1, 1, 1)),
+        ("b", Tally(1, 2, 1, 0)),
+        ("c", Tally(0, 0, 0, 1)),
+    ]
     assert tally([]) == []
 
 
@@ -125,5 +130,5 @@ def test_the_table_escapes_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "tests.test_render.ATTRIBUTES", {*"class role aria-label tabindex scope dir".split()}
     )
-    page = parsed(tally_html([Tally(XSS, 1, 2, 3, 4)]))
+    page = parsed(fragment("compare", "tally", [(XSS, Tally(1, 2, 3, 4))]))
     assert sum(tag == "td" for tag, _ in page.tags) == 4
