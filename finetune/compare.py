@@ -22,23 +22,21 @@ from typing import Any
 from finetune.recipe import Recipe
 from finetune.train.base import base_folder
 from finetune.train.trainer import ADAPTER
-from rag.answering import prompt
-from rag.answering.choice import ChosenGenerator, gpu_available
-from rag.answering.extractive import ExtractiveGenerator
-from rag.answering.phrasing import PhrasingGenerator
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
-from rag.answering.templates import read_record, trained_template
+from rag.answering.templates import check_template, read_record
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.evaluation.answers import AnswerReport, QuestionResult, balance, evaluate_answers, repeated
 from rag.evaluation.questions import Question
 from rag.evaluation.significance import Comparison, Interval, interval, paired
 from rag.generators.base import Generator
+from rag.generators.choice import ChosenGenerator, gpu_available
 from rag.index import ReviewIndex
-from rag.schema import Answer, ModelError
+from rag.schema import ModelError
 from rag.understanding.intent import TASKS, Task
 
-BASE, TUNED, MERGED, DIGEST = "base", "adapter", "merged", "digest"
+BASE, TUNED, MERGED = "base", "adapter", "merged"
 BETTER, NOT_BETTER, WORSE = "better", "not better", "worse"
 SIGNIFICANT = 0.05
 MOST_LOWER = 0.02
@@ -80,7 +78,7 @@ class TaskAnswer:
 class Contender:
     """One model's numbers."""
 
-    name: str  # BASE, TUNED, MERGED or DIGEST
+    name: str  # BASE, TUNED or MERGED
     generator: str
     report: AnswerReport
     tasks: tuple[TaskAnswer, ...]
@@ -158,12 +156,10 @@ def compare_models(
     *,
     progress: Progress = lambda stage, done, total: None,
 ) -> Compared:
-    """Ask the base model, the adapter and the merged model; where the recipe trains to phrase, the
-    digest as well.
+    """Ask the base model, the adapter and the merged model.
 
-    With the digest there, the verdict is against it: it is what a phrasing model would take the
-    place of. Base and adapter are held in 4 bits, as they were trained, on a GPU only. Raises
-    `ModelError` where nothing was tuned.
+    Base and adapter are held in 4 bits, as they were trained, on a GPU only. Raises `ModelError`
+    where nothing was tuned.
     """
     merged = settings.models_dir / recipe.output
     record = read_record(run / ADAPTER)
@@ -172,21 +168,14 @@ def compare_models(
         raise ModelError(
             f"There is neither an adapter in {run / ADAPTER} nor a merged model in {merged}."
         )
-    template = recipe.data.template or prompt.ANSWERING
-    digest = ExtractiveGenerator(embedder, index.leaning)
     quantization = "4bit" if recipe.quantization.load_in_4bit and gpu_available() else "none"
     wanted: list[tuple[str, Callable[[], Generator]]] = []
-    if template == prompt.PHRASING:
-        wanted.append((DIGEST, lambda: digest))
 
     def loaded(model: str, adapter: str, name: str) -> Generator:
         from rag.generators.transformers import TransformersGenerator
 
-        trained_template(adapter or model)  # refuses one of another prompt
-        found = TransformersGenerator(model, adapter=adapter, quantization=quantization, name=name)
-        if template == prompt.PHRASING:
-            return PhrasingGenerator(found, digest, embedder, settings.support_threshold)
-        return found
+        check_template(adapter or model)
+        return TransformersGenerator(model, adapter=adapter, quantization=quantization, name=name)
 
     base = base_folder(recipe.base_model, settings)
     wanted.append((BASE, lambda: loaded(base, "", recipe.base_model)))
@@ -201,11 +190,8 @@ def compare_models(
         contenders.append(_contender(name, pipeline, questions, progress))
         del generator, pipeline  # the next model takes its room
     tuned = MERGED if there[MERGED] else TUNED
-    baseline = DIGEST if template == prompt.PHRASING else BASE
-    result = Compared(
-        tuple(contenders), baseline, tuned, "", "", index.name, len(questions), record
-    )
-    found, reason = verdict(result.contender(baseline), result.contender(tuned))
+    result = Compared(tuple(contenders), BASE, tuned, "", "", index.name, len(questions), record)
+    found, reason = verdict(result.contender(BASE), result.contender(tuned))
     return replace(result, verdict=found, reason=reason)
 
 
@@ -214,7 +200,7 @@ def _contender(
 ) -> Contender:
     tasks = tuple(_task(task, pipeline) for task in TASKS)
     report = evaluate_answers(pipeline, questions, lambda done, total: progress(name, done, total))
-    return Contender(name, pipeline.generator.name, report, tasks)
+    return Contender(name, pipeline.answerer.name, report, tasks)
 
 
 def _task(task: Task, pipeline: Pipeline) -> TaskAnswer:

@@ -54,7 +54,6 @@ def model_card(recipe: Recipe, record: dict[str, Any]) -> str:
 def _purpose(record: dict[str, Any]) -> str:
     return {
         "answering": "answer questions from review passages, with citations",
-        "phrasing": "put quotations from reviews into two or three sentences, with citations",
     }.get(record["template"], "continue reviews")
 
 

@@ -23,7 +23,7 @@ from rag.answering import prompt
 from rag.schema import SettingsError
 
 RECIPES = Path(__file__).parent / "recipes"
-EXAMPLE_KINDS = ("reviews", "answers", "tasks", "phrases")
+EXAMPLE_KINDS = ("reviews", "answers", "tasks")
 DTYPES = ("float16", "bfloat16", "float32")
 
 
@@ -33,18 +33,15 @@ class DataRecipe:
 
     `examples`: "reviews" (the plain text of each review, for next-token adaptation), "answers" (a
     question, retrieved passages, an answer that cites), "tasks" (summarise and explain; positive
-    and negative aspects; over groups of reviews), "phrases" (a question, quotations that answer it,
-    two or three sentences that say the same: for models too small for passages; they go with no
-    other kind but "reviews"). Of the "answers", a share of `no_answer` gets no passage that
-    answers, and the refusal for target; each has `distractors` passages that do not answer among
-    those that do. Every question gives `variants` phrases, each from another part of the reviews.
+    and negative aspects; over groups of reviews). Of the "answers", a share of `no_answer` gets no
+    passage that answers, and the refusal for target; each has `distractors` passages that do not
+    answer among those that do.
     """
 
     examples: tuple[str, ...]
     max_length: int = 1024  # tokens of an example
     distractors: int = 3
     no_answer: float = 0.05
-    variants: int = 1
     held_out: float = 0.1  # share of the items (or reviews) kept for evaluation
 
     def __post_init__(self) -> None:
@@ -57,23 +54,16 @@ class DataRecipe:
             ("distractors", 0, 50),
             ("no_answer", 0, 1),
             ("held_out", 0.01, 0.5),
-            ("variants", 1, 100),
         ):
             if not low <= getattr(self, name) <= high:
                 raise SettingsError(
                     f"{name} = {getattr(self, name)} must lie between {low} and {high}."
                 )
-        if "phrases" in self.examples and set(self.examples) & {"answers", "tasks"}:
-            raise SettingsError(
-                'examples: "phrases" are of another prompt than "answers" and "tasks"; choose.'
-            )
 
     @property
     def template(self) -> str:
         """Which prompt the examples are of (`rag.answering.prompt`); "" for plain text."""
-        if set(self.examples) == {"reviews"}:
-            return ""
-        return prompt.PHRASING if "phrases" in self.examples else prompt.ANSWERING
+        return "" if set(self.examples) == {"reviews"} else prompt.ANSWERING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

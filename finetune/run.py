@@ -121,7 +121,7 @@ def make_data(
         raise SettingsError(
             f"There is no example to train on. The recipe wants {', '.join(recipe.data.examples)}: "
             '"reviews" and '
-            '"tasks" are made of the index alone, "answers" and "phrases" need questions '
+            '"tasks" are made of the index alone, "answers" need questions '
             "(--questions, --spans). "
             + " ".join(f"Left out, {count}: {why}." for why, count in found.left_out.items())
         )

@@ -24,7 +24,6 @@ DEBUG_VARIABLE = (
 SETTINGS_FILE = "reviewqa.toml"
 BUNDLED_EMBEDDER = "all-MiniLM-L6-v2"
 BUNDLED_GENERATOR = "smollm2-135m"
-BUNDLED_PHRASING = "smollm2-135m-phrasing"  # the same with the adapter that comes with the program
 NORMALISATION = "nfc+html-text/2"  # changes whenever cleaning a review's text changes
 
 
@@ -62,7 +61,6 @@ class Settings:
     keep_generations: int = 2  # how many earlier generations of an index are kept to go back to
 
     retrieval: str = "hybrid"  # "hybrid": by meaning and by words; or "dense", "lexical" alone
-    fusion: str = "weighted"  # how the two are joined: "weighted", or "rrf" (reciprocal ranks)
     content_words_weight: float = (
         1.0  # of the question's content words in its vector; 0: the plain question
     )
@@ -70,14 +68,8 @@ class Settings:
         0.15  # of the words that a sentence shares with the question, beside a cosine of 1
     )
     review_words_weight: float = 0.15  # of the words that the whole review and its title share
-    reranker: str = (
-        "none"  # "none", "late-interaction" (the embedder's own tokens), or a cross-encoder
-    )
+    reranker: str = "none"  # "none", or a cross-encoder
     rerank_depth: int = 50  # chunks that the reranker scores anew
-    diversity: float = 0.0  # 0..1: how much likeness to chunks already taken counts against one
-    balance: str = (
-        "proportion"  # where opinion is split: both sides in "proportion", "even"; or "off"
-    )
     top_k: int = 12
     chunks_per_review: int = 1  # twelve chunks should be twelve voices
     near_duplicate: float = 0.95  # cosine from which two chunks say the same
@@ -87,16 +79,14 @@ class Settings:
     fact_evidence_floor: float = 0.76  # the same for questions that ask for one fact
     support_threshold: float = 0.45  # similarity from which a span bears a sentence out
 
-    # "auto", "extractive", "openai", "smollm2-135m[-phrasing]", or a model's name or folder
+    # "auto", "extractive", "openai", "smollm2-135m", or a model's name or folder
     generator: str = "auto"
     adapter: str = ""  # a LoRA adapter folder to put on the generator's base model
     quantization: str = "none"  # "none" or "4bit" (NF4; on a GPU)
     dtype: str = (
         "auto"  # "auto": bf16 on a GPU that has it, else fp32; or "bfloat16", "float16", "float32"
     )
-    follow_ups: str = (
-        "auto"  # "And the ending?" made to stand alone: "off"; by "rule"; "auto": a model may help
-    )
+    follow_ups: str = "rule"  # "And the ending?" made to stand alone: by "rule", or "off"
     max_prompt_tokens: int = 1536
     max_new_tokens: int = 256
 
@@ -133,7 +123,6 @@ class Settings:
             ("content_words_weight", 0, 10),
             ("sentence_words_weight", 0, 10),
             ("review_words_weight", 0, 10),
-            ("diversity", 0, 1),
             ("rerank_depth", 1, 1000),
         ):
             value = getattr(self, name)
@@ -145,9 +134,7 @@ class Settings:
             ("chunking", ("sentences", "whole")),
             ("vector_index", ("auto", "flat", "ivf_sq8")),
             ("retrieval", ("hybrid", "dense", "lexical")),
-            ("fusion", ("weighted", "rrf")),
-            ("balance", ("proportion", "even", "off")),
-            ("follow_ups", ("off", "rule", "auto")),
+            ("follow_ups", ("off", "rule")),
             ("quantization", ("none", "4bit")),
             ("dtype", ("auto", "bfloat16", "float16", "float32")),
         ):

@@ -251,26 +251,6 @@ class SentenceTransformerEmbedder:
             progress(min(start + step, len(order)), len(order))
         return vectors
 
-    def embed_tokens(self, texts: Sequence[str], *, query: bool = False) -> list[Vectors]:
-        """For each text a unit vector for each of its tokens, (tokens, dimension of the model's
-        last layer).
-
-        The tokens of a prompt are among them, as those at either end are.
-        """
-        encode = self._model.encode_query if query else self._model.encode_document
-        found = encode(
-            list(texts),
-            prompt=self._prompts["query" if query else "document"],
-            batch_size=self._batch_size,
-            output_value="token_embeddings",
-            show_progress_bar=False,
-        )
-        arrays = [np.asarray(tokens.float().cpu().numpy(), dtype=np.float32) for tokens in found]
-        return [
-            array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-12)
-            for array in arrays
-        ]
-
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without the special tokens around it, not cut at the model's limit."""
         if not texts:

@@ -39,7 +39,7 @@ import os
 import rag.embedding
 import rag.answering.pipeline
 from tests import fakes, ui_fakes
-from rag.answering.choice import ChosenGenerator
+from rag.generators.choice import ChosenGenerator
 from ui import app
 rag.embedding.make_embedder = lambda settings: fakes.FakeEmbedder()
 if os.environ["REVIEWQA_GENERATOR"] == "slow":

@@ -7,17 +7,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from rag.answering import choice
-from rag.answering.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
-from rag.answering.extractive import ExtractiveGenerator
 from rag.config import BUNDLED_GENERATOR, Settings
+from rag.generators import choice, transformers
+from rag.generators.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
 from rag.generators.openai import OpenAIGenerator
-from rag.reader.stance import LeaningModel
 from rag.schema import SettingsError
-from tests.fakes import FakeEmbedder, FakeGenerator
+from tests.fakes import FakeGenerator
 
 
 class Transformers(FakeGenerator):
@@ -30,15 +27,14 @@ class Transformers(FakeGenerator):
 
 @pytest.fixture(autouse=True)
 def no_gpu_and_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_loaded", {})
+    monkeypatch.setattr(transformers, "_loaded", {})
     monkeypatch.setattr(choice, "gpu_available", lambda: False)
     monkeypatch.setattr(choice, "model_at_hand", lambda name: False)
     monkeypatch.setattr("rag.generators.transformers.TransformersGenerator", Transformers)
 
 
 def choose(models: Path, **more: Any) -> ChosenGenerator:
-    leaning = LeaningModel(np.zeros(512, dtype=np.float32), 0.0)
-    return choose_generator(Settings(models_dir=models, **more), FakeEmbedder(), leaning)
+    return choose_generator(Settings(models_dir=models, **more))
 
 
 def make_model(folder: Path, *, age: int = 0) -> Path:
@@ -53,7 +49,7 @@ def make_model(folder: Path, *, age: int = 0) -> Path:
 def test_without_a_model_or_a_gpu_the_reviews_are_quoted(tmp_path: Path) -> None:
     for models in (tmp_path, tmp_path / "nowhere"):
         chosen = choose(models)
-        assert isinstance(chosen.generator, ExtractiveGenerator) and "no GPU" in chosen.reason
+        assert chosen.generator is None and "no GPU" in chosen.reason
 
 
 def test_the_newest_merged_model_is_used_and_named(tmp_path: Path) -> None:
@@ -89,7 +85,7 @@ def test_folders_that_hold_no_whole_model_are_passed_over(tmp_path: Path) -> Non
     ):
         (make_model(tmp_path / name) / "config.json").write_text(text, errors="surrogateescape")
     assert newest_merged_model(tmp_path) is None
-    assert isinstance(choose(tmp_path).generator, ExtractiveGenerator)
+    assert choose(tmp_path).generator is None
 
 
 @pytest.mark.parametrize(("gpu", "at_hand"), [(True, True), (True, False), (False, True)])
@@ -103,7 +99,7 @@ def test_a_gpu_and_a_model_that_can_be_had_are_both_needed(
         assert isinstance(chosen.generator, Transformers) and chosen.generator.model == GPU_MODEL
         assert "GPU" in chosen.reason
     else:
-        assert isinstance(chosen.generator, ExtractiveGenerator)
+        assert chosen.generator is None
         says = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
         assert says in chosen.reason and ("no GPU" in chosen.reason) == (not gpu)
 
@@ -118,7 +114,7 @@ def test_a_model_is_loaded_once_and_makes_room_for_another(tmp_path: Path) -> No
         {"generator": "y"},
     ):
         other = choose(tmp_path, **{"generator": "x", **more}).generator
-        assert other is not first and list(choice._loaded.values()) == [other]
+        assert other is not first and list(transformers._loaded.values()) == [other]
     assert choose(tmp_path, generator="x").generator is not first
 
 
@@ -134,7 +130,7 @@ def test_what_the_settings_name_is_used_even_with_a_merged_model(tmp_path: Path)
     make_model(tmp_path / "merged")
     other = make_model(tmp_path / "elsewhere" / "other")
     for name, kind in (
-        ("extractive", ExtractiveGenerator),
+        ("extractive", type(None)),
         ("openai", OpenAIGenerator),
         (str(other), Transformers),
     ):

@@ -23,6 +23,7 @@ from rag.embedding import SentenceTransformerEmbedder
 from rag.index import Manifest
 from rag.ingest import read_reviews
 from rag.schema import GeneratorError
+from tests.prompts import read_prompt
 from ui import serve
 from ui.cli.main import cli, main
 from ui.cli.terminal import safe
@@ -271,7 +272,7 @@ def test_show_prompt_prints_the_messages_and_asks_nothing(
     shown = run("ask", QUESTION, "--show-prompt")
     messages = json.loads(run("ask", QUESTION, "--show-prompt", "--json").out)
     assert shown.code == 0 and [set(m) for m in messages] == [{"role", "content"}]
-    asked, reviews = prompt.read_prompt(messages)
+    asked, reviews = read_prompt(messages)
     assert asked == QUESTION and reviews and messages[0]["content"].startswith(shown.out[:100])
     assert shown.out == safe(messages[0]["content"]) + "\n"
     assert_harmless(shown.out)
@@ -376,7 +377,7 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         "--setting",
         "retrieval=lexical",
         "--setting",
-        "retrieval=dense, balance=off",
+        "retrieval=dense, top_k=3",
         "--json",
         files["json"],
         "--markdown",
@@ -385,14 +386,14 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         files["svg"],
     )
     assert ran.code == 0 and ran.out.startswith("2 questions (1 unanswerable left out)")
-    assert re.search(r"\| all \| retrieval=dense, balance=off \| [+-]", ran.out)
+    assert re.search(r"\| all \| retrieval=dense, top_k=3 \| [+-]", ran.out)
     assert files["md"].read_text(encoding="utf-8") == ran.out and files[
         "svg"
     ].read_bytes().startswith(b"<?xml")
     found = json.loads(files["json"].read_text(encoding="utf-8"))
     assert [one["name"] for one in found["settings"]] == [
         "retrieval=lexical",
-        "retrieval=dense, balance=off",
+        "retrieval=dense, top_k=3",
     ]
     assert found["settings"][1]["means"]["all"]["recall@5"][0] == 1.0
 
@@ -563,7 +564,7 @@ def test_a_reader_that_leaves_gets_no_complaint(
             [
                 sys.executable,
                 "-c",
-                "from ui.cli import main; main()",
+                "from ui.cli.main import main; main()",
                 "--indexes-dir",
                 str(indexes),
                 *arguments,

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from rag.answering import prompt
-from rag.answering.choice import ChosenGenerator
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.evaluation.answers import (
@@ -25,9 +24,11 @@ from rag.evaluation.answers import (
     summarise,
 )
 from rag.evaluation.questions import KINDS, SPLITS, Question, read_questions
+from rag.generators.choice import ChosenGenerator
 from rag.index import ReviewIndex
 from rag.schema import GeneratorError, Message, ReviewFileError
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index
+from tests.prompts import read_prompt
 
 SAMPLE = Path(__file__).parent.parent / "rag" / "sample"
 
@@ -161,7 +162,7 @@ def measure(indexes: Path, says: str, asked: Question, **more: Any) -> QuestionR
 
     def written(messages: Sequence[Message]) -> str:
         texts = {r.review_id: prompt.fence(r.text) for r in REVIEWS}
-        _, sent = prompt.read_prompt(messages)
+        _, sent = read_prompt(messages)
         return says.format(
             **{key: r.number for key, text in texts.items() for r in sent if r.text == text}
         )

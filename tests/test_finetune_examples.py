@@ -39,6 +39,7 @@ from rag.evaluation.questions import Question
 from rag.index import ReviewIndex
 from rag.schema import Message, Review, ReviewFileError, SettingsError
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, FakeGenerator, build_fake_index
+from tests.prompts import read_prompt
 
 TOPICS = ("pool", "bed", "lift", "staff", "view", "bar", "bath", "food", "taxi", "desk")
 SAYS = {
@@ -160,7 +161,7 @@ def test_answers_cite_what_bears_them_out_among_distractors(five_items: ReviewIn
     found = maker(five_items, "answers").make(questions("train"))
     assert len(both(found)) == 10 and not found.left_out
     for one in both(found):
-        _, reviews = prompt.read_prompt(one.messages)
+        _, reviews = read_prompt(one.messages)
         numbers = {
             number for marker in prompt.strip_markers(one.target)[1] for number in marker.numbers
         }
@@ -169,7 +170,7 @@ def test_answers_cite_what_bears_them_out_among_distractors(five_items: ReviewIn
         assert len(numbers) == 2 and len(reviews) == 3 and one.source == "questions"
         assert all(text.format(topic) in one.target for text in SAYS.values())
     orders = {
-        tuple(one.id in review.text for review in prompt.read_prompt(one.messages)[1])
+        tuple(one.id in review.text for review in read_prompt(one.messages)[1])
         for one in both(found)
     }
     assert len(orders) > 1  # the distractor is not always in the same place
@@ -233,7 +234,7 @@ def test_questions_of_a_test_split_are_never_used(
 
 def quoting(messages: Sequence[Message]) -> str:
     """A teacher that repeats the first passage."""
-    _, reviews = prompt.read_prompt(messages)
+    _, reviews = read_prompt(messages)
     return f"{reviews[0].text} [{reviews[0].number}]"
 
 

@@ -24,12 +24,13 @@ from finetune.recipe import Recipe, load_recipe
 from finetune.run import Source, check, make_data, run_folder
 from finetune.train.trainer import ADAPTER, CHECKPOINTS, prepare, train, tuned_model
 from finetune.train.watch import Interrupted, RunawayError, Watch
-from rag.answering import choice, prompt
-from rag.answering.choice import choose_generator
+from rag.answering import prompt
 from rag.answering.pipeline import Pipeline
 from rag.answering.templates import RECORD, read_record
 from rag.config import Settings
 from rag.evaluation.questions import Question
+from rag.generators import choice
+from rag.generators.choice import choose_generator
 from rag.index import ReviewIndex
 from rag.schema import ModelError, Review
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, build_fake_index
@@ -185,7 +186,7 @@ def test_from_reviews_to_a_merged_model_that_answers(
 
     # it is served at once, with the stop tokens that it was trained to end with
     monkeypatch.setattr(choice, "_loaded", {})
-    served = choose_generator(settings, embedder, index.leaning)
+    served = choose_generator(settings, embedder, index.stance)
     assert served.generator.name == "tuned"
     assert prepared.tokenizer.convert_ids_to_tokens(prepared.train.sequences[0].labels[-1]) in (
         served.generator.stop_tokens
@@ -336,12 +337,12 @@ def test_a_model_tuned_on_another_prompt_is_refused(
     adapter = train(prepare(recipe, run, settings), settings).folder
     monkeypatch.setattr(choice, "_loaded", {})
     asked = replace(settings, generator=recipe.base_model, adapter=str(adapter))
-    assert "adapter" in choose_generator(asked, FakeEmbedder(), index.leaning).generator.name
+    assert "adapter" in choose_generator(asked, FakeEmbedder(), index.stance).generator.name
     merge(recipe, run, settings)
     monkeypatch.setattr(prompt, "_RULES", prompt._RULES + "\n- Rhyme.")
     for one in (asked, replace(settings, generator=str(settings.models_dir / "tuned"))):
         with pytest.raises(ModelError, match="tuned on another prompt"):
-            choose_generator(one, FakeEmbedder(), index.leaning)
+            choose_generator(one, FakeEmbedder(), index.stance)
 
 
 def test_packing_puts_several_examples_into_a_sequence(quick: tuple[Recipe, Settings]) -> None:

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
+from rag.answer import Answer
 from rag.answering import prompt
-from rag.answering.choice import ChosenGenerator
-from rag.answering.extractive import ExtractiveGenerator
 from rag.answering.pipeline import CLOSEST, WROTE_NOTHING, Pipeline, mix_of
 from rag.config import Settings
 from rag.embedding import Vectors, make_embedder
 from rag.generators import Generator
 from rag.generators.base import never_cancelled
+from rag.generators.choice import ChosenGenerator
 from rag.index import ReviewIndex, index_folder, verify_index
 from rag.index.filters import parse_where
-from rag.schema import Answer, GeneratorError, IndexFileError, Message, Review
+from rag.schema import GeneratorError, IndexFileError, Message, Review
 from rag.understanding.intent import TASKS
 from tests.fakes import (
     CHUNK_TOKENS,
@@ -30,6 +30,7 @@ from tests.fakes import (
     build_fake_index,
     review,
 )
+from tests.prompts import read_prompt
 
 QUESTION = "Was the swimming pool warm and clean?"
 FAR = "Zebra quantum helicopter?"
@@ -40,7 +41,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
     return build_fake_index(tmp_path_factory.mktemp("indexes") / "hotel")
 
 
-def make(index: ReviewIndex, generator: Generator, **more: Any) -> Pipeline:
+def make(index: ReviewIndex, generator: Generator | None, **more: Any) -> Pipeline:
     values = {
         "chunk_tokens": CHUNK_TOKENS,
         "evidence_floor": 0.4,
@@ -57,7 +58,7 @@ def make(index: ReviewIndex, generator: Generator, **more: Any) -> Pipeline:
 
 def pool_answer(messages: Sequence[Message]) -> str:
     """Cites the pool by the number it has in the prompt."""
-    _, reviews = prompt.read_prompt(messages)
+    _, reviews = read_prompt(messages)
     number = next(r.number for r in reviews if "swimming pool" in r.text)
     return f"The swimming pool was warm and clean [{number}]. It was made of gold [{number}][99]."
 
@@ -233,7 +234,7 @@ def test_only_whole_chunks_within_the_budget_are_sent(index: ReviewIndex, budget
     assert generator.count_tokens(generator.sent[0]) <= budget
     assert [found.number for found in answer.retrieved] == list(range(1, len(answer.retrieved) + 1))
     chunks = {index.chunk(row).text for row in range(index.manifest.chunks)}
-    _, sent = prompt.read_prompt(generator.sent[0])
+    _, sent = read_prompt(generator.sent[0])
     assert [r.text for r in sent] == [prompt.fence(found.chunk.text) for found in answer.retrieved]
     assert all(found.chunk.text in chunks for found in answer.retrieved)
     everything = pipeline.retrieve(QUESTION)
@@ -337,7 +338,7 @@ def test_an_error_of_the_generator_comes_through(index: ReviewIndex) -> None:
 )
 def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, question: str) -> None:
     index = build_fake_index(tmp_path / "x", [*REVIEWS, INJECTION])
-    pipeline = make(index, ExtractiveGenerator(FakeEmbedder(), index.leaning), evidence_floor=-1.0)
+    pipeline = make(index, None, evidence_floor=-1.0)
     answer = pipeline.ask(question)
     content = pipeline.messages(question)[-1]["content"]
     assert content.count("</review>") == len(pipeline.retrieve(question))
@@ -399,7 +400,7 @@ def test_build_and_open_by_name(tmp_path: Path) -> None:
         pipeline.ask("The swimming pool was warm and clean.").retrieved[0].review.review_id
         == "pool"
     )
-    assert pipeline.generator_reason
+    assert pipeline.reason
     with pytest.raises(IndexFileError, match="Indexes here: hotel"):
         Pipeline.open(settings, "spa", FakeEmbedder())
 
@@ -462,13 +463,11 @@ def test_a_refused_follow_up_says_what_was_searched_for(index: ReviewIndex) -> N
 
 
 def test_follow_ups_can_be_switched_off_or_left_to_the_rule(index: ReviewIndex) -> None:
-    rewritten = "Is the hotel bar or the pool better?"
     turns = ("The hotel bar or the pool?", "Which one is better?")
     for mode, query in (
         ("off", turns[1]),
         ("rule", "Which one is better? (hotel bar pool)"),
-        ("auto", rewritten),
     ):
-        pipeline = make(index, FakeGenerator(rewritten), evidence_floor=0.0, follow_ups=mode)
+        pipeline = make(index, FakeGenerator("x"), evidence_floor=0.0, follow_ups=mode)
         answer = pipeline.ask(turns[1], previous=turns[:1])
         assert answer.searched_for == ("" if mode == "off" else query)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.answer import Answer, AnswerSentence, Citation
 from rag.answering import prompt
-from rag.schema import Answer, AnswerSentence, Chunk, Citation, RetrievedChunk, Review
+from rag.schema import Chunk, RetrievedChunk, Review
 from tests.ui_fakes import XSS
 from ui.render import answers as render
 from ui.render import words
@@ -237,8 +238,8 @@ def test_a_card_says_what_is_known_of_its_review() -> None:
             )
         )
     )
-    for words in ("8/10", "3 Oct 2021", "ann", "5 found this helpful", "Fine"):
-        assert words in shown.text
+    for fact in ("8/10", "3 Oct 2021", "ann", "5 found this helpful", "Fine"):
+        assert fact in shown.text
     assert "details" not in [tag for tag, _ in shown.tags]  # the chunk is the whole review
     assert "no rating" in show(answer(retrieved=(found(1),))).text
 

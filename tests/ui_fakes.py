@@ -72,7 +72,6 @@ class SlowGenerator:
     """Writes one word every tenth of a second, for longer than a test waits."""
 
     name = "slow"
-    stop_tokens: tuple[str, ...] = ()
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return 0

@@ -21,13 +21,11 @@ from numpy.typing import NDArray
 
 from finetune.cached_embedder import RememberingEmbedder
 from finetune.data.examples import Example, ExampleSet
-from finetune.data.phrases import phrased
 from finetune.data.split import FEWEST, held_out_reviews, items_of
 from finetune.recipe import DataRecipe
 from rag.answering import prompt
 from rag.answering.extractive import ExtractiveGenerator
 from rag.answering.grounding import check_answer, is_refusal
-from rag.answering.phrasing import phrasing_groups, phrasing_messages
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.evaluation.question_sets import RetrievalQuestion, Span
@@ -42,7 +40,6 @@ _GROUP = 8  # reviews in the prompt of a task
 _CITED = 3  # reviews cited for one statement
 _QUOTE_WORDS = range(5, 31)  # of a sentence that is quoted beside the statement it bears out
 _REFUSALS = "refusals"  # the source of the examples that refuse, and of no other
-_PART = 0.6  # of the reviews, from which each further variant of a phrasing example is made
 
 Progress = Callable[[int, int], None]
 Job = Callable[[], Example | None]
@@ -104,13 +101,6 @@ class ExampleMaker:
                             ),
                         )
                     )
-        if "phrases" in wanted:
-            jobs += [
-                (side, partial(self._of_phrases, one, allowed, variant))
-                for one, side, allowed in sided
-                if one.answerable and one.kind != "count"
-                for variant in range(1 if side else self.data.variants)
-            ]
         if "tasks" in wanted:
             jobs += self._task_jobs(held, teacher)
         for number, (side, job) in enumerate(jobs, 1):
@@ -172,7 +162,7 @@ class ExampleMaker:
 
     @cached_property
     def _digest(self) -> ExtractiveGenerator:
-        return ExtractiveGenerator(self.embedder, self.index.leaning)
+        return ExtractiveGenerator(self.embedder, self.index.stance)
 
     def _of_question(
         self, question: Question, allowed: NDArray[np.bool_], teacher: Generator | None
@@ -217,25 +207,6 @@ class ExampleMaker:
             for quote in _quoted(passage, question.spans)[:1]
         ]
         return self._answer(question.id, "spans", question.question, passages, " ".join(lines))
-
-    def _of_phrases(
-        self, question: Question, allowed: NDArray[np.bool_], variant: int
-    ) -> Example | None:
-        name = f"{question.id}-{variant}" if variant else question.id
-        if variant:
-            part = np.random.default_rng([self.seed, *hashlib.sha256(name.encode()).digest()[:4]])
-            allowed = allowed & (part.random(len(allowed)) < _PART)
-        passages = self._retrieved(question.question, allowed, self.settings.top_k)
-        groups = phrasing_groups(
-            self._digest.digest(prompt.build_messages(question.question, passages))
-        )
-        target = phrased(question, groups, passages, self.embedder, self.settings.support_threshold)
-        if not target:
-            return self._left("too few key points are borne out by the quotations")
-        shown = {passage.number: passage.review.review_id for passage in passages}
-        reviews = sorted({shown[quote.numbers[0]] for _, found in groups for quote in found})
-        messages = tuple(phrasing_messages(question.question, groups))
-        return Example(name, "phrase", "questions", messages, target, tuple(reviews))
 
     def _task_jobs(
         self, held: NDArray[np.bool_], teacher: Generator | None

@@ -35,7 +35,7 @@ def new_record(recipe: Recipe, data_sha256: str) -> dict[str, Any]:
         "base_model": recipe.base_model,
         "output": recipe.output,
         "template": template,
-        "template_hash": prompt.template_hash(template) if template else "",
+        "template_hash": prompt.template_hash() if template else "",
         "recipe": asdict(recipe),
         "data_sha256": data_sha256,
         "libraries": {name: _version(name) for name in _LIBRARIES},

@@ -13,32 +13,29 @@ from rag.schema import ModelError
 RECORD = "training.json"  # in the folder of an adapter or of a merged model
 
 
-def trained_template(*folders: str) -> str:
-    """What the model in one of the folders (merged model, adapter) was tuned for:
-    `prompt.ANSWERING`, `prompt.PHRASING`, or "" if no prompt was recorded, as for models from
-    elsewhere.
+def check_template(*folders: str) -> None:
+    """Refuse a model or an adapter in one of the folders that was tuned on another prompt; one with
+    no prompt on record, as models from elsewhere are, is taken.
 
-    Raises `ModelError` where the prompt was another than this program's: the model would be asked
-    in words that it was not tuned on, and would be worse for it without anybody's noticing.
+    Raises `ModelError`: the model would be asked in words that it was not tuned on, and would be
+    worse for it without anybody's noticing.
     """
     for folder in filter(None, folders):
         record = _record(Path(os.path.expanduser(folder)))
         kind = record.get("template") or ""
-        if kind not in ("", prompt.ANSWERING, prompt.PHRASING):
+        if kind not in ("", prompt.ANSWERING):
             raise ModelError(
-                f'"{folder}" was tuned for "{kind}", which this version does not know. Update the '
-                "program."
+                f'"{folder}" was tuned for "{kind}", which this version cannot ask. Tune it again '
+                "(reviewqa finetune run)."
             )
-        if kind and record.get("template_hash") != prompt.template_hash(kind):
+        if kind and record.get("template_hash") != prompt.template_hash():
             raise ModelError(
                 f'"{folder}" was tuned on another prompt than this version writes, and would '
-                "answer worse without a "
-                "sign of it. Tune it again (reviewqa finetune run), or use the version of the "
-                "program that tuned it."
+                "answer worse without a sign of it. Tune it again (reviewqa finetune run), or use "
+                "the version of the program that tuned it."
             )
         if kind:
-            return str(kind)
-    return ""
+            return
 
 
 def read_record(folder: Path) -> dict[str, Any]:

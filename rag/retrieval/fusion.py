@@ -22,7 +22,6 @@ from rag.index.bm25 import as_share
 from rag.index.vectors import Mask
 from rag.understanding.intent import content_words
 
-RRF_K = 60  # Cormack et al. 2009
 NO_WORDS: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
 
@@ -30,14 +29,11 @@ NO_WORDS: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 class Ranking:
     """How sentences are scored.
 
-    `method` is "hybrid", "dense" or "lexical"; `fusion` is "weighted" or "rrf" (reciprocal ranks;
-    the weights then only balance the two kinds of words); the weights are those of a sentence's and
-    of its review's BM25 beside a cosine of weight 1, and of the question's content words in its
-    vector.
+    `method` is "hybrid", "dense" or "lexical"; the weights are those of a sentence's and of its
+    review's BM25 beside a cosine of weight 1, and of the question's content words in its vector.
     """
 
     method: str = "hybrid"
-    fusion: str = "weighted"
     sentence_weight: float = 0.15
     review_weight: float = 0.15
     content_weight: float = 1.0
@@ -47,7 +43,6 @@ class Ranking:
         """As the settings say."""
         return cls(
             settings.retrieval,
-            settings.fusion,
             settings.sentence_words_weight,
             settings.review_words_weight,
             settings.content_words_weight,
@@ -129,10 +124,7 @@ class Query:
             return rows, near, near
         more = np.setdiff1d(self._best_by_words(sentences), rows)
         rows, near = np.concatenate([rows, more]), np.concatenate([near, self._cosines(more)])
-        words = self._words[rows]
-        if self.ranking.fusion == "weighted":
-            return rows, near + words, near
-        return rows, _reciprocal_ranks(near) + _reciprocal_ranks(words), near
+        return rows, near + self._words[rows], near
 
     def _best_by_words(self, sentences: int) -> NDArray[np.int64]:
         """Rows of the sentences with the largest weighted BM25, those without any left out."""
@@ -147,11 +139,3 @@ class Query:
 
     def _cosines(self, rows: NDArray[np.int64]) -> Vectors:
         return np.asarray(self.index.vectors(rows) @ self.vector, dtype=np.float32)
-
-
-def _reciprocal_ranks(scores: Vectors) -> Vectors:
-    """1 / (60 + rank); equals share the better rank, and a score of 0 or less gets nothing."""
-    _, place = np.unique(-scores, return_inverse=True)
-    counts = np.bincount(place)
-    rank = (np.cumsum(counts) - counts)[place] + 1
-    return np.where(scores > 0, 1.0 / (RRF_K + rank), 0.0).astype(np.float32)

@@ -223,12 +223,12 @@ def _sources(
 def _teacher(
     context: Context, recipe: Recipe, name: str | None, index: ReviewIndex, embedder: Embedder
 ) -> Generator | None:
-    from rag.answering.choice import choose_generator
+    from rag.generators.choice import choose_generator
 
     if name is None:
         return None
     settings = context.settings(generator=recipe.base_model if name == "base" else name)
-    return choose_generator(settings, embedder, index.leaning).generator
+    return choose_generator(settings).generator
 
 
 def tell(found: Check) -> None:

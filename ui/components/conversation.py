@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from rag.answer import Answer
 from rag.config import Settings
-from rag.schema import Answer
 from ui.render.words import plain_markdown
 
 MAX_HISTORY = 50

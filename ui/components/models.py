@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag.embedding
-from rag.answering.listing import ListedGenerator, list_generators
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.embedding import Embedder
+from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.filters import Condition
 from rag.index.store import index_folder, live_generation
-from rag.schema import Answer
 from ui.render.words import plain_markdown
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _pipeline(
     any_model = replace(_settings, generator="auto", adapter="")  # the embedder is the same for all
     pipeline = Pipeline.open(_settings, index, _embedder(repr(any_model), _settings))
     if picked:
-        pipeline.generator_reason = PICKED
+        pipeline.reason = PICKED
     return pipeline
 
 

@@ -175,8 +175,8 @@ def _about(pipeline: Pipeline) -> None:
         st.markdown(
             plain_markdown(
                 f"{manifest.reviews} reviews in {manifest.sentences} sentences, indexed on "
-                f"{manifest.created[:10]}. Answers are written by {pipeline.generator.name} "
-                f"because {pipeline.generator_reason.rstrip('.')}. After that a program checks "
+                f"{manifest.created[:10]}. Answers are written by {pipeline.answerer.name} "
+                f"because {pipeline.reason.rstrip('.')}. After that a program checks "
                 "every sentence against the reviews it cites, and marks it if they do not bear it "
                 "out."
             )

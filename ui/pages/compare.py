@@ -9,11 +9,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from rag.answering.listing import ListedGenerator, list_generators
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
+from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.store import list_indexes
-from rag.schema import Answer
 from ui.components import conversation, indexes, models, votes
 from ui.components.navigation import COMPARE, Page
 from ui.components.votes import Vote, Winner
@@ -157,7 +157,7 @@ def _side(
     """The answer of `model`. Nothing here keeps the pipeline, and its model, once it has answered."""
     answer = models.stream_answer(pipeline, question, draw)
     # what "auto" means may be another model tomorrow
-    name = f"auto: {pipeline.generator.name}" if model.generator == "auto" else model.name
+    name = f"auto: {pipeline.answerer.name}" if model.generator == "auto" else model.name
     return Side(name, answer, models.index_line(pipeline))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rag.schema import Answer, AnswerSentence
+from rag.answer import Answer, AnswerSentence
 from ui.render import fragment
 from ui.render.words import Span, plural
 

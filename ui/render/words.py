@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from rag.answering.prompt import rating_words
-from rag.schema import Review, fraction_of_scale
+from rag.schema import Review, fraction_of_scale, rating_words
 
 EXCERPT_CHARACTERS = 240
 
