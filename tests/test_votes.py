@@ -130,5 +130,5 @@ def test_the_table_escapes_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "tests.test_render.ATTRIBUTES", {*"class role aria-label tabindex scope dir".split()}
     )
-    page = parsed(fragment("compare", "tally", [(XSS, Tally(1, 2, 3, 4))]))
+    page = parsed(fragment("compare.html", "tally", [(XSS, Tally(1, 2, 3, 4))]))
     assert sum(tag == "td" for tag, _ in page.tags) == 4

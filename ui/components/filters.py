@@ -80,7 +80,7 @@ def show(index: ReviewIndex) -> Chosen | None:
         with st.container(
             key="filtered", horizontal=True, vertical_alignment="center", gap="small"
         ):
-            st.html(fragment("answer", "asking", chosen.line), width="content")
+            st.html(fragment("answer.html", "asking", chosen.line), width="content")
             st.button(CLEAR, key="clear-filters", type="tertiary", on_click=_clear)
     return chosen
 

@@ -173,10 +173,10 @@ def _shown(pair: Pair, file: Path) -> None:
             told_by_whom=not pair.hidden,
         )
         name = title if pair.hidden else f"{title}: {side.model}"
-        place.html(fragment("compare", "side", name) + answer)
+        place.html(fragment("compare.html", "side", name) + answer)
     with st.container(key="vote", horizontal=True, vertical_alignment="center", gap="small"):
         if pair.vote:
-            st.html(fragment("compare", "voted", BUTTONS[pair.vote].lower()))
+            st.html(fragment("compare.html", "voted", BUTTONS[pair.vote].lower()))
             return
         for winner, label in BUTTONS.items():
             if st.button(label, key=f"vote-{winner}"):
@@ -202,7 +202,7 @@ def _tally(file: Path) -> None:
     kept, broken = votes.read_votes(file)
     if kept:
         st.subheader("Votes so far", anchor=False)
-        st.html(fragment("compare", "tally", votes.tally(kept)))
+        st.html(fragment("compare.html", "tally", votes.tally(kept)))
     if broken:
         st.caption(
             plain_markdown(

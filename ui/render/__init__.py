@@ -1,5 +1,5 @@
-"""What the app shows, as markup: each fragment is a macro of a template, and Jinja2 escapes what
-others wrote.
+"""What is shown, as markup for the app and as text for the terminal: each fragment is a macro of a
+template. In markup, Jinja2 escapes what others wrote.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from ui.render import words
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("ui.render"),
-    autoescape=True,
+    autoescape=lambda name: name is None or not name.endswith(".txt"),
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -19,6 +19,5 @@ _ENVIRONMENT.filters.update({function.__name__: function for function in words.F
 
 
 def fragment(template: str, macro: str, *values: object) -> str:
-    """The markup that a macro of ``templates/<template>.html`` makes of `values`."""
-    module = _ENVIRONMENT.get_template(f"{template}.html").module
-    return str(getattr(module, macro)(*values))
+    """What a macro of a file in ``templates/`` makes of `values`."""
+    return str(getattr(_ENVIRONMENT.get_template(template).module, macro)(*values))

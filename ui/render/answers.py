@@ -15,22 +15,22 @@ def marked(text: str, spans: Iterable[Span]) -> str:
     """`text` escaped, with `spans` of it (which may overlap, touch or reach outside) inside
     ``<mark>``.
     """
-    return fragment("answer", "marked", text, spans)
+    return fragment("answer.html", "marked", text, spans)
 
 
 def progress_html(question: str, text: str) -> str:
     """What has been written of an answer that is still coming."""
-    return fragment("answer", "progress", question, text)
+    return fragment("answer.html", "progress", question, text)
 
 
 def stopped_html(question: str, text: str) -> str:
     """What was written of an answer before the user stopped it."""
-    return fragment("answer", "stopped", question, text)
+    return fragment("answer.html", "stopped", question, text)
 
 
 def heading_html(answer: Answer, asked_of: str = "") -> str:
     """The question, what was searched for in its place, and which reviews were asked."""
-    return fragment("answer", "heading", answer, asked_of)
+    return fragment("answer.html", "heading", answer, asked_of)
 
 
 def answer_html(
@@ -72,7 +72,7 @@ def answer_html(
             ("The closest reviews" if answer.refused else "Also found, not cited", others),
         ),
     }
-    return fragment("answer", "answer", answer, view)
+    return fragment("answer.html", "answer", answer, view)
 
 
 def _sections(answer: Answer) -> list[tuple[str, list[tuple[int, AnswerSentence]]]]:

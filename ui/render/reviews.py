@@ -65,7 +65,7 @@ def _roughly(seconds: float) -> str:
 
 def stages_html(stages: Sequence[Stage]) -> str:
     """The stages that are over, a line each."""
-    return fragment("reviews", "past_stages", [_past(stage) for stage in stages])
+    return fragment("reviews.html", "past_stages", [_past(stage) for stage in stages])
 
 
 def _past(stage: Stage) -> str:
@@ -81,7 +81,7 @@ def job_heading_html(job: Job) -> str:
     """What a job does, and in what state it is."""
     state = "Stopping" if job.running and job.cancel_asked is not None else STATES[job.state]
     files = ", ".join(Path(file).name for file in job.spec.files)
-    return fragment("reviews", "job_heading", job, state, MODES[job.spec.mode], files)
+    return fragment("reviews.html", "job_heading", job, state, MODES[job.spec.mode], files)
 
 
 def job_message(job: Job) -> str:
@@ -95,7 +95,7 @@ def job_message(job: Job) -> str:
 def result_html(result: Mapping[str, Any]) -> str:
     """What a job that is done has done, as `result.json` tells."""
     reports = [defaultdict(_unknown, report) for report in result.get("reports") or ()]
-    return fragment("reviews", "result", defaultdict(_unknown, result), reports)
+    return fragment("reviews.html", "result", defaultdict(_unknown, result), reports)
 
 
 def _unknown() -> None:
@@ -108,18 +108,18 @@ def files_html(
     """What became of the rows of files. `copies` are counted with the first one's rows; of `more`
     files nothing but their number is told.
     """
-    return fragment("reviews", "files", reports, copies, more)
+    return fragment("reviews.html", "files", reports, copies, more)
 
 
 def preview_html(reviews: Sequence[Review]) -> str:
     """The first reviews as they would be stored."""
-    return fragment("reviews", "preview", reviews)
+    return fragment("reviews.html", "preview", reviews)
 
 
 def versions_html(versions: Sequence[Generation]) -> str:
     """The versions of an index as a table, the one in use marked."""
     named = [(version_name(version), version) for version in versions]
-    return fragment("reviews", "versions", named)
+    return fragment("reviews.html", "versions", named)
 
 
 def version_label(version: Generation) -> str:

@@ -18,11 +18,16 @@ Span = tuple[int, int]
 """Where a quotation begins and ends, in characters of its review."""
 
 
+def one_line(text: str) -> str:
+    """`text` with one space wherever it has spaces or line breaks."""
+    return " ".join(text.split())
+
+
 def plain_markdown(text: str) -> str:
     """`text` such that Streamlit's Markdown shows it as it is, on one line: for labels and error
     messages.
     """
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", one_line(text))
 
 
 def count(number: Any) -> str:
@@ -71,7 +76,7 @@ def day(iso: str) -> str:
 def excerpt(text: Any, most: int = EXCERPT_CHARACTERS) -> str:
     """The beginning of a text, on one line, of `most` characters at most."""
     text = str(text)
-    line = " ".join(text[: 4 * most].split())
+    line = one_line(text[: 4 * most])
     return line if len(line) <= most and len(text) <= 4 * most else line[:most].rstrip() + " …"
 
 
@@ -105,6 +110,11 @@ def helpful(review: Review) -> str:
     return f"{review.helpful_votes} found this helpful" if review.helpful_votes else ""
 
 
+def quoted(text: str) -> str:
+    """In quotation marks, with what cannot be printed escaped."""
+    return repr(text)
+
+
 def counted(counts: Mapping[str, int] | None) -> str:
     """ "html 12, spaces 3"; empty where there is nothing."""
     return ", ".join(f"{name} {count(number)}" for name, number in (counts or {}).items())
@@ -123,4 +133,6 @@ FILTERS = (
     helpful,
     duration,
     rating_words,
+    one_line,
+    quoted,
 )
