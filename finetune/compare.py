@@ -161,7 +161,7 @@ def compare_models(
     Base and adapter are held in 4 bits, as they were trained, on a GPU only. Raises `ModelError`
     where nothing was tuned.
     """
-    merged = settings.models_dir / recipe.output
+    merged = settings.paths.models_dir / recipe.output
     record = read_record(run / ADAPTER)
     there = {TUNED: bool(record), MERGED: bool(read_record(merged))}
     if not any(there.values()):

@@ -67,7 +67,7 @@ def merge(
     fp16). Where the model there was made of the same adapter in the same way, nothing is done.
     Raises `ModelError`: no adapter, no room, or another model of that name in the way.
     """
-    adapter, target = run / ADAPTER, settings.models_dir / recipe.output
+    adapter, target = run / ADAPTER, settings.paths.models_dir / recipe.output
     trained = read_record(adapter)
     if not trained:
         raise ModelError(

@@ -54,7 +54,7 @@ def run_folder(settings: Settings, recipe: Recipe) -> Path:
     """Where a recipe's run is kept. Raises `IndexFileError` for an output that would leave the
     folder.
     """
-    return index_folder(settings.runs_dir, recipe.output)  # a run's name is as an index's
+    return index_folder(settings.paths.runs_dir, recipe.output)  # a run's name is as an index's
 
 
 def sources_of(indexes: Sequence[ReviewIndex], files: Sequence[Path]) -> list[Source]:

@@ -93,7 +93,7 @@ def bundled_embedder_folder() -> Path:
     if spec is None or spec.origin is None:
         raise ModelError(
             "The bundled embedder is not installed. Run `make install`, or name another one: "
-            "REVIEWQA_EMBEDDER=<sentence-transformers name or folder>."
+            "REVIEWQA_EMBEDDING__MODEL=<sentence-transformers name or folder>."
         )
     folder = Path(spec.origin).parent / "model"
     weights = folder / "model.safetensors"
@@ -264,9 +264,13 @@ class SentenceTransformerEmbedder:
 def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
     """The embedder that the settings name."""
     return SentenceTransformerEmbedder(
-        settings.embedder,
-        batch_size=settings.embed_batch_size,
-        dimension=settings.embed_dimension,
-        query_prompt=None if settings.query_prompt == "auto" else settings.query_prompt,
-        document_prompt=None if settings.document_prompt == "auto" else settings.document_prompt,
+        settings.embedding.model,
+        batch_size=settings.embedding.batch_size,
+        dimension=settings.embedding.dimension,
+        query_prompt=None
+        if settings.embedding.query_prompt == "auto"
+        else settings.embedding.query_prompt,
+        document_prompt=None
+        if settings.embedding.document_prompt == "auto"
+        else settings.embedding.document_prompt,
     )

@@ -14,10 +14,10 @@ from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
 from rag.embedding import Embedder, make_embedder
+from rag.filters import Condition, parse_where
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import ReviewIndex, index_folder
-from rag.index.filters import Condition, parse_where
 from rag.index.ingest import rebuild
 from rag.index.writer import BuildProgress, no_build_progress
 from rag.ingest import ReadOptions
@@ -184,11 +184,11 @@ def build(
 
 
 def _snapshot(settings: Settings, name: str) -> ReviewIndex:
-    return ReviewIndex.open(index_folder(settings.indexes_dir, name))
+    return ReviewIndex.open(index_folder(settings.paths.indexes_dir, name))
 
 
 def _options(settings: Settings, columns: Mapping[str, str] | None) -> ReadOptions:
-    return ReadOptions(mapping=columns or {}, max_unpack_ratio=settings.max_unpack_ratio)
+    return ReadOptions(mapping=columns or {}, max_unpack_ratio=settings.reading.max_unpack_ratio)
 
 
 @contextlib.contextmanager

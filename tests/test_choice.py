@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ def no_gpu_and_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag.generators.transformers.TransformersGenerator", Transformers)
 
 
-def choose(models: Path, **more: Any) -> ChosenGenerator:
-    return choose_generator(Settings(models_dir=models, **more))
+def choose(models: Path, changes: Mapping[str, Any] | None = None) -> ChosenGenerator:
+    return choose_generator(Settings().changed({"paths.models_dir": models, **(changes or {})}))
 
 
 def make_model(folder: Path, *, age: int = 0) -> Path:
@@ -105,25 +106,25 @@ def test_a_gpu_and_a_model_that_can_be_had_are_both_needed(
 
 
 def test_a_model_is_loaded_once_and_makes_room_for_another(tmp_path: Path) -> None:
-    first = choose(tmp_path, generator="x").generator
-    assert choose(tmp_path, generator="x").generator is first
+    first = choose(tmp_path, {"generator.name": "x"}).generator
+    assert choose(tmp_path, {"generator.name": "x"}).generator is first
     for more in (
-        {"adapter": "a"},
-        {"quantization": "4bit"},
-        {"dtype": "float16"},
-        {"generator": "y"},
+        {"generator.adapter": "a"},
+        {"generator.quantization": "4bit"},
+        {"generator.dtype": "float16"},
+        {"generator.name": "y"},
     ):
-        other = choose(tmp_path, **{"generator": "x", **more}).generator
+        other = choose(tmp_path, {"generator.name": "x", **more}).generator
         assert other is not first and list(transformers._loaded.values()) == [other]
-    assert choose(tmp_path, generator="x").generator is not first
+    assert choose(tmp_path, {"generator.name": "x"}).generator is not first
 
 
 @pytest.mark.parametrize("name", ["extractive", "openai", "auto"])
 def test_an_adapter_on_what_takes_none_is_a_plain_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(
-        SettingsError, match=r'adapter "a" cannot be put on .*generator = <hub name or folder>'
+        SettingsError, match=r'adapter "a" cannot be put on .*generator.name = <hub name or folder>'
     ):
-        choose(tmp_path, generator=name, adapter="a")
+        choose(tmp_path, {"generator.name": name, "generator.adapter": "a"})
 
 
 def test_what_the_settings_name_is_used_even_with_a_merged_model(tmp_path: Path) -> None:
@@ -134,13 +135,19 @@ def test_what_the_settings_name_is_used_even_with_a_merged_model(tmp_path: Path)
         ("openai", OpenAIGenerator),
         (str(other), Transformers),
     ):
-        chosen = choose(tmp_path, generator=name)
+        chosen = choose(tmp_path, {"generator.name": name})
         assert isinstance(chosen.generator, kind) and "settings name" in chosen.reason
 
 
 def test_adapter_and_precision_of_the_settings_reach_the_model(tmp_path: Path) -> None:
     generator = choose(
-        tmp_path, generator="x", adapter="a", quantization="4bit", dtype="float16"
+        tmp_path,
+        {
+            "generator.name": "x",
+            "generator.adapter": "a",
+            "generator.quantization": "4bit",
+            "generator.dtype": "float16",
+        },
     ).generator
     assert isinstance(generator, Transformers) and generator.model == "x"
     assert (
@@ -159,7 +166,9 @@ def test_the_bundled_model_is_loaded_from_the_cache_folder(
         return make_model(cache)
 
     monkeypatch.setattr("rag.generators.bundled.smollm2_folder", smollm2_folder)
-    chosen = choose(tmp_path, generator=BUNDLED_GENERATOR, cache_dir=tmp_path / "cache")
+    chosen = choose(
+        tmp_path, {"generator.name": BUNDLED_GENERATOR, "paths.cache_dir": tmp_path / "cache"}
+    )
     assert asked == [tmp_path / "cache"] and isinstance(chosen.generator, Transformers)
     assert (
         chosen.generator.model == str(tmp_path / "cache")

@@ -258,8 +258,8 @@ def test_ask_json_has_exactly_the_promised_keys_and_true_quotes(run: Runner, ind
 
 
 def test_a_refusal_shows_the_closest_reviews(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REVIEWQA_EVIDENCE_FLOOR", "2")
-    monkeypatch.setenv("REVIEWQA_FACT_EVIDENCE_FLOOR", "2")
+    monkeypatch.setenv("REVIEWQA_ANSWERING__EVIDENCE_FLOOR", "2")
+    monkeypatch.setenv("REVIEWQA_ANSWERING__FACT_EVIDENCE_FLOOR", "2")
     ran = run("ask", QUESTION)
     assert ran.code == 0 and ran.out.startswith(prompt.REFUSAL) and "Closest reviews:" in ran.out
     assert json.loads(run("ask", QUESTION, "--json").out)["refused"] is True
@@ -375,9 +375,9 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         "--index",
         "hotel",
         "--setting",
-        "retrieval=lexical",
+        "retrieval.method=lexical",
         "--setting",
-        "retrieval=dense, top_k=3",
+        "retrieval.method=dense, retrieval.top_k=3",
         "--json",
         files["json"],
         "--markdown",
@@ -386,14 +386,14 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         files["svg"],
     )
     assert ran.code == 0 and ran.out.startswith("2 questions (1 unanswerable left out)")
-    assert re.search(r"\| all \| retrieval=dense, top_k=3 \| [+-]", ran.out)
+    assert re.search(r"\| all \| retrieval.method=dense, retrieval.top_k=3 \| [+-]", ran.out)
     assert files["md"].read_text(encoding="utf-8") == ran.out and files[
         "svg"
     ].read_bytes().startswith(b"<?xml")
     found = json.loads(files["json"].read_text(encoding="utf-8"))
     assert [one["name"] for one in found["settings"]] == [
-        "retrieval=lexical",
-        "retrieval=dense, top_k=3",
+        "retrieval.method=lexical",
+        "retrieval.method=dense, retrieval.top_k=3",
     ]
     assert found["settings"][1]["means"]["all"]["recall@5"][0] == 1.0
 
@@ -415,7 +415,10 @@ def test_eval_retrieval_compares_settings_and_writes_files(
             ["--settings", "missing.toml", "index", "list"],
             "Cannot read the settings file missing.toml",
         ),
-        (["app", "--port", "70000"], "port = 70000 is out of range"),
+        (
+            ["app", "--port", "70000"],
+            "server.port on the command line must be a whole number between 1 and 65,535",
+        ),
         (["eval", "answers", "--questions", "missing.jsonl"], "missing.jsonl"),
         (
             ["eval", "retrieval", "--questions", "missing.jsonl", "--index", "hotel"],
@@ -473,7 +476,7 @@ def test_which_index_must_be_said_when_it_is_not_clear(
 def test_an_index_of_another_embedder_is_named(
     run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REVIEWQA_CHUNK_TOKENS", "32")
+    monkeypatch.setenv("REVIEWQA_INDEX__CHUNK_TOKENS", "32")
     ran = run("ask", QUESTION)
     assert ran.code == 1 and "was built with other settings" in ran.complaint
 
@@ -523,7 +526,7 @@ def test_app_serves_what_the_options_say(run: Runner, monkeypatch: pytest.Monkey
     served: list[tuple[str, int]] = []
 
     def fake(settings: Any, announce: Any) -> None:
-        served.append((settings.host, settings.port))
+        served.append((settings.server.host, settings.server.port))
         announce("http://127.0.0.1:8600")
 
     monkeypatch.setattr(serve, "serve", fake)

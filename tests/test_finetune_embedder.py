@@ -23,7 +23,7 @@ from tests.tiny_models import save_tiny_embedder
 from ui.cli.main import main
 
 TOPICS = 30
-SETTINGS = Settings(balance="off")
+SETTINGS = Settings()
 QUICK = Training(epochs=150, batch_size=16, learning_rate=3e-3, kinds=("question",))
 """Enough to learn which word of a question means which word of a review."""
 
@@ -220,9 +220,8 @@ def test_on_the_command_line(
         for one in questions()
     ]
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    monkeypatch.setenv("REVIEWQA_EMBEDDER", embedder.name)
-    monkeypatch.setenv("REVIEWQA_MODELS_DIR", str(tmp_path / "models"))
-    monkeypatch.setenv("REVIEWQA_BALANCE", "off")
+    monkeypatch.setenv("REVIEWQA_EMBEDDING__MODEL", embedder.name)
+    monkeypatch.setenv("REVIEWQA_PATHS__MODELS_DIR", str(tmp_path / "models"))
 
     def run(*arguments: str) -> tuple[int, str, str]:
         line = [
@@ -257,7 +256,7 @@ def test_on_the_command_line(
         str(file),
     )
     code, out, _ = run("--name", "mine", *quick)
-    assert code == 0 and "on 30 dev questions" in out and "REVIEWQA_EMBEDDER=" in out
+    assert code == 0 and "on 30 dev questions" in out and "REVIEWQA_EMBEDDING__MODEL=" in out
     assert (tmp_path / "models" / "mine" / RECORD).is_file()
     code, out, err = run("--name", "same", *quick, "--max-steps", "1", "--lr", "1e-9")
     assert (

@@ -29,7 +29,7 @@ from rag.answering.pipeline import Pipeline
 from rag.answering.templates import RECORD, read_record
 from rag.config import Settings
 from rag.evaluation.questions import Question
-from rag.generators import choice
+from rag.generators import transformers
 from rag.generators.choice import choose_generator
 from rag.index import ReviewIndex
 from rag.schema import ModelError, Review
@@ -120,15 +120,17 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
 
 
 def settings_in(folder: Path) -> Settings:
-    return Settings(
-        models_dir=folder / "models",
-        runs_dir=folder / "runs",
-        top_k=3,
-        max_prompt_tokens=2048,
-        max_new_tokens=16,
-        evidence_floor=-1,
-        fact_evidence_floor=-1,
-        chunk_tokens=CHUNK_TOKENS,
+    return Settings().changed(
+        {
+            "paths.models_dir": folder / "models",
+            "paths.runs_dir": folder / "runs",
+            "retrieval.top_k": 3,
+            "generator.max_prompt_tokens": 2048,
+            "generator.max_new_tokens": 16,
+            "answering.evidence_floor": -1,
+            "answering.fact_evidence_floor": -1,
+            "index.chunk_tokens": CHUNK_TOKENS,
+        }
     )
 
 
@@ -185,8 +187,8 @@ def test_from_reviews_to_a_merged_model_that_answers(
     assert merge(recipe, run, settings, dtype="float32").again is False
 
     # it is served at once, with the stop tokens that it was trained to end with
-    monkeypatch.setattr(choice, "_loaded", {})
-    served = choose_generator(settings, embedder, index.stance)
+    monkeypatch.setattr(transformers, "_loaded", {})
+    served = choose_generator(settings)
     assert served.generator.name == "tuned"
     assert prepared.tokenizer.convert_ids_to_tokens(prepared.train.sequences[0].labels[-1]) in (
         served.generator.stop_tokens
@@ -335,14 +337,19 @@ def test_a_model_tuned_on_another_prompt_is_refused(
     recipe, settings = quick
     run = run_folder(settings, recipe)
     adapter = train(prepare(recipe, run, settings), settings).folder
-    monkeypatch.setattr(choice, "_loaded", {})
-    asked = replace(settings, generator=recipe.base_model, adapter=str(adapter))
-    assert "adapter" in choose_generator(asked, FakeEmbedder(), index.stance).generator.name
+    monkeypatch.setattr(transformers, "_loaded", {})
+    asked = settings.changed(
+        {"generator.name": recipe.base_model, "generator.adapter": str(adapter)}
+    )
+    assert "adapter" in choose_generator(asked).generator.name
     merge(recipe, run, settings)
     monkeypatch.setattr(prompt, "_RULES", prompt._RULES + "\n- Rhyme.")
-    for one in (asked, replace(settings, generator=str(settings.models_dir / "tuned"))):
+    for one in (
+        asked,
+        settings.changed({"generator.name": str(settings.paths.models_dir / "tuned")}),
+    ):
         with pytest.raises(ModelError, match="tuned on another prompt"):
-            choose_generator(one, FakeEmbedder(), index.stance)
+            choose_generator(one)
 
 
 def test_packing_puts_several_examples_into_a_sequence(quick: tuple[Recipe, Settings]) -> None:
@@ -368,7 +375,7 @@ def test_merging_says_what_stands_in_the_way(
     with pytest.raises(ModelError, match="neither an adapter"):
         compare_models(recipe, run, settings, None, FakeEmbedder(), [])  # type: ignore[arg-type]
     train(prepare(recipe, run, settings), settings)
-    target = settings.models_dir / recipe.output
+    target = settings.paths.models_dir / recipe.output
     target.mkdir(parents=True)
     with pytest.raises(ModelError, match="not a merged model of this program"):
         merge(recipe, run, settings)
@@ -377,7 +384,7 @@ def test_merging_says_what_stands_in_the_way(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(ModelError, match="are free"):
         merge(recipe, run, settings)
-    assert not target.exists() and not list(settings.models_dir.glob(".*"))
+    assert not target.exists() and not list(settings.paths.models_dir.glob(".*"))
     monkeypatch.undo()
     done = merge(recipe, run, settings)
     assert done.way == INTO_ORIGINAL and done.divergence == {

@@ -20,6 +20,7 @@ LAYERS = {
     "rag.answer": 1,
     "rag.config": 1,
     "rag.files": 1,
+    "rag.filters": 1,
     "rag.logging": 1,
     "rag.process": 1,
     "rag.chunking": 1,

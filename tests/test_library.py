@@ -25,7 +25,11 @@ ROWS = [
 def settings(tmp_path: Path) -> rag.Settings:
     return rag.load_settings(
         environ={},
-        overrides={"indexes_dir": tmp_path / "indexes", "chunk_tokens": 16, "evidence_floor": 0.3},
+        overrides={
+            "paths.indexes_dir": tmp_path / "indexes",
+            "index.chunk_tokens": 16,
+            "answering.evidence_floor": 0.3,
+        },
     )
 
 
@@ -124,7 +128,11 @@ def test_half_characters_are_no_error(settings: rag.Settings) -> None:
 
 @pytest.mark.parametrize(
     ("source", "says"),
-    [([], "no reviews"), ([{"text": " "}], "none of the 1 rows has text"), ("nowhere.csv", "nowhere.csv")],
+    [
+        ([], "no reviews"),
+        ([{"text": " "}], "none of the 1 rows has text"),
+        ("nowhere.csv", "nowhere.csv"),
+    ],
 )
 def test_what_cannot_be_built_says_why(source: Any, says: str, settings: rag.Settings) -> None:
     with pytest.raises(rag.ReviewQAError, match=says):

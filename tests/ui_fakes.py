@@ -99,6 +99,6 @@ def build_fake_index(
         reviews,
         FakeEmbedder(),
         folder / name,
-        chunking=settings.chunking,
-        chunk_tokens=settings.chunk_tokens,
+        chunking=settings.index.chunking,
+        chunk_tokens=settings.index.chunk_tokens,
     )

@@ -259,7 +259,7 @@ class ExampleMaker:
                 passages,
                 self.index,
                 self.embedder,
-                threshold=self.settings.support_threshold,
+                threshold=self.settings.answering.support_threshold,
             )
             if is_refusal(sentences):
                 return self._left(f"the answer is a refusal (from {source})")
@@ -277,13 +277,15 @@ class ExampleMaker:
     def _taught(self, teacher: Generator, question: str, passages: Sequence[RetrievedChunk]) -> str:
         messages = prompt.build_messages(question, passages)
         return "".join(
-            teacher.stream(messages, max_new_tokens=self.settings.max_new_tokens)
+            teacher.stream(messages, max_new_tokens=self.settings.generator.max_new_tokens)
         ).strip()
 
     def _passages(
         self, name: str, question: str, gold: NDArray[np.bool_], others: NDArray[np.bool_]
     ) -> list[RetrievedChunk]:
-        found = self._retrieved(question, gold, max(1, self.settings.top_k - self.data.distractors))
+        found = self._retrieved(
+            question, gold, max(1, self.settings.retrieval.top_k - self.data.distractors)
+        )
         if not found:
             return []
         return self._shuffled(
@@ -315,7 +317,8 @@ class ExampleMaker:
                 best = int(np.argmax(cosines))
                 near.append((float(cosines[best]), passage.number, passage.sentences[best].text))
             near = sorted(
-                (one for one in near if one[0] >= self.settings.support_threshold), reverse=True
+                (one for one in near if one[0] >= self.settings.answering.support_threshold),
+                reverse=True,
             )[:_CITED]
             if not near:
                 continue

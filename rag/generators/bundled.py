@@ -90,7 +90,7 @@ def _made_once(folder: Path, source: str, make: Callable[[Path], None]) -> None:
         ) from error
     except OSError as error:
         raise ModelError(
-            f"Cannot write the bundled model to {folder.parent}: {error}. Set cache_dir to a "
+            f"Cannot write the bundled model to {folder.parent}: {error}. Set paths.cache_dir to a "
             "folder with 600 MB free."
         ) from error
 
@@ -137,7 +137,7 @@ def _convert(gguf: Path, folder: Path) -> None:
 
 
 def _from_settings(settings: Settings) -> Generator:
-    folder = smollm2_folder(settings.cache_dir)
+    folder = smollm2_folder(settings.paths.cache_dir)
     return load_cached(settings, BUNDLED_GENERATOR, folder=str(folder))
 
 

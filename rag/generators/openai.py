@@ -272,18 +272,18 @@ def estimate_tokens(text: str) -> int:
 
 def _from_settings(settings: Settings) -> OpenAIGenerator:
     return OpenAIGenerator(
-        settings.openai_base_url,
-        model=settings.openai_model,
-        api_key_env=settings.openai_api_key_env,
-        timeout_s=settings.openai_timeout_s,
-        retries=settings.openai_retries,
+        settings.openai.base_url,
+        model=settings.openai.model,
+        api_key_env=settings.openai.api_key_env,
+        timeout_s=settings.openai.timeout_s,
+        retries=settings.openai.retries,
     )
 
 
 def _about(settings: Settings) -> str:
-    if not (settings.openai_model or settings.generator == BACKEND.name):
+    if not (settings.openai.model or settings.generator.name == BACKEND.name):
         return ""
-    return f"{settings.openai_model or 'the server’s first model'}, {settings.openai_base_url}"
+    return f"{settings.openai.model or 'the server’s first model'}, {settings.openai.base_url}"
 
 
 BACKEND = Backend("openai", _from_settings, _about)

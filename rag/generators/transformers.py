@@ -316,18 +316,24 @@ def load_cached(settings: Settings, model: str, *, folder: str = "") -> Transfor
     where it was tuned on another prompt than this version writes.
     """
     source = folder or model
-    check_template(source, settings.adapter)
+    check_template(source, settings.generator.adapter)
     # a model may be tuned or merged again under its name
-    written = weights_written(source), weights_written(settings.adapter)
-    key = (source, settings.adapter, settings.quantization, settings.dtype, written)
+    written = weights_written(source), weights_written(settings.generator.adapter)
+    key = (
+        source,
+        settings.generator.adapter,
+        settings.generator.quantization,
+        settings.generator.dtype,
+        written,
+    )
     with _loading:
         if key not in _loaded:
             _loaded.clear()
             _loaded[key] = TransformersGenerator(
                 source,
-                adapter=settings.adapter,
-                quantization=settings.quantization,
-                dtype=settings.dtype,
+                adapter=settings.generator.adapter,
+                quantization=settings.generator.quantization,
+                dtype=settings.generator.dtype,
                 name=model if folder else "",
             )
         return _loaded[key]

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rag.embedding import Vectors
+from rag.filters import Condition
 from rag.index import tables
 from rag.index.bm25 import LexicalSearch, Scores
-from rag.index.filters import Condition
 from rag.index.store import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_files, live_generation
 from rag.index.vectors import Mask, VectorSearch, map_array
 from rag.reader.stance import StanceModel

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from rag.filters import Condition
 from rag.index import disk
-from rag.index.filters import Condition
 from rag.reader.stance import StanceModel
 from rag.schema import Review
 

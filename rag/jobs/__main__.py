@@ -23,7 +23,7 @@ def rebuild_index(job: Job, progress: Progress) -> dict[str, Any]:
         mapping=spec.mapping,
         steps=spec.steps,
         strict=spec.strict,
-        max_unpack_ratio=job.settings.max_unpack_ratio,
+        max_unpack_ratio=job.settings.reading.max_unpack_ratio,
     )
     made = rebuild(
         job.settings,

@@ -29,7 +29,11 @@ class Limits:
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """As the settings say."""
-        return cls(settings.top_k, settings.chunks_per_review, settings.near_duplicate)
+        return cls(
+            settings.retrieval.top_k,
+            settings.retrieval.chunks_per_review,
+            settings.retrieval.near_duplicate,
+        )
 
 
 @dataclass(slots=True)

@@ -76,4 +76,8 @@ class CrossEncoderReranker:
 
 def make_reranker(settings: Settings) -> Reranker | None:
     """The reranker that the settings name, or None."""
-    return None if settings.reranker == NONE else CrossEncoderReranker(settings.reranker)
+    return (
+        None
+        if settings.retrieval.reranker == NONE
+        else CrossEncoderReranker(settings.retrieval.reranker)
+    )

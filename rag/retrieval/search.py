@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from rag.config import Settings
 from rag.embedding import Embedder, Vectors
+from rag.filters import Condition
 from rag.index import ReviewIndex
-from rag.index.filters import Condition
 from rag.index.vectors import Mask
 from rag.retrieval.diversify import Limits, fold_copies, numbered
 from rag.retrieval.evidence import Evidence
@@ -51,7 +51,9 @@ class Retriever:
             return overview(self.index, limits, allowed), None
         ranking = Ranking.of(self.settings)
         query = Query(self.index, self.embedder, question, ranking, allowed)
-        rerank = Rerank(self.reranker, self.settings.rerank_depth) if self.reranker else None
+        rerank = (
+            Rerank(self.reranker, self.settings.retrieval.rerank_depth) if self.reranker else None
+        )
         return nearest(query, limits, rerank), query.vector
 
 

@@ -195,8 +195,10 @@ def _index(settings: Settings, name: str, embedder: Embedder) -> ReviewIndex:
     from rag.config import index_fingerprint
     from rag.index import ReviewIndex, index_folder
 
-    index = ReviewIndex.open(index_folder(settings.indexes_dir, name))
-    fingerprint = index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens)
+    index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, name))
+    fingerprint = index_fingerprint(
+        embedder.identity, settings.index.chunking, settings.index.chunk_tokens
+    )
     index.require_fingerprint(fingerprint, embedder.identity)
     return index
 
@@ -227,7 +229,7 @@ def _teacher(
 
     if name is None:
         return None
-    settings = context.settings(generator=recipe.base_model if name == "base" else name)
+    settings = context.settings({"generator.name": recipe.base_model if name == "base" else name})
     return choose_generator(settings).generator
 
 

@@ -150,7 +150,7 @@ def list_command(context: Context) -> None:
     from rag.index import Manifest, list_indexes
     from rag.index.store import live_generation
 
-    indexes_dir = context.settings().indexes_dir
+    indexes_dir = context.settings().paths.indexes_dir
     names = list_indexes(indexes_dir)
     for name in names:
         try:
@@ -234,14 +234,14 @@ def rollback(context: Context, name: str, generation: str | None) -> None:
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
-    help="How many earlier versions stay; default keep_generations.",
+    help="How many earlier versions stay; default index.keep_generations.",
 )
 @click.pass_obj
 def gc(context: Context, name: str, keep: int | None) -> None:
     """Remove old versions and what interrupted builds left, and say how much room that made."""
     from rag.index import admin
 
-    kept = context.settings().keep_generations if keep is None else keep
+    kept = context.settings().index.keep_generations if keep is None else keep
     removed, room = admin.collect_garbage(context.index_folder(name), kept)
     terminal.say(f"{plural(len(removed), 'version')} removed, {room / 1e6:.1f} MB free again.")
 

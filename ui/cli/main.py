@@ -41,7 +41,7 @@ def cli(context: click.Context, settings_file: Path | None, indexes_dir: Path | 
     """Ask questions of a pile of reviews; every sentence of an answer cites the reviews it rests
     on.
     """
-    context.obj = Context(settings_file, {"indexes_dir": indexes_dir})
+    context.obj = Context(settings_file, {"paths.indexes_dir": indexes_dir})
 
 
 cli.add_command(reviews_group)
@@ -82,7 +82,7 @@ class AskOptions:
 def ask(context: Context, question: str, options: AskOptions) -> None:
     """Answer QUESTION from the reviews of an index."""
     from rag.answering.pipeline import Pipeline
-    from rag.index.filters import parse_where
+    from rag.filters import parse_where
 
     where = parse_where(options.where)
     if not question.strip():
@@ -91,7 +91,7 @@ def ask(context: Context, question: str, options: AskOptions) -> None:
     question, *previous = (
         text.encode(errors="replace").decode() for text in (question, *options.previous)
     )
-    settings = context.settings(generator=options.generator)
+    settings = context.settings({"generator.name": options.generator})
     pipeline = Pipeline.open(settings, picked_index(settings, options.index))
     if options.show_prompt:
         messages = pipeline.messages(question, where, previous)
@@ -117,7 +117,7 @@ def app(context: Context, host: str | None, port: int | None) -> None:
     """Serve the app and print its address."""
     from ui.serve import serve
 
-    settings = context.settings(host=host, port=port)
+    settings = context.settings({"server.host": host, "server.port": port})
     serve(settings, lambda address: terminal.say(f"The app is at {address}  (Ctrl-C ends it)"))
 
 

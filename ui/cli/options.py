@@ -7,14 +7,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.config import Settings, load_settings
+from rag.config import Settings, load_settings, load_with_origins
 
 if TYPE_CHECKING:
     from rag.ingest import ReadOptions
@@ -34,15 +34,19 @@ class Context:
         self._file = settings_file
         self._overrides = overrides
 
-    def settings(self, **more: Any) -> Settings:
-        """The settings, with a command's own options on top."""
-        return load_settings(self._file, overrides={**self._overrides, **more})
+    def settings(self, changes: Mapping[str, Any] | None = None) -> Settings:
+        """The settings, with a command's own options on top, by name: ``{"server.port": 8600}``."""
+        return load_settings(self._file, overrides={**self._overrides, **(changes or {})})
+
+    def settings_with_origins(self) -> tuple[Settings, dict[str, str]]:
+        """The settings, and where each value that is no default came from, by name."""
+        return load_with_origins(self._file, overrides=self._overrides)
 
     def index_folder(self, name: str) -> Path:
         """The folder of an index. Raises `IndexFileError` where no index can have that name."""
         from rag.index import index_folder
 
-        return index_folder(self.settings().indexes_dir, name)
+        return index_folder(self.settings().paths.indexes_dir, name)
 
 
 def options_as(record: type[Any]) -> Callable[[Command], Command]:
@@ -84,7 +88,7 @@ class Reading:
             mapping=parse_mapping(self.mapping),
             steps=tuple(step for step in STEPS if step not in self.skipped),
             strict=self.strict,
-            max_unpack_ratio=settings.max_unpack_ratio,
+            max_unpack_ratio=settings.reading.max_unpack_ratio,
         )
 
 
@@ -149,7 +153,7 @@ def picked_index(settings: Settings, name: str | None) -> str:
 
     if name:
         return name
-    names = list_indexes(settings.indexes_dir)
+    names = list_indexes(settings.paths.indexes_dir)
     if len(names) == 1:
         return names[0]
     raise click.UsageError(

@@ -20,7 +20,7 @@ IDLE_REFRESH_S = 4.0  # another tab may start something
 
 def show(settings: Settings) -> None:
     """Draw the jobs, and draw them again and again."""
-    listed = jobs.list_jobs(settings.indexes_dir)
+    listed = jobs.list_jobs(settings.paths.indexes_dir)
     st.session_state.jobs_known = _states(listed)
     running = any(job.running for job in listed)
     st.fragment(_jobs, run_every=REFRESH_S if running else IDLE_REFRESH_S)(settings)
@@ -28,7 +28,7 @@ def show(settings: Settings) -> None:
 
 def _jobs(settings: Settings) -> None:
     with errors.shown():
-        listed = jobs.list_jobs(settings.indexes_dir)
+        listed = jobs.list_jobs(settings.paths.indexes_dir)
         if _states(listed) != st.session_state.jobs_known:
             st.rerun(scope="app")  # the indexes on the rest of the page change when a job ends
         if not listed:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -17,8 +16,8 @@ from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.embedding import Embedder
+from rag.filters import Condition
 from rag.generators.listing import ListedGenerator, list_generators
-from rag.index.filters import Condition
 from rag.index.store import index_folder, live_generation
 from ui.render.words import plain_markdown
 
@@ -74,8 +73,8 @@ def open_pipeline(settings: Settings, index: str, model: ListedGenerator) -> Pip
     `ReviewQAError`.
     """
     asked = model.asked(settings)
-    _make_room(repr((asked.generator, asked.adapter, asked.quantization, asked.dtype)))
-    generation = live_generation(index_folder(settings.indexes_dir, index)).name
+    _make_room(repr(asked.generator))
+    generation = live_generation(index_folder(settings.paths.indexes_dir, index)).name
     return _pipeline(index, generation, repr(asked), asked != settings, asked)
 
 
@@ -92,7 +91,7 @@ def _pipeline(
     """The pipeline over an index. `generation` is part of the key so that an index that was built
     anew is opened anew.
     """
-    any_model = replace(_settings, generator="auto", adapter="")  # the embedder is the same for all
+    any_model = _settings.changed({"generator.name": "auto", "generator.adapter": ""})
     pipeline = Pipeline.open(_settings, index, _embedder(repr(any_model), _settings))
     if picked:
         pipeline.reason = PICKED

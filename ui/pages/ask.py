@@ -32,9 +32,9 @@ GENERAL_EXAMPLES = (
 def show() -> None:
     """Draw the page: the question and its answer in the middle, choices at the side."""
     settings = load_settings()
-    names = list_indexes(settings.indexes_dir)
+    names = list_indexes(settings.paths.indexes_dir)
     if not names:
-        indexes.say_how_to_build(settings.indexes_dir)
+        indexes.say_how_to_build(settings.paths.indexes_dir)
         return
     _start_session()
     name = _pick_index(names)

@@ -68,9 +68,9 @@ def show() -> None:
     the next run, that was stopped.
     """
     settings = load_settings()
-    names = list_indexes(settings.indexes_dir)
+    names = list_indexes(settings.paths.indexes_dir)
     if not names:
-        indexes.say_how_to_build(settings.indexes_dir)
+        indexes.say_how_to_build(settings.paths.indexes_dir)
         return
     state = st.session_state
     for key, value in (("pair", None), ("to_ask", None), ("asked", 0), ("asking", False)):
@@ -78,7 +78,7 @@ def show() -> None:
     index, pair, blind = _choices(settings, names)
     different = pair[0] != pair[1]
     conversation.question_box("compare-question", "Ask both", _ask, enabled=different)
-    file = settings.runs_dir / votes.VOTES_FILE
+    file = settings.paths.runs_dir / votes.VOTES_FILE
     if not different:
         st.caption(SAME)
     elif state.compare_to_ask:

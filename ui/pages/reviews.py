@@ -56,7 +56,7 @@ def show() -> None:
 
 def _target(settings: Settings) -> Target:
     st.subheader("1. Which index", anchor=False)
-    names = list_indexes(settings.indexes_dir)
+    names = list_indexes(settings.paths.indexes_dir)
     asked_for = st.query_params.get("index", "")
     position = 1 + names.index(asked_for) if asked_for in names else 0
     left, right = st.columns(2)
@@ -84,14 +84,14 @@ def _new_name(settings: Settings, names: list[str]) -> str:
         st.warning(plain_markdown(f'There is an index "{name}" already: choose it on the left.'))
         return ""
     with errors.shown():
-        index_folder(settings.indexes_dir, name or "x")
+        index_folder(settings.paths.indexes_dir, name or "x")
         return name
     return ""
 
 
 def _versions(settings: Settings, name: str) -> None:
     """The versions of an index, and the way back to another one."""
-    folder = index_folder(settings.indexes_dir, name)
+    folder = index_folder(settings.paths.indexes_dir, name)
     versions = list_generations(folder)
     with st.expander(f"Versions of {plain_markdown(name)} ({len(versions)})"):
         st.html(markup.versions_html(versions))
@@ -126,9 +126,9 @@ def _location(settings: Settings) -> Path | None:
     )
     if kind == UPLOAD:
         return _uploaded(settings)
-    st.caption(plain_markdown(f"Files and folders inside {settings.reviews_dir.absolute()}."))
+    st.caption(plain_markdown(f"Files and folders inside {settings.paths.reviews_dir.absolute()}."))
     name = st.text_input("File or folder", key=_key("named"), placeholder="my-reviews.csv").strip()
-    return jobs.named_file(settings.reviews_dir, name) if name else None
+    return jobs.named_file(settings.paths.reviews_dir, name) if name else None
 
 
 def _uploaded(settings: Settings) -> Path | None:
@@ -137,27 +137,27 @@ def _uploaded(settings: Settings) -> Path | None:
     st.caption(
         "CSV or TSV (any separator), JSON, JSON Lines, Parquet, Excel (xlsx), SQLite; also as gz, "
         "zst or zip. "
-        f"At most {settings.max_upload_mb} MB."
+        f"At most {settings.reading.max_upload_mb} MB."
     )
     given = st.file_uploader(
         "Review file",
         TYPES,
         key=_key("upload"),
-        max_upload_size=settings.max_upload_mb,
+        max_upload_size=settings.reading.max_upload_mb,
         label_visibility="collapsed",
     )
     if given is None:
         return None
-    if given.size > settings.max_upload_mb * 2**20:
+    if given.size > settings.reading.max_upload_mb * 2**20:
         st.error(
-            f"The file is larger than {settings.max_upload_mb} MB. Put it on this machine and name "
+            f"The file is larger than {settings.reading.max_upload_mb} MB. Put it on this machine and name "
             "it, "
-            "or set max_upload_mb higher."
+            "or set reading.max_upload_mb higher."
         )
         return None
     kept: tuple[str, Path] | None = state.get("kept_upload")
     if kept is None or kept[0] != given.file_id or not kept[1].exists():
-        kept = (given.file_id, jobs.store_upload(settings.indexes_dir, given.name, given))
+        kept = (given.file_id, jobs.store_upload(settings.paths.indexes_dir, given.name, given))
         state.kept_upload = kept
     return kept[1]
 
@@ -177,7 +177,7 @@ def _start(settings: Settings, target: Target, location: Path, content: Contents
         st.caption(f"Still missing: {', '.join(missing)}.")
     if not st.button(BUTTONS[target.mode], type="primary", disabled=bool(missing), key="start"):
         return
-    if target.mode == "new" and target.index in list_indexes(settings.indexes_dir):
+    if target.mode == "new" and target.index in list_indexes(settings.paths.indexes_dir):
         raise IndexFileError(
             f'There is an index "{target.index}" already. Choose it above to change it.'
         )
