@@ -142,7 +142,7 @@ def test_errors_of_the_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("REVIEWQA_TOPK", "3")
     test = open_app()
     assert not test.exception
-    assert "top\\_k" in test.error[0].value
+    assert "TOP\\_K" in test.error[0].value
 
 
 @pytest.mark.parametrize(

@@ -421,4 +421,4 @@ def test_a_damaged_index_does_not_take_the_page_with_it(indexes: Path) -> None:
 def test_errors_of_the_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWQA_TOPK", "3")
     test = open_page()
-    assert not test.exception and "top\\_k" in test.error[0].value
+    assert not test.exception and "TOP\\_K" in test.error[0].value
