@@ -120,7 +120,7 @@ def test_update_adds_changes_and_removes(built: Runner) -> None:
     ran = built("index", "update", "hotel", "more.csv")
     assert (
         ran.code == 0
-        and "1 new, 1 changed, 0 unchanged, 0 removed reviews; 2 sentences embedded, 1 kept"
+        and "1 new, 1 changed, 0 unchanged, 0 removed reviews; 2 sentences embedded, 1 reused"
         in ran.out
     )
     ran = built("index", "update", "hotel", "more.csv")
@@ -312,7 +312,7 @@ def test_ctrl_c_while_embedding_exits_130_and_the_next_run_goes_on(
     ran = run("index", "build", "first.csv", "--name", "hotel")
     assert (
         ran.code == 0
-        and "1 sentences embedded, 0 kept as they were, 1 kept from an interrupted run." in ran.out
+        and "1 sentences embedded, 0 reused, 1 recovered from an interrupted run." in ran.out
     )
 
 

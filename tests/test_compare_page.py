@@ -101,12 +101,14 @@ def kept() -> list[dict[str, Any]]:
 
 def test_a_tuned_model_and_the_extractive_answers_are_offered_first_and_blind() -> None:
     test = open_page()
-    assert test.selectbox(key="compare-index").value == "masks"
-    assert [test.selectbox(key=key).value for key in ("compare-first", "compare-second")] == [
+    assert test.selectbox(key="keep-compare-index").value == "masks"
+    assert [
+        test.selectbox(key=key).value for key in ("keep-compare-first", "keep-compare-second")
+    ] == [
         "my-gemma",
         "extractive",
     ]
-    assert test.toggle(key="compare-blind").value
+    assert test.toggle(key="keep-compare-blind").value
     assert page(test) == ""
 
 
@@ -149,7 +151,7 @@ def test_the_order_is_drawn_anew_for_every_question(monkeypatch: pytest.MonkeyPa
 
 def test_open_the_names_stand_there_at_once_in_the_order_chosen() -> None:
     test = open_page()
-    test.toggle(key="compare-blind").set_value(False).run()
+    test.toggle(key="keep-compare-blind").set_value(False).run()
     ask(test)
     assert sides(test) == ["Left: my-gemma", "Right: extractive"]
     assert page(test).count("Answered by") == 2
@@ -173,14 +175,14 @@ def test_the_two_answers_share_no_id_and_each_chip_has_its_card() -> None:
 
 def test_what_auto_was_is_kept_with_the_vote() -> None:
     test = open_page()
-    test.selectbox(key="compare-first").set_value("auto").run()
+    test.selectbox(key="keep-compare-first").set_value("auto").run()
     click(ask(test), "Left is better")
     assert kept()[0]["right"] == "auto: generator auto"
 
 
 def test_a_model_is_not_compared_with_itself(opened: list[str]) -> None:
     test = open_page()
-    test.selectbox(key="compare-second").set_value("my-gemma").run()
+    test.selectbox(key="keep-compare-second").set_value("my-gemma").run()
     assert compare_page.SAME in [caption.value for caption in test.caption]
     assert next(button for button in test.button if button.label == "Ask both").disabled
     assert opened == []
@@ -194,13 +196,13 @@ def test_a_model_that_fails_is_a_sentence_and_the_page_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     test = open_page()
-    test.selectbox(key="compare-second").set_value("broken").run()
+    test.selectbox(key="keep-compare-second").set_value("broken").run()
     ask(test)
     assert [error.value for error in test.error] == ["Its weights are damaged\\."]
     assert page(test) == "" and compare_page.STOPPED not in [
         caption.value for caption in test.caption
     ]
-    test.selectbox(key="compare-second").set_value("extractive").run()
+    test.selectbox(key="keep-compare-second").set_value("extractive").run()
     assert not test.error
 
     def fail(*given: object, **more: object) -> Iterator[str]:

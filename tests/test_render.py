@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answer import Answer, AnswerSentence, Citation
+from rag.answer import Answer, AnswerSentence, Citation, plain_markdown
 from rag.answering import prompt
 from rag.schema import Chunk, RetrievedChunk, Review
 from tests.ui_fakes import XSS
 from ui.render import answers as render
-from ui.render import words
 
 HOSTILE = (
     XSS,
@@ -293,7 +292,7 @@ def test_the_foot_says_who_answered_and_what_was_dropped() -> None:
 
 @given(st.text())
 def test_plain_markdown_leaves_no_punctuation_unescaped(text: str) -> None:
-    escaped = words.plain_markdown(text)
+    escaped = plain_markdown(text)
     assert "\n" not in escaped
     rest = escaped
     for mark in "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~":

@@ -68,7 +68,7 @@ def test_sizes(number: float, said: str) -> None:
             "Reading and cleaning: 5.0 MB of 10 MB, 500 KB a second, about 10 s left",
         ),
         (stage("comparing", 500, 0), "Comparing: 500 reviews, 50 a second"),
-        (stage("resuming", 1, 900), "Kept from an interrupted run: 1 sentence"),
+        (stage("resuming", 1, 900), "Recovered from an interrupted run: 1 sentence"),
         (stage("checking", 0, 1), "Checking, 10 s"),
         (stage("dreaming", 3, 9, 0.0), "Dreaming: 3 of 9"),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,11 +101,14 @@ def test_votes_at_the_same_time_all_arrive_whole(tmp_path: Path) -> None:
 def test_a_vote_that_cannot_be_kept_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="runs_dir"):
         add_vote(tmp_path / "file" / "votes.jsonl", vote())
-    monkeypatch.setattr("os.write", lambda descriptor, data: 1)
-    with pytest.raises(SettingsError, match="disk is full"):
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(SettingsError, match="No space left"):
         add_vote(tmp_path / "votes.jsonl", vote())
     with pytest.raises(SettingsError, match="Cannot read"):
         read_votes(tmp_path)

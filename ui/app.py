@@ -7,18 +7,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.components import errors, filters, models
+from ui.components import errors
 from ui.components.navigation import Page
 from ui.pages import PAGES
 
 TITLE = "Answers from reviews"
+KEPT = "keep-"  # begins the keys of widgets that outlive a visit to a page that lacks them
 
 
 def main(registered: Sequence[Page] = PAGES) -> None:
     """Draw what all pages have in common, and the page."""
     st.html(Path(__file__).with_name("style.css"))
-    filters.keep()
-    models.keep()
+    for key, value in list(st.session_state.items()):
+        if str(key).startswith(KEPT):
+            st.session_state[key] = value
     pages = {page.entry(): page for page in registered}
     entry = st.navigation(list(pages), position="hidden")
     page = pages[entry]

@@ -102,9 +102,10 @@ def ask(context: Context, question: str, options: AskOptions) -> None:
         return
     for piece in pipeline.stream(question, where=where, previous=previous):
         if options.as_json and isinstance(piece, Answer):
-            terminal.say_json(terminal.answer_object(piece))
+            terminal.say_json(piece.to_dict())
         elif isinstance(piece, Answer):
-            terminal.show_footer(piece)
+            terminal.say("\n")
+            terminal.show("footer", piece)
         elif not options.as_json:
             terminal.say(piece, newline=False)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import unicodedata
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
 
-from rag.answer import Answer
 from ui.render import fragment
 
 if TYPE_CHECKING:  # loading it takes a while
@@ -42,22 +41,14 @@ def say_json(value: Any) -> None:
     click.echo("".join(json.dumps(c)[1:-1] if c != "\n" and _drives(c) else c for c in text))
 
 
-class StageProgress:
+class StageProgress(contextlib.AbstractContextManager["StageProgress"]):
     """A progress bar a stage on standard error: counts, rate and time left."""
 
     def __init__(self) -> None:
         self._stage = ""
         self._bar: tqdm[Any] | None = None
 
-    def __enter__(self) -> StageProgress:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
@@ -85,16 +76,6 @@ def show(macro: str, *values: object) -> None:
     say(fragment("terminal.txt", macro, *values).rstrip("\n"))
 
 
-def show_footer(answer: Answer) -> None:
-    """Print what follows a streamed answer."""
-    cited = {citation.number for sentence in answer.sentences for citation in sentence.citations}
-    if answer.refused:
-        cited |= {1, 2, 3}
-    shown = [found for found in answer.retrieved if found.number in cited]
-    say("\n")
-    show("footer", answer, shown)
-
-
 def import_object(imported: Import) -> dict[str, Any]:
     """What `reviewqa reviews check --json` prints."""
     return {
@@ -103,48 +84,4 @@ def import_object(imported: Import) -> dict[str, Any]:
         "dropped": dict(imported.dropped),
         "duplicates": {"exact": imported.exact_duplicates, "near": imported.near_duplicates},
         "files": [report.as_dict() for report in imported.reports],
-    }
-
-
-def answer_object(answer: Answer) -> dict[str, Any]:
-    """The answer as `reviewqa ask --json` prints it."""
-    return {
-        "question": answer.question,
-        "searched_for": answer.searched_for,
-        "answer": answer.text,
-        "refused": answer.refused,
-        "generator": answer.generator,
-        "generator_reason": answer.generator_reason,
-        "sentences": [
-            {
-                "text": sentence.text,
-                "heading": sentence.heading,
-                "supported": sentence.supported,
-                "score": round(sentence.score, 4),
-                "citations": [
-                    {
-                        "number": citation.number,
-                        "review_id": citation.review_id,
-                        "start": citation.start,
-                        "end": citation.end,
-                        "quote": citation.quote,
-                    }
-                    for citation in sentence.citations
-                ],
-            }
-            for sentence in answer.sentences
-        ],
-        "retrieved": [
-            {
-                "number": found.number,
-                "review_id": found.review.review_id,
-                "chunk_id": found.chunk.chunk_id,
-                "score": round(found.score, 4),
-                "text": found.chunk.text,
-            }
-            for found in answer.retrieved
-        ],
-        "dropped_markers": answer.dropped_markers,
-        "notes": list(answer.notes),
-        "timings": {name: round(value, 4) for name, value in answer.timings.items()},
     }

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from rag.answer import plain_markdown
 from rag.config import Settings
 from rag.index import index_folder
 from rag.index.store import Manifest, live_generation
 from rag.ingest import STEPS, ReadOptions, ReadReport
 from ui.components.look import SAMPLE_ROWS, Look, look
 from ui.render import reviews as markup
-from ui.render.words import plain_markdown
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from rag.answer import Answer
+from rag.answer import Answer, plain_markdown
 from rag.config import Settings
-from ui.render.words import plain_markdown
 
 MAX_HISTORY = 50
 MAX_QUESTION = 500  # characters

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from rag.answer import plain_markdown
 from rag.schema import ReviewQAError
-from ui.render.words import plain_markdown
 
 SORRY = "Sorry, something went wrong. The details are in the program's log; please try again."
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from rag.answer import plain_markdown
 from rag.filters import Condition, parse_where, where_text
 from rag.index import ReviewIndex
 from rag.index.facets import Facets, Values, count_where, facets_of
 from rag.schema import SettingsError
 from ui.render import fragment
-from ui.render.words import plain_markdown
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TITLE = "Only some reviews"
 NONE_LEFT = "No review meets these conditions, so nothing was asked."
 CLEAR = "Ask all reviews"
-_PREFIX = "filter-"  # of the keys of all controls
+_PREFIX = "keep-filter-"  # of the keys of all controls
 _STEPS = 20  # of a rating that is no whole number
 
 
@@ -45,13 +45,6 @@ class Chosen:
             if self.conditions
             else ""
         )
-
-
-def keep() -> None:
-    """Let the controls outlive a visit to another page, where they are not drawn."""
-    for key in list(st.session_state):
-        if str(key).startswith(_PREFIX):
-            st.session_state[key] = st.session_state[key]
 
 
 def show(index: ReviewIndex) -> Chosen | None:

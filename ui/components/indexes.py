@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from rag.answer import plain_markdown
 from ui.components import navigation
-from ui.render.words import plain_markdown
 
 DEFAULT_INDEX = "squid-game"
 LABEL = "Reviews to ask"

@@ -8,11 +8,11 @@ from typing import Literal
 import streamlit as st
 
 from rag import jobs
+from rag.answer import plain_markdown
 from rag.config import Settings
 from rag.jobs import Job
 from ui.components import errors, navigation
 from ui.render import reviews as markup
-from ui.render.words import plain_markdown
 
 REFRESH_S = 1.0  # while something runs
 IDLE_REFRESH_S = 4.0  # another tab may start something

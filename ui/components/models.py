@@ -12,38 +12,28 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag.embedding
-from rag.answer import Answer
+from rag.answer import Answer, plain_markdown
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.filters import Condition
 from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.store import index_folder, live_generation
-from ui.render.words import plain_markdown
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 LABEL = "Model that answers"
 PICKED = "you chose it"
-FIRST, SECOND = "compare-first", "compare-second"
-_KEY = "generator"
-_KEPT = (_KEY, FIRST, SECOND, "compare-index", "compare-blind")
+KEY = "keep-generator"
 _REDRAW_S = 0.05  # between two drawings of an answer that is being written
-
-
-def keep() -> None:
-    """Let what was chosen outlive a visit to another page, where it is not drawn."""
-    for key in _KEPT:
-        if key in st.session_state:
-            st.session_state[key] = st.session_state[key]
 
 
 def pick(settings: Settings) -> ListedGenerator:
     """The list in the sidebar; at first what the address names, or else what the settings say."""
     listed = list_generators(settings)
     asked_for = st.query_params.get("generator", listed[0].name)
-    chosen = select(LABEL, _KEY, listed, asked_for, place=st.sidebar)
+    chosen = select(LABEL, KEY, listed, asked_for, place=st.sidebar)
     if chosen == listed[0] and asked_for not in [generator.name for generator in listed]:
         st.warning(
             plain_markdown(

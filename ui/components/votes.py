@@ -61,18 +61,12 @@ def add_vote(file: Path, vote: Vote) -> None:
     line = json.dumps(asdict(vote), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(
-            file, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644
-        )
-        try:
-            size = os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        with file.open("ab") as end:  # written at once when it is closed: it is short
+            if end.tell() and not file.read_bytes().endswith(b"\n"):
                 line = b"\n" + line  # a line cut off by a power cut must not spoil this one
-            if os.write(descriptor, line) != len(line):
-                raise OSError("the disk is full")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            end.write(line)
+            end.flush()
+            os.fsync(end.fileno())
     except OSError as error:
         raise SettingsError(
             f"The vote was not kept: cannot write {file} ({error.strerror or error}). "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from rag.answer import plain_markdown
 from rag.answering.pipeline import Pipeline
 from rag.config import load_settings
 from rag.index.store import list_indexes
@@ -11,7 +12,6 @@ from rag.understanding.intent import TASKS
 from ui.components import conversation, filters, indexes, models
 from ui.components.navigation import ASK, Page
 from ui.render import answers as render
-from ui.render.words import plain_markdown
 
 EXAMPLES = {
     indexes.DEFAULT_INDEX: (

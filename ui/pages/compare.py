@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from rag.answer import Answer
+from rag.answer import Answer, plain_markdown
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
 from rag.generators.listing import ListedGenerator, list_generators
@@ -19,10 +19,12 @@ from ui.components.navigation import COMPARE, Page
 from ui.components.votes import Vote, Winner
 from ui.render import answers as render
 from ui.render import fragment
-from ui.render.words import plain_markdown, plural
+from ui.render.words import plural
 
 BLIND = "Blind: hide which is which until you have voted"
 SAME = "Choose two different models."
+FIRST, SECOND = "keep-compare-first", "keep-compare-second"
+INDEX_KEY, BLIND_KEY = "keep-compare-index", "keep-compare-blind"
 STOPPED = "Stopped. Neither answer was kept."
 BUTTONS: dict[Winner, str] = {
     "left": "Left is better",
@@ -107,13 +109,13 @@ def _choices(
     )
     state = st.session_state
     places = st.columns(3)
-    if state.get("compare-index") not in names:
-        state["compare-index"] = indexes.default(names)
-    index = places[0].selectbox(indexes.LABEL, names, key="compare-index")
-    left = models.select("First model", models.FIRST, listed, first.name, places[1])
-    right = models.select("Second model", models.SECOND, listed, second.name, places[2])
-    state.setdefault("compare-blind", True)
-    return index, (left, right), st.toggle(BLIND, key="compare-blind")
+    if state.get(INDEX_KEY) not in names:
+        state[INDEX_KEY] = indexes.default(names)
+    index = places[0].selectbox(indexes.LABEL, names, key=INDEX_KEY)
+    left = models.select("First model", FIRST, listed, first.name, places[1])
+    right = models.select("Second model", SECOND, listed, second.name, places[2])
+    state.setdefault(BLIND_KEY, True)
+    return index, (left, right), st.toggle(BLIND, key=BLIND_KEY)
 
 
 def _answer(

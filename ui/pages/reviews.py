@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from rag import jobs
+from rag.answer import plain_markdown
 from rag.config import Settings, load_settings
 from rag.index import index_folder, list_indexes
 from rag.index.admin import list_generations, rollback
@@ -18,7 +19,6 @@ from ui.components import jobs as jobs_list
 from ui.components.contents import Contents
 from ui.components.navigation import REVIEWS, Page
 from ui.render import reviews as markup
-from ui.render.words import plain_markdown
 
 NEW = "A new index"
 UPLOAD, NAMED = "Upload a file", "Name a file on this machine"

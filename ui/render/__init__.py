@@ -10,7 +10,7 @@ from ui.render import words
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("ui.render"),
-    autoescape=lambda name: name is None or not name.endswith(".txt"),
+    autoescape=jinja2.select_autoescape(["html"]),
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

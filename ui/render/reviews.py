@@ -19,7 +19,7 @@ STAGES = {
     "reading": ("Reading and cleaning", ""),  # in bytes
     "comparing": ("Comparing", "review"),
     "chunking": ("Splitting into sentences", "review"),
-    "resuming": ("Kept from an interrupted run", "sentence"),
+    "resuming": ("Recovered from an interrupted run", "sentence"),
     "embedding": ("Embedding", "sentence"),
     "writing": ("Writing", "sentence"),
     "checking": ("Checking", ""),

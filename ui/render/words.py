@@ -5,7 +5,6 @@ it escapes it.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -21,13 +20,6 @@ Span = tuple[int, int]
 def one_line(text: str) -> str:
     """`text` with one space wherever it has spaces or line breaks."""
     return " ".join(text.split())
-
-
-def plain_markdown(text: str) -> str:
-    """`text` such that Streamlit's Markdown shows it as it is, on one line: for labels and error
-    messages.
-    """
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", one_line(text))
 
 
 def count(number: Any) -> str:
