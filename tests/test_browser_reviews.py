@@ -42,7 +42,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def open_reviews(page: Page) -> None:
-    page.get_by_role("link", name=reviews_page.TITLE, exact=True).click()
+    page.get_by_role("link", name=reviews_page.PAGE.title, exact=True).click()
     expect(page.get_by_role("heading", name="1. Which index")).to_be_visible()
 
 

@@ -1,5 +1,5 @@
-"""What is in a file, on the page "Reviews": its columns, its cleaning, its first reviews. The user can
-correct them.
+"""What is in a review file: its columns, its cleaning, its first reviews. The user can correct the
+first two.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -149,19 +149,16 @@ def _column(place: DeltaGenerator, location: Path, field: str, seen: Look, text:
 def _look(
     settings: Settings, location: Path, mapping: Mapping[str, str], steps: tuple[str, ...]
 ) -> Look:
-    """What `look` says; the latest answers are remembered, for a page is drawn at every click."""
-    about = location.stat()
-    key = (str(location), about.st_size, about.st_mtime_ns, tuple(sorted(mapping.items())), steps)
-    remembered: dict[Any, Look] = st.session_state.setdefault("looks", {})
-    if key not in remembered:
-        options = ReadOptions(
-            mapping=mapping, steps=steps, max_unpack_ratio=settings.reading.max_unpack_ratio
-        )
-        with st.spinner("Reading the file …"):
-            remembered[key] = look(location, options)
-        while len(remembered) > 4:
-            del remembered[next(iter(remembered))]
-    return remembered[key]
+    """What `look` says, remembered while the file stays as it is: a page is drawn at every click."""
+    ratio = settings.reading.max_unpack_ratio
+    options = ReadOptions(mapping=mapping, steps=steps, max_unpack_ratio=ratio)
+    stat = location.stat()
+    return _remembered(repr((location, stat.st_size, stat.st_mtime_ns, options)), location, options)
+
+
+@st.cache_resource(show_spinner="Reading the file …", max_entries=8)
+def _remembered(key: str, _location: Path, _options: ReadOptions) -> Look:
+    return look(_location, _options)
 
 
 def _report(seen: Look, report: ReadReport) -> None:

@@ -204,8 +204,7 @@ def _key(name: str) -> str:
 def _clear() -> None:
     """Make the form ready for the next file."""
     st.session_state.form += 1
-    for key in ("kept_upload", "looks"):
-        st.session_state.pop(key, None)
+    st.session_state.pop("kept_upload", None)
 
 
 PAGE = Page(

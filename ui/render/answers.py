@@ -6,9 +6,7 @@ from collections.abc import Iterable
 
 from rag.answer import Answer, AnswerSentence
 from ui.render import fragment
-from ui.render.words import Span, plural
-
-_STEPS = {"retrieve_s": "finding", "generate_s": "writing", "check_s": "checking"}
+from ui.render.words import Span
 
 
 def marked(text: str, spans: Iterable[Span]) -> str:
@@ -62,9 +60,8 @@ def answer_html(
         "asked_of": asked_of,
         "heading": heading,
         "sections": _sections(answer),
-        "notes": _notes(answer),
-        "answered_by": _answered_by(answer, index_line) if told_by_whom else "",
-        "times": _times(answer),
+        "told_by_whom": told_by_whom,
+        "index_line": index_line,
         "spans": spans,
         "cited_in": cited_in,
         "groups": (
@@ -84,27 +81,3 @@ def _sections(answer: Answer) -> list[tuple[str, list[tuple[int, AnswerSentence]
         else:
             sections[-1][1].append((number, sentence))
     return sections
-
-
-def _notes(answer: Answer) -> list[str]:
-    notes = list(answer.notes)
-    if answer.dropped_markers:
-        were = "were" if answer.dropped_markers > 1 else "was"
-        citations = plural(answer.dropped_markers, "citation")
-        notes.append(f"{citations} that named no retrieved review {were} removed.")
-    return notes
-
-
-def _answered_by(answer: Answer, index_line: str) -> str:
-    reason = answer.generator_reason.rstrip(".")
-    return f"Answered by {answer.generator} because {reason}. {index_line}"
-
-
-def _times(answer: Answer) -> str:
-    """How long the answer took, and its steps; empty where nobody measured."""
-    if "total_s" not in answer.timings:
-        return ""
-    measured = [
-        f"{step} {answer.timings[key]:.1f}" for key, step in _STEPS.items() if key in answer.timings
-    ]
-    return f" {answer.timings['total_s']:.1f} s ({', '.join(measured)})."
