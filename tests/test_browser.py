@@ -32,8 +32,8 @@ FLAGS = [
 ]
 PATIENCE_MS = 20_000
 
-# The app itself, with models that need no weights; REVIEWQA_GENERATOR__NAME still decides between quoting
-# and the slow one.
+# The app itself, with models that need no weights; REVIEWQA_GENERATOR__NAME still decides between
+# quoting and the slow one.
 SERVED = """
 import os
 import rag.embedding
@@ -43,7 +43,8 @@ from rag.generators.choice import ChosenGenerator
 from ui import app
 rag.embedding.make_embedder = lambda settings: fakes.FakeEmbedder()
 if os.environ["REVIEWQA_GENERATOR__NAME"] == "slow":
-    rag.answering.pipeline.choose_generator = lambda *given: ChosenGenerator(ui_fakes.SlowGenerator(), "a test asked")
+    slow = ChosenGenerator(ui_fakes.SlowGenerator(), "a test asked")
+    rag.answering.pipeline.choose_generator = lambda *given: slow
 app.main()
 """
 
@@ -130,7 +131,10 @@ def opened(
     """A fresh session of the app, which may ask no other machine for anything and must log no
     error.
     """
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
     page = context.new_page()
     requested: list[str] = []
     errors: list[str] = []

@@ -416,7 +416,10 @@ def test_an_index_of_the_first_format_is_named_everywhere(run: Runner) -> None:
     generation.mkdir(parents=True)
     (generation / "manifest.json").write_text('{"format_version": 1}')
     (generation.parent / "CURRENT").write_text(generation.name)
-    says = "has format version 1, and this program reads version 3. Rebuild the index from its review files"
+    says = (
+        "has format version 1, and this program reads version 3. Rebuild the index from its "
+        "review files"
+    )
     assert says in run("index", "list").out
     for arguments in (
         ["index", "info", "old"],

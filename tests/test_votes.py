@@ -55,7 +55,7 @@ def test_votes_are_kept_one_a_line_and_read_back(tmp_path: Path) -> None:
         ).encode(),
         b'{"question":"q","index":"i","left":"a","right":"b","winner":"me","blind":true,"time":"t"}',
         b'{"question":"q","index":"i","left":"a","right":"b","winner":"left","blind":1,"time":"t"}',
-        b'{"question":"q","index":"i","left":"a","right":"a","winner":"left","blind":true,"time":"t"}',
+        b'{"question":"q","index":"i","left":"a","right":"a","winner":"tied","blind":true,"time":""}',
     ],
 )
 def test_broken_lines_are_counted_and_spoil_no_other(line: bytes, tmp_path: Path) -> None:

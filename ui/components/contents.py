@@ -149,7 +149,7 @@ def _column(place: DeltaGenerator, location: Path, field: str, seen: Look, text:
 def _look(
     settings: Settings, location: Path, mapping: Mapping[str, str], steps: tuple[str, ...]
 ) -> Look:
-    """What `look` says, remembered while the file stays as it is: a page is drawn at every click."""
+    """What `look` says, remembered while the file stays as it is: every click draws the page."""
     ratio = settings.reading.max_unpack_ratio
     options = ReadOptions(mapping=mapping, steps=steps, max_unpack_ratio=ratio)
     stat = location.stat()

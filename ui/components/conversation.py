@@ -1,5 +1,5 @@
-"""The questions of a session: what was answered, what a follow-up refers to, and the list of them in
-the sidebar.
+"""The questions of a session: the box to ask one, what a follow-up refers to, and the list of them
+in the sidebar.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Which model answers: the list to choose from, the pipeline that asks the chosen one, and its answer
-while it comes.
+"""Which model answers: the list to choose from, the pipeline that asks the chosen one, and its
+answer while it comes.
 """
 
 from __future__ import annotations

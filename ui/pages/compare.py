@@ -1,4 +1,4 @@
-"""The page "Compare": one question to two models, their checked answers side by side, and a vote."""
+"""The page "Compare": one question to two models, their checked answers, and a vote."""
 
 from __future__ import annotations
 
@@ -156,7 +156,9 @@ def _answer(
 def _side(
     pipeline: Pipeline, model: ListedGenerator, question: str, draw: Callable[[str], None]
 ) -> Side:
-    """The answer of `model`. Nothing here keeps the pipeline, and its model, once it has answered."""
+    """The answer of `model`. Nothing here keeps the pipeline once it has answered: its model must
+    make room for the next one.
+    """
     answer = models.stream_answer(pipeline, question, draw)
     # what "auto" means may be another model tomorrow
     name = f"auto: {pipeline.answerer.name}" if model.generator == "auto" else model.name

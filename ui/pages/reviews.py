@@ -133,26 +133,24 @@ def _location(settings: Settings) -> Path | None:
 
 def _uploaded(settings: Settings) -> Path | None:
     """The uploaded file, kept on the disk so that a job can read it when the page is closed."""
-    state = st.session_state
+    state, most = st.session_state, settings.reading.max_upload_mb
     st.caption(
         "CSV or TSV (any separator), JSON, JSON Lines, Parquet, Excel (xlsx), SQLite; also as gz, "
-        "zst or zip. "
-        f"At most {settings.reading.max_upload_mb} MB."
+        f"zst or zip. At most {most} MB."
     )
     given = st.file_uploader(
         "Review file",
         TYPES,
         key=_key("upload"),
-        max_upload_size=settings.reading.max_upload_mb,
+        max_upload_size=most,
         label_visibility="collapsed",
     )
     if given is None:
         return None
-    if given.size > settings.reading.max_upload_mb * 2**20:
+    if given.size > most * 2**20:
         st.error(
-            f"The file is larger than {settings.reading.max_upload_mb} MB. Put it on this machine and name "
-            "it, "
-            "or set reading.max_upload_mb higher."
+            f"The file is larger than {most} MB. Put it on this machine and name it, or set "
+            "reading.max_upload_mb higher."
         )
         return None
     kept: tuple[str, Path] | None = state.get("kept_upload")
