@@ -60,7 +60,7 @@ def json_report(compared: Compared) -> dict[str, Any]:
                 "less_baseline": {
                     m: asdict(d) for m in METRICS if (d := difference(first, one, m)) is not None
                 },
-                "refusal_f1": one.report.refusal_f1,
+                "refusal_f1": one.report.value("refusal_f1"),
                 "tasks": [
                     {
                         "task": t.task.name,
@@ -71,7 +71,7 @@ def json_report(compared: Compared) -> dict[str, Any]:
                     }
                     for t in one.tasks
                 ],
-                "results": [asdict(result) for result in one.report.results],
+                "results": [result.as_dict() for result in one.report.results],
             }
             for one in compared.contenders
         },
@@ -92,8 +92,11 @@ def rows(compared: Compared) -> list[list[str]]:
     table.append(
         [
             "F1 of refusals",
-            *(f"{one.report.refusal_f1:.2f}" for one in ordered),
-            *(f"{one.report.refusal_f1 - first.report.refusal_f1:+.2f}" for one in others),
+            *(f"{one.report.value('refusal_f1'):.2f}" for one in ordered),
+            *(
+                f"{one.report.value('refusal_f1') - first.report.value('refusal_f1'):+.2f}"
+                for one in others
+            ),
         ]
     )
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import logging
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from rag.files import sha256_of
 from rag.logging import quiet_libraries
 from rag.schema import ModelError
 from rag.understanding.intent import content_words
+
+_log = logging.getLogger(__name__)
 
 Vectors = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -142,6 +145,7 @@ class SentenceTransformerEmbedder:
     def fresh_model(self) -> Any:
         """The `SentenceTransformer`, loaded anew: what is done to it does not change this embedder."""
         quiet_libraries()
+        _log.info("Loading the embedder %s.", self.name)
         from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
 
@@ -162,7 +166,7 @@ class SentenceTransformerEmbedder:
         whole = model.truncate_dim and SentenceTransformer.get_embedding_dimension(model)
         if whole and self._cut_to > whole:
             raise ModelError(
-                f'The embedder "{self.name}" has no {self._cut_to} dimensions: embed_dimension is '
+                f'The embedder "{self.name}" has no {self._cut_to} dimensions: embedding.dimension is '
                 "too large."
             )
         return model

@@ -218,7 +218,7 @@ def test_files_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
 
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
-        Settings().retrieval.top_k = 3  # type: ignore[misc]
+        Settings().retrieval.top_k = 3
 
 
 SCALARS = st.one_of(

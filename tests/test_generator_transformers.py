@@ -219,7 +219,7 @@ def test_answers_at_the_same_time_wait_for_each_other(endless: TransformersGener
         (RuntimeError("no kernel\nfor this"), "failed while answering: RuntimeError: no kernel$"),
         (
             RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
-            "ran out of memory. Set max_prompt_tokens",
+            "ran out of memory. Set generator.max_prompt_tokens",
         ),
         (MemoryError(), "ran out of memory"),
     ],

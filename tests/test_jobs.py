@@ -222,7 +222,7 @@ def test_a_job_outlives_the_process_that_started_it(
         "signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell leaves it to what runs in the "
         "background\n"
         "spec = jobs.JobSpec(index='hotel', mode='new', files=('a.csv',))\n"
-        f"jobs.start(Settings(indexes_dir=Path({str(indexes)!r})), spec, "
+        f"jobs.start(Settings().changed({{'paths.indexes_dir': {str(indexes)!r}}}), spec, "
         f"process={process(what)!r})\n"
         "time.sleep(60)\n"
     )

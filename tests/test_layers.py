@@ -25,7 +25,7 @@ LAYERS = {
     "rag.process": 1,
     "rag.chunking": 1,
     "rag.ingest": 1,
-    "rag.understanding": 1,
+    "rag.understanding": 2,
     "rag.reader": 1,
     "rag.answering.prompt": 2,
     "rag.answering.templates": 3,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rag.reader.stance import COMPLAINING, PRAISING, Floats, fit_stance, side_of
 from rag.schema import Side
-from rag.understanding.intent import asked_side
+from rag.understanding.side import asked_side
 
 DIMENSION = 16
 
@@ -33,7 +33,7 @@ DIMENSION = 16
         ("What do people love about the games?", "praise"),
         ("What is the best episode?", "praise"),
         ("Which actors are praised?", "praise"),
-        ("How do people like the ending?", "praise"),
+        ("How do people like the ending?", "neutral"),
         ("WHAT DO PEOPLE ENJOY", "praise"),
         ("Why do fans defend the ending?", "praise"),
         ("Is the dub any good?", "neutral"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk
 from rag.understanding.follow_up import stand_alone
 from rag.understanding.intent import asks_for_count, asks_for_fact, wants_overview
+
+_log = logging.getLogger(__name__)
 
 CLOSEST = "These are the closest reviews; none of them seems to answer the question."
 WROTE_NOTHING = "The generator wrote nothing; these are the closest reviews."
@@ -53,6 +56,7 @@ class Pipeline:
         self.retriever = Retriever(settings, index, embedder)
         self.answerer = make_answerer(settings, index, embedder, chosen.generator)
         self.reason = chosen.reason
+        _log.info("%s answers: %s.", self.answerer.name, self.reason)
 
     @classmethod
     def open(

@@ -5,6 +5,7 @@ Weights are read from safetensors only, and no code that comes with a model is r
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from typing import Any
 
 from rag.logging import quiet_libraries
 from rag.schema import GeneratorError, ModelError, ReviewQAError
+
+_log = logging.getLogger(__name__)
 
 _MEMORY_WORDS = (
     "out of memory",
@@ -30,6 +33,7 @@ def load_model(
     `ModelError`.
     """
     quiet_libraries()
+    _log.info("Loading the model %s.", model)
     model, adapter = os.path.expanduser(model), os.path.expanduser(adapter)
     try:
         return load_tokenizer(model), _load_for_answers(model, adapter, quantization, dtype, device)

@@ -68,7 +68,7 @@ class TransformersGenerator:
             if len(ids) >= limit:
                 raise GeneratorError(
                     f"The prompt is {len(ids)} tokens long and {self.name} takes at most {limit}. "
-                    "Set max_prompt_tokens or top_k lower."
+                    "Set generator.max_prompt_tokens or retrieval.top_k lower."
                 )
             max_new_tokens = min(max_new_tokens, limit - len(ids))
         tokens: queue.SimpleQueue[int | Exception | None] = queue.SimpleQueue()
@@ -297,7 +297,7 @@ def _explain_run(name: str, error: Exception) -> GeneratorError:
     """The error to show for one that was met while answering."""
     if is_memory_error(error):
         return GeneratorError(
-            f"{name} ran out of memory. Set max_prompt_tokens or max_new_tokens lower, "
+            f"{name} ran out of memory. Set generator.max_prompt_tokens or max_new_tokens lower, "
             'quantization = "4bit", or use a smaller model.'
         )
     return GeneratorError(

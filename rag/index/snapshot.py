@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from rag.index.store import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_fil
 from rag.index.vectors import Mask, VectorSearch, map_array
 from rag.reader.stance import StanceModel
 from rag.schema import Chunk, IndexFileError, Review, ReviewSentence
+
+_log = logging.getLogger(__name__)
 
 _UNREADABLE = (OSError, pa.ArrowException, RuntimeError, KeyError, ValueError, MemoryError)
 
@@ -135,6 +139,7 @@ class ReviewIndex:
 
     @classmethod
     def _open_checked(cls, generation: Path) -> ReviewIndex:
+        begun = time.perf_counter()
         problems = damaged_files(
             generation, Manifest.read(generation), thorough=False
         )  # before anything parses them
@@ -144,7 +149,12 @@ class ReviewIndex:
                 "generation: "
                 f"reviewqa index rollback {generation.parent.name}"
             )
-        return cls(generation)
+        index = cls(generation)
+        seconds = time.perf_counter() - begun
+        _log.info(
+            "Opened the index %s: %d reviews, %.2f s.", index.name, index.manifest.reviews, seconds
+        )
+        return index
 
     def require_fingerprint(self, fingerprint: str, embedder: str) -> None:
         """Raise `IndexFileError` unless the index was built with this embedder and these settings."""

@@ -13,9 +13,11 @@ from pathlib import Path
 import click
 
 from rag.answer import Answer
-from rag.config import DEBUG_VARIABLE
+from rag.config import DEBUG_VARIABLE, LOG_VARIABLE
+from rag.logging import configure_logging
 from rag.schema import ReviewQAError
 from ui.cli import terminal
+from ui.cli.config import config_command
 from ui.cli.eval import eval_group
 from ui.cli.finetune import finetune_group
 from ui.cli.index import index_group, reviews_group
@@ -35,12 +37,18 @@ from ui.render.words import one_line
 @click.option(
     "--indexes-dir", type=click.Path(path_type=Path), help="Where indexes live; default indexes/."
 )
+@click.option(
+    "-v", "--verbose", count=True, help="Log what is done; -vv: and how long each step takes."
+)
 @click.version_option(package_name="reviewqa")
 @click.pass_context
-def cli(context: click.Context, settings_file: Path | None, indexes_dir: Path | None) -> None:
+def cli(
+    context: click.Context, settings_file: Path | None, indexes_dir: Path | None, verbose: int
+) -> None:
     """Ask questions of a pile of reviews; every sentence of an answer cites the reviews it rests
     on.
     """
+    configure_logging(verbose, os.environ.get(LOG_VARIABLE, ""))
     context.obj = Context(settings_file, {"paths.indexes_dir": indexes_dir})
 
 
@@ -48,6 +56,7 @@ cli.add_command(reviews_group)
 cli.add_command(index_group)
 cli.add_command(eval_group)
 cli.add_command(finetune_group)
+cli.add_command(config_command)
 
 
 @dataclass(frozen=True, slots=True)
