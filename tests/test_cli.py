@@ -123,11 +123,11 @@ def run(
     for name in [name for name in os.environ if name.startswith("REVIEWQA_")]:
         monkeypatch.delenv(name)
     for name, value in {
-        "INDEXES_DIR": str(indexes),
-        "MODELS_DIR": str(tmp_path),
-        "GENERATOR": "extractive",
-        "EVIDENCE_FLOOR": "0.3",
-        "FACT_EVIDENCE_FLOOR": "0.3",
+        "PATHS__INDEXES_DIR": str(indexes),
+        "PATHS__MODELS_DIR": str(tmp_path),
+        "GENERATOR__NAME": "extractive",
+        "ANSWERING__EVIDENCE_FLOOR": "0.3",
+        "ANSWERING__FACT_EVIDENCE_FLOOR": "0.3",
     }.items():
         monkeypatch.setenv(f"REVIEWQA_{name}", value)
     monkeypatch.setattr("rag.answering.pipeline.make_embedder", lambda settings: EMBEDDER)

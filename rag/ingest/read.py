@@ -42,13 +42,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
     """How files are read: columns given by hand (field -> column), cleaning steps, whether a bad
-    row stops all.
+    row stops all; of how many files at each location, and how many rows of each file (None: all).
     """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[str, ...] = STEPS
     strict: bool = False
     max_unpack_ratio: float = 200.0
+    most_files: int | None = None
+    most_rows: int | None = None
 
 
 def no_read_progress(stage: str, done: int, total: int) -> None:
@@ -154,7 +156,8 @@ def import_reviews(
     options = options or ReadOptions()
     imported = Import(staging)
     opened = [
-        open_sources(location, max_unpack_ratio=options.max_unpack_ratio) for location in locations
+        open_sources(location, max_unpack_ratio=options.max_unpack_ratio)[: options.most_files]
+        for location in locations
     ]
     total = sum(source.total for sources in opened for source in sources)
     before = 0
@@ -198,7 +201,7 @@ def _read_source(
 ) -> None:
     report = ReadReport(file=source.name, format=source.format)
     staged = imported._begin(report)
-    rows = iter(source)
+    rows = itertools.islice(source, options.most_rows)
     sample = list(itertools.islice(rows, SAMPLE_ROWS))
     report.format = source.format  # some are known only when reading has begun
     if not sample:
