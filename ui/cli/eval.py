@@ -161,7 +161,7 @@ def retrieval(
     for setting in settings or ("",):
         changes = _changes(setting, len(sets))
         index = changes.pop("index", None)
-        changed = context.settings(**changes)
+        changed = context.settings(changes)
         names = (index,) if index is not None else indexes or (picked_index(changed, None),)
         name = setting or "as set"
         measured = [
