@@ -138,6 +138,6 @@ def _show_outcome(adapted: Adapted, index: str) -> None:
             f"The adapted embedder is not better, and was not kept: {reason}."
         )
     terminal.say(
-        f"Kept in {adapted.folder}. Use it with REVIEWQA_EMBEDDER={adapted.folder} and rebuild: "
+        f"Kept in {adapted.folder}. Use it with REVIEWQA_EMBEDDING__MODEL={adapted.folder} and rebuild: "
         f"reviewqa index build FILE --name {index}"
     )
