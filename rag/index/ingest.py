@@ -14,21 +14,27 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from rag.config import Settings, index_fingerprint
+from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
-from rag.index import BuildProgress, Changed, ReviewIndex, change_index, disk, index_folder
+from rag.index import (
+    BuildOptions,
+    Change,
+    Changed,
+    Mode,
+    ReviewIndex,
+    change_index,
+    disk,
+    index_folder,
+)
 from rag.index.store import writer_lock
 from rag.ingest import STEPS, Import, ReadOptions, ReadReport, import_reviews
+from rag.progress import Progress
 from rag.schema import IndexFileError, Review
 
 REJECTED = "rejected.csv"
 _STAGING = ".reading-"
-Mode = Literal["new", "update", "replace"]
-"""new: the files are all there will be, and every sentence is embedded; update: they are added to
-what is there, and a review with a known id takes that one's place; replace: as update, and reviews
-that are not in them are removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,7 @@ def rebuild(
     options: ReadOptions | None = None,
     delete: Sequence[str] = (),
     rejects: Path | None = None,
-    progress: BuildProgress,
+    progress: Progress,
     embedder: Embedder | None = None,
 ) -> Rebuilt:
     """Read the files at `locations` and write the next generation of the index `name` from them.
@@ -98,12 +104,9 @@ def rebuild(
         )
     if not locations and not delete:
         raise IndexFileError("There is nothing to do: give review files, or ids to delete.")
-    # better told now than after an hour of reading
-    if live is not None:
-        live.require_fingerprint(
-            index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens),
-            embedder.identity,
-        )
+    build_options = BuildOptions.from_settings(settings)
+    if live is not None:  # better told now than after an hour of reading
+        live.check_fingerprint(embedder, build_options)
     with writer_lock(folder):
         pass
     with _staging(settings.indexes_dir) as staging:
@@ -114,23 +117,10 @@ def rebuild(
         incoming: Iterable[Review] = imported if imported is not None else ()
         if imported is not None and live is not None:
             incoming = _OnScale(imported, live)
-        changed = change_index(
-            incoming,
-            embedder,
-            folder,
-            start="empty" if mode == "new" else "live",
-            replace=mode == "replace",
-            delete=delete,
-            chunking=settings.chunking,
-            chunk_tokens=settings.chunk_tokens,
-            vector_index=settings.vector_index,
-            keep_generations=settings.keep_generations,
-            imports=[]
-            if imported is None
-            else [_record(report, options, mode) for report in imported.reports],
-            progress=progress,
-        )
-    reports = imported.reports if imported else []
+        reports = imported.reports if imported else []
+        imports = [_record(report, options, mode) for report in reports]
+        change = Change(mode=mode, delete=delete, imports=imports)
+        changed = change_index(incoming, embedder, folder, change, build_options, progress)
     return _rebuilt(name, mode, changed, reports, kept_rejects, time.monotonic() - begun)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from rag.config import Settings
 from rag.embedding import Embedder, Vectors
 from rag.logging import quiet_libraries
-from rag.schema import ModelError, SettingsError
+from rag.schema import ModelError, SettingsError, first_line
 
 NONE = "none"
 LATE_INTERACTION = "late-interaction"
@@ -95,7 +95,7 @@ class CrossEncoderReranker:
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(
                 f'Cannot load the reranker "{self.name}": '
-                f"{next(iter(str(error).splitlines()), '')} "
+                f"{first_line(error)} "
                 "Give a folder with a cross-encoder, a hub name where a hub can be reached, or "
                 f'"{NONE}".'
             ) from error

@@ -127,7 +127,7 @@ def table(
                     evaluate_retrieval(
                         retriever,
                         questions,
-                        lambda done, total: progress(f"{name}, {domain}", done, total),  # noqa: B023
+                        lambda _, done, total: progress(f"{name}, {domain}", done, total),  # noqa: B023
                         name=name,
                         least_reviews=least,
                     )

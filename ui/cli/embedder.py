@@ -74,10 +74,9 @@ def embedder(
     """
     from finetune.data.pairs import KINDS
     from finetune.embedder import METRIC, Training, adapt_embedder, hold_out, training_pairs
-    from rag.config import index_fingerprint
     from rag.embedding import make_embedder
     from rag.evaluation.questions import read_questions
-    from rag.index import ReviewIndex, index_folder
+    from rag.index import index_folder, open_index
 
     settings = context.settings()
     folder = index_folder(
@@ -93,11 +92,8 @@ def embedder(
         most=most,
     )
     asked = read_questions(questions) if questions is not None else []
-    index = ReviewIndex.open(index_folder(settings.indexes_dir, picked_index(settings, name)))
     base = make_embedder(settings)
-    index.require_fingerprint(
-        index_fingerprint(base.identity, settings.chunking, settings.chunk_tokens), base.identity
-    )
+    index = open_index(settings, picked_index(settings, name), base)
     if dry_run:
         held_out = hold_out(index, asked)
         pairs = training_pairs(index, base, asked, held_out, training)

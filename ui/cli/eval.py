@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.config import Settings, index_fingerprint
+from rag.config import Settings
 from ui.cli import terminal
 from ui.cli.options import Context, example, picked_index
 
@@ -74,9 +73,7 @@ def answers(
             settings = context.settings(generator=generator)
             pipeline = Pipeline.open(settings, picked_index(settings, name))
             with terminal.StageProgress() as progress:
-                reports.append(
-                    evaluate_answers(pipeline, asked, functools.partial(progress, "asking"))
-                )
+                reports.append(evaluate_answers(pipeline, asked, progress))
             del pipeline  # its model makes room for the next one's
             if reports[-1].failed:
                 terminal.say(
@@ -230,13 +227,11 @@ def _measured(
 ) -> RetrievalReport:
     from rag.embedding import make_embedder
     from rag.evaluation.retrieval import evaluate_retrieval
-    from rag.index import ReviewIndex, index_folder
+    from rag.index import open_index
     from rag.retrieval import Retriever
 
-    index = ReviewIndex.open(index_folder(settings.indexes_dir, name))
     embedder = make_embedder(settings)
-    fingerprint = index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens)
-    index.require_fingerprint(fingerprint, embedder.identity)
+    index = open_index(settings, name, embedder)
     retriever = Retriever(settings, index, embedder)
     retriever.retrieve(
         "warm up"
@@ -245,7 +240,7 @@ def _measured(
         return evaluate_retrieval(
             retriever,
             asked,
-            functools.partial(progress, "asking"),
+            progress,
             name=setting,
             least_reviews=least_reviews,
         )
