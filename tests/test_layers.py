@@ -17,6 +17,7 @@ PACKAGES = ("rag", "finetune", "ui")
 # module that is named beside its package has a layer of its own.
 LAYERS = {
     "rag.schema": 0,
+    "rag.progress": 0,
     "rag.config": 1,
     "rag.files": 1,
     "rag.logging": 1,
