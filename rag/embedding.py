@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -17,7 +18,7 @@ from rag.config import BUNDLED_EMBEDDER, Settings
 from rag.files import sha256_of
 from rag.logging import quiet_libraries
 from rag.progress import Progress, no_progress
-from rag.schema import ModelError, first_line
+from rag.schema import ModelError, first_line, well_formed
 from rag.understanding.intent import content_words
 
 Vectors = NDArray[np.float32]
@@ -218,7 +219,7 @@ class SentenceTransformerEmbedder:
         """(len(texts), dimension) unit vectors of questions."""
         return np.asarray(
             self._model.encode_query(
-                list(texts),
+                list(map(well_formed, texts)),
                 prompt=self._prompts["query"],
                 batch_size=self._batch_size,
                 normalize_embeddings=True,
@@ -237,7 +238,7 @@ class SentenceTransformerEmbedder:
         for start in range(0, len(order), step):
             rows = order[start : start + step]
             vectors[rows] = self._model.encode_document(
-                [texts[row] for row in rows],
+                [well_formed(texts[row]) for row in rows],
                 prompt=self._prompts["document"],
                 batch_size=self._batch_size,
                 normalize_embeddings=True,
@@ -254,7 +255,7 @@ class SentenceTransformerEmbedder:
         """
         encode = self._model.encode_query if query else self._model.encode_document
         found = encode(
-            list(texts),
+            list(map(well_formed, texts)),
             prompt=self._prompts["query" if query else "document"],
             batch_size=self._batch_size,
             output_value="token_embeddings",
@@ -271,7 +272,11 @@ class SentenceTransformerEmbedder:
         if not texts:
             return []
         encoded = self._model.tokenizer(
-            list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False
+            list(map(well_formed, texts)),
+            add_special_tokens=False,
+            truncation=False,
+            padding=False,
+            verbose=False,
         )
         return [len(ids) for ids in encoded["input_ids"]]
 
@@ -285,3 +290,12 @@ def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
         query_prompt=None if settings.query_prompt == "auto" else settings.query_prompt,
         document_prompt=None if settings.document_prompt == "auto" else settings.document_prompt,
     )
+
+
+def embedder_of(settings: Settings, identity: str) -> Embedder | None:
+    """The embedder that has this identity, if it is the one of the settings or the bundled one."""
+    for embedder in (make_embedder(settings), SentenceTransformerEmbedder()):
+        with contextlib.suppress(ModelError):
+            if embedder.identity == identity:
+                return embedder
+    return None

@@ -235,12 +235,12 @@ def edit_manifest(generation: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**values, **changes}), encoding="utf-8")
 
 
-def accept_files(generation: Path) -> None:
+def accept_files(generation: Path, names: Sequence[str] = DATA_FILES) -> None:
     """Write the checksums of the files as they are into the manifest."""
     edit_manifest(
         generation,
-        files={name: sha256_of(generation / name) for name in DATA_FILES},
-        sizes={name: (generation / name).stat().st_size for name in DATA_FILES},
+        files={name: sha256_of(generation / name) for name in names},
+        sizes={name: (generation / name).stat().st_size for name in names},
     )
 
 
