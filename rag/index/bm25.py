@@ -106,9 +106,10 @@ class Matrix:
     def check(self, words: int) -> None:
         """Raise `ValueError` where it does not fit together."""
         weight, row, begin = self.weight, self.row, self.begin
-        kinds = [(array.dtype, array.ndim) for array in (weight, row, begin)]
-        if kinds != [(kind, 1) for kind in _PARTS.values()]:
-            raise ValueError("it holds arrays of other types than were written")
+        arrays: tuple[NDArray[Any], ...] = (weight, row, begin)
+        for array, kind in zip(arrays, _PARTS.values(), strict=True):
+            if array.ndim != 1 or array.dtype != np.dtype(kind):
+                raise ValueError("it holds arrays of other types than were written")
         if len(begin) != words + 1 or len(weight) != len(row):
             raise ValueError(
                 f"{len(begin) - 1} columns for {words} words, {len(weight)} weights in {len(row)} "

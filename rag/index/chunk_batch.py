@@ -5,13 +5,13 @@ for each.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.chunking import ChunkedReview, TokenCounter, chunk_review
+from rag.chunking import TokenCounter, chunk_review
 from rag.index.embedding_cache import Keys, as_keys, text_key
 from rag.index.options import BuildOptions
 from rag.index.snapshot import ReviewIndex
@@ -50,24 +50,24 @@ def chunk_reviews(
     progress: Progress,
 ) -> ChunkBatch:
     """Cut all reviews, of which there are `total`. Only numbers are kept, not texts."""
-    sentences = {name: array("i") for name in SENTENCE_COLUMNS}
-    chunks = {name: array("i") for name in CHUNK_COLUMNS}
-    keys = bytearray()
+    sentences, chunks, keys = array("i"), array("i"), bytearray()
     whole = options.chunking == "whole"
     row = -1
     for row, review in enumerate(reviews):
-        chunked = chunk_review(review, count_tokens, chunk_tokens=options.chunk_tokens, whole=whole)
-        _append_sentences(sentences, row, len(chunks["start"]), chunked)
-        first_sentence = len(sentences["start"]) - len(chunked.sentences)
-        for start, end in chunked.sentences:
-            keys += text_key(review.text[start:end])
-        for chunk, (first, last) in zip(chunked.chunks, chunked.chunk_sentences, strict=True):
-            values = (row, chunk.start, chunk.end, first_sentence + first, first_sentence + last)
-            _append(chunks, values)
+        cut = chunk_review(review, count_tokens, chunk_tokens=options.chunk_tokens, whole=whole)
+        before = len(sentences) // len(SENTENCE_COLUMNS)
+        for chunk, (first, last) in zip(cut.chunks, cut.chunk_sentences, strict=True):
+            chunk_row = len(chunks) // len(CHUNK_COLUMNS)
+            chunks.extend((row, chunk.start, chunk.end, before + first, before + last))
+            for start, end in cut.sentences[first:last]:
+                sentences.extend((row, start, end, chunk_row))
+                keys += text_key(review.text[start:end])
         if row % 200 == 0:
             progress("chunking", row, total)
     progress("chunking", row + 1, total)
-    return ChunkBatch(_arrays(sentences), _arrays(chunks), as_keys(keys))
+    return ChunkBatch(
+        _columns(SENTENCE_COLUMNS, sentences), _columns(CHUNK_COLUMNS, chunks), as_keys(keys)
+    )
 
 
 def sentence_texts(reviews: Iterable[Review], batch: ChunkBatch) -> Iterator[str]:
@@ -87,12 +87,13 @@ def rows_of_generation(
     """The rows of the next generation: those of the live one's reviews that stay, and the batch's."""
     if live is None:
         return GenerationRows(np.empty(0, dtype=np.int64), batch.sentences, batch.chunks)
-    review_row = np.full(live.manifest.reviews, -1, dtype=np.int32)
-    review_row[stay] = np.arange(len(stay), dtype=np.int32)
-    sentences = np.flatnonzero(review_row[live.sentence_review] >= 0)
-    chunks = np.flatnonzero(review_row[live.chunk_review] >= 0)
-    sentence_row = _renumbered(sentences, live.manifest.sentences)
-    chunk_row = _renumbered(chunks, live.manifest.chunks)
+    stays = np.zeros(live.manifest.reviews, dtype=np.bool_)
+    stays[stay] = True
+    sentences, chunks = stays[live.sentence_review], stays[live.chunk_review]
+    # the new row of each old one; meaningless where that does not stay
+    review_row, sentence_row, chunk_row = (
+        np.cumsum(kept) - 1 for kept in (stays, sentences, chunks)
+    )
     kept_sentences = {
         "review_row": review_row[live.sentence_review[sentences]],
         "start": live.sentence_start[sentences],
@@ -108,46 +109,29 @@ def rows_of_generation(
     }
     offsets = {
         "review_row": len(stay),
-        "chunk_row": len(chunks),
-        "first_sentence": len(sentences),
-        "end_sentence": len(sentences),
+        "chunk_row": chunks.sum(),
+        "first_sentence": sentences.sum(),
+        "end_sentence": sentences.sum(),
     }
     return GenerationRows(
-        sentences,
+        np.flatnonzero(sentences),
         _joined(kept_sentences, batch.sentences, offsets),
         _joined(kept_chunks, batch.chunks, offsets),
     )
 
 
-def _append_sentences(
-    columns: dict[str, array[int]], row: int, chunk_row: int, chunked: ChunkedReview
-) -> None:
-    """The sentences of a review, whose first chunk is in `chunk_row`."""
-    for number, (first, last) in enumerate(chunked.chunk_sentences):
-        for start, end in chunked.sentences[first:last]:
-            _append(columns, (row, start, end, chunk_row + number))
+def _columns(names: Sequence[str], rows: array[int]) -> Columns:
+    """Rows laid end to end, as columns."""
+    table = np.array(rows, dtype=np.int32).reshape(-1, len(names))
+    return dict(zip(names, np.ascontiguousarray(table.T), strict=True))
 
 
-def _append(columns: dict[str, array[int]], values: tuple[int, ...]) -> None:
-    for column, value in zip(columns.values(), values, strict=True):
-        column.append(value)
-
-
-def _arrays(columns: dict[str, array[int]]) -> dict[str, NDArray[np.int32]]:
-    return {name: np.array(values, dtype=np.int32) for name, values in columns.items()}
-
-
-def _renumbered(kept: NDArray[np.int64], count: int) -> NDArray[np.int32]:
-    """New row of each old row; meaningless where the old one is not kept."""
-    rows = np.zeros(count, dtype=np.int32)
-    rows[kept] = np.arange(len(kept), dtype=np.int32)
-    return rows
-
-
-def _joined(kept: Columns, added: Columns, offsets: dict[str, int]) -> dict[str, NDArray[np.int32]]:
+def _joined(
+    kept: Mapping[str, NDArray[np.integer]], added: Columns, offsets: Mapping[str, int]
+) -> Columns:
     """The rows that stay, then those that come; what these name is `offsets` further down."""
     columns = {}
     for name, values in kept.items():
-        shifted = added[name] + np.int32(offsets.get(name, 0))
+        shifted = added[name] + offsets.get(name, 0)
         columns[name] = np.concatenate([values, shifted]).astype(np.int32)
     return columns

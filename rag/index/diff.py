@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.index import tables
-from rag.index.options import Change
+from rag.index.options import Change, Counts
 from rag.index.snapshot import ReviewIndex
 from rag.ingest.duplicates import signature
 from rag.progress import Progress
@@ -31,15 +31,12 @@ class Comparison:
     take: NDArray[np.bool_]  # of each incoming review: is it new or changed?
     content: list[bytes]  # content keys of those taken
     signatures: Signatures  # of those taken
-    new: int
-    changed: int
-    unchanged: int
-    removed: int
+    counts: Counts
 
     @property
     def changes_nothing(self) -> bool:
         """The live generation already is what is wanted."""
-        return not (self.new or self.changed or self.removed)
+        return not (self.counts.new or self.counts.changed or self.counts.removed)
 
 
 def compare(
@@ -58,23 +55,23 @@ def compare(
     take: list[bool] = []
     content: list[bytes] = []
     signatures: list[Signatures] = []
-    new = changed = unchanged = 0
-    for number, review in enumerate(incoming, 1):
+    counts = Counts()
+    for number, review in enumerate(map(tables.well_formed_review, incoming), 1):
         seen.add(review.review_id)
         key = tables.content_key(review)
         row = rows.get(review.review_id, -1)
         same = row >= 0 and keys[row] == key
         stays = review.review_id not in delete
         take.append(stays and not same)
-        unchanged += stays and same
+        counts.unchanged += stays and same
         if take[-1]:
             content.append(key)
             signatures.append(signature(review.text))
             if row >= 0:
                 stay[row] = False
-                changed += 1
+                counts.changed += 1
             else:
-                new += 1
+                counts.new += 1
         if number % 500 == 0:
             progress("comparing", number, 0)
     progress("comparing", len(take), 0)
@@ -82,20 +79,16 @@ def compare(
         raise IndexFileError(
             f"{len(take) - len(seen)} reviews have an id that another one has; ids must be unique."
         )
-    removed = 0
     for review_id, row in rows.items():
         if review_id in delete or (change.mode == "replace" and review_id not in seen):
-            removed += int(stay[row])
+            counts.removed += int(stay[row])
             stay[row] = False
     return Comparison(
-        stay=np.flatnonzero(stay),
-        take=np.array(take, dtype=np.bool_),
-        content=content,
-        signatures=np.array(signatures, dtype=np.uint32).reshape(-1, tables.SIGNATURE_WORDS),
-        new=new,
-        changed=changed,
-        unchanged=unchanged,
-        removed=removed,
+        np.flatnonzero(stay),
+        np.array(take, dtype=np.bool_),
+        content,
+        np.array(signatures, dtype=np.uint32).reshape(-1, tables.SIGNATURE_WORDS),
+        counts,
     )
 
 

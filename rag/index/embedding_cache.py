@@ -113,11 +113,10 @@ class EmbeddingCache:
             keys, vectors = _arrays(path)
         except (OSError, ValueError, EOFError):
             return None
-        shapes = (keys.shape, vectors.shape)
-        right = shapes == ((len(keys), KEY_BYTES), (len(keys), self._dimension))
-        if not right or (keys.dtype, vectors.dtype) != (np.uint8, np.float32):
-            return None
-        return as_keys(keys.tobytes())
+        right = keys.dtype == np.uint8 and vectors.dtype == np.float32
+        shapes = ((len(keys), KEY_BYTES), (len(keys), self._dimension))
+        right = right and (keys.shape, vectors.shape) == shapes
+        return as_keys(keys.tobytes()) if right else None
 
 
 def _arrays(path: Path) -> tuple[NDArray[np.uint8], Vectors]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from rag.embedding import Embedder, Vectors
 from rag.files import size_text
 from rag.index import bm25, disk, manifest, tables, vectors
 from rag.index.chunk_batch import (
-    ChunkBatch,
     GenerationRows,
     chunk_reviews,
     rows_of_generation,
@@ -40,64 +38,56 @@ _MOST_IMPORTS = 100  # that the manifest remembers
 _BYTES_A_SENTENCE = 200  # beside its vector: text, words, spans
 
 
-@dataclass(slots=True)
-class Counts:
-    """Where the vectors of a generation's sentences came from."""
-
-    embedded: int = 0
-    carried: int = 0
-    resumed: int = 0
-
-
 class GenerationWriter:
-    """Writes the files of one generation into its building folder; `counts` tells of its vectors."""
+    """Writes the files of one generation into its building folder, and counts where its vectors
+    came from.
+    """
 
     def __init__(
         self,
         building: Path,
         live: ReviewIndex | None,
+        comparison: Comparison,
         embedder: Embedder,
-        cache: EmbeddingCache,
         options: BuildOptions,
         progress: Progress,
     ) -> None:
         self._building = building
         self._live = live
+        self._comparison = comparison
+        self._counts = comparison.counts
         self._embedder = embedder
-        self._cache = cache
         self._options = options
         self._progress = progress
         self._files: dict[str, disk.NewFile] = {}
-        self.counts = Counts()
 
     def write(
         self,
         incoming: Iterable[Review],
-        comparison: Comparison,
+        cache: EmbeddingCache,
         imports: Sequence[Mapping[str, Any]],
     ) -> None:
         """Write all files, the manifest last. Raises `IndexFileError`, `OSError`."""
-        taken = _Taken(incoming, comparison.take)
         batch = chunk_reviews(
-            taken,
+            self._taken(incoming),
             self._embedder.count_tokens,
             self._options,
-            int(comparison.take.sum()),
+            len(self._comparison.content),
             self._progress,
         )
-        rows = rows_of_generation(self._live, comparison.stay, batch)
+        rows = rows_of_generation(self._live, self._comparison.stay, batch)
         total = len(rows.sentences["start"])
         if not total:
             raise IndexFileError("The reviews hold no text to build an index from.")
-        self.counts.carried = len(rows.kept)
+        self._counts.carried = len(rows.kept)
         self._require_space(len(batch.keys), total)
-        self._embed(taken, batch, comparison)
+        self._embed(sentence_texts(self._taken(incoming), batch), batch.keys, cache)
 
         self._progress("writing", 0, total)
         self._write("sentences.parquet", tables.write_integers, rows.sentences)
         self._write("chunks.parquet", tables.write_integers, rows.chunks)
-        stored = self._write_vectors(rows.kept, batch.keys)
-        groups = self._write_reviews(taken, comparison)
+        stored = self._write_vectors(rows.kept, cache.find(batch.keys), cache)
+        groups = self._write_reviews(incoming)
         written = pq.read_table(
             self._building / "reviews.parquet",
             columns=[*tables.RATING_COLUMNS, "language", "source"],
@@ -107,12 +97,12 @@ class GenerationWriter:
         ratings = tables.rating_fractions(written)[rows.sentences["review_row"]]
         self._write(manifest.STANCE_FILE, tables.write_stance, self._stance(stored, ratings))
         search = self._write_approximate(stored)
-        sources = sorted(filter(None, written.column("source").unique().to_pylist()))
+        earlier = [] if self._live is None else self._live.manifest.imports
         self._manifest(
             rows,
             groups,
-            sources=sources,
-            imports=[*self._earlier_imports(), *map(dict, imports)][-_MOST_IMPORTS:],
+            sources=sorted(filter(None, written.column("source").unique().to_pylist())),
+            imports=[*earlier, *map(dict, imports)][-_MOST_IMPORTS:],
             vector_index=search,
             stemmer=stemmer,
         ).write(self._building)
@@ -132,54 +122,57 @@ class GenerationWriter:
                 f"{folder}. Make room, for example with: reviewqa index gc {folder.name}"
             )
 
-    def _embed(self, taken: Iterable[Review], batch: ChunkBatch, comparison: Comparison) -> None:
+    def _taken(self, incoming: Iterable[Review]) -> Iterator[Review]:
+        taken = itertools.compress(incoming, self._comparison.take)
+        return map(tables.well_formed_review, taken)
+
+    def _embed(self, texts: Iterable[str], keys: Keys, cache: EmbeddingCache) -> None:
         """Embed each text that has no vector yet, once."""
-        unique, first = np.unique(batch.keys, return_index=True)
-        self.counts.resumed = int((self._cache.find(unique) >= 0).sum())
-        self._lend_changed(comparison)
-        missing = self._cache.find(unique) < 0
-        self.counts.carried += len(unique) - int(missing.sum()) - self.counts.resumed
-        if self.counts.resumed:
-            self._progress("resuming", self.counts.resumed, self.counts.resumed)
+        unique, first = np.unique(keys, return_index=True)
+        self._counts.resumed = int((cache.find(unique) >= 0).sum())
+        self._lend_changed(cache)
+        missing = cache.find(unique) < 0
+        self._counts.carried += len(unique) - int(missing.sum()) - self._counts.resumed
+        if self._counts.resumed:
+            self._progress("resuming", self._counts.resumed, self._counts.resumed)
         rows = np.sort(first[missing])
-        selected = np.zeros(len(batch.keys), dtype=np.bool_)
-        selected[rows] = True
-        texts = itertools.compress(sentence_texts(taken, batch), selected)
+        selected = np.isin(np.arange(len(keys)), rows)
+        missing_texts = itertools.compress(texts, selected)
 
         def progress(stage: str, done: int, total: int) -> None:
-            self._progress("embedding", self.counts.embedded + done, len(rows))
+            self._progress("embedding", self._counts.embedded + done, len(rows))
 
-        for start in range(0, len(rows), EMBED_AT_ONCE):
-            some = list(itertools.islice(texts, EMBED_AT_ONCE))
+        while some := list(itertools.islice(missing_texts, EMBED_AT_ONCE)):
             embedded = self._embedder.embed_documents(some, progress=progress)
             if embedded.shape != (len(some), self._embedder.dimension):
                 raise IndexFileError(
                     f"The embedder returned vectors of shape {embedded.shape} for {len(some)} "
                     f"sentences of {self._embedder.dimension} dimensions."
                 )
-            self._cache.add(batch.keys[rows[start : start + EMBED_AT_ONCE]], embedded)
-            self.counts.embedded += len(some)
+            done = self._counts.embedded
+            cache.add(keys[rows[done : done + len(some)]], embedded)
+            self._counts.embedded += len(some)
 
-    def _lend_changed(self, comparison: Comparison) -> None:
+    def _lend_changed(self, cache: EmbeddingCache) -> None:
         """A changed review's sentences that did not change keep their vectors."""
-        if self._live is None or not comparison.changed:
+        if self._live is None or not self._counts.changed:
             return
         leaves = np.ones(self._live.manifest.reviews, dtype=np.bool_)
-        leaves[comparison.stay] = False
+        leaves[self._comparison.stay] = False
         rows = np.flatnonzero(leaves[self._live.sentence_review])
         keys = b"".join(text_key(sentence.text) for sentence in self._live.sentences(rows))
-        self._cache.lend(as_keys(keys), self._live.all_vectors, rows)
+        cache.lend(as_keys(keys), self._live.all_vectors, rows)
 
-    def _write_vectors(self, kept: NDArray[np.int64], keys: Keys) -> Vectors:
+    def _write_vectors(
+        self, kept: NDArray[np.int64], places: NDArray[np.int64], cache: EmbeddingCache
+    ) -> Vectors:
         """All vectors, mapped into memory: those that stay, then those of the sentences that come."""
-        total = len(kept) + len(keys)
-        parts = [vectors.blocks_of(self._cache.find(keys), self._cache.vectors)]
-        if self._live is not None:
-            parts.insert(0, vectors.blocks_of(kept, self._live.vectors))
+        total = len(kept) + len(places)
 
         def blocks() -> Iterator[Vectors]:
             done = 0
-            for block in itertools.chain(*parts):
+            carried = vectors.blocks_of(kept, self._live.vectors) if self._live else ()
+            for block in itertools.chain(carried, vectors.blocks_of(places, cache.vectors)):
                 yield block
                 done += len(block)
                 if self._live is not None:
@@ -190,8 +183,9 @@ class GenerationWriter:
         self._write("vectors.npy", vectors.write_array, shape, np.float32, blocks())
         return vectors.map_array(self._building / "vectors.npy")
 
-    def _write_reviews(self, taken: Iterable[Review], comparison: Comparison) -> Groups:
+    def _write_reviews(self, incoming: Iterable[Review]) -> Groups:
         """The reviews and their signatures; which of them are copies."""
+        comparison = self._comparison
         signatures, kept = comparison.signatures, tables.REVIEW_SCHEMA.empty_table()
         if self._live is not None:
             signatures = np.concatenate([self._live.signatures[comparison.stay], signatures])
@@ -199,8 +193,9 @@ class GenerationWriter:
         shape = signatures.shape
         self._write("signatures.npy", vectors.write_array, shape, np.uint32, iter([signatures]))
         groups = group(signatures)
+        added = self._taken(incoming)
         batches: Iterator[pa.Table] = tables.review_batches(
-            kept, comparison.stay, taken, comparison.content, groups.leader
+            kept, comparison.stay, added, comparison.content, groups.leader
         )
         self._write("reviews.parquet", tables.write_table, tables.REVIEW_SCHEMA, batches)
         return groups
@@ -236,9 +231,6 @@ class GenerationWriter:
             "recall_at_10": round(vectors.VectorSearch(stored, index).recall(), 4),
         }
 
-    def _earlier_imports(self) -> list[dict[str, Any]]:
-        return [] if self._live is None else self._live.manifest.imports
-
     def _manifest(self, rows: GenerationRows, groups: Groups, **stated: Any) -> manifest.Manifest:
         """The manifest of what was written; `stated` are its entries that only the caller knows."""
         embedder, options = self._embedder, self._options
@@ -261,14 +253,3 @@ class GenerationWriter:
             sizes={name: file.size for name, file in self._files.items()},
             **stated,
         )
-
-
-class _Taken(Iterable[Review]):
-    """The incoming reviews that are new or changed, any number of times."""
-
-    def __init__(self, incoming: Iterable[Review], take: NDArray[np.bool_]) -> None:
-        self._incoming = incoming
-        self._take = take
-
-    def __iter__(self) -> Iterator[Review]:
-        return itertools.compress(self._incoming, self._take)

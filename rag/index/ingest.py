@@ -21,13 +21,13 @@ from rag.embedding import Embedder, make_embedder
 from rag.index import (
     BuildOptions,
     Change,
-    Changed,
     Mode,
     ReviewIndex,
     change_index,
     disk,
     index_folder,
 )
+from rag.index.options import Counts
 from rag.index.store import writer_lock
 from rag.ingest import STEPS, Import, ReadOptions, ReadReport, import_reviews
 from rag.progress import Progress
@@ -37,23 +37,16 @@ REJECTED = "rejected.csv"
 _STAGING = ".reading-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuilt:
-    """What an import did. Counts of reviews; `embedded`, `carried` and `resumed` count sentences."""
+@dataclass(slots=True, kw_only=True)
+class Rebuilt(Counts):
+    """What an import did, and what the index holds now."""
 
     name: str
     generation: str
     mode: Mode
-    new: int
-    changed: int
-    unchanged: int
-    removed: int
     reviews: int
     sentences: int
     chunks: int
-    embedded: int
-    carried: int
-    resumed: int
     exact_duplicates: int
     near_duplicates: int
     reports: list[ReadReport]
@@ -94,17 +87,19 @@ def rebuild(
     begun = time.monotonic()
     folder = index_folder(settings.indexes_dir, name)
     options = options or ReadOptions(max_unpack_ratio=settings.max_unpack_ratio)
+    build_options = BuildOptions.from_settings(settings)
     embedder = embedder or make_embedder(settings)
     live = None
     if mode != "new":
         live = ReviewIndex.open(folder)
         options = dataclasses.replace(options, steps=_steps_of(live, options))
-        settings = dataclasses.replace(
-            settings, chunking=live.manifest.chunking, chunk_tokens=live.manifest.chunk_tokens
+        build_options = dataclasses.replace(
+            build_options,
+            chunking=live.manifest.chunking,
+            chunk_tokens=live.manifest.chunk_tokens,
         )
     if not locations and not delete:
         raise IndexFileError("There is nothing to do: give review files, or ids to delete.")
-    build_options = BuildOptions.from_settings(settings)
     if live is not None:  # better told now than after an hour of reading
         live.check_fingerprint(embedder, build_options)
     with writer_lock(folder):
@@ -121,7 +116,18 @@ def rebuild(
         imports = [_record(report, options, mode) for report in reports]
         change = Change(mode=mode, delete=delete, imports=imports)
         changed = change_index(incoming, embedder, folder, change, build_options, progress)
-    return _rebuilt(name, mode, changed, reports, kept_rejects, time.monotonic() - begun)
+    manifest = changed.index.manifest
+    stated = ("reviews", "sentences", "chunks", "exact_duplicates", "near_duplicates")
+    return Rebuilt(
+        name=name,
+        generation=changed.index.generation.name,
+        mode=mode,
+        reports=reports,
+        rejects=kept_rejects,
+        seconds=time.monotonic() - begun,
+        **{field.name: getattr(changed, field.name) for field in dataclasses.fields(Counts)},
+        **{name: getattr(manifest, name) for name in stated},
+    )
 
 
 @contextlib.contextmanager
@@ -153,37 +159,6 @@ def _runs(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _rebuilt(
-    name: str,
-    mode: Mode,
-    changed: Changed,
-    reports: list[ReadReport],
-    rejects: Path | None,
-    seconds: float,
-) -> Rebuilt:
-    made = changed.index.manifest
-    return Rebuilt(
-        name=name,
-        generation=changed.index.generation.name,
-        mode=mode,
-        new=changed.new,
-        changed=changed.changed,
-        unchanged=changed.unchanged,
-        removed=changed.removed,
-        reviews=made.reviews,
-        sentences=made.sentences,
-        chunks=made.chunks,
-        embedded=changed.embedded,
-        carried=changed.carried,
-        resumed=changed.resumed,
-        exact_duplicates=made.exact_duplicates,
-        near_duplicates=made.near_duplicates,
-        reports=reports,
-        rejects=rejects,
-        seconds=seconds,
-    )
 
 
 def _record(report: ReadReport, options: ReadOptions, mode: Mode) -> dict[str, Any]:
@@ -225,7 +200,8 @@ def keep_rejects(found: Path | None, wanted: Path | None) -> Path | None:
         )
     try:
         disk.make_folder(wanted.parent)
-        disk.copy_file(found, wanted)
+        with found.open("rb") as file:
+            disk.replace_file(wanted, file)
     except OSError as error:
         raise IndexFileError(
             f"Cannot write the rejected rows to {wanted}: {error.strerror}."

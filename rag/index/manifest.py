@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from rag.files import read_small, sha256_of
 from rag.index import disk
@@ -69,13 +70,13 @@ class Manifest:
             values = json.loads(read_small(path, _LARGEST_MANIFEST))
             version = values["format_version"]
             if version == FORMAT_VERSION:
-                return _checked(values)
+                return _MANIFEST.validate_python(values)
         except OSError as error:
             raise IndexFileError(
                 f"Cannot read {path}: {error.strerror}. Rebuild the index."
             ) from error
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            what = " ".join(str(error).split())
+            what = " ".join(str(error).split())[:200]
             raise IndexFileError(f"{path} is damaged ({what}). Rebuild the index.") from error
         raise IndexFileError(
             f"{path} has format version {version}, and this program reads version "
@@ -131,19 +132,4 @@ def _damage(path: Path, manifest: Manifest, *, thorough: bool) -> str:
     return ""
 
 
-def _checked(values: dict[str, Any]) -> Manifest:
-    """The manifest that a JSON table holds. Raises `ValueError` that names the entry."""
-    from pydantic import ValidationError
-
-    try:
-        return _validator()(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f'"{first["loc"][0]}": {first["msg"]}') from error
-
-
-@functools.cache
-def _validator() -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Manifest).validate_python
+_MANIFEST = TypeAdapter(Manifest)

@@ -40,6 +40,21 @@ class BuildOptions:
         return index_fingerprint(embedder, self.chunking, self.chunk_tokens)
 
 
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What a change did: counts of reviews, and for `embedded`, `carried` and `resumed` of
+    sentences.
+    """
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    embedded: int = 0  # by this run
+    carried: int = 0  # from the generation before
+    resumed: int = 0  # from a run that was interrupted
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What is to be done to an index besides taking reviews in.

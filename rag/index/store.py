@@ -17,6 +17,7 @@ pickled.
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import secrets
 from collections.abc import Iterator
@@ -163,7 +164,7 @@ def switch(folder: Path, generation: str) -> None:
 
 def make_live(folder: Path, generation: str) -> None:
     """Let CURRENT name a finished generation."""
-    disk.replace_file(folder / "CURRENT", f"{generation}\n".encode("ascii"))
+    disk.replace_file(folder / "CURRENT", io.BytesIO(f"{generation}\n".encode("ascii")))
 
 
 def remove_generation(folder: Path, generation: str) -> None:

@@ -57,7 +57,7 @@ Columns = Mapping[str, NDArray[np.int32]]
 
 def well_formed_review(review: Review) -> Review:
     """The review with texts that can be stored (see `rag.schema.well_formed`)."""
-    changes = {}
+    changes: dict[str, Any] = {}
     for name in _TEXT_FIELDS:
         value = getattr(review, name)
         if (text := well_formed(value)) != value:

@@ -9,38 +9,28 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rag.embedding import Embedder
 from rag.files import size_text
 from rag.index import disk, store
-from rag.index.diff import Comparison, compare
+from rag.index.diff import compare
 from rag.index.embedding_cache import EmbeddingCache, older_than, remove_cache
-from rag.index.generation import Counts, GenerationWriter
-from rag.index.options import BuildOptions, Change
+from rag.index.generation import GenerationWriter
+from rag.index.options import BuildOptions, Change, Counts
 from rag.index.snapshot import ReviewIndex
-from rag.index.tables import well_formed_review
 from rag.index.verify import problems_of
 from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError, Review
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """What a build did. Counts of reviews, and for `embedded`, `carried` and `resumed` of
-    sentences.
-    """
+@dataclass(slots=True, kw_only=True)
+class Changed(Counts):
+    """What a change did, and the index it led to."""
 
     index: ReviewIndex
-    new: int
-    changed: int
-    unchanged: int
-    removed: int
-    embedded: int  # by this run
-    carried: int  # from the generation before
-    resumed: int  # from a run that was interrupted
 
 
 def build_index(
@@ -76,7 +66,6 @@ def change_index(
     share an id, an id to delete is not there, another process is writing, the live generation was
     built with other settings, or the disk is full.
     """
-    incoming = _WellFormed(incoming)
     try:
         with store.writer_lock(folder):
             store.remove_unfinished(folder)
@@ -88,17 +77,23 @@ def change_index(
                 if older_than(folder, live.generation):
                     # made live by a run that was killed before it tidied up
                     _tidy(folder, options.keep_generations)
-                return _changed(live, comparison, Counts(carried=live.manifest.sentences))
+                comparison.counts.carried = live.manifest.sentences
+                return Changed(index=live, **asdict(comparison.counts))
             if not len(comparison.stay) and not comparison.take.any():
                 raise IndexFileError("There are no reviews to build an index from.")
             generation = store.new_generation(folder)
             building = store.building_folder(folder, generation)
             try:
                 disk.make_folder(building)
+                writer = GenerationWriter(building, live, comparison, embedder, options, progress)
                 cache = EmbeddingCache(folder, embedder.identity, embedder.dimension)
-                writer = GenerationWriter(building, live, embedder, cache, options, progress)
-                writer.write(incoming, comparison, change.imports)
-                _check(building, progress)
+                writer.write(incoming, cache, change.imports)
+                progress("checking", 0, 1)
+                if problems := problems_of(building):
+                    raise IndexFileError(
+                        f"The new index did not pass its own check, and is not used: {problems[0]}"
+                    )
+                progress("checking", 1, 1)
                 store.switch(folder, generation)
             except BaseException:
                 store.remove_unfinished(folder)
@@ -110,28 +105,7 @@ def change_index(
             "live still is; what was embedded is kept, and the next run goes on from there."
         ) from error
     # just verified; `open` would read every byte once more
-    return _changed(ReviewIndex(folder / generation), comparison, writer.counts)
-
-
-class _WellFormed(Iterable[Review]):
-    """Reviews, any number of times, with texts that can be stored."""
-
-    def __init__(self, reviews: Iterable[Review]) -> None:
-        self._reviews = reviews
-
-    def __iter__(self) -> Iterator[Review]:
-        return map(well_formed_review, self._reviews)
-
-
-def _check(building: Path, progress: Progress) -> None:
-    """Raise `IndexFileError` unless the new generation is whole."""
-    progress("checking", 0, 1)
-    problems = problems_of(building)
-    if problems:
-        raise IndexFileError(
-            f"The new index did not pass its own check, and is not used: {problems[0]}"
-        )
-    progress("checking", 1, 1)
+    return Changed(index=ReviewIndex(folder / generation), **asdict(comparison.counts))
 
 
 def _tidy(folder: Path, keep_generations: int) -> None:
@@ -148,16 +122,3 @@ def _reason(error: OSError, folder: Path) -> str:
         with contextlib.suppress(OSError):
             reason += f" ({size_text(shutil.disk_usage(folder).free)} are free)"
     return reason
-
-
-def _changed(index: ReviewIndex, comparison: Comparison, counts: Counts) -> Changed:
-    return Changed(
-        index=index,
-        new=comparison.new,
-        changed=comparison.changed,
-        unchanged=comparison.unchanged,
-        removed=comparison.removed,
-        embedded=counts.embedded,
-        carried=counts.carried,
-        resumed=counts.resumed,
-    )

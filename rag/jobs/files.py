@@ -4,7 +4,6 @@ inside one folder.
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
@@ -76,7 +75,8 @@ def named_file(folder: Path, name: str) -> Path:
         inside = path.is_relative_to(root) and path != root
         if inside and not path.exists():
             raise ReviewFileError(f'There is no file "{name.strip()}" in {root}.')
-        if inside and all(link.resolve().is_relative_to(root) for link in _links(path)):
+        links = (entry for entry in path.rglob("*") if entry.is_symlink()) if inside else ()
+        if inside and all(link.resolve().is_relative_to(root) for link in links):
             return path
     except (OSError, ValueError, RuntimeError) as error:
         raise ReviewFileError(f'"{name}" cannot be the name of a file ({error}).') from error
@@ -84,16 +84,6 @@ def named_file(folder: Path, name: str) -> Path:
         f'"{name.strip()}" is not inside {root}, the only folder that the app reads. '
         "Put the file there, or set reviews_dir to another folder."
     )
-
-
-def _links(path: Path) -> list[Path]:
-    """The symbolic links below a folder."""
-    return [
-        Path(entry)
-        for folder, folders, files in os.walk(path)
-        for entry in (os.path.join(folder, name) for name in (*folders, *files))
-        if os.path.islink(entry)
-    ]
 
 
 def _age(folder: Path) -> float:

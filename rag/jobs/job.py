@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import re
 import signal
@@ -106,6 +105,10 @@ class Status:
     finished: float | None = None
 
 
+JOB = TypeAdapter(JobRecord)
+STATUS = TypeAdapter(Status)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job at the moment it was read. `result` is `Rebuilt.as_dict()`, once it is done."""
@@ -148,10 +151,10 @@ class Job:
         """The job in `folder`, or None where there is none that can be read."""
         # before the status: whoever lets go of the lock has written how it ended
         running = is_locked(folder / LOCK_FILE)
-        record = read_record(JobRecord, folder / JOB_FILE)
+        record = read_record(JOB, folder / JOB_FILE)
         if record is None:
             return None
-        status = read_record(Status, folder / STATUS_FILE) or Status(pid=0)
+        status = read_record(STATUS, folder / STATUS_FILE) or Status(pid=0)
         asked = None
         with contextlib.suppress(OSError):
             asked = (folder / CANCEL_FILE).stat().st_mtime
@@ -220,29 +223,24 @@ def is_locked(path: Path) -> bool:
         return False
 
 
-def read_record(kind: type[Record], path: Path) -> Record | None:
+def read_record(kind: TypeAdapter[Record], path: Path) -> Record | None:
     """The record in a file; None where it is missing, half-written or none of this kind."""
     try:
-        return _adapter(kind).validate_json(path.read_bytes())
+        return kind.validate_json(path.read_bytes())
     except (OSError, ValueError, ReviewQAError):
         return None
 
 
-def write_record(path: Path, record: Any) -> None:
+def write_record(kind: TypeAdapter[Record], path: Path, record: Record) -> None:
     """Replace a file's content, so that a reader finds the old or the new. Raises `OSError`."""
     pending = path.with_name(f".{path.name}.{os.getpid()}")
-    pending.write_bytes(_adapter(type(record)).dump_json(record, indent=1))
+    pending.write_bytes(kind.dump_json(record, indent=1))
     os.replace(pending, path)
-
-
-@functools.cache
-def _adapter(kind: type[Record]) -> TypeAdapter[Record]:
-    return TypeAdapter(kind)
 
 
 def _send(folder: Path, number: signal.Signals) -> None:
     """Signal a job's process. Its id is trusted only while the lock is held: ids are used again."""
-    status = read_record(Status, folder / STATUS_FILE)
+    status = read_record(STATUS, folder / STATUS_FILE)
     if status is not None and status.pid > 1 and is_locked(folder / LOCK_FILE):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(status.pid, number)

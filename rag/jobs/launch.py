@@ -21,6 +21,7 @@ from rag.index import index_folder
 from rag.jobs.files import remove_unused_uploads
 from rag.jobs.job import (
     CANCEL_FILE,
+    JOB,
     JOB_FILE,
     JOBS_FOLDER,
     LOCK_FILE,
@@ -115,7 +116,7 @@ def _spawn(folder: Path, record: JobRecord, process: Sequence[str]) -> None:
     """
     with open(folder / LOCK_FILE, "wb") as lock, open(folder / LOG_FILE, "ab") as log:
         lock_descriptor(lock.fileno())
-        write_record(folder / JOB_FILE, record)
+        write_record(JOB, folder / JOB_FILE, record)
         child = subprocess.Popen(
             [*process, str(folder)],
             stdin=subprocess.DEVNULL,

@@ -22,6 +22,7 @@ from rag.jobs.job import (
     CANCELLED,
     LOG_FILE,
     REJECTS_FILE,
+    STATUS,
     STATUS_FILE,
     Job,
     JobError,
@@ -67,7 +68,7 @@ class JobProgress:
             raise KeyboardInterrupt
         self._written = time.time()
         with contextlib.suppress(OSError):  # a full disk must not end the work
-            write_record(self._folder / STATUS_FILE, self.status)
+            write_record(STATUS, self._folder / STATUS_FILE, self.status)
 
 
 def run_job(folder: Path, work: Work) -> None:
@@ -96,7 +97,8 @@ def run_job(folder: Path, work: Work) -> None:
             f"{folder / LOG_FILE}."
         )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # from here on there is nothing left to cancel
-    write_record(folder / STATUS_FILE, replace(progress.status, **outcome, finished=time.time()))
+    status = replace(progress.status, **outcome, finished=time.time())
+    write_record(STATUS, folder / STATUS_FILE, status)
     remove_unused_uploads(job.settings.indexes_dir)
 
 

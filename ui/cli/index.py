@@ -16,7 +16,7 @@ from ui.cli import terminal
 from ui.cli.options import Context, example, read_options, reading_options
 
 if TYPE_CHECKING:
-    from rag.index.ingest import Mode
+    from rag.index import Mode
 
 
 @click.group("reviews", epilog=example("reviewqa reviews check my-reviews.csv"))
