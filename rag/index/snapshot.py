@@ -30,6 +30,9 @@ class ReviewIndex:
     """One generation of an index, read-only; it stays usable when a writer switches to a newer one.
 
     Row `i` of the sentences is vector `i`. A chunk row and a review row count in their own tables.
+    `reviews_table` holds the reviews as they are stored (`tables.REVIEW_SCHEMA`); `all_vectors`,
+    (sentences, dimension), is mapped into memory and not to be written to; `approximate` is the
+    approximate index over them, where there is one.
     """
 
     def __init__(self, generation: Path) -> None:
@@ -37,27 +40,27 @@ class ReviewIndex:
         self.name = generation.parent.name
         self.manifest = Manifest.read(generation)
         try:
-            self._reviews = pq.read_table(generation / "reviews.parquet", memory_map=True)
+            self.reviews_table = pq.read_table(generation / "reviews.parquet", memory_map=True)
             self._read_rows()
             self.stance = tables.read_stance(generation / STANCE_FILE)
             self.signatures = map_array(generation / "signatures.npy")
-            self._search = VectorSearch(
-                map_array(generation / "vectors.npy"),
-                faiss.read_index(str(generation / APPROXIMATE_FILE))
-                if self.manifest.approximate
-                else None,
+            self.all_vectors: Vectors = map_array(generation / "vectors.npy")
+            approximate = self.manifest.approximate
+            self.approximate: faiss.Index | None = (
+                faiss.read_index(str(generation / APPROXIMATE_FILE)) if approximate else None
             )
             self._check_shapes()
+            self._search = VectorSearch(self.all_vectors, self.approximate)
             self.bm25 = BM25(
                 generation,
                 self.manifest.stemmer,
                 sentences=self.manifest.sentences,
                 reviews=self.manifest.reviews,
             )
-            self._rating_fractions = tables.rating_fractions(self._reviews)
-            self._review_ids = self._reviews.column("review_id")
-            self._texts = self._reviews.column("text")
-            self.review_group = np.asarray(self._reviews.column("group").to_numpy())
+            self._rating_fractions = tables.rating_fractions(self.reviews_table)
+            self._review_ids = self.reviews_table.column("review_id")
+            self._texts = self.reviews_table.column("text")
+            self.review_group = np.asarray(self.reviews_table.column("group").to_numpy())
         except IndexFileError:
             raise
         except _UNREADABLE as error:
@@ -79,9 +82,9 @@ class ReviewIndex:
 
     def _check_shapes(self) -> None:
         """Raise `IndexFileError` where the files differ in the number of their rows or columns."""
-        vectors, approximate = self._search.vectors, self._search.approximate
+        vectors, approximate = self.all_vectors, self.approximate
         manifest, sentences = self.manifest, len(self.sentence_review)
-        counts = (self._reviews.num_rows, sentences, len(self.chunk_review))
+        counts = (self.reviews_table.num_rows, sentences, len(self.chunk_review))
         stated = (manifest.reviews, manifest.sentences, manifest.chunks)
         searched = len(vectors) if approximate is None else approximate.ntotal
         dimensions = {
@@ -112,29 +115,21 @@ class ReviewIndex:
     @classmethod
     def open(cls, folder: Path) -> ReviewIndex:
         """Open the live generation of the index in `folder`. Raises `IndexFileError`, also when a
-        file was changed.
+        file was changed: that is checked before anything parses it.
         """
-        while True:
-            generation = live_generation(folder)
-            try:
-                return cls._open_checked(generation)
-            except IndexFileError:
-                if live_generation(folder) == generation:
-                    raise
-                # a writer switched, and removed it, just then
-
-    @classmethod
-    def _open_checked(cls, generation: Path) -> ReviewIndex:
-        """Open a generation whose files are those that were written: checked before anything parses
-        them.
-        """
-        problems = damaged_files(generation, Manifest.read(generation), thorough=False)
-        if problems:
-            raise IndexFileError(
-                f"The index in {generation} is damaged: {problems[0]} Rebuild it, or go back a "
-                f"generation: reviewqa index rollback {generation.parent.name}"
-            )
-        return cls(generation)
+        generation = live_generation(folder)
+        try:
+            problems = damaged_files(generation, Manifest.read(generation), thorough=False)
+            if problems:
+                raise IndexFileError(
+                    f"The index in {generation} is damaged: {problems[0]} Rebuild it, or go back a "
+                    f"generation: reviewqa index rollback {folder.name}"
+                )
+            return cls(generation)
+        except IndexFileError:
+            if live_generation(folder) == generation:
+                raise
+        return cls.open(folder)  # a writer switched, and removed it, just then
 
     def check_fingerprint(self, embedder: Embedder, options: BuildOptions) -> None:
         """Raise `IndexFileError` unless the index was built by this embedder with these options."""
@@ -171,13 +166,13 @@ class ReviewIndex:
 
     def sentences_where(self, conditions: Sequence[Condition]) -> Mask:
         """(sentences,) True where the sentence's review meets all conditions."""
-        return np.asarray(tables.meeting(self._reviews, conditions)[self.sentence_review])
+        return np.asarray(tables.meeting(self.reviews_table, conditions)[self.sentence_review])
 
     def vectors(self, rows: Sequence[int] | NDArray[np.integer] | range | slice) -> Vectors:
         """(len(rows), dimension) vectors of sentences."""
         if not isinstance(rows, slice):
             rows = np.asarray(rows, dtype=np.int64)
-        return np.ascontiguousarray(self._search.vectors[rows])
+        return np.ascontiguousarray(self.all_vectors[rows])
 
     def recall(self) -> float:
         """Share of the true first ten sentences that search finds; 1 where search is exact."""
@@ -185,11 +180,11 @@ class ReviewIndex:
 
     def review(self, row: int) -> Review:
         """The review at a row."""
-        return tables.to_review(self._reviews.slice(row, 1).to_pylist()[0])
+        return tables.to_review(self.reviews_table.slice(row, 1).to_pylist()[0])
 
     def reviews(self, *, texts: bool = True) -> Iterator[Review]:
         """All reviews in their order; without their texts and titles if these are not wanted."""
-        table = self._reviews if texts else self._reviews.drop_columns(["text", "title"])
+        table = self.reviews_table if texts else self.reviews_table.drop_columns(["text", "title"])
         for batch in table.to_batches(max_chunksize=1000):
             for values in batch.to_pylist():
                 yield tables.to_review(values if texts else {**values, "text": ""})
@@ -257,21 +252,6 @@ class ReviewIndex:
     def text(self, review_row: int) -> str:
         """Text of the review at a row."""
         return str(self._texts[review_row].as_py())
-
-    @property
-    def all_vectors(self) -> Vectors:
-        """(sentences, dimension) all vectors, mapped into memory; not to be written to."""
-        return self._search.vectors
-
-    @property
-    def approximate(self) -> faiss.Index | None:
-        """The approximate index over the vectors, where there is one."""
-        return self._search.approximate
-
-    @property
-    def reviews_table(self) -> pa.Table:
-        """All reviews as they are stored (`tables.REVIEW_SCHEMA`)."""
-        return self._reviews
 
 
 def open_index(settings: Settings, name: str, embedder: Embedder) -> ReviewIndex:

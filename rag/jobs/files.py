@@ -4,6 +4,7 @@ inside one folder.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import shutil
@@ -60,8 +61,10 @@ def remove_unused_uploads(indexes_dir: Path) -> None:
     except OSError:
         return
     for folder in folders:
-        if folder not in needed and (folder in used or _age(folder) > ABANDONED_S):
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            abandoned = time.time() - folder.stat().st_mtime > ABANDONED_S
+            if folder not in needed and (folder in used or abandoned):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def named_file(folder: Path, name: str) -> Path:
@@ -84,10 +87,3 @@ def named_file(folder: Path, name: str) -> Path:
         f'"{name.strip()}" is not inside {root}, the only folder that the app reads. '
         "Put the file there, or set reviews_dir to another folder."
     )
-
-
-def _age(folder: Path) -> float:
-    try:
-        return time.time() - folder.stat().st_mtime
-    except OSError:
-        return 0.0
