@@ -12,6 +12,7 @@ leaving out the rows it cannot serialise, with only a warning, so that all rows 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import Counter
@@ -35,7 +36,8 @@ from rag.schema import well_formed
 TERMS_FILE = "words.json"
 _PARTS = {"weight": np.float32, "row": np.int32, "begin": np.int64}  # of each matrix: one file each
 _MATRICES = ("sentence_words", "review_words")
-BM25_FILES = (TERMS_FILE, *(f"{matrix}.{part}.npy" for matrix in _MATRICES for part in _PARTS))
+_ARRAYS = itertools.product(_MATRICES, _PARTS)
+BM25_FILES = (TERMS_FILE, *(f"{matrix}.{part}.npy" for matrix, part in _ARRAYS))
 K1, B = 1.5, 0.75
 _ROWS = 2048  # reviews read at once
 

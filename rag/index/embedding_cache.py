@@ -59,13 +59,13 @@ class EmbeddingCache:
 
     def find(self, keys: Keys) -> NDArray[np.int64]:
         """Where each key's vector is, for `vectors`; -1 where there is none."""
-        known = np.concatenate([as_keys(b""), *self._keys])
-        if not len(known):
+        stored = np.concatenate([as_keys(b""), *self._keys])
+        if not len(stored):
             return np.full(len(keys), -1, dtype=np.int64)
-        order = np.argsort(known, kind="stable")
-        places = np.minimum(np.searchsorted(known, keys, sorter=order), len(known) - 1)
+        order = np.argsort(stored, kind="stable")
+        places = np.minimum(np.searchsorted(stored, keys, sorter=order), len(stored) - 1)
         nearest = order[places]
-        return np.where(known[nearest] == keys, nearest, -1).astype(np.int64)
+        return np.where(stored[nearest] == keys, nearest, -1).astype(np.int64)
 
     def vectors(self, places: NDArray[np.int64]) -> Vectors:
         """(len(places), dimension) vectors."""

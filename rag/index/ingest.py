@@ -93,11 +93,8 @@ def rebuild(
     if mode != "new":
         live = ReviewIndex.open(folder)
         options = dataclasses.replace(options, steps=_steps_of(live, options))
-        build_options = dataclasses.replace(
-            build_options,
-            chunking=live.manifest.chunking,
-            chunk_tokens=live.manifest.chunk_tokens,
-        )
+        made_with = {name: getattr(live.manifest, name) for name in ("chunking", "chunk_tokens")}
+        build_options = dataclasses.replace(build_options, **made_with)
     if not locations and not delete:
         raise IndexFileError("There is nothing to do: give review files, or ids to delete.")
     if live is not None:  # better told now than after an hour of reading
@@ -106,13 +103,12 @@ def rebuild(
         pass
     with _staging(settings.indexes_dir) as staging:
         imported = import_reviews(locations, staging, options, progress) if locations else None
-        kept_rejects = (
-            keep_rejects(imported.rejects, rejects or folder / REJECTED) if imported else None
-        )
-        incoming: Iterable[Review] = imported if imported is not None else ()
+        rejected = imported.rejects if imported is not None else None
+        kept_rejects = keep_rejects(rejected, rejects or folder / REJECTED)
+        incoming: Iterable[Review] = () if imported is None else imported
         if imported is not None and live is not None:
             incoming = _OnScale(imported, live)
-        reports = imported.reports if imported else []
+        reports = imported.reports if imported is not None else []
         imports = [_record(report, options, mode) for report in reports]
         change = Change(mode=mode, delete=delete, imports=imports)
         changed = change_index(incoming, embedder, folder, change, build_options, progress)
@@ -186,27 +182,27 @@ def _steps_of(live: ReviewIndex, options: ReadOptions) -> tuple[str, ...]:
     )
 
 
-def keep_rejects(found: Path | None, wanted: Path | None) -> Path | None:
-    """Copy the rejected rows, if there are any, out of the staging folder to the file `wanted`, and
+def keep_rejects(rejected: Path | None, target: Path | None) -> Path | None:
+    """Copy the rejected rows, if there are any, out of the staging folder to the file `target`, and
     name it.
 
     Raises `IndexFileError` when it cannot be written.
     """
-    if found is None or wanted is None:
+    if rejected is None or target is None:
         return None
-    if wanted.is_dir():
+    if target.is_dir():
         raise IndexFileError(
-            f"Cannot write the rejected rows to {wanted}: it is a folder. Name a file."
+            f"Cannot write the rejected rows to {target}: it is a folder. Name a file."
         )
     try:
-        disk.make_folder(wanted.parent)
-        with found.open("rb") as file:
-            disk.replace_file(wanted, file)
+        disk.make_folder(target.parent)
+        with rejected.open("rb") as file:
+            disk.replace_file(target, file)
     except OSError as error:
         raise IndexFileError(
-            f"Cannot write the rejected rows to {wanted}: {error.strerror}."
+            f"Cannot write the rejected rows to {target}: {error.strerror}."
         ) from error
-    return wanted
+    return target
 
 
 class _OnScale:

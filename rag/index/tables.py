@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -138,7 +139,8 @@ def review_batches(
     reviews, done = iter(added), 0
     while pending := list(itertools.islice(reviews, _ROWS)):
         end = done + len(pending)
-        columns = {name: [getattr(review, name) for review in pending] for name in REVIEW_FIELDS}
+        values = zip(*map(operator.attrgetter(*REVIEW_FIELDS), pending), strict=True)
+        columns: dict[str, Sequence[Any]] = dict(zip(REVIEW_FIELDS, values, strict=True))
         columns["content"] = content[done:end]
         columns["group"] = group[len(kept_rows) + done : len(kept_rows) + end].tolist()
         yield pa.table(columns, schema=REVIEW_SCHEMA)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from rag.config import Settings
-from rag.index import index_folder
-from rag.index.store import Manifest, live_generation
+from rag.index import Manifest, index_folder
+from rag.index.store import live_generation
 from rag.ingest import STEPS, ReadOptions
 from ui.components.look import SAMPLE_ROWS, Look, look
 from ui.render import answers as render
