@@ -4,6 +4,7 @@ that the manifest names; and what else may lie where a small file should.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rag.embedding import SentenceTransformerEmbedder
-from rag.index import BuildOptions, Change, ReviewIndex, admin, change_index, verify_index
+from rag.config import Settings
+from rag.embedding import SentenceTransformerEmbedder, embedder_of
+from rag.index import (
+    BuildOptions,
+    Change,
+    ReviewIndex,
+    admin,
+    build_index,
+    change_index,
+    verify_index,
+)
 from rag.index.manifest import APPROXIMATE_FILE, STANCE_FILE, Manifest
 from rag.retrieval import Limits, retrieve
 from rag.schema import IndexFileError, Review
@@ -116,6 +126,14 @@ def test_a_stemmer_that_is_none_is_named(folder: Path, stemmer: str) -> None:
         ReviewIndex.open(folder)
 
 
+def test_the_embedder_that_made_an_index_is_the_one_of_the_settings_or_the_bundled_one() -> None:
+    bundled = SentenceTransformerEmbedder().identity
+    for settings in (Settings(), Settings(embedder="/no/such/model")):
+        embedder = embedder_of(settings, bundled)
+        assert embedder is not None and embedder.identity == bundled
+        assert embedder_of(settings, "other@0123456789abcdef") is None
+
+
 # --- what lies where a small file should
 
 
@@ -179,6 +197,22 @@ def test_too_little_room_is_told_in_true_numbers(
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     with pytest.raises(IndexFileError, match=r"needs about 73 KB and " + told):
         build_fake_index(tmp_path / "hotel")
+
+
+def test_a_disk_that_fills_up_meanwhile_is_told_with_what_is_free(folder: Path) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage == "writing":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(IndexFileError, match=r"No space left on device \(\d.* are free\)"):
+        build_index(
+            REVIEWS[:3],
+            EMBEDDER,
+            folder,
+            chunking="sentences",
+            chunk_tokens=CHUNK_TOKENS,
+            progress=progress,
+        )
 
 
 # --- halves of surrogate pairs

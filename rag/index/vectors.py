@@ -190,13 +190,12 @@ class VectorSearch:
         best = np.empty((len(queries), 0), dtype=np.float32)
         rows = np.empty((len(queries), 0), dtype=np.int64)
         for block, cosines in self._scored(queries, allowed):
-            scores = np.concatenate([best, cosines], axis=1)
-            names = np.concatenate([rows, np.tile(block, (len(queries), 1))], axis=1)
-            top = np.array([_top(line, k) for line in scores], dtype=np.int64).reshape(
-                len(queries), -1
-            )
-            best = np.take_along_axis(scores, top, axis=1)
-            rows = np.take_along_axis(names, top, axis=1)
+            top = _tops(cosines, k)
+            best = np.concatenate([best, np.take_along_axis(cosines, top, axis=1)], axis=1)
+            rows = np.concatenate([rows, block[top]], axis=1)
+            top = _tops(best, k)
+            best = np.take_along_axis(best, top, axis=1)
+            rows = np.take_along_axis(rows, top, axis=1)
         return best, rows
 
     def _scored(
@@ -243,6 +242,12 @@ class VectorSearch:
         _, rows = self.search(queries, true.shape[1])
         shared = sum(len(np.intersect1d(*pair)) for pair in zip(true, rows, strict=True))
         return shared / true.size
+
+
+def _tops(scores: Vectors, k: int) -> NDArray[np.int64]:
+    """(queries, at most k) places of the k largest of each line."""
+    tops = [_top(line, k) for line in scores]
+    return np.array(tops, dtype=np.int64).reshape(len(scores), -1 if tops else 0)
 
 
 def _top(scores: Vectors, k: int) -> NDArray[np.int64]:

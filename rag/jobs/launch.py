@@ -54,27 +54,23 @@ def start(settings: Settings, spec: JobSpec, *, process: Sequence[str] = PROCESS
     record = JobRecord(spec, settings, time.time())
     name = f"{datetime.fromtimestamp(record.started):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     folder = settings.indexes_dir / JOBS_FOLDER / name
-    with _alone(settings.indexes_dir):
-        _refuse_second(record)
+    with _alone(settings.indexes_dir, spec.index):
         _prune(settings.indexes_dir)
         try:
             folder.mkdir()
-            _spawn(folder, record, process)
+            return _spawn(folder, record, process)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-    return _read(folder)
 
 
 def start_again(job: Job, *, process: Sequence[str] = PROCESS) -> Job:
     """Start a job that ended once more, as it was. Raises `JobError` as `start` does."""
     record = JobRecord(job.spec, job.settings, time.time())
-    with _alone(job.settings.indexes_dir):
-        _refuse_second(record)
+    with _alone(job.settings.indexes_dir, job.spec.index):
         for name in (STATUS_FILE, CANCEL_FILE, REJECTS_FILE):
             (job.folder / name).unlink(missing_ok=True)
-        _spawn(job.folder, record, process)
-    return _read(job.folder)
+        return _spawn(job.folder, record, process)
 
 
 def forget(job: Job) -> None:
@@ -88,29 +84,28 @@ def forget(job: Job) -> None:
 
 
 @contextlib.contextmanager
-def _alone(indexes_dir: Path) -> Iterator[None]:
-    """Nobody else starts or removes a job meanwhile. What cannot be written becomes a `JobError`."""
+def _alone(indexes_dir: Path, index: str = "") -> Iterator[None]:
+    """Nobody else starts or removes a job meanwhile, and none works on `index`. What cannot be
+    written becomes a `JobError`.
+    """
     folder = indexes_dir / JOBS_FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / LOCK_FILE):
+            for job in list_jobs(indexes_dir):
+                if job.running and job.spec.index == index:
+                    raise JobError(
+                        f'The index "{index}" is being worked on since '
+                        f"{datetime.fromtimestamp(job.started):%H:%M}. Wait until that is done, or "
+                        "cancel it."
+                    )
             yield
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise JobError(f"The work could not be started in {folder}: {reason}.") from error
 
 
-def _refuse_second(record: JobRecord) -> None:
-    for job in list_jobs(record.settings.indexes_dir):
-        if job.running and job.spec.index == record.spec.index:
-            raise JobError(
-                f'The index "{job.spec.index}" is being worked on since '
-                f"{datetime.fromtimestamp(job.started):%H:%M}. Wait until that is done, or cancel "
-                "it."
-            )
-
-
-def _spawn(folder: Path, record: JobRecord, process: Sequence[str]) -> None:
+def _spawn(folder: Path, record: JobRecord, process: Sequence[str]) -> Job:
     """Write what the job does and start its process, which inherits the lock: there is no moment
     without it.
     """
@@ -127,6 +122,7 @@ def _spawn(folder: Path, record: JobRecord, process: Sequence[str]) -> None:
         )
     # so that the process leaves no zombie behind
     threading.Thread(target=child.wait, daemon=True).start()
+    return Job(folder, record.spec, record.settings, record.started, "running")
 
 
 def _prune(indexes_dir: Path) -> None:
@@ -136,10 +132,3 @@ def _prune(indexes_dir: Path) -> None:
         if folder not in kept and not is_locked(folder / LOCK_FILE):
             shutil.rmtree(folder, ignore_errors=True)
     remove_unused_uploads(indexes_dir)
-
-
-def _read(folder: Path) -> Job:
-    job = Job.read(folder)
-    if job is None:
-        raise JobError(f"The job in {folder} was removed as soon as it was started.")
-    return job
