@@ -36,6 +36,7 @@ from rag.evaluation.significance import Comparison, Interval, interval, paired
 from rag.generators.base import Generator
 from rag.generators.choice import ChosenGenerator, gpu_available
 from rag.index import ReviewIndex
+from rag.progress import Progress, no_progress
 from rag.schema import ModelError
 from rag.understanding.intent import TASKS, Task
 
@@ -44,7 +45,6 @@ BETTER, NOT_BETTER, WORSE = "better", "not better", "worse"
 SIGNIFICANT = 0.05
 MOST_LOWER = 0.02
 
-Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
 
 METRICS: Mapping[str, tuple[str, Callable[[QuestionResult], float | None]]] = {
@@ -157,7 +157,7 @@ def compare_models(
     embedder: Embedder,
     questions: Sequence[Question],
     *,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = no_progress,
 ) -> Compared:
     """Ask the base model, the adapter and the merged model.
 
@@ -202,7 +202,9 @@ def _contender(
     name: str, pipeline: Pipeline, questions: Sequence[Question], progress: Progress
 ) -> Contender:
     tasks = tuple(_task(task, pipeline) for task in TASKS)
-    report = evaluate_answers(pipeline, questions, lambda done, total: progress(name, done, total))
+    report = evaluate_answers(
+        pipeline, questions, lambda _, done, total: progress(name, done, total)
+    )
     return Contender(name, pipeline.answerer.name, report, tasks)
 
 

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
@@ -34,8 +34,9 @@ from rag.evaluation.retrieval import RetrievalReport, compare, evaluate_retrieva
 from rag.evaluation.significance import Comparison
 from rag.index import ReviewIndex, build_index
 from rag.logging import quiet_libraries
+from rag.progress import Progress, no_progress
 from rag.retrieval import Retriever
-from rag.schema import ModelError, Review, SettingsError
+from rag.schema import ModelError, Review, SettingsError, first_line
 
 RECORD = "adaptation.json"
 METRIC = "nDCG@10"
@@ -47,7 +48,6 @@ HELD_OUT = 0.2  # of the reviews, where titles stand in for questions
 _FEWEST_QUESTIONS = 20
 _LIBRARIES = ("sentence-transformers", "transformers", "torch")
 
-Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total). Stages: "pairs", "training", "embedding", "before", "after"."""
 
 
@@ -177,7 +177,7 @@ def adapt_embedder(
     *,
     any_gain: bool = False,
     resume: bool = False,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = no_progress,
 ) -> Adapted:
     """Train, compare, and if it got better, put the embedder into `folder` with a record of how it
     was made.
@@ -314,9 +314,7 @@ def _train(
     try:
         trainer.train(resume_from_checkpoint=last)
     except (RuntimeError, ValueError, OSError) as error:
-        raise ModelError(
-            f"The training failed: {next(iter(str(error).splitlines()), type(error).__name__)}"
-        ) from error
+        raise ModelError(f"The training failed: {first_line(error)}") from error
     shutil.rmtree(made, ignore_errors=True)
     model.save_pretrained(str(made), safe_serialization=True, create_model_card=False)
 
@@ -360,7 +358,7 @@ def _measured(
         return evaluate_retrieval(
             retriever,
             held_out.questions,
-            lambda done, total: progress(name, done, total),
+            lambda _, done, total: progress(name, done, total),
             name=name,
         )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.files import sha256_of
 from rag.generators.loading import merge_adapter, put_adapter
+from rag.progress import Progress, no_progress
 from rag.schema import ModelError
 
 INTO_ORIGINAL, INTO_DEQUANTISED = "original", "dequantised"
@@ -37,7 +38,6 @@ MOST_SHARD = "4GB"
 _MEASURED = 32
 _ROOM = 1.2  # of the model's size, free on the disk before anything is written
 
-Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
 
 
@@ -58,7 +58,7 @@ def merge(
     *,
     way: str = "auto",
     dtype: str = "",
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = no_progress,
 ) -> Merged:
     """Merge ``<run>/adapter`` into ``models_dir/<output>``, by the way that diverges least from the
     trained model.

@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from rag.embedding import Progress, Vectors, no_progress
-from rag.index import store, writer
+from rag.embedding import Vectors
+from rag.index import generation, store
+from rag.progress import Progress, no_progress
 from tests.fakes import FakeEmbedder
 from tests.test_cli import Ran, Runner
 
@@ -304,7 +305,7 @@ def test_ctrl_c_while_embedding_exits_130_and_the_next_run_goes_on(
                 raise KeyboardInterrupt
             return super().embed_documents(texts, progress=progress)
 
-    monkeypatch.setattr(writer, "EMBED_AT_ONCE", 1)
+    monkeypatch.setattr(generation, "EMBED_AT_ONCE", 1)
     with monkeypatch.context() as patch:
         patch.setattr("rag.index.ingest.make_embedder", lambda settings: Stopped())
         ran = run("index", "build", "first.csv", "--name", "hotel")

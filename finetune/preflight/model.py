@@ -12,7 +12,8 @@ from finetune.preflight.checks import Check
 from finetune.preflight.estimate import empty_model, target_layers, trainable_parameters
 from finetune.train.memory import LESS_MEMORY, PeakMemory
 from finetune.train.trainer import Prepared
-from rag.generators.loading import first_line, is_memory_error
+from rag.generators.loading import is_memory_error
+from rag.schema import first_line
 
 _SOFTCAPPED = (
     "gemma2",

@@ -16,7 +16,7 @@ from rag.config import BUNDLED_GENERATOR, Settings
 from rag.generators.bundled import smollm2_folder
 from rag.generators.loading import explain, load_tokenizer, load_weights
 from rag.logging import quiet_libraries
-from rag.schema import ModelError, ReviewQAError, SettingsError
+from rag.schema import ModelError, ReviewQAError, SettingsError, first_line
 
 
 def base_folder(base_model: str, settings: Settings) -> str:
@@ -115,9 +115,7 @@ def add_adapter(model: Any, arguments: Arguments) -> Any:
             )  # peft 0.21
             tuned = get_peft_model(model, LoraConfig(**arguments.lora))
     except ValueError as error:
-        raise SettingsError(
-            f"[lora] does not fit this model: {next(iter(str(error).splitlines()), '')}"
-        ) from error
+        raise SettingsError(f"[lora] does not fit this model: {first_line(error)}") from error
     for parameter in tuned.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)

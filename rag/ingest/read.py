@@ -30,9 +30,9 @@ from rag.ingest.language import detect_language, language_name
 from rag.ingest.report import MOST_PREVIEWED, ReadReport, count_in, most_first
 from rag.ingest.staging import StagedReviews
 from rag.ingest.values import parse_date, parse_rating, parse_votes
+from rag.progress import Progress, no_progress
 from rag.schema import Review, ReviewFileError
 
-Progress = Callable[[str, int, int], None]
 SAMPLE_ROWS = 1000  # rows looked at before the columns are decided
 NO_TEXT = "no text"
 _LONGEST_ID = 200
@@ -51,10 +51,6 @@ class ReadOptions:
     max_unpack_ratio: float = 200.0
     most_files: int | None = None
     most_rows: int | None = None
-
-
-def no_read_progress(stage: str, done: int, total: int) -> None:
-    """The default for `progress`: say nothing."""
 
 
 class Import:
@@ -144,7 +140,7 @@ def import_reviews(
     locations: Sequence[str | Path],
     staging: Path,
     options: ReadOptions | None = None,
-    progress: Progress = no_read_progress,
+    progress: Progress = no_progress,
 ) -> Import:
     """Read all reviews at `locations` (see `open_sources`) into the folder `staging`.
 

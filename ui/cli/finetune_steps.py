@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag.config import Settings
 from ui.cli import terminal
 from ui.cli.options import Context, picked_index
 
@@ -46,6 +45,7 @@ def make_examples(
     from finetune.run import make_data, of_kind, run_folder, shown
     from finetune.train.trainer import DATA, prepare
     from rag.embedding import make_embedder
+    from rag.index import open_index
 
     settings = context.settings()
     embedder = make_embedder(settings)
@@ -54,7 +54,9 @@ def make_examples(
         for path in questions
         for file in (sorted(path.glob("*.jsonl")) if path.is_dir() else [path])
     ]
-    indexes = [_index(settings, name, embedder) for name in names or [picked_index(settings, None)]]
+    indexes = [
+        open_index(settings, name, embedder) for name in names or [picked_index(settings, None)]
+    ]
     sources = _sources(indexes, questions, spans)
     generator = _teacher(context, recipe, teacher, indexes[0], embedder)
     with terminal.StageProgress() as progress:
@@ -172,10 +174,11 @@ def compare_models(
     from finetune.run import run_folder
     from rag.embedding import make_embedder
     from rag.evaluation.questions import read_questions
+    from rag.index import open_index
 
     settings = context.settings()
     embedder = make_embedder(settings)
-    index = _index(settings, over or picked_index(settings, None), embedder)
+    index = open_index(settings, over or picked_index(settings, None), embedder)
     questions = (
         read_questions(asked, None if split == "all" else split) if asked is not None else []
     )
@@ -189,18 +192,6 @@ def compare_models(
     terminal.say(f"The report is in {folder / HTML_FILE}.")
     if gate and found.verdict != BETTER:
         raise click.ClickException(f"The verdict is: {found.verdict} ({found.reason}).")
-
-
-def _index(settings: Settings, name: str, embedder: Embedder) -> ReviewIndex:
-    from rag.config import index_fingerprint
-    from rag.index import ReviewIndex, index_folder
-
-    index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, name))
-    fingerprint = index_fingerprint(
-        embedder.identity, settings.index.chunking, settings.index.chunk_tokens
-    )
-    index.require_fingerprint(fingerprint, embedder.identity)
-    return index
 
 
 def _sources(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 import tempfile
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag.schema import ReviewQAError
+from rag.schema import IndexFileError, ReviewQAError
 from ui.cli import terminal
 from ui.cli.options import Context, Reading, example, reading_options
 from ui.render.words import plural
 
 if TYPE_CHECKING:
-    from rag.index.ingest import Mode
+    from rag.index import Mode
 
 
 @click.group("reviews", epilog=example("reviewqa reviews check my-reviews.csv"))
@@ -196,10 +197,26 @@ def info(context: Context, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def verify(context: Context, name: str) -> None:
-    """Check every checksum, count and offset of an index; exit code 1 when something is wrong."""
-    from rag.index import verify_index
+    """Check every checksum, count and offset of an index, and a sample of its vectors against its
+    sentences; exit code 1 when something is wrong.
+    """
+    from rag.embedding import embedder_of
+    from rag.index import Manifest, index_folder, verify_index
+    from rag.index.store import live_generation
 
-    problems = verify_index(context.index_folder(name))
+    settings = context.settings()
+    folder = index_folder(settings.paths.indexes_dir, name)
+    embedder = None
+    with contextlib.suppress(IndexFileError):  # `verify_index` will name what is wrong
+        identity = Manifest.read(live_generation(folder)).embedder
+        embedder = embedder_of(settings, identity)
+        if embedder is None:
+            terminal.say(
+                f"The vectors were not compared with the sentences: {identity}, which made them, "
+                "is not the embedder of the settings.",
+                err=True,
+            )
+    problems = verify_index(folder, embedder)
     for problem in problems:
         terminal.say(problem, err=True)
     if problems:

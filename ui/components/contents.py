@@ -13,8 +13,8 @@ import streamlit as st
 
 from rag.answer import plain_markdown
 from rag.config import Settings
-from rag.index import index_folder
-from rag.index.store import Manifest, live_generation
+from rag.index import Manifest, index_folder
+from rag.index.store import live_generation
 from rag.ingest import STEPS, ReadOptions, ReadReport
 from ui.components.look import SAMPLE_ROWS, Look, look
 from ui.render import reviews as markup
