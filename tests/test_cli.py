@@ -382,9 +382,9 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         "--index",
         "hotel",
         "--setting",
-        "retrieval=lexical",
+        "retrieval.method=lexical",
         "--setting",
-        "retrieval=dense, top_k=4",
+        "retrieval.method=dense, retrieval.top_k=4",
         "--json",
         files["json"],
         "--markdown",
@@ -393,14 +393,14 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         files["svg"],
     )
     assert ran.code == 0 and ran.out.startswith("2 questions (1 unanswerable left out)")
-    assert re.search(r"\| all \| retrieval=dense, top_k=4 \| [+-]", ran.out)
+    assert re.search(r"\| all \| retrieval.method=dense, retrieval.top_k=4 \| [+-]", ran.out)
     assert files["md"].read_text(encoding="utf-8") == ran.out and files[
         "svg"
     ].read_bytes().startswith(b"<?xml")
     found = json.loads(files["json"].read_text(encoding="utf-8"))
     assert [one["name"] for one in found["settings"]] == [
-        "retrieval=lexical",
-        "retrieval=dense, top_k=4",
+        "retrieval.method=lexical",
+        "retrieval.method=dense, retrieval.top_k=4",
     ]
     assert found["settings"][1]["means"]["all"]["recall@5"][0] == 1.0
 
@@ -571,7 +571,7 @@ def test_a_reader_that_leaves_gets_no_complaint(
             [
                 sys.executable,
                 "-c",
-                "from ui.cli import main; main()",
+                "from ui.cli.main import main; main()",
                 "--indexes-dir",
                 str(indexes),
                 *arguments,

@@ -1,8 +1,9 @@
-"""The intent of a question: a linear classifier on the embedder's vectors, and a few rules.
+"""What a question wants and which side it asks for: two linear classifiers and a few rules.
 
-The classifier is a ridge regression, one against the rest, fitted on questions written for it
-(`intents.jsonl`). The weights for the bundled embedder are stored; for another one they are fitted
-when first needed, which embeds those questions once.
+They are logistic regressions on a question's vector and on its cues (`rag.understanding.cues`),
+fitted on questions written for it (`intents.jsonl`, `sides.jsonl`). The weights for the bundled
+embedder are stored; for another one they are fitted when first needed, which embeds the questions
+once. ``python -m finetune.intents`` fits the stored ones anew.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rag.schema import Side
+from rag.understanding.cues import cues_of
 
 Intent = Literal[
     "overview", "opinion", "yes_no", "fact", "count", "comparison", "why", "change", "statistic"
@@ -26,9 +31,9 @@ changed over time; what can be read off the reviews' ratings and dates.
 """
 
 INTENTS: tuple[Intent, ...] = get_args(Intent)
-QUESTIONS_FILE = "intents.jsonl"
-WEIGHTS_FILE = "intents.npz"
-RIDGE = 3.0
+SIDES: tuple[Side, ...] = get_args(Side)
+WEIGHTS_FILE = "weights.npz"
+INVERSE_REGULARISATION = 3.0
 
 Floats = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Floats]
@@ -46,6 +51,7 @@ _RULES: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"|\b(?:rating|score|star)s? (?:distribution|breakdown|spread|histogram)\b"
             r"|\bdistribution of (?:the )?(?:ratings?|scores?|stars?)\b"
             r"|\bhow many (?:\S+ )?(?:reviews|ratings) (?:are|were|do|does|did|have|has|is|in|exist|got)\b"
+            r"|\bhow many (?:people |reviewers )?(?:rated|gave)\b"
             r"|\b(?:first|oldest|earliest|latest|newest|most recent|last) review\b",
             re.IGNORECASE,
         ),
@@ -67,50 +73,89 @@ def rule_intent(question: str) -> Intent | None:
     return next((intent for intent, pattern in _RULES if pattern.search(question)), None)
 
 
-def training_questions() -> list[tuple[str, Intent]]:
-    """The questions that the classifier is fitted on, each with its intent."""
-    text = (resources.files("rag.understanding") / QUESTIONS_FILE).read_text(encoding="utf-8")
-    rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    return [(row["question"], row["intent"]) for row in rows]
+def training_questions(kind: Literal["intent", "side"]) -> tuple[list[str], list[str]]:
+    """The questions that a classifier is fitted on, and what each is."""
+    file = resources.files("rag.understanding") / f"{kind}s.jsonl"
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [row["question"] for row in rows], [row[kind] for row in rows]
 
 
-class IntentClassifier:
-    """(dimension + 1, intents) weights; the last row is added to every score."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """A linear classifier over vectors and cues: `weights` (dimension + cues, labels) and `bias`
+    (labels,).
+    """
 
-    def __init__(self, weights: Floats) -> None:
-        self.weights = weights
+    weights: Floats
+    bias: Floats
 
     @classmethod
-    def fit(cls, vectors: Floats, intents: Sequence[Intent]) -> IntentClassifier:
-        """Ridge regression to 1 for a question's intent and -1 for the others; `vectors` is
-        (questions, dimension). Intents count alike, however many questions they have.
+    def fit(cls, inputs: Floats, labels: Sequence[str], order: Sequence[str]) -> Linear:
+        """Logistic regression; `inputs` is (questions, dimension + cues), `order` that of the
+        labels. Labels count alike, however many questions they have.
         """
-        targets = np.full((len(intents), len(INTENTS)), -1.0, dtype=np.float64)
-        places = np.array([INTENTS.index(intent) for intent in intents])
-        targets[np.arange(len(intents)), places] = 1.0
-        inputs = np.hstack([vectors, np.ones((len(vectors), 1))]).astype(np.float64)
-        share = 1.0 / np.bincount(places, minlength=len(INTENTS))[places]
-        weighted = inputs * (share / share.mean())[:, None]
-        gram = weighted.T @ inputs + RIDGE * np.eye(inputs.shape[1])
-        return cls(np.linalg.solve(gram, weighted.T @ targets).astype(np.float32))
+        from sklearn.linear_model import LogisticRegression
 
-    def scores(self, vector: Floats) -> Floats:
-        """(intents,) about -1 to 1, in the order of `INTENTS`."""
-        return np.asarray(vector @ self.weights[:-1] + self.weights[-1], dtype=np.float32)
+        model = LogisticRegression(
+            C=INVERSE_REGULARISATION, max_iter=3000, class_weight="balanced"
+        ).fit(inputs, labels)
+        columns = [list(model.classes_).index(label) for label in order]
+        weights = np.asarray(model.coef_[columns].T, dtype=np.float32)
+        return cls(weights, np.asarray(model.intercept_[columns], dtype=np.float32))
 
-    def intent(self, vector: Floats) -> Intent:
-        """The likeliest intent of a question with this unit vector."""
-        return INTENTS[int(self.scores(vector).argmax())]
+    def scores(self, inputs: Floats) -> Floats:
+        """(labels,) for one question."""
+        return np.asarray(inputs @ self.weights + self.bias, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuestionClassifier:
+    """Both classifiers for one embedder."""
+
+    intents: Linear
+    sides: Linear
+
+    @classmethod
+    def fit(cls, embed: Embed) -> QuestionClassifier:
+        """Fitted on all training questions."""
+        fitted = []
+        for kind, order in (("intent", INTENTS), ("side", SIDES)):
+            questions, labels = training_questions(kind)  # type: ignore[arg-type]
+            fitted.append(Linear.fit(inputs_of(questions, embed(questions)), labels, order))
+        return cls(*fitted)
+
+    def intent(self, question: str, vector: Floats) -> Intent:
+        """What the question with this unit vector wants."""
+        by_rule = rule_intent(question)
+        if by_rule is not None:
+            return by_rule
+        scores = self.intents.scores(inputs_of([question], vector[None, :])[0])
+        return INTENTS[int(scores.argmax())]
+
+    def side(self, question: str, vector: Floats) -> Side:
+        """The side that it asks for; neutral for both or neither."""
+        scores = self.sides.scores(inputs_of([question], vector[None, :])[0])
+        return SIDES[int(scores.argmax())]
+
+
+def inputs_of(questions: Sequence[str], vectors: Floats) -> Floats:
+    """(questions, dimension + cues) what the classifiers see."""
+    return np.hstack([vectors, cues_of(questions)]).astype(np.float32)
 
 
 @lru_cache(maxsize=4)
-def classifier_for(identity: str, embed: Embed) -> IntentClassifier:
+def classifier_for(identity: str, embed: Embed) -> QuestionClassifier:
     """The classifier for the embedder of this identity: stored, or fitted with `embed` now."""
     stored = resources.files("rag.understanding") / WEIGHTS_FILE
     if stored.is_file():
         with resources.as_file(stored) as file, np.load(file, allow_pickle=False) as arrays:
             if str(arrays["identity"]) == identity:
-                return IntentClassifier(arrays["weights"].astype(np.float32))
-    questions = training_questions()
-    vectors = embed([question for question, _ in questions])
-    return IntentClassifier.fit(vectors, [intent for _, intent in questions])
+                intents, sides = (
+                    Linear(*(arrays[f"{kind}_{part}"].astype(np.float32) for part in _PARTS))
+                    for kind in ("intent", "side")
+                )
+                return QuestionClassifier(intents, sides)
+    return QuestionClassifier.fit(embed)
+
+
+_PARTS = ("weights", "bias")

@@ -16,11 +16,10 @@ import numpy as np
 from rag.filters import Condition
 from rag.schema import Side
 from rag.understanding.catalogue import Catalogue
-from rag.understanding.classifier import Embed, Floats, Intent, classifier_for, rule_intent
+from rag.understanding.classifier import Embed, Floats, Intent, classifier_for
 from rag.understanding.intent import content_words, task_for
 from rag.understanding.names import Mention, NameFinder
 from rag.understanding.period import Limit, limits_of
-from rag.understanding.side import asked_side
 
 _GAP = "\x00"  # where a name stood
 _LED_TO_GAP = re.compile(
@@ -81,7 +80,8 @@ def understand(
     query = _without(question, spans, [limit.words for limit in limits])
     aspect = content_words(query)
     asked, searched, words = embed([question, query or question, aspect or query or question])
-    intent = rule_intent(question) or classifier_for(identity, embed).intent(asked)
+    classifier = classifier_for(identity, embed)
+    intent = classifier.intent(question, asked)
     if task_for(question) is not None or (not aspect and intent in _ABOUT_EVERYTHING):
         intent = "overview"
     several = len({mention.items for mention in names.items}) > 1
@@ -93,7 +93,7 @@ def understand(
     return QuestionPlan(
         question=question,
         intent=intent,
-        side=asked_side(question),
+        side=classifier.side(question, asked),
         query=query,
         aspect=aspect,
         vectors=np.stack([searched, words]),
