@@ -1,4 +1,7 @@
-"""The sample: three hundred reviews and a question set, with the difficulties planted in them."""
+"""The sample: six hundred reviews and a question set, with the difficulties planted in them.
+
+The first 330 reviews differ in all they say; the other 270 are plain and repeat one another.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import csv
 import html
 import itertools
 import re
+import statistics
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -20,6 +24,8 @@ from rag.schema import Review
 SAMPLE = Path(__file__).parents[1] / "rag" / "sample"
 PLANTED = [f"sq-{number}" for number in range(321, 331)]
 """Copies of other reviews: four to the letter, six with small changes."""
+VARIED = 330
+"""How many reviews come before the plain ones."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def test_every_row_is_a_review_with_its_own_id(
     read: tuple[list[Review], ReadReport], raw: list[dict[str, str]]
 ) -> None:
     reviews, report = read
-    assert len(reviews) >= 300
+    assert len(reviews) == 600
     assert (report.read, report.kept, report.dropped) == (len(raw), len(raw), {})
     assert [review.review_id for review in reviews] == [row["review_id"] for row in raw]
     assert set(report.columns) >= {
@@ -67,10 +73,28 @@ def test_every_row_is_a_review_with_its_own_id(
     }
 
 
-def test_lengths_of_reviews(reviews: list[Review]) -> None:
-    latin = [review for review in reviews if not regex.search(r"\p{Hangul}", review.text)]
+def test_lengths_of_varied_reviews(reviews: list[Review]) -> None:
+    latin = [review for review in reviews[:VARIED] if not regex.search(r"\p{Hangul}", review.text)]
     assert [review.review_id for review in latin if not 5 <= len(review.text.split()) <= 500] == []
     assert len({len(review.text.split()) // 50 for review in latin}) >= 6  # short and long ones
+
+
+def test_plain_reviews_are_mostly_short_with_a_tail(reviews: list[Review]) -> None:
+    lengths = [len(review.text.split()) for review in reviews[VARIED:]]
+    assert 20 <= statistics.median(lengths) <= 30
+    assert sum(length <= 10 for length in lengths) >= len(lengths) / 5
+    assert sum(length > 100 for length in lengths) >= len(lengths) / 20
+    assert max(lengths) <= 200
+
+
+def test_plain_reviews_repeat_what_others_say(topics: list[dict[str, str]]) -> None:
+    repeated = Counter(
+        (row["topic"], row["stance"]) for row in topics if int(row["review_id"][3:]) > VARIED
+    )
+    assert repeated["overall", "praise"] >= 60
+    assert min(repeated["suspense", "praise"], repeated["acting", "praise"]) >= 45
+    assert min(repeated["vips", "criticism"], repeated["social_critique", "praise"]) >= 30
+    assert sum(count >= 10 for count in repeated.values()) >= 20
 
 
 def test_dates_and_ratings(reviews: list[Review], raw: list[dict[str, str]]) -> None:
@@ -97,9 +121,9 @@ def test_exact_and_near_duplicates_are_planted(reviews: list[Review]) -> None:
         assert max(share_of_words(text, original) for original in originals) > 0.75
 
 
-def test_no_phrase_is_repeated_all_over(reviews: list[Review]) -> None:
+def test_no_phrase_is_repeated_all_over_the_varied_reviews(reviews: list[Review]) -> None:
     users = defaultdict(set)
-    for review in reviews:
+    for review in reviews[:VARIED]:
         if review.review_id not in PLANTED:
             words = re.findall(r"\w+", review.text.casefold())
             for phrase in zip(*(words[start:] for start in range(5)), strict=False):
@@ -194,3 +218,29 @@ def test_answers_to_count_questions_say_how_many_reviews(questions: list[Questio
     assert [
         q.id for q in counts if str(len(q.review_ids)) not in re.findall(r"\d+", q.answer)
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("question_id", "topic", "stance"),
+    [
+        ("q-148", "vips", "criticism"),
+        ("q-183", "violence", "criticism"),
+        ("q-184", "dubbing", "criticism"),
+        ("q-185", "hype", "criticism"),
+        ("q-186", "music", "praise"),
+        ("q-200", "sets", "praise"),
+        ("q-201", "social_critique", "praise"),
+        ("q-202", "s3_overall", "criticism"),
+    ],
+)
+def test_counts_agree_with_the_labels(
+    questions: list[Question],
+    topics: list[dict[str, str]],
+    question_id: str,
+    topic: str,
+    stance: str,
+) -> None:
+    question = next(question for question in questions if question.id == question_id)
+    assert question.review_ids == {
+        row["review_id"] for row in topics if (row["topic"], row["stance"]) == (topic, stance)
+    }
