@@ -49,7 +49,7 @@ class Answer:
     """A checked answer. `dropped_markers` counts citation numbers that name no retrieved chunk.
 
     `searched_for` is the question made to stand alone, where `question`, the user's words, leant on
-    earlier ones.
+    earlier ones; `plan` is how it was understood.
     """
 
     question: str
@@ -62,6 +62,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     searched_for: str = ""
+    plan: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -81,6 +82,7 @@ class Answer:
         return {
             "question": self.question,
             "searched_for": self.searched_for,
+            "plan": dict(self.plan),
             "answer": self.text,
             "refused": self.refused,
             "generator": self.generator,

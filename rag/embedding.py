@@ -79,10 +79,13 @@ def query_vector(embedder: Embedder, question: str, content_weight: float = 1.0)
     Share of gold reviews among the first twelve, sample, train / dev / test: question .47 / .55 /
     .45, halfway .49 / .60 / .49.
     """
-    if not content_weight:
-        return np.asarray(embedder.embed_queries([question])[0])
     plain, words = embedder.embed_queries([question, content_words(question) or question])
-    both = plain + content_weight * words
+    return between(plain, words, content_weight)
+
+
+def between(plain: Vectors, words: Vectors, weight: float) -> Vectors:
+    """The unit vector of `plain` and `weight` times `words`."""
+    both = plain + weight * words
     return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12), dtype=np.float32)
 
 

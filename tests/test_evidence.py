@@ -106,38 +106,38 @@ def test_a_question_without_a_subject_wants_an_overview_unless_it_asks_for_a_fac
 
 
 def test_without_chunks_there_is_no_evidence() -> None:
-    assert evidence_score("Is it good?", []) == 0
+    assert evidence_score(content_words("Is it good?"), []) == 0
 
 
 def test_the_words_of_the_question_count() -> None:
     question = "How much was the actor paid?"
-    near_miss = evidence_score(question, [found("Neither actor raises his voice.")])
-    answer = evidence_score(question, [found("The actor was paid in peanuts.")])
-    unrelated = evidence_score(question, [found("The doll turns her head.")])
+    near_miss = evidence_score(content_words(question), [found("Neither actor raises his voice.")])
+    answer = evidence_score(content_words(question), [found("The actor was paid in peanuts.")])
+    unrelated = evidence_score(content_words(question), [found("The doll turns her head.")])
     assert unrelated < near_miss < answer
     assert answer - unrelated == pytest.approx(COVERAGE_WEIGHT)
 
 
 def test_forms_of_a_word_and_capitals_count_as_the_word() -> None:
-    assert evidence_score("Who DIRECTED it?", [found("Directors come and go.")]) == pytest.approx(
+    assert evidence_score(content_words("Who DIRECTED it?"), [found("Directors come and go.")]) == pytest.approx(
         0.5 + COVERAGE_WEIGHT
     )
-    assert evidence_score("Qui a joué?", [found("Il JOUÉ bien; a qui?")]) == pytest.approx(
+    assert evidence_score(content_words("Qui a joué?"), [found("Il JOUÉ bien; a qui?")]) == pytest.approx(
         0.5 + COVERAGE_WEIGHT
     )
 
 
 def test_a_question_of_empty_words_is_judged_by_its_score_alone() -> None:
     scores = [
-        evidence_score("What do they say?", [found(text)])
+        evidence_score(content_words("What do they say?"), [found(text)])
         for text in ("Any words.", "Others entirely.")
     ]
     assert scores[0] == scores[1]
 
 
 def test_words_may_be_spread_over_chunks() -> None:
-    together = evidence_score("marbles and dolls", [found("Marbles and dolls.")])
-    spread = evidence_score("marbles and dolls", [found("Marbles."), found("Dolls.", number=2)])
+    together = evidence_score(content_words("marbles and dolls"), [found("Marbles and dolls.")])
+    spread = evidence_score(content_words("marbles and dolls"), [found("Marbles."), found("Dolls.", number=2)])
     assert together == pytest.approx(spread)
 
 
@@ -155,8 +155,8 @@ def test_more_words_found_never_lower_the_score(
     asked: list[str], said: list[str], more: str, score: float
 ) -> None:
     question = " ".join(asked)
-    before = evidence_score(question, [found(" ".join(said), score)])
-    after = evidence_score(question, [found(" ".join([*said, more]), score)])
+    before = evidence_score(content_words(question), [found(" ".join(said), score)])
+    after = evidence_score(content_words(question), [found(" ".join([*said, more]), score)])
     assert score <= before <= after <= score + COVERAGE_WEIGHT + 1e-9
     assert (after > before) == (more in asked and more not in said)
 
@@ -165,5 +165,5 @@ def test_more_words_found_never_lower_the_score(
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=12))
 def test_the_best_chunk_decides_whatever_the_order(scores: list[float]) -> None:
     chunks = [found("The doll.", score, number) for number, score in enumerate(scores, 1)]
-    assert evidence_score("doll", chunks) == evidence_score("doll", chunks[::-1])
-    assert evidence_score("doll", chunks) == pytest.approx(max(scores) + COVERAGE_WEIGHT)
+    assert evidence_score(content_words("doll"), chunks) == evidence_score(content_words("doll"), chunks[::-1])
+    assert evidence_score(content_words("doll"), chunks) == pytest.approx(max(scores) + COVERAGE_WEIGHT)

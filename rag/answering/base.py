@@ -10,6 +10,7 @@ from rag.answer import AnswerSentence
 from rag.generators.base import never_cancelled
 from rag.retrieval.evidence import Evidence
 from rag.schema import RetrievedChunk
+from rag.understanding.plan import QuestionPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,10 @@ class Answerer(Protocol):
         ...
 
     def answer(
-        self, question: str, evidence: Evidence, cancelled: Callable[[], bool] = never_cancelled
+        self,
+        plan: QuestionPlan,
+        evidence: Evidence,
+        cancelled: Callable[[], bool] = never_cancelled,
     ) -> Iterator[str | Draft]:
         """Pieces of the answer's text as they come, and last the draft. Ends soon after
         `cancelled()` turns true. Raises `GeneratorError`.

@@ -20,7 +20,7 @@ from rag.generators.base import never_cancelled
 from rag.reader.stance import side_of
 from rag.retrieval.evidence import Evidence
 from rag.schema import RetrievedChunk, Side
-from rag.understanding.intent import asked_side, wants_overview
+from rag.understanding.plan import QuestionPlan
 
 _PER_SIDE = 5  # quotes under one heading
 _RELEVANT = 0.75  # a quote's relevance, as a share of the best quote's
@@ -66,11 +66,14 @@ class ExtractiveAnswerer:
         self._most_characters = most_characters
 
     def answer(
-        self, question: str, evidence: Evidence, cancelled: Callable[[], bool] = never_cancelled
+        self,
+        plan: QuestionPlan,
+        evidence: Evidence,
+        cancelled: Callable[[], bool] = never_cancelled,
     ) -> Iterator[str | Draft]:
         """One line at a time: headings, and quotes with their citations."""
-        quotes = _quotes(question, evidence)
-        groups = _grouped(quotes, asked_side(question), overview=wants_overview(question))
+        quotes = _quotes(plan.is_overview, evidence)
+        groups = _grouped(quotes, plan.side, overview=plan.is_overview)
         if not groups:
             yield prompt.REFUSAL
             yield Draft((prompt.REFUSED,), evidence.chunks)
@@ -135,13 +138,12 @@ def _without_empty_heading(sentences: Sequence[AnswerSentence]) -> tuple[AnswerS
     return tuple(sentences[:-1] if sentences and sentences[-1].heading else sentences)
 
 
-def _quotes(question: str, evidence: Evidence) -> list[_Quote]:
+def _quotes(overview: bool, evidence: Evidence) -> list[_Quote]:
     """Every sentence worth quoting, most relevant first.
 
     No sentence is near to a question about everything; for an overview those are relevant that are
     most like all the others (degree centrality, as in LexRank, Erkan & Radev 2004) and take a side.
     """
-    overview = wants_overview(question)
     rows, texts = _quotable(evidence, _FEWEST_WORDS_ALONE if overview else _FEWEST_WORDS)
     vectors = evidence.vectors[rows]
     if overview or evidence.question_vector is None:

@@ -15,6 +15,7 @@ from rag.index import ReviewIndex
 from rag.retrieval import renumbered
 from rag.retrieval.evidence import Evidence
 from rag.schema import GeneratorError, Message, RetrievedChunk
+from rag.understanding.plan import QuestionPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +50,16 @@ class ModelAnswerer:
         return self.generator.name
 
     def answer(
-        self, question: str, evidence: Evidence, cancelled: Callable[[], bool] = never_cancelled
+        self,
+        plan: QuestionPlan,
+        evidence: Evidence,
+        cancelled: Callable[[], bool] = never_cancelled,
     ) -> Iterator[str | Draft]:
         """Pieces of text as the model writes them, then the checked draft."""
-        retrieved = self.within_budget(question, evidence.chunks)
+        retrieved = self.within_budget(plan.question, evidence.chunks)
         text = ""
         for piece in self.generator.stream(
-            prompt.build_messages(question, retrieved),
+            prompt.build_messages(plan.question, retrieved),
             max_new_tokens=self._budget.max_new_tokens,
             cancelled=cancelled,
         ):
@@ -66,9 +70,11 @@ class ModelAnswerer:
         )
         yield Draft(sentences, tuple(retrieved), dropped_markers)
 
-    def messages(self, question: str, evidence: Evidence) -> list[Message]:
+    def messages(self, plan: QuestionPlan, evidence: Evidence) -> list[Message]:
         """What the generator is sent."""
-        return prompt.build_messages(question, self.within_budget(question, evidence.chunks))
+        return prompt.build_messages(
+            plan.question, self.within_budget(plan.question, evidence.chunks)
+        )
 
     def within_budget(
         self, question: str, retrieved: Sequence[RetrievedChunk]
@@ -81,7 +87,7 @@ class ModelAnswerer:
         """
         kept: list[RetrievedChunk] = []
         for chunk in retrieved:
-            trial = renumbered([*kept, chunk])
+            trial = renumbered([*kept, chunk], retrieved[0].number)
             tokens = self.generator.count_tokens(prompt.build_messages(question, trial))
             if tokens <= self._budget.max_prompt_tokens:
                 kept = trial

@@ -6,14 +6,16 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from rag.answer import Answer
+from rag.answer import Answer, AnswerSentence
 from rag.answering import prompt
 from rag.answering.base import Answerer, Draft
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.grounding import is_refusal
 from rag.answering.model import Budget, ModelAnswerer
 from rag.answering.refusal import evidence_score
+from rag.answering.statistics import statistics_of
 from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
 from rag.filters import Condition
@@ -21,18 +23,25 @@ from rag.generators import Generator
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import BuildOptions, ReviewIndex, index_folder
+from rag.index.catalogue import index_catalogue
 from rag.retrieval import Retriever
 from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk
+from rag.understanding.catalogue import Catalogue
 from rag.understanding.follow_up import stand_alone
-from rag.understanding.intent import asks_for_count, asks_for_fact, wants_overview
+from rag.understanding.intent import asks_for_fact
+from rag.understanding.names import NameFinder
+from rag.understanding.plan import QuestionPlan, understand
 
 _log = logging.getLogger(__name__)
 
 CLOSEST = "These are the closest reviews; none of them seems to answer the question."
 WROTE_NOTHING = "The generator wrote nothing; these are the closest reviews."
 NOT_NEAR_ENOUGH = "no review came near enough to the question to ask one"
+NO_SUCH_ITEM = "no review is of it"
+COUNTED = "it was counted off the index"
 NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
+_ITEMS_NAMED = 5  # of the items there are, where the one asked about is not
 _CHARACTERS_PER_TOKEN = 4  # about, in English; for an answer without a model
 
 
@@ -73,24 +82,46 @@ class Pipeline:
             return question
         return stand_alone(question, previous).query
 
+    def plan(self, question: str, previous: Sequence[str] = ()) -> QuestionPlan:
+        """How a question is understood, with what it takes from those before it."""
+        query = self.stand_alone(question, previous)
+        embedder = self.embedder
+        return understand(
+            query, self._finder, self._catalogue, embedder.embed_queries, embedder.identity
+        )
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return index_catalogue(self.index)
+
+    @cached_property
+    def _finder(self) -> NameFinder:
+        return NameFinder(self._catalogue)
+
     def retrieve(
         self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()
     ) -> list[RetrievedChunk]:
         """The chunks for a question, best first, before a prompt's budget is applied.
 
-        Only of reviews that meet the conditions of `where`; there may be none.
+        Only of reviews that meet the conditions of `where`, and those that the question states;
+        there may be none.
         """
-        return self.retriever.retrieve(self.stand_alone(question, previous), where)
+        chunks: list[RetrievedChunk] = []
+        for part in self.plan(question, previous).parts:
+            chunks += self._evidence(part, where, len(chunks) + 1).chunks
+        return chunks
 
     def messages(
         self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()
     ) -> list[Message]:
-        """The messages that a language model is sent if the reviews bear on the question."""
-        query = self.stand_alone(question, previous)
-        evidence = self.retriever.evidence(query, where)
+        """The messages that a language model is sent if the reviews bear on the question; for the
+        first of several items.
+        """
+        part = self.plan(question, previous).parts[0]
+        evidence = self._evidence(part, where)
         if isinstance(self.answerer, ModelAnswerer):
-            return self.answerer.messages(query, evidence)
-        return prompt.build_messages(query, evidence.chunks)
+            return self.answerer.messages(part, evidence)
+        return prompt.build_messages(part.question, evidence.chunks)
 
     def ask(
         self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()
@@ -113,45 +144,86 @@ class Pipeline:
     ) -> Iterator[str | Answer]:
         """Pieces of text as they are written, and at the end the checked `Answer`."""
         timer = _Timer()
-        query = self.stand_alone(question, previous)
-        evidence = self.retriever.evidence(query, where)
-        timer.note("retrieve_s")
-        draft = Draft((), evidence.chunks)
-        bears_on_it = self._bears_on(query, evidence)
-        if bears_on_it:
-            for piece in self.answerer.answer(query, evidence, cancelled):
-                if isinstance(piece, Draft):
-                    draft = piece
-                    timer.note("check_s")
-                else:
-                    timer.note_piece()
-                    yield piece
-        else:
-            yield prompt.REFUSAL
-        refused = not draft.sentences or is_refusal(draft.sentences)
+        plan = self.plan(question, previous)
+        outcome = _Outcome()
+        for part in plan.parts:
+            if outcome.asked and cancelled():
+                break
+            yield from self._answered(part, where, outcome, timer, cancelled)
+        if plan.intent == "statistic" and not outcome.sentences and not plan.unknown_item:
+            outcome.sentences = list(self._counted(plan, where))
+            outcome.answered = True
+            yield " ".join(sentence.text for sentence in outcome.sentences)
+        refused = not outcome.answered
+        told = outcome.refusal or prompt.REFUSED
+        if refused:
+            yield told.text
         yield Answer(
             question=question,
-            searched_for="" if query == question else query,
-            sentences=(prompt.REFUSED,) if refused else draft.sentences,
+            searched_for="" if plan.question == question else plan.question,
+            plan=plan.as_dict(),
+            sentences=(told,) if refused else tuple(outcome.sentences),
             refused=refused,
-            generator=self.answerer.name if bears_on_it else "no generator",
-            generator_reason=self.reason if bears_on_it else NOT_NEAR_ENOUGH,
-            retrieved=draft.retrieved,
-            dropped_markers=0 if refused else draft.dropped_markers,
-            notes=_notes(query, draft, refused=refused, asked=bears_on_it),
+            generator=self.answerer.name if outcome.asked else "no generator",
+            generator_reason=self.reason if outcome.asked else outcome.reason,
+            retrieved=tuple(outcome.retrieved),
+            dropped_markers=0 if refused else outcome.dropped_markers,
+            notes=_notes(plan, outcome, refused=refused),
             timings=timer.total(),
         )
 
-    def _bears_on(self, query: str, evidence: Evidence) -> bool:
-        if wants_overview(query):
+    def _evidence(self, plan: QuestionPlan, where: Sequence[Condition], first: int = 1) -> Evidence:
+        return self.retriever.evidence(plan, [*where, *plan.conditions]).numbered_from(first)
+
+    def _counted(
+        self, plan: QuestionPlan, where: Sequence[Condition]
+    ) -> tuple[AnswerSentence, ...]:
+        return statistics_of(plan.question, self.index, [*where, *plan.conditions])
+
+    def _answered(
+        self,
+        plan: QuestionPlan,
+        where: Sequence[Condition],
+        outcome: _Outcome,
+        timer: _Timer,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[str]:
+        """The pieces of a part's answer; what it comes to is added to `outcome`."""
+        if plan.unknown_item:
+            outcome.refuse(no_reviews_of(plan.unknown_item, self._catalogue), NO_SUCH_ITEM)
+            return
+        if plan.intent == "statistic":
+            outcome.reason = COUNTED
+            return
+        evidence = self._evidence(plan, where, len(outcome.retrieved) + 1)
+        timer.note("retrieve_s")
+        if plan.conditions and not evidence.chunks:
+            outcome.refuse(none_meet(plan, self._catalogue), NOT_NEAR_ENOUGH)
+            return
+        if not self._bears_on(plan, evidence):
+            outcome.reason = NOT_NEAR_ENOUGH
+            outcome.add(plan, Draft((), evidence.chunks))
+            return
+        heading = f"\n{item_name(plan.items[0].items)}:\n" if plan.is_part else ""
+        draft = Draft((), evidence.chunks)
+        outcome.asked = True
+        for piece in self.answerer.answer(plan, evidence, cancelled):
+            if isinstance(piece, Draft):
+                draft = piece
+                timer.note("check_s")
+            else:
+                timer.note_piece()
+                yield heading + piece
+                heading = ""
+        outcome.add(plan, draft)
+
+    def _bears_on(self, plan: QuestionPlan, evidence: Evidence) -> bool:
+        if plan.is_overview:
             return bool(evidence.chunks)
-        settings = self.settings
-        floor = (
-            settings.answering.fact_evidence_floor
-            if asks_for_fact(query)
-            else settings.answering.evidence_floor
-        )
-        return evidence_score(query, evidence.chunks) >= floor
+        answering = self.settings.answering
+        is_fact = asks_for_fact(plan.question)
+        floor = answering.fact_evidence_floor if is_fact else answering.evidence_floor
+        return evidence_score(plan.aspect, evidence.chunks) >= floor
 
 
 def make_answerer(
@@ -199,14 +271,84 @@ class _Timer:
         return {**self.seconds, "total_s": time.perf_counter() - self.begun}
 
 
-def _notes(query: str, draft: Draft, *, refused: bool, asked: bool) -> tuple[str, ...]:
+@dataclass(slots=True)
+class _Outcome:
+    """What the parts of a question come to."""
+
+    sentences: list[AnswerSentence] = field(default_factory=list)
+    retrieved: list[RetrievedChunk] = field(default_factory=list)
+    dropped_markers: int = 0
+    asked: bool = False  # something was asked to answer
+    answered: bool = False
+    told: bool = False  # and said something, if only that the reviews do not say
+    reason: str = ""  # why nothing was
+    refusal: AnswerSentence | None = None
+
+    def refuse(self, text: str, reason: str) -> None:
+        """No answer, and what to say in its place."""
+        self.refusal = AnswerSentence(text, supported=True, score=1.0)
+        self.reason = reason
+
+    def add(self, plan: QuestionPlan, draft: Draft) -> None:
+        """A part's answer, under its item's name where there are several."""
+        self.retrieved += draft.retrieved
+        self.dropped_markers += draft.dropped_markers
+        self.told = self.told or bool(draft.sentences)
+        answered = bool(draft.sentences) and not is_refusal(draft.sentences)
+        self.answered = self.answered or answered
+        if plan.is_part:
+            name = f"{item_name(plan.items[0].items)}:"
+            self.sentences.append(AnswerSentence(name, supported=True, score=1.0, heading=True))
+            self.sentences += draft.sentences if answered else (prompt.REFUSED,)
+        elif answered:
+            self.sentences += draft.sentences
+
+
+def no_reviews_of(name: str, catalogue: Catalogue) -> str:
+    """What is said where a question names an item that no review is of."""
+    there = [item_name((item,)) for item in list(catalogue.items)[:_ITEMS_NAMED]]
+    more = ", and others" if len(catalogue.items) > len(there) else ""
+    return f"No reviews of {name} are here. There are reviews of {', '.join(there)}{more}."
+
+
+def none_meet(plan: QuestionPlan, catalogue: Catalogue) -> str:
+    """What is said where no review meets what a question states."""
+    text = f"No review is {' and '.join(_in_words(condition) for condition in plan.conditions)}."
+    if catalogue.dates and any(condition.field == "date" for condition in plan.conditions):
+        text += f" The reviews are from {catalogue.dates[0]} to {catalogue.dates[1]}."
+    return text
+
+
+def item_name(items: Sequence[str]) -> str:
+    """Items as people write them: "british-airways" is British Airways."""
+    return ", ".join(
+        item.replace("-", " ").replace("_", " ").title() if item.islower() else item
+        for item in items
+    )
+
+
+def _in_words(condition: Condition) -> str:
+    values = " or ".join(condition.values)
+    if condition.field == "item":
+        return f"of {item_name(condition.values)}"
+    if condition.field == "date":
+        before = {"=": "from", ">=": "from", ">": "later than", "<": "earlier than", "<=": "until"}
+        later = " on" if condition.operator == ">=" else ""
+        return f"{before.get(condition.operator, 'from')} {values}{later}"
+    return f"rated {condition.operator.replace('=', '') or ''} {values}".replace("  ", " ")
+
+
+def _notes(plan: QuestionPlan, outcome: _Outcome, *, refused: bool) -> tuple[str, ...]:
     """What an answer says of itself."""
-    if not draft.retrieved:
-        return ()
+    limits = [_in_words(condition) for condition in plan.conditions]
+    only = (f"Only reviews {' and '.join(limits)}.",) if limits else ()
+    if not outcome.retrieved:
+        return only
     if refused:
-        return (CLOSEST if draft.sentences or not asked else WROTE_NOTHING,)
-    count = (NOT_A_COUNT,) if asks_for_count(query) else ()
-    return (mix_of(draft.retrieved), *count)
+        nothing = outcome.asked and not outcome.sentences and not outcome.told
+        return (*only, WROTE_NOTHING if nothing else CLOSEST)
+    count = (NOT_A_COUNT,) if plan.intent == "count" else ()
+    return (*only, mix_of(outcome.retrieved), *count)
 
 
 def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:

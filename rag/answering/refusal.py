@@ -18,22 +18,21 @@ import re
 from collections.abc import Sequence
 
 from rag.schema import RetrievedChunk
-from rag.understanding.intent import content_words
 
 COVERAGE_WEIGHT = 0.2
 _CHUNKS = 8
 _STEM = 5  # characters; enough to let "directed" meet "director"
 
 
-def evidence_score(question: str, retrieved: Sequence[RetrievedChunk]) -> float:
-    """How closely the best chunks bear on the question: about 0.3 (not at all) to 1.2; 0 without
-    chunks.
+def evidence_score(aspect: str, retrieved: Sequence[RetrievedChunk]) -> float:
+    """How closely the best chunks bear on what is asked about: about 0.3 (not at all) to 1.2; 0
+    without chunks. `aspect` are the content words of the question.
     """
     if not retrieved:
         return 0.0
-    wanted = {word[:_STEM] for word in _words(content_words(question))}
-    found = {word[:_STEM] for chunk in retrieved[:_CHUNKS] for word in _words(chunk.chunk.text)}
-    coverage = len(wanted & found) / len(wanted) if wanted else 1.0
+    wanted = {word[:_STEM] for word in _words(aspect)}
+    said = {word[:_STEM] for chunk in retrieved[:_CHUNKS] for word in _words(chunk.chunk.text)}
+    coverage = len(wanted & said) / len(wanted) if wanted else 1.0
     return max(chunk.cosine for chunk in retrieved) + COVERAGE_WEIGHT * coverage
 
 

@@ -2,7 +2,7 @@
 
 from rag.retrieval.diversify import Limits
 from rag.retrieval.evidence import Evidence
-from rag.retrieval.fusion import Query, Ranking
+from rag.retrieval.fusion import Query, Ranking, SearchText
 from rag.retrieval.overview import overview
 from rag.retrieval.rerank import Reranker
 from rag.retrieval.search import Rerank, Retriever, nearest, renumbered, retrieve
@@ -15,6 +15,7 @@ __all__ = [
     "Rerank",
     "Reranker",
     "Retriever",
+    "SearchText",
     "nearest",
     "overview",
     "renumbered",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,3 +43,8 @@ class Evidence:
     def rows_of(self, place: int) -> NDArray[np.int64]:
         """Rows of the sentences of the chunk at a place, in reading order."""
         return np.flatnonzero(self.owner == place)
+
+    def numbered_from(self, first: int) -> Evidence:
+        """The same, its chunks numbered from `first`."""
+        chunks = tuple(replace(chunk, number=n) for n, chunk in enumerate(self.chunks, first))
+        return replace(self, chunks=chunks)

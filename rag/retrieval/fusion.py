@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.config import Settings
-from rag.embedding import Embedder, Vectors, query_vector
+from rag.embedding import Embedder, Vectors, between, query_vector
 from rag.index import ReviewIndex
 from rag.index.bm25 import as_share
 from rag.index.vectors import Mask
 from rag.understanding.intent import content_words
+from rag.understanding.plan import QuestionPlan
 
 NO_WORDS: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
@@ -61,27 +62,43 @@ class Hit:
     cosine: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchText:
+    """What is searched for: the text, its words that matter, and its unit vector, (dimension,)."""
+
+    text: str
+    words: str
+    vector: Vectors
+
+    @classmethod
+    def of(cls, embedder: Embedder, question: str, ranking: Ranking) -> SearchText:
+        """A question as it stands."""
+        vector = query_vector(embedder, question, ranking.content_weight)
+        return cls(question, content_words(question) or question, vector)
+
+    @classmethod
+    def of_plan(cls, plan: QuestionPlan, ranking: Ranking) -> SearchText:
+        """What a plan searches for: nothing is embedded again."""
+        vector = between(plan.vectors[0], plan.vectors[1], ranking.content_weight)
+        return cls(plan.query, plan.aspect or plan.query, vector)
+
+
 class Query:
-    """A question made ready for an index: its vector, and how well each sentence shares its words."""
+    """What is searched for, made ready for an index: how well each sentence shares its words."""
 
     def __init__(
-        self,
-        index: ReviewIndex,
-        embedder: Embedder,
-        question: str,
-        ranking: Ranking,
-        where: Mask | None,
+        self, index: ReviewIndex, searched: SearchText, ranking: Ranking, where: Mask | None
     ) -> None:
         self.index = index
-        self.question = question
+        self.searched = searched
         self.ranking = ranking
         self.where = where
-        self.vector: Vectors = query_vector(embedder, question, ranking.content_weight)
+        self.vector = searched.vector
         self._words = NO_WORDS if ranking.method == "dense" else self._word_scores()
 
     def _word_scores(self) -> NDArray[np.float32]:
         """(sentences,) weighted BM25 of sentence and review; minus infinity outside `where`."""
-        sentences, reviews = self.index.word_scores(content_words(self.question) or self.question)
+        sentences, reviews = self.index.word_scores(self.searched.words)
         owner = self.index.sentence_review
         if self.where is not None:
             sentences = np.where(self.where, sentences, np.float32(0))

@@ -9,17 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.config import Settings
-from rag.embedding import Embedder, Vectors
+from rag.embedding import Embedder
 from rag.filters import Condition
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
 from rag.retrieval.diversify import Limits, fold_copies, numbered
 from rag.retrieval.evidence import Evidence
-from rag.retrieval.fusion import Hit, Query, Ranking
+from rag.retrieval.fusion import Hit, Query, Ranking, SearchText
 from rag.retrieval.overview import overview
 from rag.retrieval.rerank import Reranker, make_reranker
 from rag.schema import RetrievedChunk
 from rag.understanding.intent import wants_overview
+from rag.understanding.plan import QuestionPlan
 
 _log = logging.getLogger(__name__)
 
@@ -36,31 +37,41 @@ class Retriever:
         self.reranker = make_reranker(settings)
 
     def retrieve(self, question: str, where: Sequence[Condition] = ()) -> list[RetrievedChunk]:
-        """At most `top_k` chunks for a question, best first; only of reviews that meet the
-        conditions of `where`.
+        """At most `top_k` chunks for a question as it stands, best first; only of reviews that meet
+        the conditions of `where`.
         """
-        return self._search(question, where)[0]
+        allowed = self._allowed(where)
+        if wants_overview(question):
+            return overview(self.index, Limits.of(self.settings), allowed)
+        return self._nearest(SearchText.of(self.embedder, question, self._ranking), allowed)
 
-    def evidence(self, question: str, where: Sequence[Condition] = ()) -> Evidence:
-        """The same chunks, with what the index holds of their sentences."""
+    def evidence(self, plan: QuestionPlan, where: Sequence[Condition] = ()) -> Evidence:
+        """At most `top_k` chunks for a question understood, with what the index holds of their
+        sentences; only of reviews that meet the conditions of `where`, those of the plan among
+        them or not.
+        """
         begun = time.perf_counter()
-        chunks, vector = self._search(question, where)
+        allowed = self._allowed(where)
+        if plan.is_overview:
+            chunks, vector = overview(self.index, Limits.of(self.settings), allowed), None
+        else:
+            searched = SearchText.of_plan(plan, self._ranking)
+            chunks, vector = self._nearest(searched, allowed), searched.vector
         _log.debug("%d chunks found in %.3f s.", len(chunks), time.perf_counter() - begun)
         return Evidence.of(self.index, chunks, vector)
 
-    def _search(
-        self, question: str, where: Sequence[Condition]
-    ) -> tuple[list[RetrievedChunk], Vectors | None]:
-        limits = Limits.of(self.settings)
-        allowed = self.index.sentences_where(where) if where else None
-        if wants_overview(question):
-            return overview(self.index, limits, allowed), None
-        ranking = Ranking.of(self.settings)
-        query = Query(self.index, self.embedder, question, ranking, allowed)
-        rerank = (
-            Rerank(self.reranker, self.settings.retrieval.rerank_depth) if self.reranker else None
-        )
-        return nearest(query, limits, rerank), query.vector
+    @property
+    def _ranking(self) -> Ranking:
+        return Ranking.of(self.settings)
+
+    def _allowed(self, where: Sequence[Condition]) -> Mask | None:
+        return self.index.sentences_where(where) if where else None
+
+    def _nearest(self, searched: SearchText, allowed: Mask | None) -> list[RetrievedChunk]:
+        query = Query(self.index, searched, self._ranking, allowed)
+        depth = self.settings.retrieval.rerank_depth
+        rerank = Rerank(self.reranker, depth) if self.reranker else None
+        return nearest(query, Limits.of(self.settings), rerank)
 
 
 def retrieve(
@@ -72,7 +83,9 @@ def retrieve(
     ranking: Ranking | None = None,
 ) -> list[RetrievedChunk]:
     """The nearest chunks for a question; only of sentences in `where`, if it is given."""
-    return nearest(Query(index, embedder, question, ranking or Ranking(), where), limits)
+    ranking = ranking or Ranking()
+    searched = SearchText.of(embedder, question, ranking)
+    return nearest(Query(index, searched, ranking, where), limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,7 @@ def _reranked(query: Query, hits: Iterable[Hit], rerank: Rerank) -> Iterator[Hit
     if not first:
         return
     texts = [query.index.chunk(hit.chunk_row).text for hit in first]
-    for hit, score in zip(first, rerank.reranker.score(query.question, texts), strict=True):
+    for hit, score in zip(first, rerank.reranker.score(query.searched.text, texts), strict=True):
         hit.score = float(score)
     yield from sorted(first, key=lambda hit: -hit.score)
     lowest = min(hit.score for hit in first)
@@ -122,6 +135,6 @@ def _reranked(query: Query, hits: Iterable[Hit], rerank: Rerank) -> Iterator[Hit
         yield hit
 
 
-def renumbered(retrieved: Iterable[RetrievedChunk]) -> list[RetrievedChunk]:
-    """The same chunks numbered from 1 in their present order."""
-    return [replace(chunk, number=number) for number, chunk in enumerate(retrieved, 1)]
+def renumbered(retrieved: Iterable[RetrievedChunk], first: int = 1) -> list[RetrievedChunk]:
+    """The same chunks numbered from `first` in their present order."""
+    return [replace(chunk, number=number) for number, chunk in enumerate(retrieved, first)]

@@ -48,7 +48,9 @@ _EMPTY_WORDS = frozenset(
     exactly for from get got had has have how i if in is it its long lot many me mention mentioned mentions more
     most much my no not of on one or other our people please really review reviewer reviewers reviews said say says
     share so some somebody someone tell than that the their them there they thing things think thinks this to two us
-    user users viewer viewers was we were what when where which who whom whose why will with would you your
+    buyer buyers client clients customer customers diner diners fan fans guest guests owner owners
+    passenger passengers player players reader readers somebody traveller travellers traveler travelers
+    user users viewer viewers visitor visitors was we were what when where which who whom whose why will with would you your
     complain complains complaint complaints dislike dislikes enjoy enjoys hate hates like likes love loves opinion
     opinions overall praise praises""".split()
 )

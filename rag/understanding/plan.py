@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from rag.filters import Condition
+from rag.filters import Condition, where_text
 from rag.schema import Side
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Embed, Floats, Intent, classifier_for
@@ -24,7 +25,7 @@ from rag.understanding.period import Limit, limits_of
 _GAP = "\x00"  # where a name stood
 _LED_TO_GAP = re.compile(
     r"(?:\b(?:at|in|of|on|for|from|about|with|to|by|during|inside|near)\s+)?(?:\bthe\s+)?\x00"
-    r"(?:['’]s?)?",
+    r"(?:['’]s?)?(?:,? (?:and|or|vs\.?|versus) \x00)?",
     re.IGNORECASE,
 )
 _BLANKS = re.compile(r"\s{2,}")
@@ -56,6 +57,34 @@ class QuestionPlan:
     unknown_item: str = ""
     limits: tuple[Limit, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    is_part: bool = False  # of a question about several items
+
+    @property
+    def parts(self) -> tuple[QuestionPlan, ...]:
+        """A plan for each item to answer for; itself where there is one at most."""
+        if len(self.items) < 2:
+            return (self,)
+        return tuple(
+            replace(
+                self,
+                items=(mention,),
+                is_part=True,
+                conditions=(*self.conditions, item_condition(mention.items)),
+            )
+            for mention in self.items
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "intent": self.intent,
+            "side": self.side,
+            "query": self.query,
+            "aspect": self.aspect,
+            "items": [list(mention.items) for mention in self.items],
+            "unknown_item": self.unknown_item,
+            "conditions": where_text(self.conditions),
+        }
 
     @property
     def is_overview(self) -> bool:
@@ -71,17 +100,16 @@ def item_condition(items: Sequence[str]) -> Condition:
 def understand(
     question: str, finder: NameFinder, catalogue: Catalogue, embed: Embed, identity: str
 ) -> QuestionPlan:
-    """The plan for a question that stands alone. Embeds once: the question, what is searched for,
-    and the aspect; `identity` is the embedder's.
-    """
+    """The plan for a question that stands alone. Embeds once: what is searched for and the aspect; `identity` is the embedder's."""
     names = finder.find(question)
     limits = limits_of(question, catalogue.dates, catalogue.scale)
     spans = [*names.subjects, *((mention.start, mention.end) for mention in names.items)]
     query = _without(question, spans, [limit.words for limit in limits])
     aspect = content_words(query)
-    asked, searched, words = embed([question, query or question, aspect or query or question])
+    asked = query or question
+    searched, words = embed([asked, aspect or asked])
     classifier = classifier_for(identity, embed)
-    intent = classifier.intent(question, asked)
+    intent = classifier.intent(asked, searched)
     if task_for(question) is not None or (not aspect and intent in _ABOUT_EVERYTHING):
         intent = "overview"
     several = len({mention.items for mention in names.items}) > 1
@@ -93,8 +121,8 @@ def understand(
     return QuestionPlan(
         question=question,
         intent=intent,
-        side=classifier.side(question, asked),
-        query=query,
+        side=classifier.side(asked, searched),
+        query=asked,
         aspect=aspect,
         vectors=np.stack([searched, words]),
         items=_distinct(names.items),

@@ -69,7 +69,7 @@ def show_support(index: ReviewIndex, embedder: Embedder, questions: Sequence[Que
 def show_floors(settings: Settings, retriever: Retriever, questions: Sequence[Question]) -> None:
     """Refusal F1 and wrong refusals for pairs of floors."""
     score = np.array(
-        [evidence_score(q.question, retriever.retrieve(q.question)) for q in questions]
+        [evidence_score(content_words(q.question), retriever.retrieve(q.question)) for q in questions]
     )
     fact = np.array([asks_for_fact(q.question) for q in questions])
     unanswerable = np.array([not q.answerable for q in questions])
