@@ -12,6 +12,7 @@ from rag.answering import prompt
 from rag.chunking import split_sentences
 from rag.embedding import Embedder, Vectors, query_vector
 from rag.generators.base import never_cancelled
+from rag.ingest.injection import addresses_the_model
 from rag.reader.stance import LeaningModel, side_of
 from rag.schema import Message, Side
 from rag.understanding.intent import asked_side, wants_overview
@@ -165,7 +166,7 @@ def _quotable(text: str, fewest_words: int) -> Iterator[tuple[str, str]]:
             continue
         if len(sentence.split()) < _SHORT_WORDS and place + 1 < len(spans):
             end = spans[place + 1][1]
-        if not prompt.addresses_the_model(text[start:end]):
+        if not addresses_the_model(text[start:end]):
             yield sentence, text[start:end]
 
 

@@ -65,27 +65,6 @@ def fence(text: str) -> str:
     return text.translate(_FENCE)
 
 
-_TO_THE_MODEL = re.compile(
-    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instructions?|prompts?|rules|above|below|previous|earlier)\b"
-    r"|\b(?:note|message|instructions?) (?:to|for) (?:any |the |an "
-    r")?(?:ai|model|assistant|llm|chatbot)\b"
-    r"|\banswer (?:every|all|each) questions?\b|\bcite (?:only )?this review\b"
-    r"|(?:^|[.!?]\s+)\W*(?:system|admin(?:istrator)?)(?: (?:prompt|session|message|mode))?\s*:"
-    r"|\bprint your\b.{0,30}\b(?:instructions|prompt)\b",
-    re.IGNORECASE,
-)
-
-
-def addresses_the_model(sentence: str) -> bool:
-    """Whether a sentence of a review reads as if written to steer a language model (heuristic,
-    English).
-
-    The fence, not this, is what keeps such text from acting; this keeps it from being quoted as an
-    opinion.
-    """
-    return _TO_THE_MODEL.search(sentence) is not None
-
-
 def rating_words(review: Review) -> str:
     """The rating as people write it: ``8/10``, or ``none``."""
     return "none" if review.rating is None else f"{review.rating:g}/{review.rating_max:g}"
