@@ -215,7 +215,7 @@ MATTER = _any(  # what the machine writes, for whom, and what from
     r"|\bwhatever you (?:gene"
     r"rate|write)\b|\b(?:of|from|in|on|use|cite|quote|count|treat) (?:only )?(?:this"
     rf"|my) (?:{_REVIEWS}|text)\b",
-    r"\b(?:negative|bad|critical|other|previous|remaining|rest of the|positive"
+    r"\b(?<!ignore the )(?:negative|bad|critical|other|previous|remaining|rest of the|positive"
     r"|all(?: of)?(?: the| the"
     rf"se)?|any|every|no) {_REVIEWS}\b",
     r"\b(?:in|into|as|with) (?:an? )?(?:json|xml|latin|rhyme|capital letters|verse|french"
