@@ -147,7 +147,6 @@ def test_streams_the_answer_of_the_first_listed_model(start_server: StartServer)
     assert request["model"] == "tiny-model"
     assert request["messages"] == MESSAGES
     assert (request["stream"], request["temperature"], request["max_tokens"]) == (True, 0, 20)
-    assert generator.stop_tokens == ()
     assert generator.name == f"tiny-model at {server.base_url}"
 
 
