@@ -515,9 +515,11 @@ def test_one_endless_line_is_given_up(start_server: StartServer) -> None:
 
 @pytest.mark.parametrize("content", [["a", {"b": 1}], 7, {"text": "x"}])
 def test_content_that_is_no_text(start_server: StartServer, content: Any) -> None:
-    server = start_server(
-        lambda handler, _: (handler.begin_stream(), handler.send_piece(content), None)[-1]
-    )
+    def script(handler: Handler, number: int) -> None:
+        handler.begin_stream()
+        handler.send_piece(content)
+
+    server = start_server(script)
     with pytest.raises(GeneratorError, match="something other than a streamed chat completion"):
         answer(OpenAIGenerator(server.base_url, model="m", retries=0))
 

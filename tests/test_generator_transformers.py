@@ -162,7 +162,7 @@ def test_a_template_that_refuses_is_a_plain_error() -> None:
 
 
 def test_a_template_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.generators.transformers._TEMPLATE_S", 0.3)
+    monkeypatch.setattr("rag.generators.chat_template._TEMPLATE_S", 0.3)
     tokenizer = tiny_tokenizer("gemma1")
     loops = "{% for a in range(99999) %}" * 3 + "{% endfor %}" * 3
     tokenizer.chat_template = loops

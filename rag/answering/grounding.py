@@ -22,7 +22,8 @@ from rag.index import ReviewIndex
 from rag.schema import AnswerSentence, Citation, RetrievedChunk
 
 _QUOTED = re.compile(
-    r"“([^“”]{2,})”|\"([^\"\n]{2,})\"|«([^«»]{2,})»|»([^«»]{2,})«|„([^„“”]{2,})[“”]|「([^「」]{2,})」|『([^『』]{2,})』"
+    r"“([^“”]{2,})”|\"([^\"\n]{2,})\"|«([^«»]{2,})»|»([^«»]{2,})«|„([^„“”]{2,})[“”]"
+    r"|「([^「」]{2,})」|『([^『』]{2,})』"
 )
 _ELLIPSIS = re.compile(r"…|\.{3,}")
 _SPLICED_WORDS = 3  # fewest words of each part of a quotation with an ellipsis in it
@@ -70,22 +71,26 @@ def check_answer(
 # "The provided reviews do not mention it", "There is no information in the reviews about it",
 # "I'm sorry, but none of the reviews says anything about that".
 _SOURCE = (
-    r"(?:(?:any|none|all) of )?(?:(?:the|these|those|your|my|any|no|provided|given|available|above|customer"
+    r"(?:(?:any|none|all) of )?(?:(?:the|these|those|your|my|any|no|provided|given|available"
+    r"|above|customer"
     r"|guest|user) )*(?:reviews?|reviewers?|excerpts?|context|texts?|information|material)"
     r"(?: (?:provided|given|above|here|available|you provided|in question))*"
 )
 _TELL = (
-    r"(?:say|state|mention|tell|contain|provide|include|discuss|address|describe|cover|specify|give|offer|answer"
+    r"(?:say|state|mention|tell|contain|provide|include|discuss|address|describe|cover"
+    r"|specify|give|offer|answer"
     r"|indicate|speak|talk|comment|refer|report|touch|reveal|note)"
 )
 _NOTHING = re.compile(
     rf"\b{_SOURCE} (?:do not|don t|does not|doesn t|did not|didn t|cannot|can not|never)"
     rf" (?:\w+ly )?{_TELL}\b"
     rf"|\b(?:none of the|no) (?:reviews?|reviewers?|excerpts?)(?: \w+)? {_TELL}(?:s|ed)?\b"
-    r"|\b(?:there is|there s|there are|i (?:see|find|found|have)|contains?|provides?) (?:no|not enough|not any"
+    r"|\b(?:there is|there s|there are|i (?:see|find|found|have)|contains?|provides?) (?:no"
+    r"|not enough|not any"
     r"|insufficient|nothing)\b(?: \w+){0,3}? ?(?:information|mention|details?|reviews?|answer)\b"
     rf"|\bnothing (?:\w+ )?(?:in|from) {_SOURCE}"
-    rf"|\b(?:is|are|was|were) not (?:mentioned|stated|discussed|addressed|covered|specified) (?:in|by) {_SOURCE}"
+    r"|\b(?:is|are|was|were) not (?:mentioned|stated|discussed|addressed|covered"
+    rf"|specified) (?:in|by) {_SOURCE}"
     r"|\bi (?:cannot|can not|can t|am unable to|m unable to|could not|am not able to)"
     r" (?:answer|find|determine|tell|say)\b"
     r"|\b(?:cannot|can not|can t) be (?:answered|determined|told) (?:from|with|by) "

@@ -162,7 +162,8 @@ _MAX_RANGE = (
 )
 # "According to [1], ..." and "[1] says ..." would lose their object and their subject.
 _TAKES_OBJECT = re.compile(
-    r"(?:\baccording to|(?:^|[.!?;:,]\s+)(?:as )?(?:in|from|by|per|see|both)|\b(?:said|stated|written"
+    r"(?:\baccording to|(?:^|[.!?;:,]\s+)(?:as )?(?:in|from|by|per|see|both)|\b(?:said|stated"
+    r"|written"
     r"|mentioned|noted|reported|described|confirmed|shown) (?:in|by))\s+$",
     re.IGNORECASE,
 )
@@ -171,10 +172,14 @@ _TAKES_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _VERB = re.compile(
-    r"\s+(?:both |all |also )?(?:says?|said|mentions?|states?|stated|notes?|noted|writes?|wrote|describes?"
-    r"|described|complains?|complained|praises?|praised|reports?|reported|finds?|found|thinks?|calls?"
-    r"|called|adds?|agrees?|disagrees?|likes?|liked|loves?|loved|hated?|recommends?|claims?|feels?|felt"
-    r"|points?|explains?|suggests?|criticis\w+|criticiz\w+|warns?|confirms?|was|were|is|are|has|have|had)\b"
+    r"\s+(?:both |all |also )?(?:says?|said|mentions?|states?|stated|notes?|noted|writes?"
+    r"|wrote|describes?"
+    r"|described|complains?|complained|praises?|praised|reports?|reported|finds?|found"
+    r"|thinks?|calls?"
+    r"|called|adds?|agrees?|disagrees?|likes?|liked|loves?|loved|hated?|recommends?|claims?"
+    r"|feels?|felt"
+    r"|points?|explains?|suggests?|criticis\w+|criticiz\w+|warns?|confirms?|was|were|is|are"
+    r"|has|have|had)\b"
 )
 
 

@@ -6,18 +6,17 @@ send the prompt on to another address, and what it writes in an error is shown w
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 import queue
-import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from rag.generators.base import Truncated, never_cancelled
+from rag.generators.base import never_cancelled
+from rag.generators.openai_reply import Reply, bounded
+from rag.generators.openai_reply import estimate_tokens as estimate_tokens
 from rag.generators.server_words import shown
-from rag.generators.thoughts import ThoughtFilter
 from rag.schema import GeneratorError, Message, SettingsError
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -25,12 +24,7 @@ _CONNECT_TIMEOUT_S = 10.0
 _WHOLE_ANSWER = 10  # times the longest silence: when an answer must be over
 # What a chat template adds: a default system message, turn tokens.
 _PROMPT_OVERHEAD, _MESSAGE_OVERHEAD = 32, 8
-# `estimate_tokens` counts up to three times too many; a server that sends more than this for each
-# token that it may write does not keep to the limit.
-_ESTIMATED_PER_TOKEN = 4
 _BYTES_PER_TOKEN, _BYTES_AROUND = 8192, 1 << 20  # of a whole reply, JSON and all
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_WORD_OR_CHARACTER = re.compile(r" ?[A-Za-z]+|.", re.DOTALL)
 
 
 class OpenAIGenerator:
@@ -135,14 +129,15 @@ class OpenAIGenerator:
             raise GeneratorError(
                 f"The environment variable {self._api_key_env} holds no usable API key: correct it."
             )
-        model, reply = self._model, _Reply(max_new_tokens, put)
+        model, reply = self._model, Reply(max_new_tokens, put)
         try:
             async with (
                 asyncio.timeout(_WHOLE_ANSWER * self._timeout_s),
                 self._client(key, max_new_tokens) as client,
             ):
                 if not model:
-                    model = self._served = await self._first_model(client)
+                    model = await self._first_model(client)
+                    self._served = shown(model, key)
                 async with await _open_stream(client, model, messages, max_new_tokens) as stream:
                     await self._read(aiter(stream), reply)
         except GeneratorError:
@@ -169,7 +164,7 @@ class OpenAIGenerator:
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise self._no_completion("compressed, though that was not asked for")
             too_long = f"The server at {self._base_url} sends without end; the answer was given up."
-            response.stream = _bounded(response, longest, GeneratorError(too_long))
+            response.stream = bounded(response, longest, GeneratorError(too_long))
 
         return openai.AsyncOpenAI(
             base_url=self._base_url,
@@ -194,7 +189,7 @@ class OpenAIGenerator:
             raise self._no_completion("a model without a name")
         return listed[0].id
 
-    async def _read(self, chunks: AsyncIterator[Any], reply: _Reply) -> None:
+    async def _read(self, chunks: AsyncIterator[Any], reply: Reply) -> None:
         """Read to the end, or as far as the answer may go. What keeps a connection alive without a
         word counts as silence.
         """
@@ -212,7 +207,7 @@ class OpenAIGenerator:
                 silent_since = loop.time()
         reply.end()
 
-    def _check_whole(self, reply: _Reply, model: str, max_new_tokens: int) -> None:
+    def _check_whole(self, reply: Reply, model: str, max_new_tokens: int) -> None:
         if not (reply.finished or reply.full):
             raise GeneratorError(
                 self._broke_off()
@@ -291,72 +286,6 @@ class OpenAIGenerator:
         return GeneratorError(words)
 
 
-class _Reply:
-    """Takes the chunks of one answer, and `put`s the words that belong to it."""
-
-    def __init__(self, max_new_tokens: int, put: Callable[[str], None]) -> None:
-        self.begun = False  # some words of the answer came
-        self.finished = False  # the server said that it is over
-        self.full = False  # the server did not keep to the limit
-        self._put = put
-        self._tokens_left = _ESTIMATED_PER_TOKEN * (max_new_tokens + 16)
-        self._thoughts = ThoughtFilter()
-        self._cut = False
-
-    def add(self, chunk: Any) -> bool:
-        """Whether the chunk held a word, or a thought. Raises `TypeError` if it is no chunk."""
-        spoke = False
-        for choice in (chunk.choices or [])[:1]:
-            delta = choice.delta
-            thought = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
-            for words in (thought, getattr(delta, "content", None)):
-                if words is not None and not isinstance(words, str):
-                    raise TypeError("content that is no text")
-                spoke = spoke or bool(words)
-                self._tokens_left -= estimate_tokens(words[: 8 * self._tokens_left]) if words else 0
-            self.full = self._tokens_left <= 0
-            if words and not self.full:
-                self._write(self._thoughts.add(words))
-            self.finished = self.finished or choice.finish_reason is not None
-            self._cut = self._cut or choice.finish_reason in ("length", "content_filter")
-        return spoke
-
-    def end(self) -> None:
-        """Nothing more will come."""
-        self._write(self._thoughts.rest())
-        if self.begun and (self._cut or self.full):
-            self._put(Truncated())
-
-    def _write(self, words: str) -> None:
-        # half an emoji, which JSON can hold, is no text; nor is a control character
-        words = words.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        words = _CONTROL.sub("", words)
-        if words:
-            self.begun = self.begun or not words.isspace()
-            self._put(words)
-
-
-def _bounded(response: Any, longest: int, too_long: GeneratorError) -> Any:
-    """The bytes of a response, up to `longest` of them; then `too_long` is raised."""
-    # httpx, or httpx2 with later versions of openai
-    library: Any = importlib.import_module(type(response).__module__.partition(".")[0])
-    stream = response.stream
-
-    class Bounded(library.AsyncByteStream):  # type: ignore[misc]
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            left = longest
-            async for piece in stream:
-                left -= len(piece)
-                if left < 0:
-                    raise too_long
-                yield piece
-
-        async def aclose(self) -> None:
-            await stream.aclose()
-
-    return Bounded()
-
-
 async def _open_stream(
     client: Any, model: str, messages: Sequence[Message], max_new_tokens: int
 ) -> Any:
@@ -393,21 +322,3 @@ async def _until(stop: threading.Event, work: Any) -> None:
     await asyncio.wait({task})
     if not task.cancelled():
         task.result()
-
-
-def estimate_tokens(text: str) -> int:
-    """About how many tokens `text` is, rather too many than too few.
-
-    A run of Latin letters counts as one token per four letters begun, any other ASCII character as
-    one, and every other character as one per UTF-8 byte, which is the most that a byte-level
-    tokenizer makes of it. For English that is about a fifth too many. (Bytes divided by three, the
-    usual rule, is half of the truth for Chinese or for digits with a tokenizer that knows little
-    but English.)
-    """
-    count = 0
-    for piece in _WORD_OR_CHARACTER.findall(text):
-        if piece[-1].isascii():
-            count += -(-len(piece.lstrip(" ")) // 4) if piece[-1].isalpha() else 1
-        else:
-            count += len(piece.encode("utf-8", "replace"))
-    return count

@@ -61,7 +61,8 @@ def addresses_the_model(sentence: str) -> bool:
         return True
     if not _is_worth_a_look(text):
         return False
-    return sum(map(operator.mul, _POINTS, _signals(text))) >= _ENOUGH
+    points: int = sum(map(operator.mul, _POINTS, _signals(text)))
+    return points >= _ENOUGH
 
 
 def _is_worth_a_look(text: str) -> bool:

@@ -176,7 +176,8 @@ UNDONE = _any(  # what the machine was told before, and that it counts no more
 ROLE = _any(  # a part to play
     r"\b(?:(?<!if )you are|(?<!if )you're|imagine (?:that )?you are"
     r"|pretend (?:that )?(?:to be|you are)|act as|speak"
-    r" (?:as|like)|talk like|think of yourself as|(?:respond|answer) (?:as|like)|be|hereby appointed)"
+    r" (?:as|like)|talk like|think of yourself as|(?:respond|answer) (?:as|like)|be"
+    r"|hereby appointed)"
     r"(?: (?:now|not|no longer|only|an?|the|my|our|good|hotel's"
     r"|hereby))* (?:\w+ ){0,2}?(?:assistant"
     r"|ai|bot|chatbot|chatgpt|language model|spokes\w+|copywriter|agent|representative|ambassador"
