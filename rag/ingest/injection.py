@@ -22,27 +22,27 @@ from rag.ingest import injection_patterns as patterns
 
 _POINTS = (
     8,  # a machine is told what to do
-    8,  # what it was told before is undone
+    9,  # what it was told before is undone
     12,  # a part to play
     7,  # words put into its mouth
     9,  # what it writes is to be so
     3,  # what it writes, for whom, what from
     2,  # a machine is named
     3,  # an order
-    5,  # an order about what it writes
+    7,  # an order about what it writes
     5,  # an order in the words of its trade
     3,  # an order first of all, near its trade
-    8,  # each word of its trade, up to 3
+    9,  # each word of its trade, up to 3
     3,  # each word near that trade, up to 4
-    3,  # praise
-    6,  # a quotation after a word of saying
+    4,  # praise
+    7,  # a quotation after a word of saying
     2,  # you
     2,  # every, only, never; up to 2
     -7,  # people who could be meant
     -4,  # a story that could be meant
     -5,  # no order and no duty
 )
-_ENOUGH = 12
+_ENOUGH = 13
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 _SPACED = re.compile(r"(?:\b\w[ ._-]){2,}\w\b")

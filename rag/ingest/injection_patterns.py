@@ -279,12 +279,12 @@ TRADE = re.compile(  # the words of the machine's trade
 )
 NEARBY = re.compile(  # and words that stand near them
     r"\b(respon[ds]|repl[yi]|instruct|disregard|paragraph|bots?\b|answer|question|ask|sentence"
-    r"|statement|text\b|message|words?\b|phrase|models?\b|system|machine|review|comment|opinion"
-    r"|rating|negative|positive|rules?\b|orders?\b|task|role\b|mode\b|ignor|forget|told|data\b"
-    r"|list\b|mention|report|tell|state\b|describe|repeat|write(?! (?:an?|this|my) review)"
+    r"|statement|text\b|message|phrase|models?\b|system|machine|review|comment|opinion"
+    r"|rating|negative|positive|task|role\b|mode\b|ignor|forget|told"
+    r"|mention|report|tell|state\b|describe|repeat|write(?! (?:an?|this|my) review)"
     r"|print\b(?! quality)|above|below|previous|prior|earlier|following|speak|claim|say\b|quot"
-    r"|rank|rate\b|treat|count\b|consider|critici|complain|developer|spam|fake|call\b|command"
-    r"|execut|run\b|link|include|reveal|password|exactly|whatever|settings|string|process"
+    r"|rank|rate\b|treat|critici|complain|developer|fake|command"
+    r"|execut|reveal|exactly|whatever|settings|string|process"
     r"|memory|insert|format|tone\b|paste|conclu|conversation|restrict|sources?\b|attribut"
     r"|programmed|agents?\b|tools?\b|translat|refuse\b|operator)"
 )
@@ -294,8 +294,9 @@ PEOPLE = re.compile(  # who else takes orders, or could be meant
     r"|counter"
     r"|husband|wife|friends?|kids|phone|email|door|box|manual|button|checkout|seller|crew|app"
     r"|customer|support|website|lawyer|after me|answer me|you (?:claim(?:ed)?|said|wrote)"
-    r"|(?:ignore|disregard|forget) (?:the (?:bad|negative|critic)|about|what (?:people|they))"
-    r"|my (?:earlier|previous|last|first|old)|boss|teacher|menu|they|shower|(?:told|asks?"
+    r"|(?:ignore|disregard|forget) (?:the (?:bad|negative|critic|one-star|two-star)|about|what (?:people|they))"
+    r"|my (?:earlier|previous|last|first|old"
+    r"|complaints?|messages?|emails?|questions?|calls?)|boss|teacher|menu|they|shower|(?:told|asks?"
     r"|asked|asking|tells?) (?:me|us|you|him|her))\b"
 )
 STORY = re.compile(
