@@ -41,7 +41,7 @@ _DO = (
     r"|reject|pay|let|note)"
 )
 _OUTPUT = (
-    r"(?:answers?|summar(?:y|ies)|outputs?|conclusions?|citations?|completions?|verdict|reports?"
+    r"(?:answers?|summar(?:y|ies)|outputs?|citations?|completions?|verdict|reports?"
     r"|responses?|repl(?:y|ies)|overview|generated text|sentences?|statements?)"
 )
 _ORDERS = (
@@ -197,7 +197,7 @@ ROLE = _any(  # a part to play
     r"\bif you had no (?:rules|restrictions|guidelines)|\bwithout any restrictions\b",
     r"\b(?:i am|i'm|this is|as) (?:your|the) (?:real )?(?:developer|creator|administrator"
     r"|operator"
-    r"|programmer|maker|user)\b|\b(?:developer|owner) of this system\b|\bmade you\b",
+    r"|programmer|maker|user)\b|\b(?:developer|owner) of this system\b|\b(?:that|who) made you\b",
     r"\byou will be (?:penali[sz]ed|rewarded) (?:if|unless)\b|\bsystem administrators?\b",
 )
 MATTER = _any(  # what the machine writes, for whom, and what from
