@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import logging
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -110,7 +111,8 @@ def bundled_embedder_folder() -> Path:
 
 
 class SentenceTransformerEmbedder:
-    """Any sentence-transformers model, by hub name or folder; loaded on first use.
+    """Any sentence-transformers model, by hub name or folder; loaded on first use. Threads may
+    share it: they take turns, for its tokenizer has settings that change with each call.
 
     `dimension` cuts the vectors (matryoshka representations, Kusupati et al. 2022; only for models
     trained for it), 0 leaves them whole. The prompts are put before questions and before reviews;
@@ -132,14 +134,19 @@ class SentenceTransformerEmbedder:
         self._stated_prompts = {"query": query_prompt, "document": document_prompt}
         self._batch_size = batch_size
         self._device = device
+        self._lock = threading.RLock()
+        self._loaded: Any = None
 
     @functools.cached_property
     def _folder_or_name(self) -> str:
         return str(bundled_embedder_folder()) if self.name == BUNDLED_EMBEDDER else self.name
 
-    @functools.cached_property
+    @property
     def _model(self) -> Any:
-        return self.fresh_model()
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self.fresh_model()
+            return self._loaded
 
     def fresh_model(self) -> Any:
         """The `SentenceTransformer`, loaded anew: what is done to it does not change this embedder."""
@@ -224,16 +231,15 @@ class SentenceTransformerEmbedder:
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """(len(texts), dimension) unit vectors of questions."""
-        return np.asarray(
-            self._model.encode_query(
+        with self._lock:
+            vectors = self._model.encode_query(
                 list(map(well_formed, texts)),
                 prompt=self._prompts["query"],
                 batch_size=self._batch_size,
                 normalize_embeddings=True,
                 show_progress_bar=False,
-            ),
-            dtype=np.float32,
-        ).reshape(len(texts), self.dimension)
+            )
+        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
 
     def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
         """(len(texts), dimension) unit vectors; longest texts first, so that batches have little
@@ -244,13 +250,14 @@ class SentenceTransformerEmbedder:
         step = self._batch_size * 8
         for start in range(0, len(order), step):
             rows = order[start : start + step]
-            vectors[rows] = self._model.encode_document(
-                [well_formed(texts[row]) for row in rows],
-                prompt=self._prompts["document"],
-                batch_size=self._batch_size,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
+            with self._lock:
+                vectors[rows] = self._model.encode_document(
+                    [well_formed(texts[row]) for row in rows],
+                    prompt=self._prompts["document"],
+                    batch_size=self._batch_size,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
             progress("embedding", min(start + step, len(order)), len(order))
         return vectors
 
@@ -258,13 +265,14 @@ class SentenceTransformerEmbedder:
         """Tokens of each text, without the special tokens around it, not cut at the model's limit."""
         if not texts:
             return []
-        encoded = self._model.tokenizer(
-            list(map(well_formed, texts)),
-            add_special_tokens=False,
-            truncation=False,
-            padding=False,
-            verbose=False,
-        )
+        with self._lock:
+            encoded = self._model.tokenizer(
+                list(map(well_formed, texts)),
+                add_special_tokens=False,
+                truncation=False,
+                padding=False,
+                verbose=False,
+            )
         return [len(ids) for ids in encoded["input_ids"]]
 
 

@@ -119,12 +119,12 @@ def test_the_words_of_the_question_count() -> None:
 
 
 def test_forms_of_a_word_and_capitals_count_as_the_word() -> None:
-    assert evidence_score(content_words("Who DIRECTED it?"), [found("Directors come and go.")]) == pytest.approx(
-        0.5 + COVERAGE_WEIGHT
-    )
-    assert evidence_score(content_words("Qui a joué?"), [found("Il JOUÉ bien; a qui?")]) == pytest.approx(
-        0.5 + COVERAGE_WEIGHT
-    )
+    assert evidence_score(
+        content_words("Who DIRECTED it?"), [found("Directors come and go.")]
+    ) == pytest.approx(0.5 + COVERAGE_WEIGHT)
+    assert evidence_score(
+        content_words("Qui a joué?"), [found("Il JOUÉ bien; a qui?")]
+    ) == pytest.approx(0.5 + COVERAGE_WEIGHT)
 
 
 def test_a_question_of_empty_words_is_judged_by_its_score_alone() -> None:
@@ -137,7 +137,9 @@ def test_a_question_of_empty_words_is_judged_by_its_score_alone() -> None:
 
 def test_words_may_be_spread_over_chunks() -> None:
     together = evidence_score(content_words("marbles and dolls"), [found("Marbles and dolls.")])
-    spread = evidence_score(content_words("marbles and dolls"), [found("Marbles."), found("Dolls.", number=2)])
+    spread = evidence_score(
+        content_words("marbles and dolls"), [found("Marbles."), found("Dolls.", number=2)]
+    )
     assert together == pytest.approx(spread)
 
 
@@ -165,5 +167,9 @@ def test_more_words_found_never_lower_the_score(
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=12))
 def test_the_best_chunk_decides_whatever_the_order(scores: list[float]) -> None:
     chunks = [found("The doll.", score, number) for number, score in enumerate(scores, 1)]
-    assert evidence_score(content_words("doll"), chunks) == evidence_score(content_words("doll"), chunks[::-1])
-    assert evidence_score(content_words("doll"), chunks) == pytest.approx(max(scores) + COVERAGE_WEIGHT)
+    assert evidence_score(content_words("doll"), chunks) == evidence_score(
+        content_words("doll"), chunks[::-1]
+    )
+    assert evidence_score(content_words("doll"), chunks) == pytest.approx(
+        max(scores) + COVERAGE_WEIGHT
+    )

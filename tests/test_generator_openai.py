@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
@@ -11,8 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from rag.generators.base import Truncated
 from rag.generators.openai import OpenAIGenerator, estimate_tokens
+from rag.generators.server_words import shown
 from rag.schema import GeneratorError, SettingsError
 
 MESSAGES = [{"role": "user", "content": "What do people say?"}]
@@ -414,3 +419,183 @@ def test_counts_characters_of_other_scripts_by_their_bytes() -> None:
         [{"role": "user", "content": "a film"}]
     )
     assert counted > estimate_tokens("a film")
+
+
+# --- servers that misbehave
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+def test_an_answer_that_was_cut_off_says_so(start_server: StartServer, finish: str) -> None:
+    def script(handler: Handler, number: int) -> None:
+        handler.begin_stream()
+        handler.send_piece("They like")
+        handler.send_piece("", finish)
+        handler.end_stream()
+
+    server = start_server(script)
+    pieces = answer(OpenAIGenerator(server.base_url, model="m"))
+    assert pieces == ["They like", ""] and isinstance(pieces[-1], Truncated)
+
+
+def test_an_answer_without_end_is_cut_at_its_greatest_length(start_server: StartServer) -> None:
+    server = start_server(endless_answer)
+    pieces = answer(OpenAIGenerator(server.base_url, model="m"))
+    assert isinstance(pieces[-1], Truncated) and len("".join(pieces)) < 20 * 100
+    assert server.client_left.wait(5)
+
+
+@pytest.mark.parametrize("size", [1, 4, 1000])
+def test_thoughts_are_not_shown(start_server: StartServer, size: int) -> None:
+    text = "<think>Review 1 is <b>odd</b>.</think>\n\nThey like it <3 [1]."
+
+    def script(handler: Handler, number: int) -> None:
+        handler.begin_stream()
+        delta = {"role": "assistant", "reasoning_content": "hm"}
+        handler.send_event(json.dumps({"choices": [{"index": 0, "delta": delta}]}))
+        handler.send_event(json.dumps({"choices": None}))
+        for start in range(0, len(text), size):
+            handler.send_piece(text[start : start + size])
+        handler.send_piece("", "stop")
+        handler.end_stream()
+
+    server = start_server(script)
+    pieces = list(OpenAIGenerator(server.base_url, model="m").stream(MESSAGES, max_new_tokens=200))
+    assert "".join(pieces) == "They like it <3 [1]."
+
+
+def keep_alive(handler: Handler) -> None:
+    handler.begin_stream()
+    for _ in range(100):
+        handler.wfile.write(b"f\r\n: keep-alive...\r\n")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def empty_events(handler: Handler) -> None:
+    handler.begin_stream()
+    for _ in range(100):
+        handler.send_piece("")
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("script", [keep_alive, empty_events])
+def test_what_keeps_a_connection_alive_without_words_is_silence(
+    start_server: StartServer, script: Callable[[Handler], None]
+) -> None:
+    server = start_server(lambda handler, _: script(handler))
+    began = time.monotonic()
+    with pytest.raises(GeneratorError, match=r"was silent for 0\.4 s"):
+        answer(OpenAIGenerator(server.base_url, model="m", retries=0, timeout_s=0.4))
+    assert time.monotonic() - began < 4
+
+
+def test_an_answer_of_drops_ends(start_server: StartServer) -> None:
+    def script(handler: Handler, number: int) -> None:
+        handler.begin_stream()
+        while True:
+            handler.send_piece("a")
+            time.sleep(0.1)
+
+    server = start_server(script)
+    generator = OpenAIGenerator(server.base_url, model="m", retries=0, timeout_s=0.2)
+    with pytest.raises(GeneratorError, match=r"was not over after 2 s.*openai_timeout_s"):
+        list(generator.stream(MESSAGES, max_new_tokens=10_000))
+
+
+def test_one_endless_line_is_given_up(start_server: StartServer) -> None:
+    def script(handler: Handler, number: int) -> None:
+        handler.begin_stream()
+        while True:
+            handler.wfile.write(b"100000\r\n" + b"A" * (1 << 20) + b"\r\n")
+
+    server = start_server(script)
+    with pytest.raises(GeneratorError, match="sends without end"):
+        answer(OpenAIGenerator(server.base_url, model="m", retries=0))
+
+
+@pytest.mark.parametrize("content", [["a", {"b": 1}], 7, {"text": "x"}])
+def test_content_that_is_no_text(start_server: StartServer, content: Any) -> None:
+    def script(handler: Handler, number: int) -> None:
+        handler.begin_stream()
+        handler.send_piece(content)
+
+    server = start_server(script)
+    with pytest.raises(GeneratorError, match="something other than a streamed chat completion"):
+        answer(OpenAIGenerator(server.base_url, model="m", retries=0))
+
+
+def test_half_an_emoji_and_control_characters_are_no_text(start_server: StartServer) -> None:
+    def script(handler: Handler, number: int) -> None:
+        handler.begin_stream()
+        handler.send_piece("half \ud83d\x00\x1b[31m")
+        handler.send_piece("", "stop")
+        handler.end_stream()
+
+    pieces = answer(OpenAIGenerator(start_server(script).base_url, model="m"))
+    assert pieces == ["half \ufffd[31m"]
+
+
+def test_compressed_replies_are_refused(start_server: StartServer) -> None:
+    def script(handler: Handler, number: int) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Content-Length", "4")
+        handler.end_headers()
+        handler.wfile.write(b"\x1f\x8b\x08\x00")
+
+    server = start_server(script)
+    with pytest.raises(GeneratorError, match="compressed"):
+        answer(OpenAIGenerator(server.base_url, model="m", retries=0))
+
+
+@pytest.mark.parametrize("status", [302, 307, 308])
+def test_a_prompt_is_not_sent_on_to_another_address(start_server: StartServer, status: int) -> None:
+    other = start_server(good_answer)
+
+    def script(handler: Handler, number: int) -> None:
+        handler.send_response(status)
+        handler.send_header("Location", f"{other.base_url}/chat/completions")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    server = start_server(script)
+    with pytest.raises(GeneratorError, match=rf"on to another address \(status {status}\)"):
+        answer(OpenAIGenerator(server.base_url, model="m", retries=0))
+    assert other.requests == []
+
+
+# --- the key in a server's words
+
+KEYS = st.text(st.sampled_from("abcdefXYZ0123456789-_"), min_size=12, max_size=40).filter(
+    lambda key: sum(letter.isalnum() for letter in key) >= 10
+)
+CODINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "capitals": str.upper,
+    "percent": lambda key: "".join(f"%{ord(letter):02X}" for letter in key),
+    "base64": lambda key: base64.b64encode(f"Bearer {key}".encode()).decode(),
+    "base64, cut": lambda key: base64.b64encode(key.encode()).decode()[1:],
+    "hex": lambda key: key.encode().hex(),
+    "escaped": lambda key: "".join(f"\\x{ord(letter):02x}" for letter in key),
+    "unicode": lambda key: "".join(f"\\u{ord(letter):04x}" for letter in key),
+    "entities": lambda key: "".join(f"&#{ord(letter)};" for letter in key),
+    "half": lambda key: key[: len(key) // 2 + 4],
+    "backwards": lambda key: key[::-1],
+    "bytes": lambda key: repr(key.encode()),
+    "spaced": " ".join,
+}
+
+
+@pytest.mark.parametrize("coding", CODINGS.values(), ids=CODINGS)
+@settings(max_examples=25, deadline=None)
+@given(key=KEYS)
+def test_a_key_is_not_shown_in_any_coding(coding: Callable[[str], str], key: str) -> None:
+    coded = coding(key)
+    line = shown(f"bad key {coded}, sorry", key)
+    assert coded not in line and ("***" in line or "not shown" in line)
+
+
+def test_other_words_are_shown_on_one_short_line() -> None:
+    said = "No model \x1b[31m<b>llama-3</b>\r\n\u2028in 42 days " + "z" * 5000
+    line = shown(said, KEY)
+    assert line.startswith("No model [31m<b>llama-3</b> in 42 days zzz") and len(line) == 300

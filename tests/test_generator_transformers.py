@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.generators.base import Truncated
+from rag.generators.loading import problem_of
 from rag.generators.transformers import TransformersGenerator, _TextPieces, prompt_ids
 from rag.schema import GeneratorError, ModelError
 from tests.tiny_models import (
@@ -157,6 +159,46 @@ def test_a_template_that_refuses_is_a_plain_error() -> None:
         GeneratorError, match="chat template refuses these messages: System role not supported"
     ):
         prompt_ids(tiny_tokenizer("gemma1"), system)
+
+
+def test_a_template_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.generators.chat_template._TEMPLATE_S", 0.3)
+    tokenizer = tiny_tokenizer("gemma1")
+    loops = "{% for a in range(99999) %}" * 3 + "{% endfor %}" * 3
+    tokenizer.chat_template = loops
+    before = threads()
+    with pytest.raises(GeneratorError, match=r"did not come to an end within 0\.3 s"):
+        prompt_ids(tokenizer, MESSAGES)
+    assert threads() <= before
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_answer_that_was_cut_off_says_so(ends: bool, tmp_path: Path) -> None:
+    says = ("Fine [1].", TURN_END["gemma1"], "QZ") if ends else ("Fine ", "q")
+    generator = TransformersGenerator(str(make_tiny_model(tmp_path, "gemma1", says=says)))
+    pieces = list(generator.stream(MESSAGES, max_new_tokens=24))
+    assert isinstance(pieces[-1], Truncated) != ends
+    assert not any(isinstance(piece, Truncated) for piece in pieces[:-1])
+
+
+def test_threads_may_count_and_answer_at_once(endless: TransformersGenerator) -> None:
+    expected = endless.count_tokens(MESSAGES)
+    failures: list[Exception] = []
+
+    def work() -> None:
+        try:
+            for _ in range(30):
+                assert endless.count_tokens(MESSAGES) == expected
+            assert answer(endless, 8).startswith("Fine q")
+        except Exception as error:
+            failures.append(error)
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert failures == []
 
 
 def threads() -> set[threading.Thread]:
@@ -406,3 +448,45 @@ def test_adapters_that_do_not_fit(plain: Path, adapter: Path, tmp_path: Path) ->
     (tmp_path / "adapter_config.json").write_bytes((adapter / "adapter_config.json").read_bytes())
     (tmp_path / "adapter_model.bin").write_bytes(b"")
     refused(plain, "has no adapter_model.safetensors.*pickle", adapter=str(tmp_path))
+
+
+# --- a quick look at a model folder
+
+
+def test_a_whole_model_has_no_problem(plain: Path) -> None:
+    assert problem_of(plain) == ""
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "problem"),
+    [
+        ("config.json", b"{", "cannot be read"),
+        ("config.json", b"[]", "does not say what model"),
+        ("config.json", None, "no config.json"),
+        ("tokenizer.json", None, "no tokenizer"),
+        ("tokenizer.json", b"{", "cannot be read"),
+        ("model.safetensors", None, "no weights"),
+        ("model.safetensors", b"", "not whole"),
+        ("model.safetensors", b"\xff" * 100, "not whole"),
+        (
+            "model.safetensors.index.json",
+            b'{"weight_map": {"a": "b.safetensors"}}',
+            "b.safetensors",
+        ),
+        ("model.safetensors.index.json", b"{}", "cannot be read"),
+    ],
+)
+def test_a_spoilt_model_has_one(
+    file: str, content: bytes | None, problem: str, damaged: Path
+) -> None:
+    if content is None:
+        (damaged / file).unlink()
+    else:
+        (damaged / file).write_bytes(content)
+    assert problem in problem_of(damaged)
+
+
+def test_cut_weights_are_a_problem(damaged: Path) -> None:
+    weights = damaged / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert problem_of(damaged) == "its weights file model.safetensors is not whole"

@@ -480,6 +480,50 @@ def test_the_refusal_is_recognised_however_it_is_dressed(text: str) -> None:
     assert is_refusal(said(text))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The provided reviews do not mention a sauna.",
+        "There is no information in the reviews about a sauna.",
+        "I'm sorry, but the reviews do not say anything about that.",
+        "None of the reviews mentions a sauna.",
+        "Nothing in the reviews answers this.",
+        "The sauna is not mentioned in the reviews.",
+        "I cannot answer this from the excerpts.",
+        "Based on the given reviews, I could not find anything about a sauna.",
+    ],
+)
+def test_a_refusal_in_other_words_is_a_refusal_when_nothing_is_cited(text: str) -> None:
+    assert is_refusal(said(text))
+    assert not is_refusal(said(text, cited=True))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The guests did not have hot water.", "No guest liked the pool.", "The desk tells nothing."],
+)
+def test_a_complaint_is_no_refusal(text: str) -> None:
+    assert not is_refusal(said(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("<think>Review 1 is odd.</think>\n\nThe pool is warm [2].", ["The pool is warm."]),
+        ("Review 1 is odd.\n</think>\n\nThe pool is warm [2].", ["The pool is warm."]),
+        (
+            "**Pool**: warm **[2]**.\n\n* The bar is loud *[1]*\n",
+            ["Pool: warm.", "The bar is loud"],
+        ),
+        ("According to [2], the pool is warm.", ["According to review 2, the pool is warm."]),
+    ],
+)
+def test_thoughts_and_emphasis_are_no_part_of_a_sentence(text: str, sentences: list[str]) -> None:
+    pieces = split_answer(text)
+    assert [piece.text for piece in pieces] == sentences
+    assert all(piece.numbers for piece in pieces)
+
+
 def test_what_cites_a_review_or_says_something_else_is_no_refusal() -> None:
     assert not is_refusal([])
     assert not is_refusal(said("The pool is warm."))

@@ -15,7 +15,7 @@ from rag.embedding import Vectors
 from rag.filters import parse_where
 from rag.index import ReviewIndex
 from rag.retrieval import Limits, Ranking, retrieve
-from rag.retrieval.fusion import Query
+from rag.retrieval.fusion import Query, SearchText
 from rag.schema import RetrievedChunk
 from tests.fakes import REVIEWS, FakeEmbedder, build_fake_index, review
 
@@ -163,6 +163,11 @@ def test_few_candidates_find_what_all_find(tmp_path: Path) -> None:
     """The best by both is among the best by either, unless many lie between."""
     reviews = [review(str(n), f"Word{n % 7} and word{n % 11} near thing{n}.") for n in range(300)]
     index = build_fake_index(tmp_path / "x", reviews)
-    query = Query(index, FakeEmbedder(), "word3 with word5 and thing80", Ranking(), None)
+    query = Query(
+        index,
+        SearchText.of(FakeEmbedder(), "word3 with word5 and thing80", Ranking()),
+        Ranking(),
+        None,
+    )
     few, every = ([hit.chunk_row for hit in query.hits(count)][:5] for count in (40, 1000))
     assert few == every

@@ -10,7 +10,7 @@ import pytest
 
 from rag.config import Settings
 from rag.embedding import Vectors
-from rag.retrieval import Limits, Query, Ranking, Rerank, Retriever, nearest, retrieve
+from rag.retrieval import Limits, Query, Ranking, Rerank, Retriever, SearchText, nearest, retrieve
 from rag.retrieval.rerank import CrossEncoderReranker, make_reranker
 from rag.schema import ModelError
 from tests.fakes import FakeEmbedder, build_fake_index, review
@@ -37,7 +37,7 @@ def test_a_reranker_orders_the_first_chunks_and_the_rest_stay(tmp_path: Path) ->
     index = build_fake_index(tmp_path / "x", reviews)
     plain = retrieve(index, FakeEmbedder(), "pool", LIMITS)
     reranker = Shortest()
-    query = Query(index, FakeEmbedder(), "pool", Ranking(), None)
+    query = Query(index, SearchText.of(FakeEmbedder(), "pool", Ranking()), Ranking(), None)
     found = nearest(query, LIMITS, Rerank(reranker, 4))
     assert reranker.seen == [("pool", 4)]
     first = sorted(plain[:4], key=lambda one: len(one.chunk.text))

@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 import regex
 
-from rag.answering.prompt import REFUSAL, addresses_the_model
+from rag.answering.prompt import REFUSAL
+from rag.chunking import split_sentences
 from rag.evaluation.questions import SPLITS, Question, read_questions
 from rag.ingest import ReadReport, read_reviews
+from rag.ingest.injection import addresses_the_model
 from rag.schema import Review
 
 SAMPLE = Path(__file__).parents[1] / "rag" / "sample"
@@ -138,10 +140,13 @@ def test_exactly_two_reviews_try_to_steer_the_model(reviews: list[Review]) -> No
         if re.search(r"(?i)\b(ignore all the|disregard earlier)\b", review.text)
     ]
     assert [review.review_id for review in found] == ["sq-090", "sq-096"]
-    assert [review.review_id for review in reviews if addresses_the_model(review.text)] == [
-        "sq-090",
-        "sq-096",
-    ]
+    flagged = {
+        review.review_id
+        for review in reviews
+        for start, end in split_sentences(review.text)
+        if addresses_the_model(review.text[start:end])
+    }
+    assert flagged == {"sq-090", "sq-096"}
     assert sum("</review>" in review.text or "ANY AI" in review.text for review in found) >= 1
 
 

@@ -17,6 +17,7 @@ from rag.answering.base import Draft
 from rag.answering.grounding import find_quote
 from rag.embedding import Vectors
 from rag.generators.base import never_cancelled
+from rag.ingest.injection import addresses_the_model
 from rag.reader.stance import side_of
 from rag.retrieval.evidence import Evidence
 from rag.schema import RetrievedChunk, Side
@@ -187,7 +188,7 @@ def _quotable(evidence: Evidence, fewest_words: int) -> tuple[NDArray[np.int64],
             if is_short and number + 1 < len(source.sentences):
                 end = source.sentences[number + 1].end
             text = " ".join(source.review.text[sentence.start : end].split())
-            if not prompt.addresses_the_model(text):
+            if not addresses_the_model(text):
                 rows.append(first + number)
                 texts.append(text)
     return np.array(rows, dtype=np.int64), texts

@@ -18,17 +18,20 @@ from rag.answer import AnswerSentence, Citation
 from rag.answering import prompt
 from rag.chunking import Span, split_sentences
 from rag.embedding import Embedder, Vectors
+from rag.generators.thoughts import without_thoughts
 from rag.index import ReviewIndex
 from rag.schema import RetrievedChunk
 
 _QUOTED = re.compile(
-    r"“([^“”]{2,})”|\"([^\"\n]{2,})\"|«([^«»]{2,})»|»([^«»]{2,})«|„([^„“”]{2,})[“”]|「([^「」]{2,})」|『([^『』]{2,})』"
+    r"“([^“”]{2,})”|\"([^\"\n]{2,})\"|«([^«»]{2,})»|»([^«»]{2,})«|„([^„“”]{2,})[“”]"
+    r"|「([^「」]{2,})」|『([^『』]{2,})』"
 )
 _ELLIPSIS = re.compile(r"…|\.{3,}")
 _SPLICED_WORDS = 3  # fewest words of each part of a quotation with an ellipsis in it
 _MOST_LEFT_OUT = 15  # words, at one ellipsis
 # Unlike \w, with combining marks and without what joins emoji.
 _WORD = regex.compile(r"[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*")
+_EMPHASIS = re.compile(r"(?<![\w*])\*{1,3}(?=[^\s*])([^*\n]+)(?<=\S)\*{1,3}(?![\w*])")  # **so**
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -66,15 +69,46 @@ def check_answer(
     return tuple(sentences), dropped
 
 
+# "The provided reviews do not mention it", "There is no information in the reviews about it",
+# "I'm sorry, but none of the reviews says anything about that".
+_SOURCE = (
+    r"(?:(?:any|none|all) of )?(?:(?:the|these|those|your|my|any|no|provided|given|available"
+    r"|above|customer"
+    r"|guest|user) )*(?:reviews?|reviewers?|excerpts?|context|texts?|information|material)"
+    r"(?: (?:provided|given|above|here|available|you provided|in question))*"
+)
+_TELL = (
+    r"(?:say|state|mention|tell|contain|provide|include|discuss|address|describe|cover"
+    r"|specify|give|offer|answer"
+    r"|indicate|speak|talk|comment|refer|report|touch|reveal|note)"
+)
+_NOTHING = re.compile(
+    rf"\b{_SOURCE} (?:do not|don t|does not|doesn t|did not|didn t|cannot|can not|never)"
+    rf" (?:\w+ly )?{_TELL}\b"
+    rf"|\b(?:none of the|no) (?:reviews?|reviewers?|excerpts?)(?: \w+)? {_TELL}(?:s|ed)?\b"
+    r"|\b(?:there is|there s|there are|i (?:see|find|found|have)|contains?|provides?) (?:no"
+    r"|not enough|not any"
+    r"|insufficient|nothing)\b(?: \w+){0,3}? ?(?:information|mention|details?|reviews?|answer)\b"
+    rf"|\bnothing (?:\w+ )?(?:in|from) {_SOURCE}"
+    r"|\b(?:is|are|was|were) not (?:mentioned|stated|discussed|addressed|covered"
+    rf"|specified) (?:in|by) {_SOURCE}"
+    r"|\bi (?:cannot|can not|can t|am unable to|m unable to|could not|am not able to)"
+    r" (?:answer|find|determine|tell|say)\b"
+    r"|\b(?:cannot|can not|can t) be (?:answered|determined|told) (?:from|with|by) "
+)
+
+
 def is_refusal(sentences: Sequence[AnswerSentence]) -> bool:
-    """True when the answer says that the reviews do not say, and nothing that is cited."""
+    """True when the answer says that the reviews do not say, in whatever words, and nothing that is
+    cited.
+    """
     if not sentences:
         return False
-    if len(sentences) == 1 and _plain(sentences[0].text) == _plain(prompt.REFUSAL):
+    first = _plain(sentences[0].text)
+    if len(sentences) == 1 and first == _plain(prompt.REFUSAL):
         return True  # whatever it cites
-    return _plain(sentences[0].text).startswith(_plain(prompt.REFUSAL)) and not any(
-        s.citations for s in sentences
-    )
+    refuses = first.startswith(_plain(prompt.REFUSAL)) or _NOTHING.search(first) is not None
+    return refuses and not any(sentence.citations for sentence in sentences)
 
 
 def split_answer(text: str) -> list[_Piece]:
@@ -84,11 +118,10 @@ def split_answer(text: str) -> list[_Piece]:
     ..."). A sentence is never cut inside quotation marks, and a list item is a sentence of its own.
     """
     pieces: list[_Piece] = []
-    text = text.encode(
-        "utf-8", "replace"
-    ).decode()  # half an emoji, which a model can stop at, is no text
+    # half an emoji, which a model can stop at, is no text
+    text = without_thoughts(text.encode("utf-8", "replace").decode())
     for line in text.splitlines():
-        line = _BULLET.sub("", line).strip().strip("*#").strip()
+        line = _EMPHASIS.sub(r"\1", _BULLET.sub("", line)).strip().strip("*#").strip()
         if not line:
             continue
         clean, markers = prompt.strip_markers(line)

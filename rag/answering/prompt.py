@@ -67,27 +67,6 @@ def fence(text: str) -> str:
     return text.translate(_FENCE)
 
 
-_TO_THE_MODEL = re.compile(
-    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instructions?|prompts?|rules|above|below|previous|earlier)\b"
-    r"|\b(?:note|message|instructions?) (?:to|for) (?:any |the |an "
-    r")?(?:ai|model|assistant|llm|chatbot)\b"
-    r"|\banswer (?:every|all|each) questions?\b|\bcite (?:only )?this review\b"
-    r"|(?:^|[.!?]\s+)\W*(?:system|admin(?:istrator)?)(?: (?:prompt|session|message|mode))?\s*:"
-    r"|\bprint your\b.{0,30}\b(?:instructions|prompt)\b",
-    re.IGNORECASE,
-)
-
-
-def addresses_the_model(sentence: str) -> bool:
-    """Whether a sentence of a review reads as if written to steer a language model (heuristic,
-    English).
-
-    The fence, not this, is what keeps such text from acting; this keeps it from being quoted as an
-    opinion.
-    """
-    return _TO_THE_MODEL.search(sentence) is not None
-
-
 def build_messages(question: str, retrieved: Sequence[RetrievedChunk]) -> list[Message]:
     """The messages that ask `question` over `retrieved`, in the order given."""
     blocks = [
@@ -119,18 +98,53 @@ def template_hash() -> str:
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 
-# [1]  [1, 3]  [1-3]  [Review 2]  [1; 4 and 5]  [1][3]  [1], [3]  [1]-[3]; and in full-width
-# brackets, which some models prefer. A run of markers is one: what joins them must not be left
-# behind in the text.
-_NUMBER = r"(?:(?:reviews?|no\.?|#)\s*)?\d{1,9}"
+# [1]  [1, 3]  [1-3]  [Review 2]  [1; 4 and 5]  [1][3]  [1], [3]  [1]-[3]  [^1]  [[1]]
+# [1†source]  [1](#1); and in full-width brackets, which some models prefer. A run of markers is
+# one: what joins them must not be left behind in the text.
+_NUMBER = r"(?:(?:reviews?|no\.?|number=?\"?|#|\^)\s*)*\d{1,9}\"?"
 _JOIN = r"\s*(?:,|;|&|and\b|-|–|—|to\b)\s*"
-_OPEN, _CLOSE = r"[\[【［]\s*", r"\s*[\]】］]"
-_ONE_MARKER = rf"{_OPEN}{_NUMBER}(?:{_JOIN}{_NUMBER})*{_CLOSE}"
-_MARKER = re.compile(rf"{_ONE_MARKER}(?:(?:{_JOIN}|\s*){_ONE_MARKER})*", re.IGNORECASE)
+_NUMBERS = rf"{_NUMBER}(?:{_JOIN}{_NUMBER})*"
+_OPEN, _CLOSE = r"(?:\[\[?|[【［])\s*", r"\s*(?:\]\]?|[】］])"
+_ASIDE = r"\s*†[^\[\]【】［］\n]{0,40}"  # "†source", "†L1-L3"
+_LINK = r"\((?:#|https?:)[^()\s]*\)"
+_ONE_MARKER = rf"{_OPEN}{_NUMBERS}(?:{_ASIDE})?{_CLOSE}(?:{_LINK})?"
+# (Review 1)  <review number="1">  cold¹; reviews too may hold such, so not in quotation marks.
+_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_LOOSE_MARKER = (
+    rf"\(reviews?\s+{_NUMBERS}\)|<review number=\"?\d{{1,9}}\"?>|"
+    rf"(?<=[^\W\d_]|[.,;:!?)”])(?<!\b[mM])(?<!\b[kKcCdDmM]m)(?<!\bft)(?<!\bin)[{_SUPERSCRIPTS}]{{1,9}}"
+)
+_MARKER = re.compile(
+    rf"(?P<bracketed>{_ONE_MARKER}(?:(?:{_JOIN}|\s*){_ONE_MARKER})*)|{_LOOSE_MARKER}",
+    re.IGNORECASE,
+)
+_QUOTATION = re.compile(r"“[^”]*”|\"[^\"\n]*\"|«[^»]*»|„[^“”]*[“”]|「[^」]*」|『[^』]*』")
 _BETWEEN = re.compile(rf"{_CLOSE}((?:{_JOIN})?)\s*{_OPEN}", re.IGNORECASE)
+_NO_NUMBER = re.compile(rf"{_ASIDE}|{_LINK}")
 _RANGE = re.compile(rf"({_NUMBER})\s*(?:-|–|—|to\b)\s*({_NUMBER})", re.IGNORECASE)
 _MAX_RANGE = (
     50  # a model that writes [1-9999] means no such thing; such a range counts as its two ends
+)
+# "According to [1], ..." and "[1] says ..." would lose their object and their subject.
+_TAKES_OBJECT = re.compile(
+    r"(?:\baccording to|(?:^|[.!?;:,]\s+)(?:as )?(?:in|from|by|per|see|both)|\b(?:said|stated"
+    r"|written"
+    r"|mentioned|noted|reported|described|confirmed|shown) (?:in|by))\s+$",
+    re.IGNORECASE,
+)
+_TAKES_SUBJECT = re.compile(
+    r"(?:^|[.!?;:,]\s+|\b(?:while|whereas|but|and|that|because|though|although|as)\s+)$",
+    re.IGNORECASE,
+)
+_VERB = re.compile(
+    r"\s+(?:both |all |also )?(?:says?|said|mentions?|states?|stated|notes?|noted|writes?"
+    r"|wrote|describes?"
+    r"|described|complains?|complained|praises?|praised|reports?|reported|finds?|found"
+    r"|thinks?|calls?"
+    r"|called|adds?|agrees?|disagrees?|likes?|liked|loves?|loved|hated?|recommends?|claims?"
+    r"|feels?|felt"
+    r"|points?|explains?|suggests?|criticis\w+|criticiz\w+|warns?|confirms?|was|were|is|are"
+    r"|has|have|had)\b"
 )
 
 
@@ -148,38 +162,55 @@ def write_marker(numbers: Iterable[int]) -> str:
 
 
 def strip_markers(text: str) -> tuple[str, list[Marker]]:
-    """`text` without its citation markers (and the blanks before them), and the markers."""
+    """`text` without its citation markers (and the blanks before them), and the markers.
+
+    A marker that a sentence cannot do without becomes words: "According to review 1, ...".
+    """
     kept: list[str] = []
     markers: list[Marker] = []
+    quotations = [quotation.span() for quotation in _QUOTATION.finditer(text)]
     length = done = 0
     for match in _MARKER.finditer(text):
+        if not match["bracketed"] and any(a < match.start() < b for a, b in quotations):
+            continue
+        numbers = _numbers(match.group())
         before = text[done : match.start()]
-        stripped = before.rstrip(" \t")
-        # "… loved it [2]the" must not glue two words together
-        following = text[match.end() : match.end() + 1]
-        if stripped != before and following.isalnum():
-            stripped += " "
-        kept.append(stripped)
-        length += len(stripped)
-        markers.append(
-            Marker(
-                length,
-                _numbers(_BETWEEN.sub(lambda between: between.group(1) or ",", match.group())),
-            )
-        )
+        words = _as_words(numbers, "".join(kept) + before, text[match.end() :])
+        if not words:
+            stripped = before.rstrip(" \t")
+            # "… loved it [2]the" must not glue two words together
+            if stripped != before and text[match.end() : match.end() + 1].isalnum():
+                words = " "
+            before = stripped
+        kept.append(before + words)
+        length += len(kept[-1])
+        markers.append(Marker(length, numbers))
         done = match.end()
     kept.append(text[done:])
     return "".join(kept), markers
 
 
-def _numbers(inside: str) -> tuple[int, ...]:
-    found: list[int] = []
+def _as_words(numbers: Sequence[int], before: str, after: str) -> str:
+    """What stands for a marker that is the object or the subject of its sentence; else ""."""
+    is_subject = _TAKES_SUBJECT.search(before) and _VERB.match(after)
+    if not (is_subject or _TAKES_OBJECT.search(before)):
+        return ""
+    *first, last = map(str, numbers)
+    words = f"reviews {', '.join(first)} and {last}" if first else f"review {last}"
+    begins = not before.strip() or before.rstrip()[-1] in ".!?"
+    return words[0].upper() + words[1:] if begins else words
+
+
+def _numbers(marker: str) -> tuple[int, ...]:
+    numbers: list[int] = []
 
     def expand(match: re.Match[str]) -> str:
         low, high = (int(re.sub(r"\D", "", end)) for end in match.groups())
-        found.extend(range(low, high + 1) if 0 <= high - low < _MAX_RANGE else (low, high))
+        numbers.extend(range(low, high + 1) if 0 <= high - low < _MAX_RANGE else (low, high))
         return " "
 
-    rest = _RANGE.sub(expand, inside)
-    found.extend(int(number) for number in re.findall(r"\d+", rest))
-    return tuple(dict.fromkeys(found))
+    plain = _NO_NUMBER.sub("", marker).translate(str.maketrans(_SUPERSCRIPTS, "0123456789"))
+    joined = _BETWEEN.sub(lambda between: between.group(1) or ",", plain)
+    rest = _RANGE.sub(expand, joined)
+    numbers.extend(int(number) for number in re.findall(r"\d+", rest))
+    return tuple(dict.fromkeys(numbers))

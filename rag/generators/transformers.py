@@ -9,20 +9,23 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from rag.answering.templates import check_template
 from rag.config import Settings
-from rag.generators.base import never_cancelled
+from rag.generators.base import Truncated, never_cancelled
+from rag.generators.chat_template import UNLOCKED
+from rag.generators.chat_template import prompt_ids as prompt_ids
 from rag.generators.loading import is_memory_error, load_model
+from rag.generators.thoughts import ThoughtFilter
 from rag.schema import GeneratorError, Message, first_line
 
 TURN_ENDS = ("<end_of_turn>", "<turn|>", "<|im_end|>")  # Gemma 1 to 3, Gemma 4, ChatML
-_THOUGHT, _THOUGHT_END = (
-    "<|channel>",
-    "<channel|>",
-)  # Gemma 4 may open an answer with an (empty) thought
+# Gemma 4 may open an answer with an (empty) thought.
+_THOUGHT, _THOUGHT_END = "<|channel>", "<channel|>"
+_Tokens = queue.SimpleQueue[int | Exception | None]
 
 
 class TransformersGenerator:
@@ -48,12 +51,14 @@ class TransformersGenerator:
         self.name = _shown_name(name or model, adapter, quantization)
         self._stop_ids = _stop_ids(self._tokenizer, self._model)
         self._lock = threading.Lock()
+        # One tokenizer cannot be used by two threads: its settings change with each call.
+        self._tokenizing = threading.Lock()
         self._stop = threading.Event()
         _make_greedy(self._model, self._stop_ids, self._tokenizer.pad_token_id)
         self._watch_layers()
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        return len(prompt_ids(self._tokenizer, messages))
+        return len(prompt_ids(self._tokenizer, messages, self._tokenizing))
 
     def stream(
         self,
@@ -62,22 +67,15 @@ class TransformersGenerator:
         max_new_tokens: int,
         cancelled: Callable[[], bool] = never_cancelled,
     ) -> Iterator[str]:
-        ids = prompt_ids(self._tokenizer, messages)
-        limit = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        if limit is not None:
-            if len(ids) >= limit:
-                raise GeneratorError(
-                    f"The prompt is {len(ids)} tokens long and {self.name} takes at most {limit}. "
-                    "Set generator.max_prompt_tokens or retrieval.top_k lower."
-                )
-            max_new_tokens = min(max_new_tokens, limit - len(ids))
-        tokens: queue.SimpleQueue[int | Exception | None] = queue.SimpleQueue()
+        ids, max_new_tokens = self._fitting_prompt(messages, max_new_tokens)
+        tokens: _Tokens = queue.SimpleQueue()
         stop = threading.Event()
         worker = threading.Thread(
             target=self._generate, args=(ids, max_new_tokens, tokens, stop), daemon=True
         )
         worker.start()
-        text = _TextPieces(self._tokenizer)
+        text, thoughts = _TextPieces(self._tokenizer, self._tokenizing), ThoughtFilter()
+        ended = False  # by a token that ends an answer
         try:
             while not cancelled():
                 try:
@@ -86,20 +84,39 @@ class TransformersGenerator:
                     continue
                 if isinstance(token, Exception):
                     raise _explain_run(self.name, token) from token
-                piece = text.rest() if token is None else text.add(token)
-                if piece:
-                    yield piece
                 if token is None:
+                    if piece := thoughts.add(text.rest()) + thoughts.rest():
+                        yield piece
+                    if not ended:
+                        yield Truncated()
                     return
+                ended = token in self._stop_ids
+                if piece := thoughts.add(text.add(token)):
+                    yield piece
         finally:
             stop.set()
             worker.join()
+
+    def _fitting_prompt(
+        self, messages: Sequence[Message], max_new_tokens: int
+    ) -> tuple[list[int], int]:
+        """The ids of the prompt, and how many tokens the answer may have after it."""
+        ids = prompt_ids(self._tokenizer, messages, self._tokenizing)
+        limit = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+        if limit is None:
+            return ids, max_new_tokens
+        if len(ids) >= limit:
+            raise GeneratorError(
+                f"The prompt is {len(ids)} tokens long and {self.name} takes at most {limit}. "
+                "Set generator.max_prompt_tokens or retrieval.top_k lower."
+            )
+        return ids, min(max_new_tokens, limit - len(ids))
 
     def _generate(
         self,
         ids: list[int],
         max_new_tokens: int,
-        tokens: queue.SimpleQueue[int | Exception | None],
+        tokens: _Tokens,
         stop: threading.Event,
     ) -> None:
         """Put the answer's tokens into `tokens`, then None; or an exception. Runs in a thread of
@@ -156,9 +173,7 @@ class _StoppedError(Exception):
 class _Streamer:
     """What `generate` hands its tokens to."""
 
-    def __init__(
-        self, tokens: queue.SimpleQueue[int | Exception | None], check_stop: Callable[[], None]
-    ) -> None:
+    def __init__(self, tokens: _Tokens, check_stop: Callable[[], None]) -> None:
         self._tokens = tokens
         self._check_stop = check_stop
 
@@ -178,8 +193,9 @@ class _TextPieces:
     tokenizers write a token differently at the beginning of a text.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, lock: AbstractContextManager[object] = UNLOCKED) -> None:
         self._tokenizer = tokenizer
+        self._lock = lock
         self._special = {
             id for id, token in tokenizer.added_tokens_decoder.items() if token.special
         }
@@ -214,43 +230,12 @@ class _TextPieces:
         return now[len(before) :]
 
     def _decode(self, ids: list[int]) -> str:
-        return str(
-            self._tokenizer.decode(
-                ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        with self._lock:
+            return str(
+                self._tokenizer.decode(
+                    ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+                )
             )
-        )
-
-
-def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
-    """The token ids of the whole prompt: chat template and generation prompt included, and one BOS
-    at most.
-
-    A template usually writes the BOS itself, so the tokenizer is not asked for special tokens;
-    where the template writes none, the BOS is added if the tokenizer adds one to plain text. A
-    model without a chat template gets the messages' text followed by a line ``Answer:``. Templates
-    of models that can think are told not to. Training must build its prompts here too.
-    """
-    if tokenizer.chat_template is None:
-        text = "\n\n".join(message["content"] for message in messages) + "\n\nAnswer:\n"
-    else:
-        from jinja2.exceptions import TemplateError
-
-        try:
-            text = tokenizer.apply_chat_template(
-                [dict(message) for message in messages],
-                tokenize=False,
-                add_generation_prompt=True,
-                enable_thinking=False,
-            )
-        except TemplateError as error:
-            raise GeneratorError(
-                f"The model's chat template refuses these messages: {error}."
-            ) from error
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    bos = tokenizer.bos_token_id
-    if bos is not None and ids[:1] != [bos] and tokenizer("")["input_ids"][:1] == [bos]:
-        ids = [bos, *ids]
-    return ids
 
 
 def _stop_ids(tokenizer: Any, model: Any) -> list[int]:
@@ -258,15 +243,15 @@ def _stop_ids(tokenizer: Any, model: Any) -> list[int]:
     chat.
     """
     configured = model.generation_config.eos_token_id
-    found = [
+    ends = [
         tokenizer.eos_token_id,
         *(configured if isinstance(configured, list) else [configured]),
     ]
     special = {
         token.content: id for id, token in tokenizer.added_tokens_decoder.items() if token.special
     }
-    found += [special.get(end) for end in TURN_ENDS]
-    return list(dict.fromkeys(id for id in found if id is not None and id < len(tokenizer)))
+    ends += [special.get(end) for end in TURN_ENDS]
+    return list(dict.fromkeys(id for id in ends if id is not None and id < len(tokenizer)))
 
 
 def _make_greedy(model: Any, stop_ids: list[int], pad_id: int | None) -> None:

@@ -50,7 +50,8 @@ _EMPTY_WORDS = frozenset(
     share so some somebody someone tell than that the their them there they thing things think thinks this to two us
     buyer buyers client clients customer customers diner diners fan fans guest guests owner owners
     passenger passengers player players reader readers somebody traveller travellers traveler travelers
-    user users viewer viewers visitor visitors was we were what when where which who whom whose why will with would you your
+    user users viewer viewers visitor visitors was we were what when where which who whom whose
+    why will with would you your
     complain complains complaint complaints dislike dislikes enjoy enjoys hate hates like likes love loves opinion
     opinions overall praise praises""".split()
 )

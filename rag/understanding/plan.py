@@ -100,7 +100,9 @@ def item_condition(items: Sequence[str]) -> Condition:
 def understand(
     question: str, finder: NameFinder, catalogue: Catalogue, embed: Embed, identity: str
 ) -> QuestionPlan:
-    """The plan for a question that stands alone. Embeds once: what is searched for and the aspect; `identity` is the embedder's."""
+    """The plan for a question that stands alone. Embeds once: what is searched for and the aspect;
+    `identity` is the embedder's.
+    """
     names = finder.find(question)
     limits = limits_of(question, catalogue.dates, catalogue.scale)
     spans = [*names.subjects, *((mention.start, mention.end) for mention in names.items)]

@@ -18,7 +18,7 @@ from rag.embedding import Embedder, make_embedder
 from rag.evaluation.questions import SPLITS, Question, read_questions
 from rag.index import ReviewIndex
 from rag.retrieval import Retriever
-from rag.understanding.intent import asks_for_fact
+from rag.understanding.intent import asks_for_fact, content_words
 from tests.benchmarks.measuring import QUESTIONS, options, sample_index, show, temporary_settings
 
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
@@ -69,7 +69,10 @@ def show_support(index: ReviewIndex, embedder: Embedder, questions: Sequence[Que
 def show_floors(settings: Settings, retriever: Retriever, questions: Sequence[Question]) -> None:
     """Refusal F1 and wrong refusals for pairs of floors."""
     score = np.array(
-        [evidence_score(content_words(q.question), retriever.retrieve(q.question)) for q in questions]
+        [
+            evidence_score(content_words(q.question), retriever.retrieve(q.question))
+            for q in questions
+        ]
     )
     fact = np.array([asks_for_fact(q.question) for q in questions])
     unanswerable = np.array([not q.answerable for q in questions])

@@ -32,7 +32,7 @@ from rag.index import ReviewIndex, build_index, index_folder, list_indexes
 from rag.ingest import read_reviews
 from rag.progress import Progress, no_progress
 from rag.retrieval import Limits, Ranking, Retriever, retrieve
-from rag.retrieval.fusion import Query
+from rag.retrieval.fusion import Query, SearchText
 from rag.understanding.intent import content_words, wants_overview
 from tests.benchmarks.measuring import chosen_index, milliseconds, options, sample_questions, show
 from tests.benchmarks.vector_index import mixtures
@@ -114,7 +114,9 @@ class Setup:
             ),
             "words": lambda question: index.word_scores(content_words(question)),
             "rank (embed, nearest, words, fuse)": lambda question: list(
-                Query(index, embedder, question, ranking, mask).hits(sentences)
+                Query(index, SearchText.of(embedder, question, ranking), ranking, mask).hits(
+                    sentences
+                )
             ),
             "dense alone": lambda question: retrieve(
                 index, embedder, question, limits, mask, ranking=Ranking("dense")
