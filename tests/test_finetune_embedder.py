@@ -23,7 +23,7 @@ from tests.tiny_models import save_tiny_embedder
 from ui.cli.main import main
 
 TOPICS = 30
-SETTINGS = Settings(balance="off")
+SETTINGS = Settings()
 QUICK = Training(epochs=150, batch_size=16, learning_rate=3e-3, kinds=("question",))
 """Enough to learn which word of a question means which word of a review."""
 
@@ -222,7 +222,6 @@ def test_on_the_command_line(
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     monkeypatch.setenv("REVIEWQA_EMBEDDER", embedder.name)
     monkeypatch.setenv("REVIEWQA_MODELS_DIR", str(tmp_path / "models"))
-    monkeypatch.setenv("REVIEWQA_BALANCE", "off")
 
     def run(*arguments: str) -> tuple[int, str, str]:
         line = [

@@ -120,7 +120,7 @@ def without_copies(reviews: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "kinds", [("reviews",), ("answers",), ("tasks",), ("phrases",), ("reviews", "answers", "tasks")]
+    "kinds", [("reviews",), ("answers",), ("tasks",), ("reviews", "answers", "tasks")]
 )
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_nothing_held_out_is_ever_trained_on(
@@ -215,10 +215,9 @@ def test_questions_of_a_test_split_are_never_used(
 ) -> None:
     mixed = [*questions("train")[:5], *questions("test")[5:8], *questions("dev")[8:]]
     for index in (one_item, five_items):
-        for kinds in (("answers",), ("phrases",)):
-            found = maker(index, *kinds).make(mixed)
-            assert not {one.id.partition("-")[0] for one in both(found)} & set(TOPICS[5:8])
-            assert found.left_out["it is of the test split"] == 3
+        found = maker(index, "answers").make(mixed)
+        assert not {one.id for one in both(found)} & set(TOPICS[5:8])
+        assert found.left_out["it is of the test split"] == 3
     dev = maker(one_item, "answers").make(mixed)
     assert {one.id for one in dev.train} <= set(TOPICS[:5]) and {
         one.id for one in dev.held_out
@@ -291,19 +290,6 @@ def test_tasks_are_over_groups_of_reviews_and_pass_the_check(five_items: ReviewI
     assert not both(refused) and set(refused.left_out) == {
         "the answer is a refusal (from fake generator)"
     }
-
-
-def test_phrases_are_quotations_and_key_points(five_items: ReviewIndex) -> None:
-    found = maker(five_items, "phrases", variants=3).make(questions("train"))
-    assert {one.kind for one in both(found)} == {"phrase"}
-    assert len({one.id for one in both(found)}) == len(both(found))
-    assert any("-" in one.id for one in found.train) and not any(
-        "-" in one.id for one in found.held_out
-    )
-    for one in both(found):
-        assert "<review" not in one.messages[0]["content"] and prompt.strip_markers(one.target)[1]
-        topic = one.id.partition("-")[0]
-        assert any(text.format(topic) in one.target for text in SAYS.values())
 
 
 def spans(index: ReviewIndex) -> list[RetrievalQuestion]:

@@ -24,7 +24,7 @@ from finetune.train.arguments import Device
 from finetune.train.trainer import DATA, Prepared, prepare, steps_of, tuned_model
 from rag.answering import prompt
 from rag.config import Settings
-from rag.schema import Message, ModelError
+from rag.schema import Chunk, Message, ModelError, RetrievedChunk, Review
 from tests.tiny_models import COMPOSITE_FAMILIES, FAMILIES, make_tiny_model
 
 RECIPE = """
@@ -32,7 +32,8 @@ base_model = "{base}"
 output = "tuned"
 licence = "none needed"
 [data]
-examples = ["phrases"]
+examples = ["answers"]
+max_length = 2000
 [lora]
 r = 4
 lora_alpha = 8
@@ -75,10 +76,9 @@ def own_changes(family: str) -> list[str]:
 
 def example(number: int, words: int = 4) -> Example:
     text = "The pool was warm." + " Very warm." * words
-    messages = prompt.build_phrasing_messages(
-        "How was the pool?", [(prompt.PRAISE_HEADING, [text] * (1 + number % 2))]
-    )
-    return Example(f"q{number}", "phrase", "questions", tuple(messages), f"{text} [1]", ("r",))
+    retrieved = RetrievedChunk(1, Chunk("c", "r", 0, len(text), text), Review("r", text), 1.0, ())
+    messages = prompt.build_messages("How was the pool?", [retrieved] * (1 + number % 2))
+    return Example(f"q{number}", "answer", "questions", tuple(messages), f"{text} [1]", ("r",))
 
 
 def with_system(one: Example) -> Example:
@@ -250,7 +250,7 @@ def test_padding_is_looked_at_with_one_example_too(prepared: Prepared) -> None:
 def test_examples_that_are_too_long(tmp_path: Path) -> None:
     train = [*map(example, range(3)), example(7, 200), example(8, 200)]
     found = verdict(check_data(made(tmp_path, "gemma1", train=train)), "no answer cut", "warning")
-    assert "2 of 6 examples" in found.saw and "max_length = 1024" in found.saw
+    assert "2 of 6 examples" in found.saw and "max_length = 2000" in found.saw
     few = replace(made(tmp_path, "gemma1"))
     few.held_out.left_out[TOO_LONG] = 1
     assert "1 of 7 examples" in verdict(check_data(few), "no answer cut", "ok").saw

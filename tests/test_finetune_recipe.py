@@ -284,14 +284,12 @@ def test_a_recipe_of_ones_own_has_defaults(file: Path) -> None:
         ("lora.target_modules=[]", "target_modules", "there must be target_modules"),
         ("lora.bias='some'", "bias", "none, all, lora_only"),
         ("lora.task_type='SEQ_CLS'", "task_type", "CAUSAL_LM"),
-        ("data.examples=['poems']", "examples", "reviews, answers, tasks, phrases"),
-        ("data.examples=[]", "examples", "reviews, answers, tasks, phrases"),
-        ("data.examples=['answers','phrases']", "examples", "choose"),
+        ("data.examples=['poems']", "examples", "reviews, answers, tasks"),
+        ("data.examples=[]", "examples", "reviews, answers, tasks"),
         ("data.max_length=8", "max_length", "between 16 and"),
         ("data.held_out=0.9", "held_out", "between 0.01 and 0.5"),
         ("data.no_answer=-0.1", "no_answer", "between 0 and 1"),
         ("data.distractors=-1", "distractors", "between 0 and 50"),
-        ("data.variants=0", "variants", "between 1 and 100"),
         ("quantization.bnb_4bit_quant_type='nf8'", "bnb_4bit_quant_type", "nf4, fp4"),
         (
             "quantization.bnb_4bit_compute_dtype='half'",
@@ -399,8 +397,6 @@ def test_no_change_breaks_more_than_the_recipe(key: str, value: str) -> None:
         (("reviews",), ""),
         (("reviews", "answers"), prompt.ANSWERING),
         (("tasks",), prompt.ANSWERING),
-        (("phrases",), prompt.PHRASING),
-        (("reviews", "phrases"), prompt.PHRASING),
     ],
 )
 def test_which_prompt_the_examples_are_of(examples: tuple[str, ...], template: str) -> None:

@@ -38,7 +38,7 @@ def test_the_fine_tuning_commands_run_with_a_small_model(folder: Path) -> None:
     make_tiny_model(folder / "tiny-smollm2", "smollm2")
     small = " --set training.max_steps=1 --set training.per_device_train_batch_size=2 --set data.max_length=256"
     small += " --set training.gradient_accumulation_steps=1 --set base_model=tiny"
-    smaller = f"{small}-smollm2 --set data.variants=1 --set data.max_length=2048"
+    smaller = f"{small}-smollm2 --set data.max_length=2048"
     tuning = [line for line in commands() if "finetune" in line and "finetune embedder" not in line]
     assert len(tuning) == 9
     for command in tuning:
@@ -50,6 +50,6 @@ def test_the_fine_tuning_commands_run_with_a_small_model(folder: Path) -> None:
             command += small if "gemma-2b-it" in command else smaller
         done = run(command, folder)
         assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
-    for name in ("gemma_Squid_Game", "smollm2-135m-phrasing"):
+    for name in ("gemma_Squid_Game", "smollm2-135m-reviews"):
         assert (folder / "finetune" / "runs" / name / "report.html").is_file()
         assert (folder / "models" / name / "model.safetensors").is_file()
