@@ -2,7 +2,7 @@
 
 The keys of `[quantization]`, `[lora]` and `[training]` are the libraries' own argument names
 (bitsandbytes through transformers, peft, and transformers' Trainer with TRL's SFTTrainer), also
-those that a newer version has renamed: `finetune.train.arguments` turns them into what the installed
+those that a newer version has renamed: `finetune.training.arguments` turns them into what the installed
 versions take.
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.compare import (
+from finetune.comparison import (
     BETTER,
     NOT_BETTER,
     WORSE,
@@ -17,7 +17,7 @@ from finetune.compare import (
     difference,
     verdict,
 )
-from finetune.compare_report import (
+from finetune.comparison_report import (
     html_report,
     json_report,
     loss_curve,

@@ -19,8 +19,8 @@ from finetune.preflight.estimate import (
     trainable_parameters,
 )
 from finetune.recipe import Recipe, load_recipe
-from finetune.train.arguments import Device, resolve
-from finetune.train.trainer import tuned_model
+from finetune.training.arguments import Device, resolve
+from finetune.training.trainer import tuned_model
 from rag.config import Settings
 from tests.test_finetune_preflight import GPU, made, own_changes
 from tests.tiny_models import COMPOSITE_FAMILIES, FAMILIES, tiny_config, tiny_tokenizer

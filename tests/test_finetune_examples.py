@@ -31,7 +31,7 @@ from finetune.data.sources import ExampleMaker
 from finetune.data.split import held_out_reviews
 from finetune.data.squad import is_squad, read_squad
 from finetune.recipe import DataRecipe
-from finetune.run import sources_of
+from finetune.stages import sources_of
 from rag.answering import prompt
 from rag.config import Settings
 from rag.evaluation.question_sets import RetrievalQuestion

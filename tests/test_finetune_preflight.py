@@ -20,8 +20,8 @@ from finetune.preflight.checks import Check, check_data, estimate_of, memory_che
 from finetune.preflight.estimate import in_words
 from finetune.preflight.model import check_model, check_step
 from finetune.recipe import load_recipe
-from finetune.train.arguments import Device
-from finetune.train.trainer import DATA, Prepared, prepare, steps_of, tuned_model
+from finetune.training.arguments import Device
+from finetune.training.trainer import DATA, Prepared, prepare, steps_of, tuned_model
 from rag.answering import prompt
 from rag.config import Settings
 from rag.schema import Chunk, Message, ModelError, RetrievedChunk, Review

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune.recipe import EXAMPLE_KINDS, RECIPES, DataRecipe, Recipe, load_recipe, recipe_names
-from finetune.train.arguments import RENAMED, Arguments, Device, is_gemma, resolve
-from finetune.train.trainer import steps_of
+from finetune.training.arguments import RENAMED, Arguments, Device, is_gemma, resolve
+from finetune.training.trainer import steps_of
 from rag.answering import prompt
 from rag.schema import SettingsError
 

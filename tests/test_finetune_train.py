@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from finetune.compare import compare_models
-from finetune.compare_report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, write_report
-from finetune.merge import INTO_DEQUANTISED, INTO_ORIGINAL, merge, merged_model
+from finetune.comparison import compare_models
+from finetune.comparison_report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, write_report
+from finetune.merging import INTO_DEQUANTISED, INTO_ORIGINAL, merge, merged_model
 from finetune.preflight.checks import passed
 from finetune.recipe import Recipe, load_recipe
-from finetune.run import Source, check, make_data, run_folder
-from finetune.train.trainer import ADAPTER, CHECKPOINTS, prepare, train, tuned_model
-from finetune.train.watch import Interrupted, RunawayError, Watch
+from finetune.stages import Source, check, make_data, run_folder
+from finetune.training.trainer import ADAPTER, CHECKPOINTS, prepare, train, tuned_model
+from finetune.training.watch import Interrupted, RunawayError, Watch
 from rag.answering import choice, prompt
 from rag.answering.choice import choose_generator
 from rag.answering.pipeline import Pipeline
@@ -168,7 +168,7 @@ def test_from_reviews_to_a_merged_model_that_answers(
     # says by how much
     exact = merged_model(recipe, settings, trained.folder, INTO_DEQUANTISED, "float32")
     ids = torch.tensor([prepared.held_out.sequences[0].input_ids])
-    from finetune.merge import as_trained
+    from finetune.merging import as_trained
 
     with torch.inference_mode():
         expected = as_trained(recipe, settings, trained.folder)(input_ids=ids).logits
@@ -233,7 +233,9 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
 
     told: list[int] = []
     notes: list[str] = []
-    monkeypatch.setattr("finetune.train.memory._resident", partial(next, itertools.count(0, 2**30)))
+    monkeypatch.setattr(
+        "finetune.training.memory._resident", partial(next, itertools.count(0, 2**30))
+    )
 
     def progress(stage: str, done: int, total: int, note: str) -> None:
         told.append(done)

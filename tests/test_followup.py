@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rag.understanding.rewrite import MAX_NEW_TOKENS, accepted, rewrite_messages, searchable
 
 from rag.answering.extractive import ExtractiveGenerator
 from rag.answering.prompt import REFUSAL
@@ -18,7 +19,6 @@ from rag.schema import GeneratorError, Message
 from rag.understanding import follow_up
 from rag.understanding.follow_up import MOST_TURNS, StandAlone, stand_alone
 from rag.understanding.intent import TASKS
-from rag.understanding.rewrite import MAX_NEW_TOKENS, accepted, rewrite_messages, searchable
 from tests.benchmarks.follow_ups import by_rule, judged
 from tests.fakes import FakeEmbedder, FakeGenerator
 

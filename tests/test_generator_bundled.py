@@ -9,10 +9,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from rag.answering.phrasing import PhrasingGenerator
 
 from rag.answering import choice, prompt
 from rag.answering.choice import choose_generator
-from rag.answering.phrasing import PhrasingGenerator
 from rag.answering.templates import trained_template
 from rag.config import Settings
 from rag.files import sha256_of

@@ -14,8 +14,8 @@ from typing import Literal
 from finetune.data.encode import IGNORED, REFUSED, TOO_LONG, end_of_turn
 from finetune.data.examples import HELD_OUT_FILE, TRAIN_FILE, read_examples
 from finetune.preflight.estimate import Estimate, estimate, in_words
-from finetune.train.memory import LESS_MEMORY
-from finetune.train.trainer import DATA, Prepared
+from finetune.training.memory import LESS_MEMORY
+from finetune.training.trainer import DATA, Prepared
 from rag.generators.transformers import prompt_ids
 from rag.schema import GeneratorError
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune.recipe import Recipe
-from finetune.train.arguments import Arguments, Device
+from finetune.training.arguments import Arguments, Device
 
 _BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 _NF4_BYTES = 0.5 + 4 / 64  # a code of four bits, and an fp32 scale for every 64 of them

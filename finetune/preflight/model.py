@@ -10,8 +10,8 @@ from typing import Any
 from finetune.data.encode import IGNORED, Encoded
 from finetune.preflight.checks import Check
 from finetune.preflight.estimate import empty_model, target_layers, trainable_parameters
-from finetune.train.memory import LESS_MEMORY, PeakMemory
-from finetune.train.trainer import Prepared
+from finetune.training.memory import LESS_MEMORY, PeakMemory
+from finetune.training.trainer import Prepared
 from rag.generators.loading import first_line, is_memory_error
 
 _SOFTCAPPED = (

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rag.understanding.rewrite import searchable
 
 from rag.answering.choice import choose_generator
 from rag.config import Settings
@@ -24,7 +25,6 @@ from rag.evaluation.questions import read_questions
 from rag.reader.stance import LeaningModel
 from rag.understanding import follow_up
 from rag.understanding.follow_up import stand_alone
-from rag.understanding.rewrite import searchable
 
 SAMPLE = Path(follow_up.__file__).parents[1] / "sample"
 BEFORE = "How good is the acting?"

@@ -152,7 +152,7 @@ def data(
 def check(context: Context, recipe: str, changes: Sequence[str], no_step: bool) -> None:
     """Look for all that is known to ruin a training, before its first step."""
     from finetune.preflight.checks import passed
-    from finetune.run import check as run_checks
+    from finetune.stages import check as run_checks
 
     found, prepared, _, _ = run_checks(
         read_recipe(recipe, changes), context.settings(), step=not no_step, tell=tell

@@ -18,7 +18,7 @@ from ui.cli.options import Context, picked_index
 if TYPE_CHECKING:
     from finetune.preflight.checks import Check
     from finetune.recipe import Recipe
-    from finetune.run import Source
+    from finetune.stages import Source
     from rag.embedding import Embedder
     from rag.generators.base import Generator
     from rag.index import ReviewIndex
@@ -43,8 +43,8 @@ def make_examples(
     preview: bool,
 ) -> None:
     """Make the examples, or say that they are there."""
-    from finetune.run import make_data, of_kind, run_folder, shown
-    from finetune.train.trainer import DATA, prepare
+    from finetune.stages import make_data, of_kind, run_folder, shown
+    from finetune.training.trainer import DATA, prepare
     from rag.embedding import make_embedder
 
     settings = context.settings()
@@ -85,12 +85,12 @@ def train_adapter(context: Context, recipe: Recipe, resume: bool) -> None:
     """Check and train, or say that the adapter is there."""
     from finetune.data.examples import data_hash
     from finetune.preflight.checks import passed
-    from finetune.run import check as run_checks
-    from finetune.run import run_folder
-    from finetune.train.record import new_record, same_work
-    from finetune.train.trainer import ADAPTER, DATA
-    from finetune.train.trainer import train as run_training
-    from finetune.train.watch import Interrupted
+    from finetune.stages import check as run_checks
+    from finetune.stages import run_folder
+    from finetune.training.record import new_record, same_work
+    from finetune.training.trainer import ADAPTER, DATA
+    from finetune.training.trainer import train as run_training
+    from finetune.training.watch import Interrupted
     from rag.answering.templates import read_record
 
     settings = context.settings()
@@ -142,8 +142,8 @@ def train_adapter(context: Context, recipe: Recipe, resume: bool) -> None:
 
 def merge_adapter(context: Context, recipe: Recipe, way: str, dtype: str) -> None:
     """Merge the adapter, or say that the merged model is there."""
-    from finetune.merge import merge as run_merge
-    from finetune.run import run_folder
+    from finetune.merging import merge as run_merge
+    from finetune.stages import run_folder
 
     settings = context.settings()
     with terminal.StageProgress() as progress:
@@ -166,10 +166,10 @@ def compare_models(
     context: Context, recipe: Recipe, over: str | None, asked: Path | None, split: str, gate: bool
 ) -> None:
     """Compare, write the report, and print it."""
-    from finetune.compare import BETTER
-    from finetune.compare import compare_models as run_comparison
-    from finetune.compare_report import HTML_FILE, markdown_report, write_report
-    from finetune.run import run_folder
+    from finetune.comparison import BETTER
+    from finetune.comparison import compare_models as run_comparison
+    from finetune.comparison_report import HTML_FILE, markdown_report, write_report
+    from finetune.stages import run_folder
     from rag.embedding import make_embedder
     from rag.evaluation.questions import read_questions
 
@@ -207,7 +207,7 @@ def _sources(
     from dataclasses import replace
 
     from finetune.data.squad import is_squad, read_squad
-    from finetune.run import sources_of
+    from finetune.stages import sources_of
     from rag.evaluation.question_sets import RetrievalQuestion, read_question_set
 
     sources = sources_of(indexes, questions)

@@ -21,9 +21,9 @@ from finetune.data.encode import IGNORED, Encoded, encode, end_of_turn
 from finetune.data.examples import HELD_OUT_FILE, read_examples
 from finetune.model_card import model_card
 from finetune.recipe import Recipe
-from finetune.train.base import base_tokenizer, load_base
-from finetune.train.record import write_record
-from finetune.train.trainer import ADAPTER, DATA
+from finetune.training.base import base_tokenizer, load_base
+from finetune.training.record import write_record
+from finetune.training.trainer import ADAPTER, DATA
 from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.files import sha256_of

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from finetune.recipe import Recipe
-from finetune.train.base import base_folder
-from finetune.train.trainer import ADAPTER
+from finetune.training.base import base_folder
+from finetune.training.trainer import ADAPTER
 from rag.answering.choice import ChosenGenerator, gpu_available
 from rag.answering.pipeline import Pipeline
 from rag.answering.templates import check_template, read_record

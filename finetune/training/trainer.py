@@ -2,9 +2,9 @@
 resumable.
 
 What is ours is around the trainer and not in it: tokens that match serving (`finetune.data.encode`),
-arguments that fit the device (`finetune.train.arguments`), checks before the first step
+arguments that fit the device (`finetune.training.arguments`), checks before the first step
 (`finetune.preflight`) and a stop with a diagnosis when the loss is no number any more or runs away
-(`finetune.train.watch`).
+(`finetune.training.watch`).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from finetune.data.encode import EncodedSet, encode
 from finetune.data.examples import HELD_OUT_FILE, TRAIN_FILE, data_hash, read_examples
 from finetune.model_card import model_card
 from finetune.recipe import Recipe
-from finetune.train.arguments import Arguments, Device, is_gemma, resolve, this_device
-from finetune.train.base import add_adapter, base_config, base_tokenizer, load_base, put_down
-from finetune.train.memory import LESS_MEMORY, PeakMemory
-from finetune.train.record import new_record, same_work, write_record
-from finetune.train.watch import Interrupted, Progress, RunawayError, Watch, no_progress
+from finetune.training.arguments import Arguments, Device, is_gemma, resolve, this_device
+from finetune.training.base import add_adapter, base_config, base_tokenizer, load_base, put_down
+from finetune.training.memory import LESS_MEMORY, PeakMemory
+from finetune.training.record import new_record, same_work, write_record
+from finetune.training.watch import Interrupted, Progress, RunawayError, Watch, no_progress
 from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.logging import quiet_libraries

@@ -26,7 +26,7 @@ from finetune.data.sources import ExampleMaker
 from finetune.preflight.checks import Check, check_data, memory_check, passed
 from finetune.preflight.model import Step, check_model, check_step
 from finetune.recipe import Recipe
-from finetune.train.trainer import DATA, Prepared, prepare, tuned_model
+from finetune.training.trainer import DATA, Prepared, prepare, tuned_model
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.evaluation.question_sets import RetrievalQuestion

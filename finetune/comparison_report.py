@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from finetune.compare import METRICS, Compared, Contender, difference
+from finetune.comparison import METRICS, Compared, Contender, difference
 from rag.answering.prompt import write_marker
 from rag.evaluation.significance import Interval
 from rag.schema import Answer, ReviewFileError

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.recipe import Recipe
-from finetune.train.arguments import Arguments
+from finetune.training.arguments import Arguments
 from rag.config import BUNDLED_GENERATOR, Settings
 from rag.generators.bundled import smollm2_folder
 from rag.generators.loading import explain, load_tokenizer, load_weights
