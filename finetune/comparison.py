@@ -22,7 +22,7 @@ from typing import Any
 from finetune.recipe import Recipe
 from finetune.training.base import base_folder
 from finetune.training.trainer import ADAPTER
-from rag.answering.choice import ChosenGenerator, gpu_available
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.answering.templates import check_template, read_record
 from rag.config import Settings
@@ -31,8 +31,9 @@ from rag.evaluation.answers import AnswerReport, QuestionResult, balance, evalua
 from rag.evaluation.questions import Question
 from rag.evaluation.significance import Comparison, Interval, interval, paired
 from rag.generators.base import Generator
+from rag.generators.choice import ChosenGenerator, gpu_available
 from rag.index import ReviewIndex
-from rag.schema import Answer, ModelError
+from rag.schema import ModelError
 from rag.understanding.intent import TASKS, Task
 
 BASE, TUNED, MERGED = "base", "adapter", "merged"

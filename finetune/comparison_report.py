@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from finetune.comparison import METRICS, Compared, Contender, difference
+from rag.answer import Answer
 from rag.answering.prompt import write_marker
 from rag.evaluation.significance import Interval
-from rag.schema import Answer, ReviewFileError
+from rag.schema import ReviewFileError
 
 HTML_FILE, MARKDOWN_FILE, JSON_FILE = "report.html", "report.md", "report.json"
 _ANSWERS = 20  # questions whose answers are shown beside each other

@@ -1,10 +1,55 @@
-"""Reviews in, checked answers out."""
+"""Answers from reviews that can be checked.
 
-import os
+    import rag
 
-# The OpenMP libraries of torch and faiss read this when they are loaded, so it stands here, before
-# either can be. By default their threads spin while they wait for one another, and where something
-# else runs on the same cores, each waits for one that is not running: on two cores of which one was
-# busy, a question took 431 ms to embed and not 12, and 67 sentences a second were embedded and not
-# 439.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    index = rag.build("reviews.csv", name="my-hotel")
+    answer = index.ask("Is it quiet at night?")
+
+`open` and `build` give an `Index`; its `ask` gives an `Answer`. Everything else is loaded when it is
+first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rag.answer import Answer, AnswerSentence, Citation
+    from rag.config import Settings, load_settings
+    from rag.library import Index, build, open
+    from rag.schema import RetrievedChunk, Review, ReviewQAError
+
+__all__ = [
+    "Answer",
+    "AnswerSentence",
+    "Citation",
+    "Index",
+    "RetrievedChunk",
+    "Review",
+    "ReviewQAError",
+    "Settings",
+    "build",
+    "load_settings",
+    "open",
+]
+
+_PLACES = {
+    "rag.answer": ("Answer", "AnswerSentence", "Citation"),
+    "rag.config": ("Settings", "load_settings"),
+    "rag.library": ("Index", "build", "open"),
+    "rag.schema": ("RetrievedChunk", "Review", "ReviewQAError"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from its module, on first use (PEP 562)."""
+    import importlib
+
+    for module, names in _PLACES.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"module 'rag' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

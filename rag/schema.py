@@ -7,7 +7,7 @@ index, half-open: ``review.text[start:end]``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 
@@ -73,6 +73,11 @@ def fraction_of_scale(rating: float | None, lowest: float, highest: float) -> fl
     return min(1.0, max(0.0, (rating - lowest) / (highest - lowest)))
 
 
+def rating_words(review: Review) -> str:
+    """The rating as people write it: ``8/10``, or ``none``."""
+    return "none" if review.rating is None else f"{review.rating:g}/{review.rating_max:g}"
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewSentence:
     """One sentence of a review: the unit of evidence. `row` is its row in the index, and its
@@ -119,65 +124,6 @@ class RetrievedChunk:
     also_in: tuple[str, ...] = ()
     cosine: float = 0.0
     side: Side = "neutral"
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """A marker in an answer, resolved: ``quote == review.text[start:end]`` is what supports the
-    sentence best.
-
-    `score` is the support this span alone gives (0..1); `supports` is whether that passes the
-    threshold.
-    """
-
-    number: int
-    review_id: str
-    chunk_id: str
-    start: int
-    end: int
-    quote: str
-    score: float
-    supports: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerSentence:
-    """One sentence of an answer, markers removed, with the reviews it cites and whether they bear
-    it out.
-
-    `heading` is a line that groups sentences ("What they criticise") and makes no claim of its own.
-    """
-
-    text: str
-    supported: bool
-    score: float
-    citations: tuple[Citation, ...] = ()
-    heading: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A checked answer. `dropped_markers` counts citation numbers that name no retrieved chunk.
-
-    `searched_for` is the question made to stand alone, where `question`, the user's words, leant on
-    earlier ones.
-    """
-
-    question: str
-    sentences: tuple[AnswerSentence, ...]
-    refused: bool
-    generator: str
-    generator_reason: str
-    retrieved: tuple[RetrievedChunk, ...]
-    dropped_markers: int = 0
-    notes: tuple[str, ...] = ()
-    timings: Mapping[str, float] = field(default_factory=dict)
-    searched_for: str = ""
-
-    @property
-    def text(self) -> str:
-        """The answer's words without markers, one space between sentences."""
-        return " ".join(sentence.text for sentence in self.sentences)
 
 
 Message = Mapping[str, str]

@@ -15,11 +15,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import rag.embedding
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.index import ReviewIndex
 from rag.index.facets import MOST_VALUES, count_where, facets_of
 from rag.index.filters import Condition, parse_where
-from rag.schema import Answer, Review
+from rag.schema import Review
 from tests.fakes import FakeEmbedder
 from tests.fakes import build_fake_index as build_plain_index
 from tests.test_app import ask, open_app, page

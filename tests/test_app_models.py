@@ -11,8 +11,8 @@ import streamlit as st
 
 import rag.answering.pipeline
 import rag.embedding
-from rag.answering.choice import ChosenGenerator
 from rag.config import Settings
+from rag.generators.choice import ChosenGenerator
 from tests.fakes import FakeEmbedder, FakeGenerator
 from tests.test_app import ask, open_app, page
 from tests.test_choice import make_model

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from rag.answering import choice
-from rag.answering.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
 from rag.answering.extractive import ExtractiveGenerator
 from rag.config import BUNDLED_GENERATOR, Settings
+from rag.generators.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
 from rag.generators.openai import OpenAIGenerator
 from rag.reader.stance import LeaningModel
 from rag.schema import SettingsError

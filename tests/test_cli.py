@@ -376,7 +376,7 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         "--setting",
         "retrieval=lexical",
         "--setting",
-        "retrieval=dense, balance=off",
+        "retrieval=dense, top_k=3",
         "--json",
         files["json"],
         "--markdown",
@@ -385,14 +385,14 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         files["svg"],
     )
     assert ran.code == 0 and ran.out.startswith("2 questions (1 unanswerable left out)")
-    assert re.search(r"\| all \| retrieval=dense, balance=off \| [+-]", ran.out)
+    assert re.search(r"\| all \| retrieval=dense, top_k=3 \| [+-]", ran.out)
     assert files["md"].read_text(encoding="utf-8") == ran.out and files[
         "svg"
     ].read_bytes().startswith(b"<?xml")
     found = json.loads(files["json"].read_text(encoding="utf-8"))
     assert [one["name"] for one in found["settings"]] == [
         "retrieval=lexical",
-        "retrieval=dense, balance=off",
+        "retrieval=dense, top_k=3",
     ]
     assert found["settings"][1]["means"]["all"]["recall@5"][0] == 1.0
 
@@ -563,7 +563,7 @@ def test_a_reader_that_leaves_gets_no_complaint(
             [
                 sys.executable,
                 "-c",
-                "from ui.cli import main; main()",
+                "from ui.cli.main import main; main()",
                 "--indexes-dir",
                 str(indexes),
                 *arguments,

@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 import rag.answering.pipeline
 import rag.embedding
-from rag.answering.choice import ChosenGenerator
 from rag.config import Settings
+from rag.generators.choice import ChosenGenerator
 from rag.schema import GeneratorError, ModelError
 from tests.fakes import FakeEmbedder, FakeGenerator
 from tests.test_choice import make_model

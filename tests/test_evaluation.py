@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from rag.answering import prompt
-from rag.answering.choice import ChosenGenerator
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.evaluation.answers import (
@@ -25,6 +24,7 @@ from rag.evaluation.answers import (
     summarise,
 )
 from rag.evaluation.questions import KINDS, SPLITS, Question, read_questions
+from rag.generators.choice import ChosenGenerator
 from rag.index import ReviewIndex
 from rag.schema import GeneratorError, Message, ReviewFileError
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index

@@ -24,16 +24,9 @@ from finetune.comparison_report import (
     markdown_report,
     write_report,
 )
+from rag.answer import Answer, AnswerSentence, Citation
 from rag.evaluation.answers import QuestionResult, balance, repeated, summarise
-from rag.schema import (
-    Answer,
-    AnswerSentence,
-    Chunk,
-    Citation,
-    RetrievedChunk,
-    Review,
-    ReviewFileError,
-)
+from rag.schema import Chunk, RetrievedChunk, Review, ReviewFileError
 from rag.understanding.intent import TASKS
 from tests.fakes import FakeEmbedder
 

@@ -25,11 +25,11 @@ from finetune.stages import Source, check, make_data, run_folder
 from finetune.training.trainer import ADAPTER, CHECKPOINTS, prepare, train, tuned_model
 from finetune.training.watch import Interrupted, RunawayError, Watch
 from rag.answering import choice, prompt
-from rag.answering.choice import choose_generator
 from rag.answering.pipeline import Pipeline
 from rag.answering.templates import RECORD, read_record
 from rag.config import Settings
 from rag.evaluation.questions import Question
+from rag.generators.choice import choose_generator
 from rag.index import ReviewIndex
 from rag.schema import ModelError, Review
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, build_fake_index

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import re
 import threading
 from pathlib import Path
 
 import pytest
-from rag.answering.phrasing import PhrasingGenerator
 
-from rag.answering import choice, prompt
-from rag.answering.choice import choose_generator
-from rag.answering.templates import trained_template
-from rag.config import Settings
 from rag.files import sha256_of
 from rag.generators import bundled
 from rag.generators.bundled import smollm2_folder
 from rag.generators.openai import estimate_tokens
 from rag.generators.transformers import TransformersGenerator, prompt_ids
-from rag.schema import Chunk, Message, ModelError, RetrievedChunk
-from tests.fakes import FakeEmbedder, build_fake_index, review
+from rag.schema import ModelError
 
 # --- the real thing
 
@@ -210,65 +202,3 @@ def test_two_at_once(
     assert len(conversions) == 2 and len(found) == 2
     assert list((tmp_path / "cache").iterdir()) == [found[0]]
     assert bundled._is_intact(found[0], bundled.GGUF_SHA256)
-
-
-# --- the adapter that comes with the program
-
-
-def test_the_adapter_is_small_safe_and_of_this_versions_prompt() -> None:
-    folder = bundled.shipped_adapter()
-    files = {path.name: path.stat().st_size for path in folder.iterdir()}
-    assert set(files) == {
-        "README.md",
-        "adapter_config.json",
-        "adapter_model.safetensors",
-        "training.json",
-    }
-    assert sum(files.values()) < 20_000_000
-    assert trained_template(str(folder)) == prompt.PHRASING  # or it would be refused
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    assert config["base_model_name_or_path"] == "smollm2-135m" and config["r"] == 16
-    record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    assert record["held_out_loss"]["after"] < record["held_out_loss"]["before"]
-    assert not [
-        one for one in json.dumps(record).split('"') if one.startswith("/")
-    ]  # nobody's folders
-
-
-def test_it_is_merged_once_and_phrases(
-    smollm2_cache: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as without:
-        without.setattr(bundled, "can_phrase", lambda: False)
-        with pytest.raises(ModelError, match="--with finetune"):
-            bundled.phrasing_folder(smollm2_cache)
-    folder = bundled.phrasing_folder(smollm2_cache)
-    assert "quantization_config" not in json.loads(
-        (folder / "config.json").read_text(encoding="utf-8")
-    )
-    monkeypatch.setattr(bundled, "_merge", lambda *_: pytest.fail("merged a second time"))
-    assert bundled.phrasing_folder(smollm2_cache) == folder
-    embedder = FakeEmbedder()
-    index = build_fake_index(tmp_path_factory.mktemp("indexes") / "hotel")
-    settings = Settings(generator="smollm2-135m-phrasing", cache_dir=smollm2_cache)
-    monkeypatch.setattr(choice, "_loaded", {})
-    generator = choose_generator(settings, embedder, index.leaning).generator
-    assert isinstance(generator, PhrasingGenerator) and "smollm2-135m-phrasing" in generator.name
-    text = "".join(generator.stream(phrasing_question(), max_new_tokens=60))
-    assert text.strip() and re.search(r"\[\d\]", text)
-
-
-def phrasing_question() -> list[Message]:
-    reviews = [
-        review("a", "The room was quiet at night and we slept very well.", 9),
-        review("b", "Trams kept us awake in the room until two at night.", 2),
-    ]
-    return prompt.build_messages(
-        "Is the room quiet at night?",
-        [
-            RetrievedChunk(
-                n, Chunk(f"{r.review_id}:0", r.review_id, 0, len(r.text), r.text), r, 0.5, ()
-            )
-            for n, r in enumerate(reviews, 1)
-        ],
-    )

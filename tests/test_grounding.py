@@ -12,11 +12,12 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.answer import AnswerSentence, Citation
 from rag.answering import prompt
 from rag.answering.grounding import check_answer, find_quote, is_refusal, split_answer
 from rag.index import ReviewIndex
 from rag.retrieval import Limits, retrieve
-from rag.schema import AnswerSentence, Citation, RetrievedChunk
+from rag.schema import RetrievedChunk
 from tests.fakes import REVIEWS, FakeEmbedder, build_fake_index, review
 
 EMBEDDER = FakeEmbedder()

@@ -11,23 +11,16 @@ from typing import Any
 
 import pytest
 
-from rag.answering import listing
-from rag.answering.listing import SETTINGS_SAY, ListedGenerator, list_generators
-from rag.config import BUNDLED_GENERATOR, BUNDLED_PHRASING, Settings
+from rag.generators import listing
+from rag.generators.listing import SETTINGS_SAY, ListedGenerator, list_generators
+from rag.config import BUNDLED_GENERATOR, Settings
 from rag.generators.transformers import _shown_name
-from rag.schema import ModelError
 from tests.test_choice import make_model
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of one's own, and a program that comes with no adapter."""
-
-    def missing() -> Path:
-        raise ModelError("It is not there.")
-
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(listing, "shipped_adapter", missing)
 
 
 def make_adapter(folder: Path, *, base: Any = "google/gemma-2b-it", age: int = 0) -> Path:
@@ -58,11 +51,7 @@ def test_at_first_it_is_the_programs_own_and_what_the_settings_say_leads() -> No
     )
 
 
-def test_what_is_not_installed_is_not_listed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(listing, "shipped_adapter", lambda: tmp_path)
-    assert list(listed()) == ["auto", "extractive", BUNDLED_GENERATOR, BUNDLED_PHRASING]
+def test_what_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "GGUF_PACKAGE", "no_such_package")
     assert list(listed()) == ["auto", "extractive"]
 
@@ -136,7 +125,7 @@ def test_a_runs_adapter_is_called_by_its_run() -> None:
 
 def test_listing_loads_no_torch() -> None:
     code = (
-        "import sys; from rag.config import Settings; from rag.answering.listing import "
+        "import sys; from rag.config import Settings; from rag.generators.listing import "
         "list_generators;"
         "list_generators(Settings()); print('torch' in sys.modules)"
     )

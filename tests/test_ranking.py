@@ -20,7 +20,7 @@ from rag.schema import RetrievedChunk
 from tests.fakes import REVIEWS, FakeEmbedder, build_fake_index, review
 
 LIMITS = Limits(top_k=12, chunks_per_review=1, near_duplicate=1.1)
-METHODS = [Ranking("dense"), Ranking("lexical"), Ranking("hybrid"), Ranking("hybrid", "rrf")]
+METHODS = [Ranking("dense"), Ranking("lexical"), Ranking("hybrid")]
 
 TOPICS = {"pool": 1, "swimming": 1, "bath": 1}
 
@@ -64,7 +64,6 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
         (Ranking("dense"), {"both", "meant"}, {"said", "neither"}),
         (Ranking("lexical"), {"both", "said"}, set()),
         (Ranking("hybrid"), {"both"}, {"neither"}),
-        (Ranking("hybrid", "rrf"), {"both"}, {"neither"}),
     ],
 )
 def test_by_meaning_by_words_and_by_both(

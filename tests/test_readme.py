@@ -126,17 +126,6 @@ def test_settings_load(text: str, tmp_path: Path) -> None:
         assert getattr(settings, key) == value
 
 
-def test_the_file_tree_names_every_file() -> None:
-    (tree,) = blocks("text")
-    named = set(re.findall(r"^ *([\w./-]+) {2,}\S", tree, re.MULTILINE))
-    for package in ("rag", "finetune", "ui"):
-        for path in (ROOT / package).rglob("*.py"):
-            if path.name != "__init__.py" and "__pycache__" not in path.parts:
-                assert path.relative_to(ROOT).as_posix() in named, path
-    for name in named:
-        assert (ROOT / name).exists(), name
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.answer import Answer, AnswerSentence, Citation
 from rag.answering import prompt
-from rag.schema import Answer, AnswerSentence, Chunk, Citation, RetrievedChunk, Review
+from rag.schema import Chunk, RetrievedChunk, Review
 from tests.ui_fakes import XSS
 from ui.render import answers as render
 

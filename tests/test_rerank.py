@@ -1,6 +1,4 @@
-"""Rerankers: late interaction over the bundled embedder's tokens, and a cross-encoder from a
-folder.
-"""
+"""A cross-encoder from a folder puts the first chunks in its own order."""
 
 from __future__ import annotations
 
@@ -11,10 +9,10 @@ import numpy as np
 import pytest
 
 from rag.config import Settings
-from rag.embedding import SentenceTransformerEmbedder, Vectors
+from rag.embedding import Vectors
 from rag.retrieval import Limits, Retriever, retrieve
-from rag.retrieval.rerank import CrossEncoderReranker, LateInteractionReranker, make_reranker
-from rag.schema import ModelError, SettingsError
+from rag.retrieval.rerank import CrossEncoderReranker, make_reranker
+from rag.schema import ModelError
 from tests.fakes import FakeEmbedder, build_fake_index, review
 from tests.tiny_models import save_tiny_cross_encoder
 
@@ -26,8 +24,7 @@ class Shortest:
 
     name = "shortest"
 
-    def __init__(self, weight: float = 1.0) -> None:
-        self.weight = weight
+    def __init__(self) -> None:
         self.seen: list[tuple[str, int]] = []
 
     def score(self, question: str, texts: Sequence[str]) -> Vectors:
@@ -49,30 +46,6 @@ def test_a_reranker_orders_the_first_chunks_and_the_rest_stay(tmp_path: Path) ->
     assert {o.review.review_id: o.cosine for o in found} == {
         o.review.review_id: o.cosine for o in plain
     }
-
-
-def test_a_reranker_may_count_beside_the_first_score(tmp_path: Path) -> None:
-    index = build_fake_index(tmp_path / "x")
-    plain = {
-        o.review.review_id: o.score
-        for o in retrieve(index, FakeEmbedder(), "the warm pool", LIMITS)
-    }
-    found = retrieve(index, FakeEmbedder(), "the warm pool", LIMITS, reranker=Shortest(0.25))
-    for one in found:
-        assert one.score == pytest.approx(
-            0.75 * plain[one.review.review_id] - 0.25 * len(one.chunk.text)
-        )
-
-
-def test_late_interaction_prefers_the_chunk_that_answers() -> None:
-    reranker = LateInteractionReranker(SentenceTransformerEmbedder())
-    texts = ["The pool was warm and clean.", "Breakfast was served until ten.", "We paid in cash."]
-    scores = reranker.score("What time is breakfast?", texts)
-    assert scores.shape == (3,) and scores.dtype == np.float32 and scores.argmax() == 1
-    assert np.all(np.abs(scores) <= 1.0001)
-    np.testing.assert_allclose(
-        reranker.score("What time is breakfast?", texts[::-1]), scores[::-1], atol=1e-4
-    )
 
 
 def test_a_cross_encoder_from_a_folder_scores_each_chunk(tmp_path: Path) -> None:
@@ -100,9 +73,5 @@ def test_what_cannot_be_loaded_is_named(tmp_path: Path) -> None:
 
 
 def test_the_settings_choose() -> None:
-    assert make_reranker(Settings(), FakeEmbedder()) is None
-    assert make_reranker(Settings(reranker="some/model"), FakeEmbedder()).name == "some/model"  # type: ignore[union-attr]
-    late = make_reranker(Settings(reranker="late-interaction"), SentenceTransformerEmbedder())
-    assert late is not None and late.name == "late-interaction"
-    with pytest.raises(SettingsError, match="gives no vectors of tokens"):
-        make_reranker(Settings(reranker="late-interaction"), FakeEmbedder())
+    assert make_reranker(Settings()) is None
+    assert make_reranker(Settings(reranker="some/model")).name == "some/model"  # type: ignore[union-attr]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
 from rag.index.store import list_indexes
-from rag.schema import Answer
 from rag.understanding.intent import TASKS
 from ui.components import conversation, errors, filters, models
 from ui.pages import compare as compare_page

@@ -1,4 +1,4 @@
-"""Answers without a language model: the reviews' own sentences, sorted into praise and complaint,
+"""Answers without a language model: the reviews' own sentences, sorted into praise and criticism,
 quoted and cited.
 """
 
@@ -8,18 +8,24 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.answer import AnswerSentence, Citation
 from rag.answering import prompt
-from rag.chunking import split_sentences
-from rag.embedding import Embedder, Vectors, query_vector
+from rag.answering.base import Draft
+from rag.answering.grounding import find_quote
+from rag.embedding import Vectors
 from rag.generators.base import never_cancelled
-from rag.reader.stance import LeaningModel, side_of
-from rag.schema import Message, Side
+from rag.reader.stance import side_of
+from rag.retrieval.evidence import Evidence
+from rag.schema import RetrievedChunk, Side
 from rag.understanding.intent import asked_side, wants_overview
 
 _PER_SIDE = 5  # quotes under one heading
 _RELEVANT = 0.75  # a quote's relevance, as a share of the best quote's
-_LEANING_WEIGHT = 0.1  # of leaning beside relevance, when the question asks for one side
-_OUTSPOKEN = 0.2  # of leaning to either side beside centrality, in an overview
+_STANCE_WEIGHT = 0.1  # of stance beside relevance, when the question asks for one side
+_OUTSPOKEN = 0.2  # of stance to either side beside centrality, in an overview
 _SAME = 0.80  # similarity from which two quotes would repeat each other
 _ECHO = 0.75  # similarity from which another review is cited as saying much the same
 _BREVITY = 0.1  # of relevance, for a quote of no words at all
@@ -27,6 +33,7 @@ _SHORT_WORDS = 8  # a shorter sentence is quoted with the one after it
 _FEWEST_WORDS = 4  # of a sentence worth quoting
 _FEWEST_WORDS_ALONE = 7  # and where no question gives it a meaning
 _MAX_QUOTE_WORDS = 45
+_MOST_CITED = 4  # reviews for one quote
 _HEADINGS: dict[Side, str] = {
     "praise": prompt.PRAISE_HEADING,
     "criticism": prompt.CRITICISM_HEADING,
@@ -35,112 +42,121 @@ _HEADINGS: dict[Side, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class DigestQuote:
-    """A quotation, with the number of its review and then of those that say much the same."""
-
-    text: str
-    numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Quote:
-    """A sentence that could be quoted, with its review's number; `leaning` as in `rag.reader.stance`."""
+    """A sentence that could be quoted, of the chunk at `place`; `text` may go on with the next."""
 
-    number: int
+    place: int
     text: str
-    leaning: float
+    stance: float
     relevance: float
     vector: Vectors
 
 
-class ExtractiveGenerator:
-    """A digest of the retrieved reviews in their own words. Instant, and every sentence is a
-    verbatim quote.
+class ExtractiveAnswerer:
+    """Answers in the retrieved reviews' own words: instant, and every sentence is quoted word for
+    word. It embeds nothing: it uses what the index holds.
+
+    `most_characters` is about how long an answer gets, headings aside.
     """
 
     name = "extractive (no language model)"
-    stop_tokens: tuple[str, ...] = ()
 
-    def __init__(self, embedder: Embedder, leaning: LeaningModel) -> None:
-        self._embedder = embedder
-        self._leaning = leaning
+    def __init__(self, *, support_threshold: float, most_characters: int) -> None:
+        self._support_threshold = support_threshold
+        self._most_characters = most_characters
 
-    def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Tokens by the embedder's tokenizer."""
-        return sum(self._embedder.count_tokens([message["content"] for message in messages]))
-
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        max_new_tokens: int,
-        cancelled: Callable[[], bool] = never_cancelled,
-    ) -> Iterator[str]:
+    def answer(
+        self, question: str, evidence: Evidence, cancelled: Callable[[], bool] = never_cancelled
+    ) -> Iterator[str | Draft]:
         """One line at a time: headings, and quotes with their citations."""
-        groups = self.digest(messages)
+        quotes = _quotes(question, evidence)
+        groups = _grouped(quotes, asked_side(question), overview=wants_overview(question))
         if not groups:
             yield prompt.REFUSAL
+            yield Draft((prompt.REFUSED,), evidence.chunks)
             return
-        left = max_new_tokens
-        for number, (heading, chosen) in enumerate(groups):
+        sentences: list[AnswerSentence] = []
+        left = self._most_characters
+        for heading, group in groups:
             if len(groups) > 1 or heading != prompt.NEUTRAL_HEADING:
-                yield ("\n" if number else "") + heading + "\n"
-            for quote in chosen:
-                line = f"- “{quote.text}” {prompt.write_marker(quote.numbers)}\n"
-                left -= len(line) // 4
+                yield ("\n" if sentences else "") + heading + "\n"
+                sentences.append(AnswerSentence(heading, supported=True, score=1.0, heading=True))
+            for quote in group:
+                sentence = self._cited(quote, quotes, evidence)
+                numbers = [citation.number for citation in sentence.citations]
+                line = f"- {sentence.text} {prompt.write_marker(numbers)}\n"
+                left -= len(line)
                 if cancelled() or left < 0:
+                    yield Draft(_without_empty_heading(sentences), evidence.chunks)
                     return
                 yield line
+                sentences.append(sentence)
+        yield Draft(tuple(sentences), evidence.chunks)
 
-    def digest(self, messages: Sequence[Message]) -> list[tuple[str, list[DigestQuote]]]:
-        """What the prompt's reviews say in answer to its question: (heading, quotes), best first;
-        empty if nothing.
+    def _cited(self, quote: _Quote, quotes: Sequence[_Quote], evidence: Evidence) -> AnswerSentence:
+        """The quotation, citing its review and then those that say much the same."""
+        text = _shortened(quote.text)
+        citations = tuple(
+            self._citation(text, quote.vector, place, evidence) for place in _echoes(quote, quotes)
+        )
+        return AnswerSentence(f"“{text}”", True, 1.0, citations)
+
+    def _citation(self, quote: str, vector: Vectors, place: int, evidence: Evidence) -> Citation:
+        """Where the chunk at `place` has these words, or else the sentence that is most like them:
+        a review that says much the same does not bear out somebody else's words.
         """
-        question, reviews = prompt.read_prompt(messages)
-        quotes = self._quotes(question, reviews)
-        if not quotes:
-            return []
-        groups = _grouped(quotes, asked_side(question), overview=wants_overview(question))
-        return [
-            (
-                heading,
-                [
-                    DigestQuote(_shortened(quote.text), tuple(_echoes(quote, quotes)))
-                    for quote in chosen
-                ],
-            )
-            for heading, chosen in groups
-        ]
+        source = evidence.chunks[place]
+        span = find_quote(quote, source.chunk.text)
+        if span is not None:
+            start, end = source.chunk.start + span[0], source.chunk.start + span[1]
+            return _citation_of(source, start, end, 1.0, supports=True)
+        similarity = evidence.vectors[evidence.rows_of(place)] @ vector
+        nearest = source.sentences[int(np.argmax(similarity))]
+        score = float(np.clip(similarity.max(), 0, 1))
+        return _citation_of(source, nearest.start, nearest.end, score, supports=False)
 
-    def _quotes(self, question: str, reviews: Sequence[prompt.PromptReview]) -> list[_Quote]:
-        """Every sentence worth quoting, most relevant first.
 
-        No sentence is near to a question about everything; for an overview those are relevant that
-        are most like all the others (degree centrality, as in LexRank, Erkan & Radev 2004) and take
-        a side.
-        """
-        overview = wants_overview(question)
-        fewest = _FEWEST_WORDS_ALONE if overview else _FEWEST_WORDS
-        found = [(review, *pair) for review in reviews for pair in _quotable(review.text, fewest)]
-        if not found:
-            return []
-        vectors = self._embedder.embed_documents([sentence for _, sentence, _ in found])
-        asked = vectors.mean(axis=0) if overview else query_vector(self._embedder, question)
-        leanings = [
-            self._leaning.leaning(v, review.rating)
-            for (review, *_), v in zip(found, vectors, strict=True)
-        ]
-        quotes = [
-            _Quote(
-                review.number,
-                text,
-                leaning,
-                float(vector @ asked) + overview * _OUTSPOKEN * abs(leaning) - _brevity(text),
-                vector,
-            )
-            for (review, _, text), vector, leaning in zip(found, vectors, leanings, strict=True)
-        ]
-        return sorted(quotes, key=lambda quote: -quote.relevance)
+def _citation_of(
+    source: RetrievedChunk, start: int, end: int, score: float, *, supports: bool
+) -> Citation:
+    return Citation(
+        number=source.number,
+        review_id=source.review.review_id,
+        chunk_id=source.chunk.chunk_id,
+        start=start,
+        end=end,
+        quote=source.review.text[start:end],
+        score=round(score, 4),
+        supports=supports,
+    )
+
+
+def _without_empty_heading(sentences: Sequence[AnswerSentence]) -> tuple[AnswerSentence, ...]:
+    return tuple(sentences[:-1] if sentences and sentences[-1].heading else sentences)
+
+
+def _quotes(question: str, evidence: Evidence) -> list[_Quote]:
+    """Every sentence worth quoting, most relevant first.
+
+    No sentence is near to a question about everything; for an overview those are relevant that are
+    most like all the others (degree centrality, as in LexRank, Erkan & Radev 2004) and take a side.
+    """
+    overview = wants_overview(question)
+    rows, texts = _quotable(evidence, _FEWEST_WORDS_ALONE if overview else _FEWEST_WORDS)
+    vectors = evidence.vectors[rows]
+    if overview or evidence.question_vector is None:
+        towards = vectors.mean(axis=0) if len(rows) else np.zeros(vectors.shape[1])
+    else:
+        towards = evidence.question_vector
+    quotes = []
+    for row, text in zip(rows.tolist(), texts, strict=True):
+        stance = float(evidence.stances[row])
+        relevance = float(evidence.vectors[row] @ towards) - _brevity(text)
+        if overview:
+            relevance += _OUTSPOKEN * abs(stance)
+        place = int(evidence.owner[row])
+        quotes.append(_Quote(place, text, stance, relevance, evidence.vectors[row]))
+    return sorted(quotes, key=lambda quote: -quote.relevance)
 
 
 def _brevity(text: str) -> float:
@@ -152,21 +168,27 @@ def _brevity(text: str) -> float:
     return _BREVITY * max(0, _SHORT_WORDS - len(text.split())) / _SHORT_WORDS
 
 
-def _quotable(text: str, fewest_words: int) -> Iterator[tuple[str, str]]:
-    """(sentence, what to quote): a short sentence is quoted together with the one after it, which
-    it leads up to.
+def _quotable(evidence: Evidence, fewest_words: int) -> tuple[NDArray[np.int64], list[str]]:
+    """Rows of the sentences worth quoting, and what to quote of each: a short sentence is quoted
+    together with the one after it, which it leads up to.
     """
-    spans = split_sentences(text)
-    for place, (start, end) in enumerate(spans):
-        sentence = text[start:end]
-        if len(re.findall(r"\w+", sentence)) < fewest_words and (
-            sentence.isascii() or len(sentence) < 8
-        ):
-            continue
-        if len(sentence.split()) < _SHORT_WORDS and place + 1 < len(spans):
-            end = spans[place + 1][1]
-        if not prompt.addresses_the_model(text[start:end]):
-            yield sentence, text[start:end]
+    rows: list[int] = []
+    texts: list[str] = []
+    for place, source in enumerate(evidence.chunks):
+        first = int(evidence.rows_of(place)[0])
+        for number, sentence in enumerate(source.sentences):
+            words = len(re.findall(r"\w+", sentence.text))
+            if words < fewest_words and (sentence.text.isascii() or len(sentence.text) < 8):
+                continue
+            end = sentence.end
+            is_short = len(sentence.text.split()) < _SHORT_WORDS
+            if is_short and number + 1 < len(source.sentences):
+                end = source.sentences[number + 1].end
+            text = " ".join(source.review.text[sentence.start : end].split())
+            if not prompt.addresses_the_model(text):
+                rows.append(first + number)
+                texts.append(text)
+    return np.array(rows, dtype=np.int64), texts
 
 
 def _grouped(
@@ -175,37 +197,34 @@ def _grouped(
     """(heading, quotes): both sides, the fuller one first, or the side that was asked for; then
     what is on neither.
 
-    A quote stands under a side's heading only if it leans there clearly; when one side is asked
-    for, quotes that lean clearly to the other are left out.
+    A quote stands under a side's heading only if its stance is clear; when one side is asked for,
+    quotes that are clearly of the other are left out.
     """
-    best = quotes[0].relevance
-    relevant = (
-        list(quotes)
-        if overview
-        else [quote for quote in quotes if quote.relevance >= _RELEVANT * best]
-    )
+    relevant = list(quotes)
+    if quotes and not overview:
+        floor = _RELEVANT * quotes[0].relevance
+        relevant = [quote for quote in quotes if quote.relevance >= floor]
     if asked != "neutral":
         sign = 1 if asked == "praise" else -1
-        relevant = [
-            quote for quote in relevant if side_of(quote.leaning) in (asked, "neutral")
-        ] or relevant
-        relevant.sort(key=lambda quote: -quote.relevance - _LEANING_WEIGHT * sign * quote.leaning)
+        agreeing = [quote for quote in relevant if side_of(quote.stance) in (asked, "neutral")]
+        relevant = agreeing or relevant
+        relevant.sort(key=lambda quote: -quote.relevance - _STANCE_WEIGHT * sign * quote.stance)
     sides: dict[Side, list[_Quote]] = {"praise": [], "criticism": [], "neutral": []}
-    for quote in _chosen(relevant, 3 * _PER_SIDE):
-        sides[side_of(quote.leaning)].append(quote)
-    groups = [(side, found[:_PER_SIDE]) for side, found in sides.items() if found]
+    for quote in _distinct(relevant, 3 * _PER_SIDE):
+        sides[side_of(quote.stance)].append(quote)
+    groups = [(side, group[:_PER_SIDE]) for side, group in sides.items() if group]
     groups.sort(key=lambda group: (group[0] == "neutral", -len(group[1])))
-    return [(_HEADINGS[side], found) for side, found in groups]
+    return [(_HEADINGS[side], group) for side, group in groups]
 
 
-def _chosen(quotes: Sequence[_Quote], most: int) -> list[_Quote]:
+def _distinct(quotes: Sequence[_Quote], most: int) -> list[_Quote]:
     """The first quotes, one a review, none repeating another."""
     chosen: list[_Quote] = []
     for quote in quotes:
         if len(chosen) == most:
             break
         if all(
-            quote.number != other.number and float(quote.vector @ other.vector) < _SAME
+            quote.place != other.place and float(quote.vector @ other.vector) < _SAME
             for other in chosen
         ):
             chosen.append(quote)
@@ -213,22 +232,22 @@ def _chosen(quotes: Sequence[_Quote], most: int) -> list[_Quote]:
 
 
 def _echoes(quote: _Quote, quotes: Sequence[_Quote]) -> list[int]:
-    """The quoted review's number, then those of reviews that say much the same and do not lean the
-    other way.
+    """The quoted chunk's place, then those of chunks that say much the same and do not take the
+    other side.
     """
-    numbers = [quote.number]
+    places = [quote.place]
     for other in quotes:
-        agrees = float(other.vector @ quote.vector) >= _ECHO and other.leaning * quote.leaning >= 0
-        if agrees and other.number not in numbers:
-            numbers.append(other.number)
-    return numbers[:4]
+        agrees = float(other.vector @ quote.vector) >= _ECHO and other.stance * quote.stance >= 0
+        if agrees and other.place not in places:
+            places.append(other.place)
+    return places[:_MOST_CITED]
 
 
 def _shortened(text: str) -> str:
-    """A quote of bearable length: cut at a clause, with an ellipsis; inner double quotes made
-    single.
+    """A quote of bearable length: cut at a clause, with an ellipsis; without the bullet of a list
+    item, inner double quotes made single.
     """
-    text = text.replace("“", "‘").replace("”", "’").replace('"', "'")
+    text = text.lstrip("-–—•* ").replace("“", "‘").replace("”", "’").replace('"', "'")
     words = text.split(" ")
     if len(words) <= _MAX_QUOTE_WORDS:
         return text

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import regex
 
+from rag.answer import AnswerSentence, Citation
 from rag.answering import prompt
 from rag.chunking import Span, split_sentences
 from rag.embedding import Embedder, Vectors
 from rag.index import ReviewIndex
-from rag.schema import AnswerSentence, Citation, RetrievedChunk
+from rag.schema import RetrievedChunk
 
 _QUOTED = re.compile(
     r"“([^“”]{2,})”|\"([^\"\n]{2,})\"|«([^«»]{2,})»|»([^«»]{2,})«|„([^„“”]{2,})[“”]|「([^「」]{2,})」|『([^『』]{2,})』"

@@ -1,22 +1,28 @@
-"""Composes what answers a question: open an index, retrieve, prompt, generate, check."""
+"""The one way from a question to a checked answer: search, decide whether the reviews say, answer."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 
+from rag.answer import Answer
 from rag.answering import prompt
-from rag.answering.choice import ChosenGenerator, choose_generator
-from rag.answering.grounding import check_answer, is_refusal
+from rag.answering.base import Answerer, Draft
+from rag.answering.extractive import ExtractiveAnswerer
+from rag.answering.grounding import is_refusal
+from rag.answering.model import Budget, ModelAnswerer
 from rag.answering.refusal import evidence_score
 from rag.config import Settings, index_fingerprint
 from rag.embedding import Embedder, make_embedder
+from rag.generators import Generator
 from rag.generators.base import never_cancelled
+from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import ReviewIndex, index_folder
 from rag.index.filters import Condition
-from rag.retrieval import Retriever, renumbered
-from rag.schema import Answer, AnswerSentence, GeneratorError, Message, RetrievedChunk
+from rag.retrieval import Retriever
+from rag.retrieval.evidence import Evidence
+from rag.schema import Message, RetrievedChunk
 from rag.understanding.follow_up import stand_alone
 from rag.understanding.intent import asks_for_count, asks_for_fact, wants_overview
 
@@ -24,11 +30,12 @@ CLOSEST = "These are the closest reviews; none of them seems to answer the quest
 WROTE_NOTHING = "The generator wrote nothing; these are the closest reviews."
 NOT_NEAR_ENOUGH = "no review came near enough to the question to ask one"
 NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
+_CHARACTERS_PER_TOKEN = 4  # about, in English; for an answer without a model
 
 
 class Pipeline:
-    """An open index, an embedder and a generator: asks questions, checks the answers. Safe to share
-    between threads.
+    """An open index, an embedder and what answers: asks questions, checks the answers. Safe to
+    share between threads.
     """
 
     def __init__(
@@ -42,8 +49,8 @@ class Pipeline:
         self.index = index
         self.embedder = embedder
         self.retriever = Retriever(settings, index, embedder)
-        self.generator = chosen.generator
-        self.generator_reason = chosen.reason
+        self.answerer = make_answerer(settings, index, embedder, chosen.generator)
+        self.reason = chosen.reason
 
     @classmethod
     def open(
@@ -54,10 +61,8 @@ class Pipeline:
         """
         index = ReviewIndex.open(index_folder(settings.indexes_dir, index_name))
         embedder = embedder or make_embedder(settings)
-        embedder.embed_queries(
-            ["warm up"]
-        )  # it loads on first use, and the first question should not wait for that
-        return cls(settings, index, embedder, choose_generator(settings, embedder, index.leaning))
+        embedder.embed_queries(["warm up"])  # it loads on first use: no question should wait for it
+        return cls(settings, index, embedder, choose_generator(settings))
 
     def stand_alone(self, question: str, previous: Sequence[str]) -> str:
         """The question with what it takes from `previous`, those before it, oldest first; as it is
@@ -70,44 +75,21 @@ class Pipeline:
     def retrieve(
         self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()
     ) -> list[RetrievedChunk]:
-        """The chunks for a question, best first, before the prompt's budget is applied.
+        """The chunks for a question, best first, before a prompt's budget is applied.
 
         Only of reviews that meet the conditions of `where`; there may be none.
         """
         return self.retriever.retrieve(self.stand_alone(question, previous), where)
 
-    def within_budget(
-        self, question: str, retrieved: Sequence[RetrievedChunk]
-    ) -> list[RetrievedChunk]:
-        """The chunks that fit into `max_prompt_tokens` with the rest of the prompt: best first,
-        whole ones only.
-
-        A chunk that does not fit is passed over, and a shorter one after it may still be taken.
-        Raises `GeneratorError` when not even one fits.
-        """
-        kept: list[RetrievedChunk] = []
-        for found in retrieved:
-            trial = renumbered([*kept, found])
-            if (
-                self.generator.count_tokens(prompt.build_messages(question, trial))
-                <= self.settings.max_prompt_tokens
-            ):
-                kept = trial
-        if retrieved and not kept:
-            raise GeneratorError(
-                f"Not one review fits into max_prompt_tokens = {self.settings.max_prompt_tokens} "
-                "beside the question. Raise it."
-            )
-        return kept
-
     def messages(
         self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()
     ) -> list[Message]:
-        """The messages that `ask` sends if the evidence is above the floor."""
-        question = self.stand_alone(question, previous)
-        return prompt.build_messages(
-            question, self.within_budget(question, self.retrieve(question, where))
-        )
+        """The messages that a language model is sent if the reviews bear on the question."""
+        query = self.stand_alone(question, previous)
+        evidence = self.retriever.evidence(query, where)
+        if isinstance(self.answerer, ModelAnswerer):
+            return self.answerer.messages(query, evidence)
+        return prompt.build_messages(query, evidence.chunks)
 
     def ask(
         self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()
@@ -128,114 +110,104 @@ class Pipeline:
         where: Sequence[Condition] = (),
         previous: Sequence[str] = (),
     ) -> Iterator[str | Answer]:
-        """Pieces of text as they are generated, and at the end the checked `Answer`."""
-        begun = time.perf_counter()
-        asked, question = question, self.stand_alone(question, previous)
-        searching = begun if question == asked else time.perf_counter()
-        retrieved = self.retriever.retrieve(question, where)
-        timings = {"retrieve_s": time.perf_counter() - searching}
-        if not self._has_evidence(question, retrieved):
+        """Pieces of text as they are written, and at the end the checked `Answer`."""
+        timer = _Timer()
+        query = self.stand_alone(question, previous)
+        evidence = self.retriever.evidence(query, where)
+        timer.note("retrieve_s")
+        draft = Draft((), evidence.chunks)
+        bears_on_it = self._bears_on(query, evidence)
+        if bears_on_it:
+            for piece in self.answerer.answer(query, evidence, cancelled):
+                if isinstance(piece, Draft):
+                    draft = piece
+                    timer.note("check_s")
+                else:
+                    timer.note_piece()
+                    yield piece
+        else:
             yield prompt.REFUSAL
-            refusal = self._refusal(question, retrieved, timings, begun, CLOSEST)
-            yield _as_asked(
-                replace(refusal, generator="no generator", generator_reason=NOT_NEAR_ENOUGH), asked
-            )
-            return
-        retrieved = self.within_budget(question, retrieved)
-        text = ""
-        for piece in self.generator.stream(
-            prompt.build_messages(question, retrieved),
-            max_new_tokens=self.settings.max_new_tokens,
-            cancelled=cancelled,
-        ):
-            if not text:
-                timings["first_words_s"] = time.perf_counter() - begun
-            text += piece
-            yield piece
-        timings["generate_s"] = time.perf_counter() - searching - timings["retrieve_s"]
-        yield _as_asked(self._checked(question, text, retrieved, timings, begun), asked)
-
-    def _has_evidence(self, question: str, retrieved: Sequence[RetrievedChunk]) -> bool:
-        if wants_overview(question):
-            return bool(retrieved)
-        floor = (
-            self.settings.fact_evidence_floor
-            if asks_for_fact(question)
-            else self.settings.evidence_floor
-        )
-        return evidence_score(question, retrieved) >= floor
-
-    def _checked(
-        self,
-        question: str,
-        text: str,
-        retrieved: Sequence[RetrievedChunk],
-        timings: dict[str, float],
-        begun: float,
-    ) -> Answer:
-        checking = time.perf_counter()
-        sentences, dropped = check_answer(
-            text, retrieved, self.index, self.embedder, threshold=self.settings.support_threshold
-        )
-        if not sentences or is_refusal(sentences):
-            return self._refusal(
-                question, retrieved, timings, begun, CLOSEST if sentences else WROTE_NOTHING
-            )
-        timings["check_s"] = time.perf_counter() - checking
-        timings["total_s"] = time.perf_counter() - begun
-        return Answer(
+        refused = not draft.sentences or is_refusal(draft.sentences)
+        yield Answer(
             question=question,
-            sentences=sentences,
-            refused=False,
-            generator=self.generator.name,
-            generator_reason=self.generator_reason,
-            retrieved=tuple(retrieved),
-            dropped_markers=dropped,
-            notes=tuple(
-                filter(
-                    None,
-                    (
-                        mix_of(retrieved),
-                        NOT_A_COUNT if asks_for_count(question) else "",
-                    ),
-                )
-            ),
-            timings=timings,
+            searched_for="" if query == question else query,
+            sentences=(prompt.REFUSED,) if refused else draft.sentences,
+            refused=refused,
+            generator=self.answerer.name if bears_on_it else "no generator",
+            generator_reason=self.reason if bears_on_it else NOT_NEAR_ENOUGH,
+            retrieved=draft.retrieved,
+            dropped_markers=0 if refused else draft.dropped_markers,
+            notes=_notes(query, draft, refused=refused, asked=bears_on_it),
+            timings=timer.total(),
         )
 
-    def _refusal(
-        self,
-        question: str,
-        retrieved: Sequence[RetrievedChunk],
-        timings: dict[str, float],
-        begun: float,
-        note: str,
-    ) -> Answer:
-        timings["total_s"] = time.perf_counter() - begun
-        return Answer(
-            question=question,
-            sentences=(AnswerSentence(prompt.REFUSAL, supported=True, score=1.0),),
-            refused=True,
-            generator=self.generator.name,
-            generator_reason=self.generator_reason,
-            retrieved=tuple(retrieved),
-            notes=(note,) if retrieved else (),
-            timings=timings,
+    def _bears_on(self, query: str, evidence: Evidence) -> bool:
+        if wants_overview(query):
+            return bool(evidence.chunks)
+        settings = self.settings
+        floor = settings.fact_evidence_floor if asks_for_fact(query) else settings.evidence_floor
+        return evidence_score(query, evidence.chunks) >= floor
+
+
+def make_answerer(
+    settings: Settings, index: ReviewIndex, embedder: Embedder, generator: Generator | None
+) -> Answerer:
+    """What answers with this generator; without one, the reviews are quoted."""
+    if generator is None:
+        return ExtractiveAnswerer(
+            support_threshold=settings.support_threshold,
+            most_characters=settings.max_new_tokens * _CHARACTERS_PER_TOKEN,
         )
-
-
-def _as_asked(answer: Answer, asked: str) -> Answer:
-    """The answer to a question made to stand alone, with the user's own words beside it."""
-    return replace(
-        answer, question=asked, searched_for="" if answer.question == asked else answer.question
+    return ModelAnswerer(
+        generator,
+        index,
+        embedder,
+        budget=Budget(
+            max_prompt_tokens=settings.max_prompt_tokens, max_new_tokens=settings.max_new_tokens
+        ),
+        support_threshold=settings.support_threshold,
     )
+
+
+@dataclass(slots=True)
+class _Timer:
+    """Seconds of each step of an answer."""
+
+    begun: float = field(default_factory=time.perf_counter)
+    last: float = field(default_factory=time.perf_counter)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def note(self, step: str) -> None:
+        """Since the last note."""
+        now = time.perf_counter()
+        self.seconds[step] = self.seconds.get(step, 0.0) + now - self.last
+        self.last = now
+
+    def note_piece(self) -> None:
+        """A piece of text has come."""
+        self.note("generate_s")
+        self.seconds.setdefault("first_words_s", self.last - self.begun)
+
+    def total(self) -> dict[str, float]:
+        """All steps, and the time from the question to now."""
+        return {**self.seconds, "total_s": time.perf_counter() - self.begun}
+
+
+def _notes(query: str, draft: Draft, *, refused: bool, asked: bool) -> tuple[str, ...]:
+    """What an answer says of itself."""
+    if not draft.retrieved:
+        return ()
+    if refused:
+        return (CLOSEST if draft.sentences or not asked else WROTE_NOTHING,)
+    count = (NOT_A_COUNT,) if asks_for_count(query) else ()
+    return (mix_of(draft.retrieved), *count)
 
 
 def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:
     """How the passages' reviews were rated, counted in code, in a sentence. High is the top third
     of the scale.
     """
-    fractions = [found.review.rating_fraction for found in retrieved]
+    fractions = [chunk.review.rating_fraction for chunk in retrieved]
     rated = [value for value in fractions if value is not None]
     if not rated:
         return f"{len(fractions)} passages read, none of them with a rating."

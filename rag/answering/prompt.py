@@ -14,9 +14,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rag.schema import Message, RetrievedChunk, Review, fraction_of_scale
+from rag.answer import AnswerSentence
+from rag.schema import Message, RetrievedChunk, rating_words
 
 REFUSAL = "The reviews do not say."
+REFUSED = AnswerSentence(REFUSAL, supported=True, score=1.0)
 PRAISE_HEADING = "What they praise:"
 CRITICISM_HEADING = "What they criticise:"
 NEUTRAL_HEADING = "What they say:"
@@ -86,11 +88,6 @@ def addresses_the_model(sentence: str) -> bool:
     return _TO_THE_MODEL.search(sentence) is not None
 
 
-def rating_words(review: Review) -> str:
-    """The rating as people write it: ``8/10``, or ``none``."""
-    return "none" if review.rating is None else f"{review.rating:g}/{review.rating_max:g}"
-
-
 def build_messages(question: str, retrieved: Sequence[RetrievedChunk]) -> list[Message]:
     """The messages that ask `question` over `retrieved`, in the order given."""
     blocks = [
@@ -120,38 +117,6 @@ def template_hash() -> str:
     fenced = "".join(f"{chr(code)}{becomes}" for code, becomes in sorted(_FENCE.items()))
     parts = (_OPENING, _RULES, _REVIEW, _QUESTION, fenced, *HEADINGS)
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class PromptReview:
-    """One fenced review as it stands in a prompt; `rating` is 0..1 or None."""
-
-    number: int
-    rating: float | None
-    text: str
-
-
-_REVIEW_BLOCK = re.compile(
-    r'^<review number="(\d+)" rating="([^"]*)" date="[^"]*">\n(.*)\n</review>$', re.MULTILINE
-)
-
-
-def read_prompt(messages: Sequence[Message]) -> tuple[str, list[PromptReview]]:
-    """The question and the reviews of a prompt made by `build_messages`.
-
-    The extractive generator works from messages like every other one, and so reads them back here.
-    """
-    content = messages[-1]["content"]
-    reviews = []
-    for number, rating, text in _REVIEW_BLOCK.findall(content):
-        value, _, highest = rating.partition("/")
-        lowest = (
-            1.0 if highest in ("5", "10") and float(value) >= 1 else 0.0
-        )  # stars and marks out of ten begin at one
-        fraction = fraction_of_scale(float(value), lowest, float(highest)) if highest else None
-        reviews.append(PromptReview(int(number), fraction, text))
-    question = content.rpartition("\n\n" + _QUESTION.format(question=""))[2]
-    return question, reviews
 
 
 # [1]  [1, 3]  [1-3]  [Review 2]  [1; 4 and 5]  [1][3]  [1], [3]  [1]-[3]; and in full-width

@@ -26,9 +26,10 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.evaluation.questions import Question
-from rag.schema import Answer, GeneratorError
+from rag.schema import GeneratorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def evaluate_answers(
         progress(number, len(questions))
     if failures and not results:
         raise failures[0]
-    return replace(summarise(pipeline.generator.name, results), failed=len(failures))
+    return replace(summarise(pipeline.answerer.name, results), failed=len(failures))
 
 
 def summarise(generator: str, results: Sequence[QuestionResult]) -> AnswerReport:

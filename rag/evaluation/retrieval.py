@@ -117,9 +117,7 @@ def evaluate_retrieval(
     ranking_retriever = _with(
         retriever, top_k=max(_DEPTH, retriever.settings.top_k), chunks_per_review=1
     )
-    span_retriever = _with(
-        retriever, top_k=_MANY, chunks_per_review=_MANY, balance="off", diversity=0.0
-    )
+    span_retriever = _with(retriever, top_k=_MANY, chunks_per_review=_MANY)
     run: dict[str, dict[str, float]] = {}
     seconds: dict[str, float] = {}
     spans: dict[str, float] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from rag.config import Settings
 from rag.schema import Message
 
 
@@ -19,13 +21,6 @@ class Generator(Protocol):
     @property
     def name(self) -> str:
         """What people are shown: backend and model."""
-        ...
-
-    @property
-    def stop_tokens(self) -> tuple[str, ...]:
-        """The tokens that end an answer; they never appear in the streamed text. Empty where a
-        server decides.
-        """
         ...
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
@@ -46,3 +41,17 @@ class Generator(Protocol):
         Closing the iterator early also stops the work. Raises `GeneratorError`.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A kind of generator that settings can name.
+
+    `load` makes it as the settings say; `about`, in a few words, is for the list of generators
+    that can be asked here, "" where it cannot. `takes_adapter`: a LoRA adapter can be put on it.
+    """
+
+    name: str
+    load: Callable[[Settings], Generator]
+    about: Callable[[Settings], str]
+    takes_adapter: bool = False

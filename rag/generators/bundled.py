@@ -14,7 +14,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from rag.config import BUNDLED_GENERATOR, Settings
 from rag.files import sha256_of
+from rag.generators.base import Backend, Generator
+from rag.generators.transformers import load_cached
 from rag.logging import quiet_libraries
 from rag.schema import ModelError
 
@@ -131,3 +134,15 @@ def _convert(gguf: Path, folder: Path) -> None:
     )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def _from_settings(settings: Settings) -> Generator:
+    folder = smollm2_folder(settings.cache_dir)
+    return load_cached(settings, BUNDLED_GENERATOR, folder=str(folder))
+
+
+def _about(settings: Settings) -> str:
+    return "bundled" if importlib.util.find_spec(GGUF_PACKAGE) else ""
+
+
+BACKEND = Backend(BUNDLED_GENERATOR, _from_settings, _about, takes_adapter=True)

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from rag.generators.base import never_cancelled
+from rag.config import Settings
+from rag.generators.base import Backend, never_cancelled
 from rag.schema import GeneratorError, Message, SettingsError
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -69,10 +70,6 @@ class OpenAIGenerator:
     @property
     def name(self) -> str:
         return f"{self._served or 'first model'} at {self._base_url}"
-
-    @property
-    def stop_tokens(self) -> tuple[str, ...]:
-        return ()
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """An upper estimate; the server's tokenizer is not known here. See `estimate_tokens`."""
@@ -271,3 +268,22 @@ def estimate_tokens(text: str) -> int:
         else:
             count += len(piece.encode("utf-8", "replace"))
     return count
+
+
+def _from_settings(settings: Settings) -> OpenAIGenerator:
+    return OpenAIGenerator(
+        settings.openai_base_url,
+        model=settings.openai_model,
+        api_key_env=settings.openai_api_key_env,
+        timeout_s=settings.openai_timeout_s,
+        retries=settings.openai_retries,
+    )
+
+
+def _about(settings: Settings) -> str:
+    if not (settings.openai_model or settings.generator == BACKEND.name):
+        return ""
+    return f"{settings.openai_model or 'the server’s first model'}, {settings.openai_base_url}"
+
+
+BACKEND = Backend("openai", _from_settings, _about)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rag.answering.templates import check_template
+from rag.config import Settings
 from rag.generators.base import never_cancelled
 from rag.generators.loading import first_line, is_memory_error, load_model
 from rag.schema import GeneratorError, Message
@@ -49,10 +51,6 @@ class TransformersGenerator:
         self._stop = threading.Event()
         _make_greedy(self._model, self._stop_ids, self._tokenizer.pad_token_id)
         self._watch_layers()
-
-    @property
-    def stop_tokens(self) -> tuple[str, ...]:
-        return tuple(self._tokenizer.convert_ids_to_tokens(self._stop_ids))
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return len(prompt_ids(self._tokenizer, messages))
@@ -305,3 +303,39 @@ def _explain_run(name: str, error: Exception) -> GeneratorError:
     return GeneratorError(
         f"{name} failed while answering: {type(error).__name__}: {first_line(error)}"
     )
+
+
+_loaded: dict[tuple[object, ...], TransformersGenerator] = {}
+_loading = threading.Lock()
+
+
+def load_cached(settings: Settings, model: str, *, folder: str = "") -> TransformersGenerator:
+    """The model, loaded once however many ask for it; another one takes its place in memory.
+
+    `model` is a hub name or a folder, or what to call the model in `folder`. Raises `ModelError`
+    where it was tuned on another prompt than this version writes.
+    """
+    source = folder or model
+    check_template(source, settings.adapter)
+    # a model may be tuned or merged again under its name
+    written = weights_written(source), weights_written(settings.adapter)
+    key = (source, settings.adapter, settings.quantization, settings.dtype, written)
+    with _loading:
+        if key not in _loaded:
+            _loaded.clear()
+            _loaded[key] = TransformersGenerator(
+                source,
+                adapter=settings.adapter,
+                quantization=settings.quantization,
+                dtype=settings.dtype,
+                name=model if folder else "",
+            )
+        return _loaded[key]
+
+
+def weights_written(folder: str) -> tuple[int, ...]:
+    """When the weight files of a model's folder were written, in ns; empty for a hub name."""
+    place = Path(folder).expanduser()
+    if not folder or not place.is_dir():
+        return ()
+    return tuple(sorted(path.stat().st_mtime_ns for path in place.glob("*.safetensors")))

@@ -1,16 +1,21 @@
-"""From a question to the chunks a prompt gets."""
+"""From a question to the chunks that it is answered from."""
 
 from rag.retrieval.diversify import Limits
-from rag.retrieval.fusion import Ranking
+from rag.retrieval.evidence import Evidence
+from rag.retrieval.fusion import Query, Ranking
 from rag.retrieval.overview import overview
 from rag.retrieval.rerank import Reranker
-from rag.retrieval.search import Retriever, renumbered, retrieve
+from rag.retrieval.search import Rerank, Retriever, nearest, renumbered, retrieve
 
 __all__ = [
+    "Evidence",
     "Limits",
+    "Query",
     "Ranking",
+    "Rerank",
     "Reranker",
     "Retriever",
+    "nearest",
     "overview",
     "renumbered",
     "retrieve",

@@ -4,6 +4,7 @@ folded into it, few come from one review, and reviews that are copies of one ano
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -32,70 +33,69 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Voice:
-    """A chunk that may be taken, and the reviews whose chunks say the same."""
+class DistinctHit:
+    """A chunk to take, its vector, and the reviews whose chunks say the same."""
 
     hit: Hit
     vector: Vectors
     also_in: list[str]
 
 
-def gather(index: ReviewIndex, hits: Iterable[Hit], limits: Limits, most: int) -> list[Voice]:
-    """The first `most` voices among the hits, copies folded into the better one."""
-    voices: list[Voice] = []
-    vectors = np.empty((most, index.manifest.dimension), dtype=np.float32)
-    spoken: dict[int, int] = {}
-    taken: set[int] = set()
+def fold_copies(index: ReviewIndex, hits: Iterable[Hit], limits: Limits) -> list[DistinctHit]:
+    """The first `top_k` hits that differ, later copies folded into the better ones."""
+    distinct: list[DistinctHit] = []
+    vectors = np.empty((limits.top_k, index.manifest.dimension), dtype=np.float32)
+    of_group: Counter[int] = Counter()
+    seen: set[int] = set()
     for hit in hits:
-        if hit.chunk_row in taken:
+        if hit.chunk_row in seen:
             continue
-        taken.add(hit.chunk_row)
+        seen.add(hit.chunk_row)
         review_row = int(index.chunk_review[hit.chunk_row])
         group = int(index.review_group[review_row])
         vector = chunk_vector(index, hit.chunk_row)
-        likeness = vectors[: len(voices)] @ vector
-        if len(likeness) and likeness.max() >= limits.near_duplicate:
-            twin = voices[int(np.argmax(likeness >= limits.near_duplicate))]
+        similarity = vectors[: len(distinct)] @ vector
+        if len(similarity) and similarity.max() >= limits.near_duplicate:
+            twin = distinct[int(np.argmax(similarity >= limits.near_duplicate))]
             if review_row != int(index.chunk_review[twin.hit.chunk_row]):
                 twin.also_in.append(index.review_id(review_row))
-        elif spoken.get(group, 0) < limits.chunks_per_review and len(voices) < most:
-            spoken[group] = spoken.get(group, 0) + 1
-            vectors[len(voices)] = vector
-            voices.append(Voice(hit, vector, []))
-    return voices
+        elif of_group[group] < limits.chunks_per_review and len(distinct) < limits.top_k:
+            of_group[group] += 1
+            vectors[len(distinct)] = vector
+            distinct.append(DistinctHit(hit, vector, []))
+    return distinct
 
 
 def side(index: ReviewIndex, hit: Hit) -> Side:
     """What the chunk leans to: how its sentences are worded, and half of how its review is rated.
 
     Tried on the sample's two-sided questions, by whether both stances are among the first eight or
-    twelve: the best sentence's leaning alone, the strongest one's, and the rating alone; none did
-    better, and the best sentence leaves most chunks on neither side. `python -m
-    tests.benchmarks.balance` prints what balancing gives.
+    twelve: the best sentence's stance alone, the strongest one's, and the rating alone; none did
+    better, and the best sentence leaves most chunks on neither side.
     """
     rows = index.sentence_rows(hit.chunk_row)
-    leanings = [
+    stances = [
         index.sentence_leaning(row, vector)
         for row, vector in zip(rows, index.vectors(rows), strict=True)
     ]
     fraction = index.rating_fraction(int(index.chunk_review[hit.chunk_row]))
-    return side_of(float(np.mean(leanings)) + (0.0 if fraction is None else fraction - 0.5))
+    return side_of(float(np.mean(stances)) + (0.0 if fraction is None else fraction - 0.5))
 
 
-def numbered(index: ReviewIndex, voices: Sequence[Voice]) -> list[RetrievedChunk]:
-    """The chunks of the voices, numbered from 1 in their order."""
+def numbered(index: ReviewIndex, distinct: Sequence[DistinctHit]) -> list[RetrievedChunk]:
+    """The chunks, numbered from 1 in their order."""
     return [
         RetrievedChunk(
             number=number,
-            chunk=index.chunk(voice.hit.chunk_row),
-            review=index.review(int(index.chunk_review[voice.hit.chunk_row])),
-            score=voice.hit.score,
-            cosine=voice.hit.cosine,
-            side=side(index, voice.hit),
-            sentences=index.sentences_of_chunk(voice.hit.chunk_row),
-            also_in=tuple(dict.fromkeys(voice.also_in)),
+            chunk=index.chunk(taken.hit.chunk_row),
+            review=index.review(int(index.chunk_review[taken.hit.chunk_row])),
+            score=taken.hit.score,
+            cosine=taken.hit.cosine,
+            side=side(index, taken.hit),
+            sentences=index.sentences_of_chunk(taken.hit.chunk_row),
+            also_in=tuple(dict.fromkeys(taken.also_in)),
         )
-        for number, voice in enumerate(voices, 1)
+        for number, taken in enumerate(distinct, 1)
     ]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
 from rag.reader.stance import side_of
-from rag.retrieval.diversify import Limits, gather, numbered
+from rag.retrieval.diversify import Limits, fold_copies, numbered
 from rag.retrieval.fusion import Hit
 from rag.schema import RetrievedChunk
 
@@ -74,7 +74,7 @@ def overview(
                 pile.append(
                     Hit(int(index.sentence_chunk[rows[best]]), int(rows[best]), cosine, cosine)
                 )
-    return numbered(index, gather(index, _dealt(piles), limits, limits.top_k))
+    return numbered(index, fold_copies(index, _dealt(piles), limits))
 
 
 def _dealt(piles: Sequence[Sequence[Hit]]) -> Iterable[Hit]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rag.config import Settings
-from rag.embedding import Embedder
+from rag.embedding import Embedder, Vectors
 from rag.index import ReviewIndex
 from rag.index.filters import Condition
 from rag.index.vectors import Mask
-from rag.retrieval.diversify import Limits, gather, numbered
+from rag.retrieval.diversify import Limits, fold_copies, numbered
+from rag.retrieval.evidence import Evidence
 from rag.retrieval.fusion import Hit, Query, Ranking
 from rag.retrieval.overview import overview
 from rag.retrieval.rerank import Reranker, make_reranker
@@ -34,20 +35,24 @@ class Retriever:
         """At most `top_k` chunks for a question, best first; only of reviews that meet the
         conditions of `where`.
         """
+        return self._search(question, where)[0]
+
+    def evidence(self, question: str, where: Sequence[Condition] = ()) -> Evidence:
+        """The same chunks, with what the index holds of their sentences."""
+        chunks, vector = self._search(question, where)
+        return Evidence.of(self.index, chunks, vector)
+
+    def _search(
+        self, question: str, where: Sequence[Condition]
+    ) -> tuple[list[RetrievedChunk], Vectors | None]:
         limits = Limits.of(self.settings)
         allowed = self.index.sentences_where(where) if where else None
         if wants_overview(question):
-            return overview(self.index, limits, allowed)
-        return retrieve(
-            self.index,
-            self.embedder,
-            question,
-            limits,
-            allowed,
-            ranking=Ranking.of(self.settings),
-            reranker=self.reranker,
-            depth=self.settings.rerank_depth,
-        )
+            return overview(self.index, limits, allowed), None
+        ranking = Ranking.of(self.settings)
+        query = Query(self.index, self.embedder, question, ranking, allowed)
+        rerank = Rerank(self.reranker, self.settings.rerank_depth) if self.reranker else None
+        return nearest(query, limits, rerank), query.vector
 
 
 def retrieve(
@@ -56,52 +61,59 @@ def retrieve(
     question: str,
     limits: Limits,
     where: Mask | None = None,
-    *,
-    ranking: Ranking = Ranking(),  # noqa: B008 -- frozen
-    reranker: Reranker | None = None,
-    depth: int = 50,
+    ranking: Ranking | None = None,
 ) -> list[RetrievedChunk]:
-    """At most `limits.top_k` chunks, numbered from 1; only of sentences in `where`, if it is given.
+    """The nearest chunks for a question; only of sentences in `where`, if it is given."""
+    return nearest(Query(index, embedder, question, ranking or Ranking(), where), limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Rerank:
+    """A reranker, and how many of the first chunks it scores anew."""
+
+    reranker: Reranker
+    depth: int
+
+
+def nearest(query: Query, limits: Limits, rerank: Rerank | None = None) -> list[RetrievedChunk]:
+    """At most `limits.top_k` chunks for a query, numbered from 1, best first.
 
     A chunk that says the same as a better one is folded into it: within a review it is dropped,
     from another review the better chunk's `also_in` names it. So a copied review does not speak
     twice, nor do the reviews that the index knows for copies of one another, whichever of their
-    sentences are found. The first `depth` chunks are scored anew by the `reranker`.
+    sentences are found.
     """
-    if where is not None and not where.any():
+    if query.where is not None and not query.where.any():
         return []
-    query = Query(index, embedder, question, ranking, where)
-    sentences = limits.top_k * _OVERFETCH
-    there = index.manifest.sentences if where is None else int(where.sum())
+    index = query.index
+    fetched = limits.top_k * _OVERFETCH
+    most = index.manifest.sentences if query.where is None else int(query.where.sum())
     while True:
-        hits: Iterable[Hit] = query.hits(sentences)
-        if reranker is not None:
-            hits = _reranked(index, question, hits, reranker, depth)
-        voices = gather(index, hits, limits, limits.top_k)
-        if len(voices) >= limits.top_k or sentences >= there:
-            return numbered(index, voices)
-        sentences *= 4  # too many of those were of one review, or copies
+        hits: Iterable[Hit] = query.hits(fetched)
+        if rerank is not None:
+            hits = _reranked(query, hits, rerank)
+        distinct = fold_copies(index, hits, limits)
+        if len(distinct) >= limits.top_k or fetched >= most:
+            return numbered(index, distinct)
+        fetched *= 4  # too many of those were of one review, or copies
 
 
-def _reranked(
-    index: ReviewIndex, question: str, hits: Iterable[Hit], reranker: Reranker, depth: int
-) -> Iterator[Hit]:
-    """The first `depth` chunks in the reranker's order, then the others as they were."""
+def _reranked(query: Query, hits: Iterable[Hit], rerank: Rerank) -> Iterator[Hit]:
+    """The first chunks in the reranker's order, then the others as they were."""
     rest = iter(hits)
-    first = list(itertools.islice(rest, depth))
-    if first:
-        scores = reranker.score(question, [index.chunk(hit.chunk_row).text for hit in first])
-        for hit, score in zip(first, scores, strict=True):
-            hit.score = float(score)
-        yield from sorted(first, key=lambda hit: -hit.score)
-        lowest = min(hit.score for hit in first)
-        for hit in rest:
-            hit.score = min(
-                lowest, hit.score
-            )  # scores of two kinds do not compare; the order stays
-            yield hit
+    first = list(itertools.islice(rest, rerank.depth))
+    if not first:
+        return
+    texts = [query.index.chunk(hit.chunk_row).text for hit in first]
+    for hit, score in zip(first, rerank.reranker.score(query.question, texts), strict=True):
+        hit.score = float(score)
+    yield from sorted(first, key=lambda hit: -hit.score)
+    lowest = min(hit.score for hit in first)
+    for hit in rest:
+        hit.score = min(lowest, hit.score)  # scores of two kinds do not compare; the order stays
+        yield hit
 
 
 def renumbered(retrieved: Iterable[RetrievedChunk]) -> list[RetrievedChunk]:
     """The same chunks numbered from 1 in their present order."""
-    return [replace(found, number=number) for number, found in enumerate(retrieved, 1)]
+    return [replace(chunk, number=number) for number, chunk in enumerate(retrieved, 1)]

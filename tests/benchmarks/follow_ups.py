@@ -1,5 +1,5 @@
 """Are follow-up questions made to stand alone? `python -m tests.benchmarks.follow_ups [--wrong
-SPLIT] [--model NAME]`.
+SPLIT]`.
 
 Over the dialogues of `rag/sample/followups.jsonl`, and, for questions that must be left as they
 are, over the sample's own questions, each asked after another one.
@@ -15,14 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from rag.understanding.rewrite import searchable
-
-from rag.answering.choice import choose_generator
-from rag.config import Settings
-from rag.embedding import make_embedder
 from rag.evaluation.questions import read_questions
-from rag.reader.stance import LeaningModel
 from rag.understanding import follow_up
 from rag.understanding.follow_up import stand_alone
 
@@ -73,28 +66,18 @@ def by_rule(question: str, previous: Sequence[str]) -> str:
     return stand_alone(question, previous).query
 
 
-def with_model(name: str) -> Query:
-    """The query as the pipeline would have it with a generator that is a language model."""
-    embedder = make_embedder(Settings())
-    leaning = LeaningModel(np.zeros(embedder.dimension, dtype=np.float32), 0.0)
-    generator = choose_generator(Settings(generator=name), embedder, leaning).generator
-    return lambda question, previous: searchable(question, previous, "auto", generator).query
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wrong", choices=("dev", "test"), help="show what is wrong of a split")
-    parser.add_argument("--model", help="a generator that is asked where the rule cannot tell")
     chosen = parser.parse_args()
-    query = with_model(chosen.model) if chosen.model else by_rule
     print(
         "| split | dialogues | lean or not, told | and the right words | of those that lean | of "
         "the others |"
     )
     print("|---|---|---|---|---|---|")
     for split in ("dev", "test"):
-        found = judged(split, query)
+        found = judged(split, by_rule)
         lean = [one.right for one in found if one.dialogue["depends"]]
         others = [one.right for one in found if not one.dialogue["depends"]]
         print(
@@ -109,7 +92,7 @@ def main() -> None:
         f"{BEFORE!r}."
     )
     if chosen.wrong:
-        for one in judged(chosen.wrong, query):
+        for one in judged(chosen.wrong, by_rule):
             if not one.right:
                 print(f"  {' / '.join(one.dialogue['turns'])} -> {one.query}")
         if chosen.wrong == "dev":

@@ -14,12 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from rag.answer import Answer
 from rag.answering import pipeline
 from rag.config import Settings
 from rag.embedding import make_embedder
 from rag.evaluation.questions import read_questions
 from rag.index.ingest import rebuild
-from rag.schema import Answer
 
 SAMPLE = Path(pipeline.__file__).parents[1] / "sample"
 

@@ -223,7 +223,7 @@ def _sources(
 def _teacher(
     context: Context, recipe: Recipe, name: str | None, index: ReviewIndex, embedder: Embedder
 ) -> Generator | None:
-    from rag.answering.choice import choose_generator
+    from rag.generators.choice import choose_generator
 
     if name is None:
         return None

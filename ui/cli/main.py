@@ -11,8 +11,9 @@ from pathlib import Path
 
 import click
 
+from rag.answer import Answer
 from rag.config import DEBUG_VARIABLE
-from rag.schema import Answer, ReviewQAError
+from rag.schema import ReviewQAError
 from ui.cli import terminal
 from ui.cli.eval import eval_group
 from ui.cli.finetune import finetune_group

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
-from rag.answering.prompt import rating_words
-from rag.schema import Answer
+from rag.answer import Answer
+from rag.schema import rating_words
 
 if TYPE_CHECKING:  # loading them costs a second
     from rag.index.ingest import Rebuilt

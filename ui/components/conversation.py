@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from rag.answer import Answer
 from rag.config import Settings
-from rag.schema import Answer
 from ui.render import answers as render
 
 MAX_HISTORY = 50

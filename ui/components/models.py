@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag.embedding
-from rag.answering.listing import ListedGenerator, list_generators
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.embedding import Embedder
+from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.store import index_folder, live_generation
 from ui.render import answers as render
 

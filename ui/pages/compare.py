@@ -12,10 +12,10 @@ from typing import Any
 
 import streamlit as st
 
-from rag.answering.listing import ListedGenerator, list_generators
+from rag.answer import Answer
 from rag.config import Settings, load_settings
+from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.store import list_indexes
-from rag.schema import Answer
 from ui.components import conversation, errors, models, votes
 from ui.components.votes import Vote, Winner
 from ui.render import answers as render

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from rag.answering.prompt import rating_words
-from rag.schema import Answer, AnswerSentence, Citation, RetrievedChunk, Review, fraction_of_scale
+from rag.answer import Answer, AnswerSentence, Citation
+from rag.schema import RetrievedChunk, Review, fraction_of_scale, rating_words
 
 UNSUPPORTED = "not supported by the reviews it cites"
 UNCITED = "cites no review"

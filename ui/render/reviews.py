@@ -9,10 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rag.answering.prompt import rating_words
 from rag.index.admin import Generation
 from rag.jobs import Job, Stage
-from rag.schema import Review
+from rag.schema import Review, rating_words
 from ui.render.answers import escape
 
 PREVIEW_CHARACTERS = 240

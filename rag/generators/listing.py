@@ -4,16 +4,15 @@ or merged here.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rag.answering.choice import is_model
 from rag.answering.templates import RECORD, read_record
-from rag.config import BUNDLED_GENERATOR, Settings
-from rag.generators.bundled import GGUF_PACKAGE
+from rag.config import Settings
+from rag.generators.choice import EXTRACTIVE, is_model
+from rag.generators.registry import backends
 
 SETTINGS_SAY = "as the settings say"
 _ADAPTER = "adapter"  # the folder of a fine-tuning run that holds what it trained
@@ -78,14 +77,18 @@ def _of_settings(settings: Settings, known: list[ListedGenerator]) -> ListedGene
 
 def _known(settings: Settings) -> Iterator[ListedGenerator]:
     yield ListedGenerator("auto", "the program chooses", "auto")
-    yield ListedGenerator("extractive", "quotations only", "extractive")
-    if importlib.util.find_spec(GGUF_PACKAGE):
-        yield ListedGenerator(BUNDLED_GENERATOR, "bundled", BUNDLED_GENERATOR)
+    yield ListedGenerator(EXTRACTIVE, "quotations only", EXTRACTIVE)
+    yield from _of_backends(settings, local=True)
     yield from _merged(settings.models_dir)
     yield from _adapters(settings.runs_dir)
-    if settings.openai_model or settings.generator == "openai":
-        model = settings.openai_model or "the server's first model"
-        yield ListedGenerator("openai", f"{model}, {settings.openai_base_url}", "openai")
+    yield from _of_backends(settings, local=False)
+
+
+def _of_backends(settings: Settings, *, local: bool) -> Iterator[ListedGenerator]:
+    for backend in backends():
+        about = backend.about(settings)
+        if about and backend.takes_adapter == local:
+            yield ListedGenerator(backend.name, about, backend.name)
 
 
 def _merged(models_dir: Path) -> Iterator[ListedGenerator]:

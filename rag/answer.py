@@ -1,0 +1,150 @@
+"""An answer: sentences that can be checked, each with the reviews that it rests on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rag.schema import RetrievedChunk, rating_words
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A marker in an answer, resolved: ``quote == review.text[start:end]`` is what supports the
+    sentence best.
+
+    `score` is the support this span alone gives (0..1); `supports` is whether that passes the
+    threshold.
+    """
+
+    number: int
+    review_id: str
+    chunk_id: str
+    start: int
+    end: int
+    quote: str
+    score: float
+    supports: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSentence:
+    """One sentence of an answer, markers removed, with the reviews it cites and whether they bear
+    it out.
+
+    `heading` is a line that groups sentences ("What they criticise") and makes no claim of its own.
+    """
+
+    text: str
+    supported: bool
+    score: float
+    citations: tuple[Citation, ...] = ()
+    heading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A checked answer. `dropped_markers` counts citation numbers that name no retrieved chunk.
+
+    `searched_for` is the question made to stand alone, where `question`, the user's words, leant on
+    earlier ones.
+    """
+
+    question: str
+    sentences: tuple[AnswerSentence, ...]
+    refused: bool
+    generator: str
+    generator_reason: str
+    retrieved: tuple[RetrievedChunk, ...]
+    dropped_markers: int = 0
+    notes: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    searched_for: str = ""
+
+    @property
+    def text(self) -> str:
+        """The answer's words without markers, one space between sentences."""
+        return " ".join(sentence.text for sentence in self.sentences)
+
+    @property
+    def cited(self) -> tuple[RetrievedChunk, ...]:
+        """The retrieved chunks that the answer cites, by their numbers."""
+        numbers = {
+            citation.number for sentence in self.sentences for citation in sentence.citations
+        }
+        return tuple(chunk for chunk in self.retrieved if chunk.number in numbers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        return {
+            "question": self.question,
+            "searched_for": self.searched_for,
+            "answer": self.text,
+            "refused": self.refused,
+            "generator": self.generator,
+            "generator_reason": self.generator_reason,
+            "sentences": [_sentence_dict(sentence) for sentence in self.sentences],
+            "retrieved": [_chunk_dict(chunk) for chunk in self.retrieved],
+            "dropped_markers": self.dropped_markers,
+            "notes": list(self.notes),
+            "timings": {name: round(value, 4) for name, value in self.timings.items()},
+        }
+
+    def to_markdown(self) -> str:
+        """The answer as Markdown, each cited review quoted in a footnote."""
+        return _rendered("answer.md", self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return _rendered("answer.html", self)
+
+
+def _sentence_dict(sentence: AnswerSentence) -> dict[str, Any]:
+    return {
+        "text": sentence.text,
+        "heading": sentence.heading,
+        "supported": sentence.supported,
+        "score": round(sentence.score, 4),
+        "citations": [
+            {
+                "number": citation.number,
+                "review_id": citation.review_id,
+                "start": citation.start,
+                "end": citation.end,
+                "quote": citation.quote,
+            }
+            for citation in sentence.citations
+        ],
+    }
+
+
+def _chunk_dict(chunk: RetrievedChunk) -> dict[str, Any]:
+    return {
+        "number": chunk.number,
+        "review_id": chunk.review.review_id,
+        "chunk_id": chunk.chunk.chunk_id,
+        "score": round(chunk.score, 4),
+        "text": chunk.chunk.text,
+    }
+
+
+def _rendered(template: str, answer: Answer) -> str:
+    """The answer through a template of this package; reviews and models wrote what is in it."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("rag"),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"markdown": plain_markdown, "rating": rating_words}
+    return environment.get_template(template).render(answer=answer).strip() + "\n"
+
+
+def plain_markdown(text: str) -> str:
+    """`text` such that Markdown shows it as it is, on one line."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,42 @@
+"""What every answerer is: a question and its evidence in, pieces of text and then statements out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from rag.answer import AnswerSentence
+from rag.generators.base import never_cancelled
+from rag.retrieval.evidence import Evidence
+from rag.schema import RetrievedChunk
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an answerer ends with: checked statements, and the chunks that they could cite.
+
+    `dropped_markers` counts citation numbers that name no chunk. Without `sentences`, nothing was
+    written.
+    """
+
+    sentences: tuple[AnswerSentence, ...]
+    retrieved: tuple[RetrievedChunk, ...]
+    dropped_markers: int = 0
+
+
+class Answerer(Protocol):
+    """Answers from evidence; safe to share between threads."""
+
+    @property
+    def name(self) -> str:
+        """What people are shown: with a language model, backend and model."""
+        ...
+
+    def answer(
+        self, question: str, evidence: Evidence, cancelled: Callable[[], bool] = never_cancelled
+    ) -> Iterator[str | Draft]:
+        """Pieces of the answer's text as they come, and last the draft. Ends soon after
+        `cancelled()` turns true. Raises `GeneratorError`.
+        """
+        ...

@@ -1,0 +1,100 @@
+"""Which generator answers, and why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.config import Settings
+from rag.generators.base import Generator
+from rag.generators.registry import load_generator, no_adapter
+
+EXTRACTIVE = "extractive"
+GPU_MODEL = "google/gemma-4-E2B-it"  # Apache-2.0, and no gate to pass
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenGenerator:
+    """A generator, None to quote the reviews without one, and why, in words for the screen."""
+
+    generator: Generator | None
+    reason: str
+
+
+def choose_generator(settings: Settings) -> ChosenGenerator:
+    """The generator that the settings name; for "auto" the first of these that can be had:
+
+    a model the user merged into `models_dir`; on a GPU, Gemma 4 E2B from a hub or its cache; else
+    none, and the reviews are quoted, which was measured to be the best offline choice
+    (docs/evaluation.md).
+    """
+    if settings.generator == EXTRACTIVE:
+        return _quoting(settings, "it is what the settings name")
+    if settings.generator != "auto":
+        generator = load_generator(settings, settings.generator)
+        return ChosenGenerator(generator, "it is what the settings name")
+    merged = newest_merged_model(settings.models_dir)
+    if merged is not None:
+        reason = f"it is the newest merged model in {settings.models_dir}/"
+        return ChosenGenerator(load_generator(settings, str(merged)), reason)
+    gpu = gpu_available()
+    if gpu and model_at_hand(GPU_MODEL):
+        reason = "there is a GPU, and this model can be had"
+        return ChosenGenerator(load_generator(settings, GPU_MODEL), reason)
+    missing = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
+    return _quoting(
+        settings,
+        f"there is no merged model and {missing}; of what works offline, quoting the reviews "
+        "measured best",
+    )
+
+
+def _quoting(settings: Settings, reason: str) -> ChosenGenerator:
+    if settings.adapter:
+        raise no_adapter(settings, "quotations, which need no language model")
+    return ChosenGenerator(None, reason)
+
+
+def newest_merged_model(models_dir: Path) -> Path | None:
+    """The most recently written folder in `models_dir` that holds a causal language model."""
+    if not models_dir.is_dir():
+        return None
+    models = [folder for folder in models_dir.iterdir() if is_model(folder)]
+    return max(models, key=lambda folder: (folder / "config.json").stat().st_mtime, default=None)
+
+
+def gpu_available() -> bool:
+    """Whether torch sees a CUDA device."""
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def model_at_hand(name: str) -> bool:
+    """Whether a hub model is in the local cache, or a hub that has it can be reached."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+
+    # a config alone would be of no use
+    weights = ("model.safetensors", "model.safetensors.index.json")
+    if any(isinstance(try_to_load_from_cache(name, file), str) for file in weights):
+        return True
+    if HF_HUB_OFFLINE:
+        return False
+    try:
+        HfApi().model_info(name, timeout=3)
+    except Exception:  # whatever the hub's client raises, the model cannot be had now
+        return False
+    return True
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a causal language model, as far as its files' names and config.json
+    tell.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and "model_type" in config and any(folder.glob("*.safetensors"))

@@ -1,0 +1,230 @@
+"""The library's front door: open or build an index, and ask it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rag.answer import Answer
+from rag.answering.pipeline import Pipeline
+from rag.config import Settings, load_settings
+from rag.embedding import Embedder, make_embedder
+from rag.generators.base import never_cancelled
+from rag.generators.choice import ChosenGenerator, choose_generator
+from rag.index import ReviewIndex, index_folder
+from rag.index.filters import Condition, parse_where
+from rag.index.ingest import Mode, Rebuilt, rebuild
+from rag.index.writer import BuildProgress, no_build_progress
+from rag.ingest import ReadOptions
+from rag.retrieval import Retriever
+from rag.schema import RetrievedChunk, Review, ReviewFileError
+
+Source = str | Path | Sequence[str | Path] | Iterable[Mapping[str, Any] | Review] | Any
+"""Review files (any kind that the command line reads), rows as dicts, `Review` records, or a pandas
+DataFrame.
+"""
+
+
+class Index:
+    """An open index of reviews to ask; safe to share between threads.
+
+    It stays as it was opened when the index is changed; open it again to see the change. The
+    embedder and what answers are loaded when first needed.
+    """
+
+    def __init__(
+        self,
+        snapshot: ReviewIndex,
+        settings: Settings,
+        *,
+        embedder: Embedder | None = None,
+        chosen: ChosenGenerator | None = None,
+    ) -> None:
+        self.snapshot = snapshot
+        self.settings = settings
+        self._embedder = embedder or make_embedder(settings)
+        self._chosen = chosen
+
+    @property
+    def name(self) -> str:
+        """What it was opened by."""
+        return self.snapshot.name
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """What answers the questions. Raises `ReviewQAError` where it cannot be had."""
+        chosen = self._chosen or choose_generator(self.settings)
+        return Pipeline(self.settings, self.snapshot, self._embedder, chosen)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        where: str | Sequence[Condition] = (),
+        after: Sequence[str] = (),
+    ) -> Answer:
+        """The checked answer to a question.
+
+        `where` limits it to some reviews: ``"rating <= 3 and date >= 2024-06"``. `after` are the
+        questions asked before, oldest first, on which it may lean ("And the ending?"). Raises
+        `ReviewQAError`.
+        """
+        return self.pipeline.ask(_text(question), _conditions(where), [*map(_text, after)])
+
+    def stream(
+        self,
+        question: str,
+        *,
+        where: str | Sequence[Condition] = (),
+        after: Sequence[str] = (),
+        cancelled: Callable[[], bool] = never_cancelled,
+    ) -> Iterator[str | Answer]:
+        """Pieces of the answer's text as they are written, and last the checked `Answer`."""
+        return self.pipeline.stream(
+            _text(question), cancelled, _conditions(where), [*map(_text, after)]
+        )
+
+    def search(
+        self, question: str, *, where: str | Sequence[Condition] = ()
+    ) -> list[RetrievedChunk]:
+        """The passages nearest to a question, best first; no language model is needed."""
+        return self._retriever.retrieve(_text(question), _conditions(where))
+
+    def reviews(self) -> Iterator[Review]:
+        """All reviews, in the order of the index."""
+        return self.snapshot.reviews()
+
+    def update(
+        self,
+        source: Source,
+        *,
+        replace: bool = False,
+        columns: Mapping[str, str] | None = None,
+        progress: BuildProgress | None = None,
+    ) -> Index:
+        """Add reviews, and open what becomes of it; with `replace`, what is not among them goes.
+
+        Only sentences that are new or changed are embedded. Raises `ReviewQAError`; the index then
+        stays as it was.
+        """
+        mode: Mode = "replace" if replace else "update"
+        _ingest(self.settings, self.name, source, mode, columns, progress, self._embedder)
+        snapshot = _snapshot(self.settings, self.name)
+        return Index(snapshot, self.settings, embedder=self._embedder, chosen=self._chosen)
+
+    @cached_property
+    def _retriever(self) -> Retriever:
+        return Retriever(self.settings, self.snapshot, self._embedder)
+
+    def __len__(self) -> int:
+        return self.snapshot.manifest.reviews
+
+    def __repr__(self) -> str:
+        manifest = self.snapshot.manifest
+        return f"<Index {self.name!r}: {manifest.reviews} reviews, {manifest.sentences} sentences>"
+
+
+def open(
+    name: str,
+    *,
+    settings: Settings | None = None,
+    embedder: Embedder | None = None,
+    chosen: ChosenGenerator | None = None,
+) -> Index:
+    """Open the index of this name.
+
+    `settings` are those of `load_settings()` unless given; `embedder` and `chosen` take the place
+    of what they name. Raises `IndexFileError`.
+    """
+    settings = settings or load_settings()
+    return Index(_snapshot(settings, name), settings, embedder=embedder, chosen=chosen)
+
+
+def build(
+    source: Source,
+    *,
+    name: str,
+    settings: Settings | None = None,
+    columns: Mapping[str, str] | None = None,
+    progress: BuildProgress | None = None,
+    embedder: Embedder | None = None,
+) -> Index:
+    """Build the index `name` from reviews alone, and open it; one of that name that is there stays
+    live until the new one is whole.
+
+    `columns` says which column holds a field (``{"text": "Review_body"}``) where it is not found by
+    itself. `progress` is called with (stage, done, total). Raises `ReviewQAError`.
+    """
+    settings = settings or load_settings()
+    embedder = embedder or make_embedder(settings)
+    _ingest(settings, name, source, "new", columns, progress, embedder)
+    return open(name, settings=settings, embedder=embedder)
+
+
+def _snapshot(settings: Settings, name: str) -> ReviewIndex:
+    return ReviewIndex.open(index_folder(settings.indexes_dir, name))
+
+
+def _ingest(
+    settings: Settings,
+    name: str,
+    source: Source,
+    mode: Mode,
+    columns: Mapping[str, str] | None,
+    progress: BuildProgress | None,
+    embedder: Embedder,
+) -> Rebuilt:
+    options = ReadOptions(mapping=columns or {}, max_unpack_ratio=settings.max_unpack_ratio)
+    with tempfile.TemporaryDirectory(prefix="reviewqa-") as folder:
+        return rebuild(
+            settings,
+            name,
+            _locations(source, Path(folder)),
+            mode=mode,
+            options=options,
+            progress=progress or no_build_progress,
+            embedder=embedder,
+        )
+
+
+def _locations(source: Source, folder: Path) -> list[str | Path]:
+    """The files of a source; rows are written to one in `folder`, and so read as any file is."""
+    if isinstance(source, str | Path):
+        return [source]
+    if hasattr(source, "to_json"):  # a DataFrame; pandas need not be installed
+        file = folder / "reviews.jsonl"
+        source.to_json(file, orient="records", lines=True, date_format="iso", force_ascii=False)
+        return [file]
+    rows = iter(source)
+    first = next(rows, None)
+    if first is None:
+        raise ReviewFileError("There are no reviews: give a file, rows, or a DataFrame.")
+    rows = itertools.chain([first], rows)
+    if isinstance(first, str | Path):
+        return list(rows)
+    file = folder / "reviews.jsonl"
+    with file.open("w", encoding="utf-8", errors="replace") as lines:
+        for row in rows:
+            lines.write(json.dumps(_row(row), ensure_ascii=False, default=str) + "\n")
+    return [file]
+
+
+def _row(row: Mapping[str, Any] | Review) -> dict[str, Any]:
+    if isinstance(row, Mapping):
+        return {str(column): value for column, value in row.items()}
+    fields = ("review_id", "text", "title", "rating", "date", "author", "item", "helpful_votes")
+    return {field: getattr(row, field) for field in fields}
+
+
+def _conditions(where: str | Sequence[Condition]) -> Sequence[Condition]:
+    return parse_where(where) if isinstance(where, str) else where
+
+
+def _text(question: str) -> str:
+    """The question without half characters (lone surrogates), which are no text."""
+    return question.encode(errors="replace").decode()

@@ -1,0 +1,45 @@
+"""What an answer is made from: the chunks found, and their sentences with vectors and stances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.embedding import Vectors
+from rag.index import ReviewIndex
+from rag.schema import RetrievedChunk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """The chunks for a question, numbered from 1, best first.
+
+    `question_vector`, (dimension,), is what was searched with; None for an overview, which searches
+    for nothing. The others have a row for each sentence of the chunks, in their order: `vectors`
+    (sentences, dimension) as the index holds them; `stances` (sentences,), about -1 for criticism
+    to 1 for praise; `owner` (sentences,), the place of its chunk in `chunks`.
+    """
+
+    chunks: tuple[RetrievedChunk, ...]
+    question_vector: Vectors | None
+    vectors: Vectors
+    stances: NDArray[np.float32]
+    owner: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, index: ReviewIndex, chunks: Sequence[RetrievedChunk], question_vector: Vectors | None
+    ) -> Evidence:
+        """The chunks with what the index holds of their sentences."""
+        rows = [sentence.row for chunk in chunks for sentence in chunk.sentences]
+        vectors = index.vectors(rows)
+        stances = [index.sentence_leaning(*pair) for pair in zip(rows, vectors, strict=True)]
+        owner = np.repeat(np.arange(len(chunks)), [len(chunk.sentences) for chunk in chunks])
+        return cls(tuple(chunks), question_vector, vectors, np.array(stances, np.float32), owner)
+
+    def rows_of(self, place: int) -> NDArray[np.int64]:
+        """Rows of the sentences of the chunk at a place, in reading order."""
+        return np.flatnonzero(self.owner == place)
