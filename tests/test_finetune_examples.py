@@ -5,6 +5,7 @@ are kept.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +116,12 @@ def shown(examples: Sequence[Example]) -> set[str]:
     return {review for one in examples for review in one.reviews}
 
 
+def shown_in(messages: Sequence[Message]) -> dict[int, str]:
+    """The reviews of a prompt by their numbers."""
+    tags = re.findall(r'<review number="(\d+)".*>\n(.*)\n</review>', messages[-1]["content"])
+    return {int(number): text for number, text in tags}
+
+
 def without_copies(reviews: set[str]) -> set[str]:
     return {one.removesuffix("-copy") for one in reviews}
 
@@ -160,17 +167,16 @@ def test_answers_cite_what_bears_them_out_among_distractors(five_items: ReviewIn
     found = maker(five_items, "answers").make(questions("train"))
     assert len(both(found)) == 10 and not found.left_out
     for one in both(found):
-        _, reviews = prompt.read_prompt(one.messages)
+        reviews = shown_in(one.messages)
         numbers = {
             number for marker in prompt.strip_markers(one.target)[1] for number in marker.numbers
         }
         topic = one.id
-        assert numbers == {review.number for review in reviews if f"The {topic} was" in review.text}
+        assert numbers == {number for number, text in reviews.items() if f"The {topic} was" in text}
         assert len(numbers) == 2 and len(reviews) == 3 and one.source == "questions"
         assert all(text.format(topic) in one.target for text in SAYS.values())
     orders = {
-        tuple(one.id in review.text for review in prompt.read_prompt(one.messages)[1])
-        for one in both(found)
+        tuple(one.id in text for text in shown_in(one.messages).values()) for one in both(found)
     }
     assert len(orders) > 1  # the distractor is not always in the same place
 
@@ -232,8 +238,8 @@ def test_questions_of_a_test_split_are_never_used(
 
 def quoting(messages: Sequence[Message]) -> str:
     """A teacher that repeats the first passage."""
-    _, reviews = prompt.read_prompt(messages)
-    return f"{reviews[0].text} [{reviews[0].number}]"
+    reviews = shown_in(messages)
+    return f"{reviews[1]} [1]"
 
 
 def test_a_teacher_answers_what_has_no_answer_and_is_checked(five_items: ReviewIndex) -> None:

@@ -24,19 +24,32 @@ from finetune.data.split import FEWEST, Reviews, Split, held_out_reviews
 from finetune.events import Progress, no_progress
 from finetune.recipe import DataRecipe
 from rag.answering import prompt
-from rag.answering.extractive import ExtractiveGenerator
+from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.grounding import check_answer, is_refusal
 from rag.config import Settings
-from rag.embedding import Embedder
+from rag.embedding import Embedder, query_vector
 from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.questions import Question
-from rag.generators.base import Generator
+from rag.generators import Generator
 from rag.index import ReviewIndex
+from rag.retrieval.evidence import Evidence
 from rag.schema import RetrievedChunk, Review
-from rag.understanding.intent import TASKS
+from rag.understanding.intent import TASKS, wants_overview
 
+_CHARACTERS = 4  # to a token, about
 _GROUP = 8  # reviews in the prompt of a task
 _REFUSALS = "refusals"  # the source of the examples that refuse, and of no other
+
+
+@dataclass(frozen=True, slots=True)
+class Quotations:
+    """Answers in the reviews' own words, as those without a language model are."""
+
+    name: str = ExtractiveAnswerer.name
+
+
+Teacher = Generator | Quotations
+"""Who answers where there is no answer."""
 
 Job = tuple[bool, Callable[[], Example | None]]
 """Whether the example is held out, and what makes it."""
@@ -70,7 +83,7 @@ class ExampleMaker:
         questions: Sequence[Question] = (),
         spans: Sequence[RetrievalQuestion] = (),
         *,
-        teacher: Generator | None = None,
+        teacher: Teacher | None = None,
         progress: Progress = no_progress,
     ) -> ExampleSet:
         """Examples of the kinds that the recipe names, from all the sources there are.
@@ -95,7 +108,7 @@ class ExampleMaker:
         if "answers" in self.data.examples:
             jobs += [*self._question_jobs(questions, teacher), *self._span_jobs(spans)]
         if "tasks" in self.data.examples:
-            jobs += self._task_jobs(teacher)
+            jobs += self._task_jobs(teacher or Quotations())
         for number, (side, job) in enumerate(jobs, 1):
             if (example := job()) is not None:
                 sides[side].append(example)
@@ -103,7 +116,7 @@ class ExampleMaker:
         return ExampleSet(sides[False], sides[True], dict(self.left_out))
 
     def _question_jobs(
-        self, questions: Sequence[Question], teacher: Generator | None
+        self, questions: Sequence[Question], teacher: Teacher | None
     ) -> Iterator[Job]:
         """Those of a test split are never used.
 
@@ -142,8 +155,7 @@ class ExampleMaker:
                 allowed = self.split.reviews(side, question.item_id)
                 yield side, partial(self._of_spans, question, allowed)
 
-    def _task_jobs(self, teacher: Generator | None) -> Iterator[Job]:
-        teacher = teacher or quoting_teacher(self.index, self.embedder)
+    def _task_jobs(self, teacher: Teacher) -> Iterator[Job]:
         leaders = np.unique(self.index.review_group)
         for side in (False, True):
             on_side = leaders[self.split.held_out[leaders] == side].tolist()
@@ -156,7 +168,7 @@ class ExampleMaker:
                     yield side, partial(self._of_task, name, task.question, reviews, teacher)
 
     def _of_question(
-        self, question: Question, allowed: Reviews, teacher: Generator | None
+        self, question: Question, allowed: Reviews, teacher: Teacher | None
     ) -> Example | None:
         has_gold = bool(question.review_ids)  # else whatever is found may answer
         gold = allowed
@@ -201,7 +213,7 @@ class ExampleMaker:
         return self._checked(_Draft(question.id, "spans", question.question, passages, target))
 
     def _of_task(
-        self, name: str, question: str, reviews: Reviews, teacher: Generator
+        self, name: str, question: str, reviews: Reviews, teacher: Teacher
     ) -> Example | None:
         passages = self.finder.retrieve(question, reviews, int(reviews.sum()))
         target = self._taught(teacher, question, passages)
@@ -217,11 +229,22 @@ class ExampleMaker:
     def _is_to_be_refused(self, name: str) -> bool:
         return self.finder.draw(name) < self.data.no_answer
 
-    def _taught(self, teacher: Generator, question: str, passages: Sequence[RetrievedChunk]) -> str:
+    def _taught(self, teacher: Teacher, question: str, passages: Sequence[RetrievedChunk]) -> str:
         """What a teacher answers: the one place that asks it."""
+        most = self.settings.max_new_tokens
+        if isinstance(teacher, Quotations):
+            return self._quoted(question, passages, most * _CHARACTERS)
         messages = prompt.build_messages(question, passages)
-        pieces = teacher.stream(messages, max_new_tokens=self.settings.max_new_tokens)
-        return "".join(pieces).strip()
+        return "".join(teacher.stream(messages, max_new_tokens=most)).strip()
+
+    def _quoted(self, question: str, passages: Sequence[RetrievedChunk], most: int) -> str:
+        """The passages' answer in their own words, of about `most` characters."""
+        vector = None if wants_overview(question) else query_vector(self.embedder, question)
+        answerer = ExtractiveAnswerer(
+            support_threshold=self.settings.support_threshold, most_characters=most
+        )
+        pieces = answerer.answer(question, Evidence.of(self.index, passages, vector))
+        return "".join(piece for piece in pieces if isinstance(piece, str)).strip()
 
     def _checked(self, draft: _Draft) -> Example | None:
         """The example, if its target passes the check that answers pass."""
@@ -245,13 +268,9 @@ class ExampleMaker:
             tuple(sorted({passage.review.review_id for passage in draft.passages})),
         )
 
-    def _leave_out(self, reason: str) -> None:
+    def _leave_out(self, reason: str) -> Example | None:
         self.left_out[reason] += 1
-
-
-def quoting_teacher(index: ReviewIndex, embedder: Embedder) -> Generator:
-    """Answers in the reviews' own words: who answers the tasks where there is no other teacher."""
-    return ExtractiveGenerator(embedder, index.leaning)
+        return None
 
 
 def _of_review(review: Review) -> Example:

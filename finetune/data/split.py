@@ -52,7 +52,7 @@ class Split:
 
     def reviews(self, side: bool, item: str = "") -> Reviews:
         """The reviews of one side; of one item, if it is named."""
-        reviews = self.held_out == side
+        reviews: Reviews = self.held_out == side
         return reviews & (self.items == item) if item else reviews
 
     def with_copies(self, review_ids: Iterable[str]) -> Reviews:
