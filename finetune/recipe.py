@@ -61,19 +61,22 @@ class DataRecipe(Section):
         '"answers" (a question, retrieved passages, an answer that cites), "tasks" (summarise and '
         "explain; positive and negative aspects; over groups of reviews).",
     )
-    max_length: int = Field(1024, ge=16, le=1_000_000, description="Tokens of an example.")
+    max_length: int = Field(default=1024, ge=16, le=1_000_000, description="Tokens of an example.")
     distractors: int = Field(
-        3, ge=0, le=50, description="Passages beside those that answer, which do not."
+        default=3, ge=0, le=50, description="Passages beside those that answer, which do not."
     )
     no_answer: float = Field(
-        0.05,
+        default=0.05,
         ge=0,
         le=1,
         description='Share of the "answers" that gets no passage that answers, and the refusal '
         "for target.",
     )
     held_out: float = Field(
-        0.1, ge=0.01, le=0.5, description="Share of the items (or reviews) kept for evaluation."
+        default=0.1,
+        ge=0.01,
+        le=0.5,
+        description="Share of the items (or reviews) kept for evaluation.",
     )
 
     @property
@@ -85,12 +88,14 @@ class DataRecipe(Section):
 class Quantization(Section):
     """How the base model's weights are held while training (transformers' `BitsAndBytesConfig`)."""
 
-    load_in_4bit: bool = Field(False, description="In 4 bits, or as the training computes.")
-    bnb_4bit_quant_type: Literal["nf4", "fp4"] = Field("nf4", description="The 4-bit code.")
-    bnb_4bit_compute_dtype: DType = Field("bfloat16", description="What is computed in.")
-    bnb_4bit_use_double_quant: bool = Field(False, description="The scales are quantized too.")
+    load_in_4bit: bool = Field(default=False, description="In 4 bits, or as the training computes.")
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = Field(default="nf4", description="The 4-bit code.")
+    bnb_4bit_compute_dtype: DType = Field(default="bfloat16", description="What is computed in.")
+    bnb_4bit_use_double_quant: bool = Field(
+        default=False, description="The scales are quantized too."
+    )
     bnb_4bit_quant_storage: Literal["uint8", "float16", "bfloat16", "float32"] = Field(
-        "uint8",
+        default="uint8",
         description="What the codes are stored in. FSDP shards 4-bit weights only if they are "
         "stored as the other weights are.",
     )
@@ -106,13 +111,17 @@ class Lora(Section):
         strict=False,
         description='Names of the linear layers that it goes on, or "all-linear" alone.',
     )
-    lora_dropout: Share = Field(0.0, description="Share of its inputs left out while training.")
-    bias: Literal["none", "all", "lora_only"] = Field("none", description="Biases that learn.")
-    task_type: Literal["CAUSAL_LM"] = Field("CAUSAL_LM", description="What the model does.")
-    exclude_modules: str = Field(
-        "", description="A pattern: the vision and audio towers of a model that has them."
+    lora_dropout: Share = Field(
+        default=0.0, description="Share of its inputs left out while training."
     )
-    use_rslora: bool = Field(False, description="Count lora_alpha / √r times instead.")
+    bias: Literal["none", "all", "lora_only"] = Field(
+        default="none", description="Biases that learn."
+    )
+    task_type: Literal["CAUSAL_LM"] = Field(default="CAUSAL_LM", description="What the model does.")
+    exclude_modules: str = Field(
+        default="", description="A pattern: the vision and audio towers of a model that has them."
+    )
+    use_rslora: bool = Field(default=False, description="Count lora_alpha / √r times instead.")
 
 
 class Training(Section):
@@ -120,35 +129,54 @@ class Training(Section):
     library.
     """
 
-    num_train_epochs: float = Field(1.0, gt=0, description="Times that each example is seen.")
-    per_device_train_batch_size: Count = Field(8, description="Examples at once.")
-    per_device_eval_batch_size: Count | None = Field(None, description="The same in evaluation.")
-    gradient_accumulation_steps: Count = Field(1, description="Batches to an optimizer step.")
+    num_train_epochs: float = Field(
+        default=1.0, gt=0, description="Times that each example is seen."
+    )
+    per_device_train_batch_size: Count = Field(default=8, description="Examples at once.")
+    per_device_eval_batch_size: Count | None = Field(
+        default=None, description="The same in evaluation."
+    )
+    gradient_accumulation_steps: Count = Field(
+        default=1, description="Batches to an optimizer step."
+    )
     gradient_checkpointing: bool = Field(
-        True, description="Compute activations twice rather than keep them: slower, smaller."
+        default=True,
+        description="Compute activations twice rather than keep them: slower, smaller.",
     )
-    optim: str = Field("adamw_torch", description="The optimizer.")
-    learning_rate: float = Field(2e-4, gt=0, description="The highest of the schedule.")
-    lr_scheduler_type: str = Field("cosine", description="How the learning rate falls.")
+    optim: str = Field(default="adamw_torch", description="The optimizer.")
+    learning_rate: float = Field(default=2e-4, gt=0, description="The highest of the schedule.")
+    lr_scheduler_type: str = Field(default="cosine", description="How the learning rate falls.")
     warmup_ratio: Share = Field(  # from 1 on, transformers 5 takes it for a number of steps
-        0.03, description="Share of the steps in which the learning rate rises."
+        default=0.03, description="Share of the steps in which the learning rate rises."
     )
-    weight_decay: NotNegative = Field(0.0, description="Of the adapter's weights, a step.")
-    max_grad_norm: NotNegative = Field(1.0, description="Longer gradients are shortened to it.")
-    fp16: bool = Field(False, description="Compute in fp16, which a Gemma overflows.")
-    bf16: bool = Field(False, description="Compute in bf16.")
-    max_steps: int = Field(-1, ge=-1, description="Optimizer steps; -1 for whole epochs.")
-    logging_steps: Count = Field(10, description="Steps from one line of the log to the next.")
-    save_steps: int = Field(0, ge=0, description="Steps to a checkpoint; 0: ten in a run.")
-    save_total_limit: Count | None = Field(None, description="Checkpoints that are kept.")
-    evaluation_strategy: Strategy = Field("no", description="When the held-out loss is measured.")
-    eval_steps: Count | None = Field(None, description="Steps between two measurements.")
-    eval_accumulation_steps: Count | None = Field(None, description="Batches held on the GPU.")
-    group_by_length: bool = Field(False, description="Batches of examples of about one length.")
-    packing: bool = Field(False, description="Several examples to a sequence.")
-    neftune_noise_alpha: float | None = Field(None, description="Noise on the embeddings.")
-    report_to: str = Field("none", description='Where to log: "none", "tensorboard", ...')
-    seed: int = Field(42, description="Of the split, the order and the adapter's first weights.")
+    weight_decay: NotNegative = Field(default=0.0, description="Of the adapter's weights, a step.")
+    max_grad_norm: NotNegative = Field(
+        default=1.0, description="Longer gradients are shortened to it."
+    )
+    fp16: bool = Field(default=False, description="Compute in fp16, which a Gemma overflows.")
+    bf16: bool = Field(default=False, description="Compute in bf16.")
+    max_steps: int = Field(default=-1, ge=-1, description="Optimizer steps; -1 for whole epochs.")
+    logging_steps: Count = Field(
+        default=10, description="Steps from one line of the log to the next."
+    )
+    save_steps: int = Field(default=0, ge=0, description="Steps to a checkpoint; 0: ten in a run.")
+    save_total_limit: Count | None = Field(default=None, description="Checkpoints that are kept.")
+    evaluation_strategy: Strategy = Field(
+        default="no", description="When the held-out loss is measured."
+    )
+    eval_steps: Count | None = Field(default=None, description="Steps between two measurements.")
+    eval_accumulation_steps: Count | None = Field(
+        default=None, description="Batches held on the GPU."
+    )
+    group_by_length: bool = Field(
+        default=False, description="Batches of examples of about one length."
+    )
+    packing: bool = Field(default=False, description="Several examples to a sequence.")
+    neftune_noise_alpha: float | None = Field(default=None, description="Noise on the embeddings.")
+    report_to: str = Field(default="none", description='Where to log: "none", "tensorboard", ...')
+    seed: int = Field(
+        default=42, description="Of the split, the order and the adapter's first weights."
+    )
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -168,11 +196,12 @@ class Recipe(Section):
     lora: Lora
     training: Training
     quantization: Quantization = Quantization()
-    licence: str = Field("", description="The base model's.")
+    licence: str = Field(default="", description="The base model's.")
     gated: bool = Field(
-        False, description="Whether the licence must be accepted on the hub before a download."
+        default=False,
+        description="Whether the licence must be accepted on the hub before a download.",
     )
-    attn_implementation: str = Field("", description='"" is the model\'s default.')
+    attn_implementation: str = Field(default="", description='"" is the model\'s default.')
 
 
 def recipe_names() -> list[str]:
