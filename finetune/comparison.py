@@ -15,22 +15,25 @@ fewer key points or fewer supported sentences, by the same test. Else "not bette
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from finetune.events import Progress, no_progress
+from finetune.folders import ADAPTER, merged_folder, run_folder
 from finetune.recipe import Recipe
 from finetune.training.base import base_folder
-from finetune.training.trainer import ADAPTER
 from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
+from rag.answering.prompt import write_marker
 from rag.answering.templates import check_template, read_record
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.evaluation.answers import AnswerReport, QuestionResult, balance, evaluate_answers, repeated
 from rag.evaluation.questions import Question
 from rag.evaluation.significance import Comparison, Interval, interval, paired
-from rag.generators.base import Generator
+from rag.generators import Generator
 from rag.generators.choice import ChosenGenerator, gpu_available
 from rag.index import ReviewIndex
 from rag.schema import ModelError
@@ -40,9 +43,6 @@ BASE, TUNED, MERGED = "base", "adapter", "merged"
 BETTER, NOT_BETTER, WORSE = "better", "not better", "worse"
 SIGNIFICANT = 0.05
 MOST_LOWER = 0.02
-
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, done, total)."""
 
 METRICS: Mapping[str, tuple[str, Callable[[QuestionResult], float | None]]] = {
     "supported": (
@@ -73,6 +73,16 @@ class TaskAnswer:
     balance: float
     distinct: float
 
+    @property
+    def lines(self) -> list[str]:
+        """The sentences, with what they cite."""
+        lines = []
+        for sentence in self.answer.sentences:
+            marker = write_marker(citation.number for citation in sentence.citations)
+            line = f"{sentence.text} {marker}".rstrip()
+            lines.append(line if sentence.supported else f"{line} (not supported)")
+        return lines
+
 
 @dataclass(frozen=True, slots=True)
 class Contender:
@@ -85,9 +95,13 @@ class Contender:
 
     def interval(self, metric: str) -> Interval:
         """The mean over the questions that have a value, with its 95% interval."""
-        return interval(
-            [v for one in self.report.results if (v := METRICS[metric][1](one)) is not None]
-        )
+        value_of = METRICS[metric][1]
+        values = [value_of(result) for result in self.report.results]
+        return interval([value for value in values if value is not None])
+
+    def answer_to(self, task: Task) -> TaskAnswer:
+        """What it made of this task."""
+        return next(answer for answer in self.tasks if answer.task == task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,110 +116,136 @@ class Compared:
     index: str
     questions: int
     record: Mapping[str, Any]
+    folder: Path  # where its report is
+
+    def __str__(self) -> str:
+        from finetune.comparison_report import HTML_FILE, markdown_report
+
+        return f"{markdown_report(self)}\nThe report is in {self.folder / HTML_FILE}."
+
+    @property
+    def first(self) -> Contender:
+        """The one that the others are compared with."""
+        return self.contender(self.baseline)
 
     def contender(self, name: str) -> Contender:
         """By name."""
-        return next(one for one in self.contenders if one.name == name)
+        return next(contender for contender in self.contenders if contender.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """What the models are asked: the two tasks and these questions, over an index."""
+
+    index: ReviewIndex
+    embedder: Embedder
+    questions: Sequence[Question] = ()
 
 
 def difference(first: Contender, other: Contender, metric: str) -> Comparison | None:
-    """Other less first, over the questions on which both have a value; None where there are none."""
-    value = METRICS[metric][1]
-    after = {one.id: value(one) for one in other.report.results}
-    pairs = [
-        (before, now)
-        for one in first.report.results
-        if (before := value(one)) is not None and (now := after.get(one.id)) is not None
-    ]
-    return paired([a for a, _ in pairs], [b for _, b in pairs]) if pairs else None
+    """Other less first, over the questions on which both have a value; None where there are
+    none.
+    """
+    value_of = METRICS[metric][1]
+    later = {result.id: value_of(result) for result in other.report.results}
+    before, after = [], []
+    for result in first.report.results:
+        value, later_value = value_of(result), later.get(result.id)
+        if value is not None and later_value is not None:
+            before.append(value)
+            after.append(later_value)
+    return paired(before, after) if before else None
 
 
 def verdict(first: Contender, other: Contender) -> tuple[str, str]:
     """The rule in this module's docstring: the verdict, and why, in words."""
-    points, supported = (
-        difference(first, other, "key_points"),
-        difference(first, other, "supported"),
-    )
+    points = difference(first, other, "key_points")
+    supported = difference(first, other, "supported")
     if points is None:
         return NOT_BETTER, "no question has key points, so nothing tells"
-    said = f"key points {points.difference:+.3f} (p = {points.p_value:.3f})"
     lower = {
         "supported sentences": other.report.supported - first.report.supported,
         "F1 of refusals": other.report.refusal_f1 - first.report.refusal_f1,
     }
-    said += "".join(f", {name} {change:+.3f}" for name, change in lower.items())
-    for found in (points, supported):
-        if found is not None and found.difference < 0 and found.p_value < SIGNIFICANT:
-            return WORSE, said
-    if (
-        points.difference > 0
-        and points.p_value < SIGNIFICANT
-        and min(lower.values()) >= -MOST_LOWER
-    ):
-        return BETTER, said
-    return NOT_BETTER, said
+    reason = f"key points {points.difference:+.3f} (p = {points.p_value:.3f})"
+    reason += "".join(f", {name} {change:+.3f}" for name, change in lower.items())
+    for change in (points, supported):
+        if change is not None and change.difference < 0 and change.p_value < SIGNIFICANT:
+            return WORSE, reason
+    rose = points.difference > 0 and points.p_value < SIGNIFICANT
+    better = rose and min(lower.values()) >= -MOST_LOWER
+    return (BETTER if better else NOT_BETTER), reason
 
 
 def compare_models(
-    recipe: Recipe,
-    run: Path,
-    settings: Settings,
-    index: ReviewIndex,
-    embedder: Embedder,
-    questions: Sequence[Question],
-    *,
-    progress: Progress = lambda stage, done, total: None,
+    recipe: Recipe, settings: Settings, exam: Exam, progress: Progress = no_progress
 ) -> Compared:
     """Ask the base model, the adapter and the merged model.
 
     Base and adapter are held in 4 bits, as they were trained, on a GPU only. Raises `ModelError`
     where nothing was tuned.
     """
-    merged = settings.models_dir / recipe.output
-    record = read_record(run / ADAPTER)
-    there = {TUNED: bool(record), MERGED: bool(read_record(merged))}
-    if not any(there.values()):
+    folder, merged = run_folder(settings, recipe), merged_folder(settings, recipe)
+    adapter = folder / ADAPTER
+    record = read_record(adapter)
+    is_merged = bool(read_record(merged))
+    if not record and not is_merged:
         raise ModelError(
-            f"There is neither an adapter in {run / ADAPTER} nor a merged model in {merged}."
+            f"There is neither an adapter in {adapter} nor a merged model in {merged}."
         )
     quantization = "4bit" if recipe.quantization.load_in_4bit and gpu_available() else "none"
-    wanted: list[tuple[str, Callable[[], Generator]]] = []
-
-    def loaded(model: str, adapter: str, name: str) -> Generator:
-        from rag.generators.transformers import TransformersGenerator
-
-        check_template(adapter or model)
-        return TransformersGenerator(model, adapter=adapter, quantization=quantization, name=name)
-
     base = base_folder(recipe.base_model, settings)
-    wanted.append((BASE, lambda: loaded(base, "", recipe.base_model)))
-    if there[TUNED]:
-        wanted.append((TUNED, lambda: loaded(base, str(run / ADAPTER), recipe.base_model)))
-    if there[MERGED]:
-        wanted.append((MERGED, lambda: loaded(str(merged), "", recipe.output)))
+    models = {BASE: (base, "", recipe.base_model)}
+    if record:
+        models[TUNED] = (base, str(adapter), recipe.base_model)
+    if is_merged:
+        models[MERGED] = (str(merged), "", recipe.output)
     contenders = []
-    for name, make in wanted:
-        generator = make()
-        pipeline = Pipeline(settings, index, embedder, ChosenGenerator(generator, "it is compared"))
-        contenders.append(_contender(name, pipeline, questions, progress))
-        del generator, pipeline  # the next model takes its room
-    tuned = MERGED if there[MERGED] else TUNED
-    result = Compared(tuple(contenders), BASE, tuned, "", "", index.name, len(questions), record)
-    found, reason = verdict(result.contender(BASE), result.contender(tuned))
-    return replace(result, verdict=found, reason=reason)
+    for name, (model, on_it, called) in models.items():
+        pipeline = _pipeline(settings, exam, _load(model, on_it, quantization, called))
+        contenders.append(_contender(name, pipeline, exam.questions, progress))
+        del pipeline  # the next model takes its room
+    by_name = {contender.name: contender for contender in contenders}
+    tuned = MERGED if is_merged else TUNED
+    outcome, reason = verdict(by_name[BASE], by_name[tuned])
+    return Compared(
+        contenders=tuple(contenders),
+        baseline=BASE,
+        tuned=tuned,
+        verdict=outcome,
+        reason=reason,
+        index=exam.index.name,
+        questions=len(exam.questions),
+        record=record,
+        folder=folder,
+    )
+
+
+def _load(model: str, adapter: str, quantization: str, name: str) -> Generator:
+    from rag.generators.transformers import TransformersGenerator
+
+    check_template(adapter or model)
+    return TransformersGenerator(model, adapter=adapter, quantization=quantization, name=name)
+
+
+def _pipeline(settings: Settings, exam: Exam, generator: Generator) -> Pipeline:
+    chosen = ChosenGenerator(generator, "it is compared")
+    return Pipeline(settings, exam.index, exam.embedder, chosen)
 
 
 def _contender(
     name: str, pipeline: Pipeline, questions: Sequence[Question], progress: Progress
 ) -> Contender:
-    tasks = tuple(_task(task, pipeline) for task in TASKS)
-    report = evaluate_answers(pipeline, questions, lambda done, total: progress(name, done, total))
-    return Contender(name, pipeline.generator.name, report, tasks)
+    tasks = tuple(_task_answer(task, pipeline) for task in TASKS)
+    report = evaluate_answers(pipeline, questions, partial(progress, name))
+    return Contender(name, pipeline.answerer.name, report, tasks)
 
 
-def _task(task: Task, pipeline: Pipeline) -> TaskAnswer:
+def _task_answer(task: Task, pipeline: Pipeline) -> TaskAnswer:
     answer = pipeline.ask(task.question)
-    claims = [] if answer.refused else [one for one in answer.sentences if not one.heading]
-    supported = sum(one.supported for one in claims) / len(claims) if claims else 0.0
-    distinct = 1 - repeated([one.text for one in claims], pipeline) if claims else 0.0
+    claims = [sentence for sentence in answer.sentences if not sentence.heading]
+    if answer.refused or not claims:
+        return TaskAnswer(task, answer, 0.0, balance(answer), 0.0)
+    supported = sum(claim.supported for claim in claims) / len(claims)
+    distinct = 1 - repeated([claim.text for claim in claims], pipeline)
     return TaskAnswer(task, answer, supported, balance(answer), distinct)

@@ -1,4 +1,6 @@
-"""How far a long piece of work has come, and what else there is to tell while it lasts."""
+"""How far a long piece of work has come, what else there is to tell while it lasts, and how it is
+stopped.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ OnEvent = Callable[[Any], None]
 
 @dataclass(frozen=True, slots=True)
 class TrainingStep:
-    """One optimizer step: `memory` is the most held so far, in bytes."""
+    """An optimizer step that is done; `memory` is the most held so far, in bytes."""
 
     step: int
     steps: int
@@ -30,3 +32,20 @@ def no_progress(stage: str, done: int, total: int) -> None:
 
 def no_event(event: Any) -> None:
     """The default: nobody is told."""
+
+
+def never_stopped() -> bool:
+    """The default: go on to the end."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """All three; `stopped` is asked between two steps of a training."""
+
+    progress: Progress = no_progress
+    on_event: OnEvent = no_event
+    stopped: Callable[[], bool] = never_stopped
+
+
+SILENT = Callbacks()

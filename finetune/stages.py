@@ -1,193 +1,329 @@
-"""The five steps of a fine-tuning and all of them in a row: data, check, train, merge, compare.
+"""The stages of a fine-tuning, and `run`, all of them in a row: data, check, train, merge, compare.
 
-Each step looks at what is there: what was made of the same recipe, data and model is not made
-again, so a run that was interrupted goes on where it stopped.
+Each stage looks at what is there: what was made of the same recipe, data and model is not made
+again, so a run that was interrupted goes on where it stopped. Each takes a recipe, its name or the
+path of its file, and returns a record of what it did; settings are those of `load_settings()` unless
+given.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finetune.data.examples import (
-    HELD_OUT_FILE,
-    TRAIN_FILE,
-    Example,
-    ExampleSet,
-    joined,
-    read_examples,
-    write_examples,
+from finetune.comparison import Compared, Exam, compare_models
+from finetune.comparison_report import write_report
+from finetune.data.encode import preview_text
+from finetune.data.examples import TRAIN_FILE, read_examples
+from finetune.data.make import MadeData, Sources, make_examples
+from finetune.data.sources import Quotations, Teacher
+from finetune.events import (
+    Callbacks,
+    OnEvent,
+    Progress,
+    never_stopped,
+    no_event,
+    no_progress,
 )
-from finetune.data.sources import ExampleMaker
-from finetune.preflight.checks import Check, check_data, memory_check, passed
+from finetune.folders import CHECKS_FILE, DATA, run_folder
+from finetune.merging import Merged, merge_into_base
+from finetune.preflight.checks import Check, passed
+from finetune.preflight.fit import check_fit
 from finetune.preflight.model import Step, check_model, check_step
-from finetune.recipe import Recipe
-from finetune.training.trainer import DATA, Prepared, prepare, tuned_model
-from rag.config import Settings
-from rag.embedding import Embedder
-from rag.evaluation.question_sets import RetrievalQuestion
-from rag.evaluation.questions import Question, read_questions
-from rag.files import sha256_of
-from rag.generators.base import Generator
-from rag.index import ReviewIndex
-from rag.index.store import index_folder
-from rag.schema import ReviewFileError, SettingsError
+from finetune.preflight.tokens import check_tokens
+from finetune.recipe import Recipe, load_recipe
+from finetune.training.trainer import (
+    Prepared,
+    Trained,
+    prepare,
+    train_adapter,
+    trained_already,
+    tuned_model,
+)
+from rag.config import Settings, index_fingerprint, load_settings
+from rag.embedding import Embedder, make_embedder
+from rag.evaluation.questions import read_questions
+from rag.generators import Generator
+from rag.generators.choice import choose_generator
+from rag.index import ReviewIndex, index_folder
+from rag.schema import ModelError
 
-_MADE_FROM = "made_from.json"
-CHECKS_FILE = "checks.json"
+RecipeLike = Recipe | Path | str
+IndexLike = ReviewIndex | str | Any
+"""An index by name, as `rag.open` gives it, or as `ReviewIndex`."""
+
+Paths = Sequence[Path | str]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """An index and the questions about it: our own, and those with the words that answer them."""
+class Checked:
+    """All checks, and what one real step took, if it was made."""
 
-    index: ReviewIndex
-    questions: Sequence[Question] = ()
-    spans: Sequence[RetrievalQuestion] = ()
+    checks: tuple[Check, ...]
+    renamed: tuple[str, ...]  # of the recipe's keys, one sentence each
+    overridden: tuple[str, ...]
+    step: Step | None
+
+    def __str__(self) -> str:
+        lines = [f"Other than the recipe: {text}" for text in self.overridden]
+        lines += [f"As the installed version calls it: {text}" for text in self.renamed]
+        return "\n".join(lines)
+
+    @property
+    def passed(self) -> bool:
+        """Whether training may begin."""
+        return passed(self.checks)
 
 
-def run_folder(settings: Settings, recipe: Recipe) -> Path:
-    """Where a recipe's run is kept. Raises `IndexFileError` for an output that would leave the
-    folder.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOn:
+    """What the models are compared on: an index (the first of the run, if none is named), and the
+    questions of a file, of one split or "all"; without a file, the two tasks alone.
     """
-    return index_folder(settings.runs_dir, recipe.output)  # a run's name is as an index's
+
+    index: IndexLike = ""
+    questions: Path | str | None = None
+    split: str = "test"
 
 
-def sources_of(indexes: Sequence[ReviewIndex], files: Sequence[Path]) -> list[Source]:
-    """Each question file with the index whose reviews it is about.
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What each stage did; each says whether what it returns was `reused`. `folder` is the run's."""
 
-    Raises `ReviewFileError` for one that is about none of them.
+    recipe: Recipe
+    folder: Path
+    data: MadeData
+    training: Trained
+    merged: Merged
+    comparison: Compared
+
+
+def run(
+    recipe: RecipeLike,
+    *,
+    index: IndexLike | Sequence[IndexLike],
+    questions: Paths = (),
+    spans: Paths = (),
+    teacher: Generator | str | None = None,
+    compare_on: CompareOn = CompareOn(),
+    resume: bool = True,
+    settings: Settings | None = None,
+    stopped: Callable[[], bool] = never_stopped,
+    progress: Progress = no_progress,
+    on_event: OnEvent = no_event,
+) -> RunResult:
+    """From reviews to a merged model that is compared with the model it came from.
+
+    What is there, made of the same, is used again; with `resume=False` the run begins anew.
+    `on_event` is called with each `Check` and `TrainingStep` and with what each stage returns. When
+    `stopped()` turns true while training, a checkpoint is written and `Interrupted` raised; the
+    same call goes on from there. Raises `ReviewQAError`.
     """
-    found: dict[str, list[Question]] = {index.name: [] for index in indexes}
-    known = {index.name: set(index.review_ids()) for index in indexes}
-    for file in files:
-        questions = read_questions(file)
-        shares = {
-            name: sum(bool(one.review_ids & ids) for one in questions)
-            for name, ids in known.items()
-        }
-        best = max(shares, key=lambda name: shares[name])
-        if not shares[best] and any(one.review_ids for one in questions):
-            raise ReviewFileError(
-                f"No question of {file} is about a review of the index {', '.join(known)}."
-            )
-        found[best] += questions
-    return [Source(index, found[index.name]) for index in indexes]
+    recipe, settings = load_recipe(recipe), settings or load_settings()
+    folder = run_folder(settings, recipe)
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    indexes = _listed(index)
+    data = make_data(
+        recipe,
+        index=indexes,
+        questions=questions,
+        spans=spans,
+        teacher=teacher,
+        settings=settings,
+        progress=progress,
+    )
+    on_event(data)
+    training = _train(recipe, settings, True, Callbacks(progress, on_event, stopped))
+    on_event(training)
+    merged = merge(recipe, settings=settings, progress=progress)
+    on_event(merged)
+    on = CompareOn(
+        index=compare_on.index or indexes[0],
+        questions=compare_on.questions,
+        split=compare_on.split,
+    )
+    comparison = compare(recipe, on=on, settings=settings, progress=progress)
+    on_event(comparison)
+    return RunResult(recipe, folder, data, training, merged, comparison)
 
 
 def make_data(
-    recipe: Recipe,
-    settings: Settings,
-    embedder: Embedder,
-    sources: Sequence[Source],
-    files: Sequence[Path],
+    recipe: RecipeLike,
     *,
-    teacher: Generator | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[ExampleSet, bool]:
-    """The run's examples, and whether they were made just now: not if they were there, made of the
-    same.
+    index: IndexLike | Sequence[IndexLike],
+    questions: Paths = (),
+    spans: Paths = (),
+    teacher: Generator | str | None = None,
+    settings: Settings | None = None,
+    progress: Progress = no_progress,
+) -> MadeData:
+    """Make training examples from the reviews of an index, or of several, with a data card.
 
-    Raises `SettingsError` where there is nothing to train on.
+    `questions` are files, or folders of .jsonl files, whose test splits are not used; `spans` files
+    of questions with the words that answer them, a folder as SubjQA's or a file as SQuAD's.
+    `teacher`, a generator or what the setting `generator` takes, or "base" for the base model,
+    answers questions that have no answer; kept is what passes the check. Raises `ReviewQAError`.
     """
-    folder = run_folder(settings, recipe) / DATA
-    made_from = {
-        "data": asdict(recipe.data),
-        "seed": recipe.training.seed,
-        "indexes": [
-            [one.index.name, one.index.manifest.created, one.index.manifest.reviews]
-            for one in sources
-        ],
-        "questions": [sha256_of(file) for path in files for file in _files(path)],
-        "teacher": teacher.name if teacher else "",
-    }
-    made_from = json.loads(json.dumps(made_from))
-    try:
-        if json.loads((folder / _MADE_FROM).read_text(encoding="utf-8")) == made_from:
-            train, held_out = (read_examples(folder / name) for name in (TRAIN_FILE, HELD_OUT_FILE))
-            return ExampleSet(train, held_out, {}), False
-    except (OSError, ValueError, ReviewFileError):
-        pass
-    parts = []
-    for source in sources:
-        maker = ExampleMaker(source.index, embedder, settings, recipe.data, recipe.training.seed)
-        parts.append(maker.make(source.questions, source.spans, teacher=teacher, progress=progress))
-    found = joined(parts)
-    if not found.train:
-        raise SettingsError(
-            f"There is no example to train on. The recipe wants {', '.join(recipe.data.examples)}: "
-            '"reviews" and '
-            '"tasks" are made of the index alone, "answers" need questions '
-            "(--questions, --spans). "
-            + " ".join(f"Left out, {count}: {why}." for why, count in found.left_out.items())
-        )
-    try:
-        write_examples(found, folder)
-        (folder / _MADE_FROM).write_text(json.dumps(made_from, indent=1), encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"Cannot write the examples to {folder}: {error.strerror}.") from error
-    return found, True
+    recipe, settings = load_recipe(recipe), settings or load_settings()
+    embedder = _embedder(_listed(index)[0], settings)
+    sources = Sources(
+        [_opened(one, settings, embedder) for one in _listed(index)],
+        [Path(path) for path in questions],
+        [Path(path) for path in spans],
+        _teacher(teacher, recipe, settings),
+    )
+    return make_examples(recipe, settings, embedder, sources, progress)
 
 
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-
-
-def shown(found: ExampleSet, prepared: Prepared, most: int) -> list[str]:
+def preview(recipe: RecipeLike, *, settings: Settings | None = None, most: int = 1) -> list[str]:
     """The first examples of each kind exactly as they are trained, loss tokens between ⟦ and ⟧."""
-    from finetune.data.encode import preview
-
-    kinds: dict[str, str] = {one.id: one.kind for one in found.train}
-    seen: dict[str, int] = {}
+    prepared = prepare(load_recipe(recipe), settings or load_settings())
+    examples = read_examples(prepared.folder / DATA / TRAIN_FILE)
+    kinds = {example.id: example.kind for example in examples}
+    seen: Counter[str] = Counter()
     texts = []
     for sequence in prepared.train.sequences:
         # a long text is of several sequences, the second of which has /1 after its name
         kind = kinds.get(sequence.id) or kinds.get(sequence.id.rpartition("/")[0], "")
-        seen[kind] = seen.get(kind, 0) + 1
+        seen[kind] += 1
         if seen[kind] <= most:
-            texts.append(preview(sequence, prepared.tokenizer))
+            texts.append(preview_text(sequence, prepared.tokenizer))
     return texts
 
 
 def check(
-    recipe: Recipe,
-    settings: Settings,
+    recipe: RecipeLike,
     *,
     step: bool = True,
-    tell: Callable[[Check], None] = lambda found: None,
-) -> tuple[list[Check], Prepared, Any, Step | None]:
-    """All checks, each told as soon as it is made; and the model that they loaded, if it came to
-    that.
+    settings: Settings | None = None,
+    on_event: OnEvent = no_event,
+) -> Checked:
+    """Look for all that is known to ruin a training; `on_event` is called with each `Check` as soon
+    as it is made.
 
-    With `step`, one real step is made over the longest examples. What was seen is kept in the run's
-    folder.
+    With `step`, the weights are loaded and one real step is made over the longest examples. What
+    was seen is kept in the run's folder. Raises `ReviewQAError`.
     """
-    folder = run_folder(settings, recipe)
-    prepared = prepare(recipe, folder, settings)
-    found: list[Check] = []
+    checked, _, _ = _check(load_recipe(recipe), settings or load_settings(), step, on_event)
+    return checked
+
+
+def train(
+    recipe: RecipeLike,
+    *,
+    resume: bool = True,
+    settings: Settings | None = None,
+    stopped: Callable[[], bool] = never_stopped,
+    progress: Progress = no_progress,
+    on_event: OnEvent = no_event,
+) -> Trained:
+    """Check, then train the adapter, if there is none of the same recipe and data; with `resume`
+    from the last checkpoint. Raises `ReviewQAError`, and `Interrupted` after `stopped()`.
+    """
+    callbacks = Callbacks(progress, on_event, stopped)
+    return _train(load_recipe(recipe), settings or load_settings(), resume, callbacks)
+
+
+def merge(
+    recipe: RecipeLike,
+    *,
+    way: str = "auto",
+    dtype: str = "",
+    settings: Settings | None = None,
+    progress: Progress = no_progress,
+) -> Merged:
+    """Merge the adapter into its base model. `way` is "original" or "dequantised" weights, or
+    "auto": both are measured; `dtype` what they are saved in. Raises `ReviewQAError`.
+    """
+    recipe, settings = load_recipe(recipe), settings or load_settings()
+    return merge_into_base(recipe, settings, way=way, dtype=dtype, progress=progress)
+
+
+def compare(
+    recipe: RecipeLike,
+    *,
+    on: CompareOn,
+    settings: Settings | None = None,
+    progress: Progress = no_progress,
+) -> Compared:
+    """Ask the base model, the adapter and the merged model the same; the report is written into the
+    run's folder. Raises `ReviewQAError`.
+    """
+    recipe, settings = load_recipe(recipe), settings or load_settings()
+    embedder = _embedder(on.index, settings)
+    split = None if on.split == "all" else on.split
+    questions = read_questions(Path(on.questions), split) if on.questions else []
+    exam = Exam(_opened(on.index, settings, embedder), embedder, questions)
+    compared = compare_models(recipe, settings, exam, progress)
+    write_report(compared)
+    return compared
+
+
+def _check(
+    recipe: Recipe, settings: Settings, step: bool, on_event: OnEvent
+) -> tuple[Checked, Prepared, Any]:
+    """The checks, what was prepared for them, and the model that they loaded, if it came to that."""
+    prepared = prepare(recipe, settings)
+    checks: list[Check] = []
 
     def add(more: Sequence[Check]) -> bool:
-        found.extend(more)
+        checks.extend(more)
         for one in more:
-            tell(one)
-        return passed(found)
+            on_event(one)
+        return passed(checks)
 
-    model, took = None, None
-    if add([*check_data(prepared), memory_check(prepared)]) and step:
+    model, taken = None, None
+    if add([*check_tokens(prepared), *check_fit(prepared)]) and step:
         model = tuned_model(prepared, settings)
         if add(check_model(prepared, model)):
-            checks, took = check_step(prepared, model)
-            add(checks)
-    (folder / CHECKS_FILE).write_text(
-        json.dumps([one.as_dict() for one in found], indent=1), encoding="utf-8"
-    )
-    return found, prepared, model, took
+            more, taken = check_step(prepared, model)
+            add(more)
+    table = json.dumps([one.as_dict() for one in checks], indent=1)
+    (prepared.folder / CHECKS_FILE).write_text(table, encoding="utf-8")
+    arguments = prepared.arguments
+    checked = Checked(tuple(checks), arguments.renamed, arguments.overridden, taken)
+    return checked, prepared, model
 
 
-def of_kind(examples: Sequence[Example]) -> dict[str, int]:
-    """How many there are of each kind."""
-    return dict(Counter(one.kind for one in examples))
+def _train(recipe: Recipe, settings: Settings, resume: bool, callbacks: Callbacks) -> Trained:
+    if done := trained_already(recipe, settings):
+        return done
+    checked, prepared, model = _check(recipe, settings, True, callbacks.on_event)
+    callbacks.on_event(checked)
+    failed = [one for one in checked.checks if one.verdict == "failed"]
+    if failed:
+        reasons = " ".join(f"{one.name}: {one.saw}. {one.mend}" for one in failed)
+        raise ModelError(f"Nothing was trained, for it would go wrong. {reasons}")
+    return train_adapter(prepared, settings, resume=resume, model=model, callbacks=callbacks)
+
+
+def _listed(index: IndexLike | Sequence[IndexLike]) -> list[IndexLike]:
+    return list(index) if isinstance(index, list | tuple) else [index]
+
+
+def _embedder(index: IndexLike, settings: Settings) -> Embedder:
+    """The open index's own, or the one that the settings name."""
+    return getattr(index, "embedder", None) or make_embedder(settings)
+
+
+def _opened(index: IndexLike, settings: Settings, embedder: Embedder) -> ReviewIndex:
+    """Raises `IndexFileError` for one that was built with another embedder."""
+    if isinstance(index, str):
+        index = ReviewIndex.open(index_folder(settings.indexes_dir, index))
+    snapshot: ReviewIndex = getattr(index, "snapshot", index)
+    fingerprint = index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens)
+    snapshot.require_fingerprint(fingerprint, embedder.identity)
+    return snapshot
+
+
+def _teacher(teacher: Generator | str | None, recipe: Recipe, settings: Settings) -> Teacher | None:
+    if not isinstance(teacher, str):
+        return teacher
+    name = recipe.base_model if teacher == "base" else teacher
+    return choose_generator(replace(settings, generator=name)).generator or Quotations()

@@ -109,7 +109,7 @@ def end_of_turn(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id)
 
 
-def preview(sequence: Encoded, tokenizer: Any) -> str:
+def preview_text(sequence: Encoded, tokenizer: Any) -> str:
     """The sequence as text, with what carries loss between ⟦ and ⟧."""
     pieces: list[str] = []
     for lossy, ids in _runs(sequence):
