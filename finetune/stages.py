@@ -292,7 +292,7 @@ def _check(
 
 
 def _train(recipe: Recipe, settings: Settings, resume: bool, callbacks: Callbacks) -> Trained:
-    if done := trained_already(recipe, settings):
+    if done := trained_already(recipe, run_folder(settings, recipe)):
         return done
     checked, prepared, model = _check(recipe, settings, True, callbacks.on_event)
     callbacks.on_event(checked)

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.data.encode import IGNORED, REFUSED, TOO_LONG, Encoded, encode, end_of_turn, preview
+from finetune.data.encode import (
+    IGNORED,
+    REFUSED,
+    TOO_LONG,
+    Encoded,
+    encode,
+    end_of_turn,
+    preview_text,
+)
 from finetune.data.examples import Example
 from rag.answering import prompt
 from rag.generators.transformers import prompt_ids
@@ -182,7 +190,7 @@ def test_any_example_is_whole_or_left_out(
 
 def test_the_preview_marks_what_carries_loss(family: str, tokenizer: Any) -> None:
     (found,) = encode([example("The pool was warm. [1]")], tokenizer, PLENTY).sequences
-    text = preview(found, tokenizer)
+    text = preview_text(found, tokenizer)
     asked, _, rest = text.partition("⟦")
     assert rest == f"The pool was warm. [1]{TURN_END[family]}⟧"
     assert (
@@ -190,11 +198,14 @@ def test_the_preview_marks_what_carries_loss(family: str, tokenizer: Any) -> Non
         and "How was the pool?" in asked
     )
     (whole,) = encode([plain("Warm.")], tokenizer, PLENTY).sequences
-    assert preview(whole, tokenizer).startswith("⟦") and preview(whole, tokenizer).count("⟦") == 1
+    assert (
+        preview_text(whole, tokenizer).startswith("⟦")
+        and preview_text(whole, tokenizer).count("⟦") == 1
+    )
     mixed = Encoded(
         "x", found.input_ids[-4:], [found.input_ids[-4], IGNORED, *found.input_ids[-2:]]
     )
-    assert preview(mixed, tokenizer).count("⟦") == 2
+    assert preview_text(mixed, tokenizer).count("⟦") == 2
 
 
 def test_an_answer_ends_as_the_tokenizer_ends_a_text_where_there_is_no_chat() -> None:

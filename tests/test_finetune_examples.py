@@ -28,11 +28,11 @@ from finetune.data.examples import (
     read_examples,
     write_examples,
 )
+from finetune.data.make import questions_of
 from finetune.data.sources import ExampleMaker
 from finetune.data.split import held_out_reviews
 from finetune.data.squad import is_squad, read_squad
 from finetune.recipe import DataRecipe
-from finetune.stages import sources_of
 from rag.answering import prompt
 from rag.config import Settings
 from rag.evaluation.question_sets import RetrievalQuestion
@@ -534,12 +534,11 @@ def test_each_question_file_goes_with_the_index_it_is_about(
     ):
         row = {"id": name, "question": "How?", "review_ids": ids}
         (tmp_path / f"{name}.jsonl").write_text(json.dumps(row), encoding="utf-8")
-    first, second = sources_of(
-        [five_items, other], [tmp_path / f"{name}.jsonl" for name in ("rooms", "pools", "free")]
-    )
-    assert first.index is five_items and [one.id for one in first.questions] == ["pools", "free"]
-    assert second.index is other and [one.id for one in second.questions] == ["rooms"]
+    files = [tmp_path / f"{name}.jsonl" for name in ("rooms", "pools", "free")]
+    by_index = questions_of([five_items, other], files)
+    assert [one.id for one in by_index[five_items.name]] == ["pools", "free"]
+    assert [one.id for one in by_index[other.name]] == ["rooms"]
     with pytest.raises(
         ReviewFileError, match=r"none\.jsonl is about a review of the index hotels, rooms"
     ):
-        sources_of([five_items, other], [tmp_path / "none.jsonl"])
+        questions_of([five_items, other], [tmp_path / "none.jsonl"])

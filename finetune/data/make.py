@@ -107,7 +107,9 @@ def make_examples(
 def _made_from(recipe: Recipe, sources: Sources) -> dict[str, Any]:
     """What decides how the examples come out, as JSON has it."""
     manifests = {index.name: index.manifest for index in sources.indexes}
-    files = [file for path in (*sources.questions, *sources.spans) for file in _files(path)]
+    files = _question_files(sources.questions)
+    for path in sources.spans:
+        files += _all_files(path)
     return {
         "data": recipe.data.model_dump(mode="json"),
         "seed": recipe.training.seed,
@@ -128,11 +130,14 @@ def _kept(folder: Path, made_from: dict[str, Any]) -> ExampleSet | None:
     return ExampleSet(train, held_out, {})
 
 
-def _files(path: Path, pattern: str = "*") -> list[Path]:
-    """The file, or all files of a folder."""
-    if path.is_file():
-        return [path]
-    return sorted(file for file in path.rglob(pattern) if file.is_file())
+def _question_files(paths: Sequence[Path]) -> list[Path]:
+    """The files, and the .jsonl files of folders."""
+    return [file for path in paths for file in (sorted(path.glob("*.jsonl")) or [path])]
+
+
+def _all_files(path: Path) -> list[Path]:
+    files = [path] if path.is_file() else path.rglob("*")
+    return sorted(file for file in files if file.is_file())
 
 
 def questions_of(
@@ -145,7 +150,7 @@ def questions_of(
     """
     questions: dict[str, list[Question]] = {index.name: [] for index in indexes}
     ids = {index.name: set(index.review_ids()) for index in indexes}
-    for file in (file for path in paths for file in _files(path, "*.jsonl")):
+    for file in _question_files(paths):
         in_file = read_questions(file)
         shares = {
             name: sum(not question.review_ids.isdisjoint(known) for question in in_file)

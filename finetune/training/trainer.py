@@ -13,7 +13,7 @@ import math
 import shutil
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,9 +130,8 @@ def tuned_model(prepared: Prepared, settings: Settings) -> Any:
     return model
 
 
-def trained_already(recipe: Recipe, settings: Settings) -> Trained | None:
-    """The adapter of the same recipe, data and prompt, if it is there."""
-    folder = run_folder(settings, recipe)
+def trained_already(recipe: Recipe, folder: Path) -> Trained | None:
+    """A run's adapter, if there is one of the same recipe, data and prompt."""
     kept = read_record(folder / ADAPTER)
     if not kept or not (folder / DATA).is_dir():
         return None
@@ -155,7 +154,7 @@ def train_adapter(
     `callbacks.stopped` turns true a checkpoint is written and `Interrupted` raised. Raises
     `ModelError` when the training fails, and `RunawayError`, which is one, when the loss does.
     """
-    if done := trained_already(prepared.recipe, settings):
+    if done := trained_already(prepared.recipe, prepared.folder):
         return done
     folder, sequences = prepared.folder, prepared.train.sequences
     record = new_record(prepared.recipe, data_hash(folder / DATA))
@@ -174,6 +173,7 @@ def train_adapter(
         if watch.interrupted:
             raise Interrupted(trainer.state.global_step, prepared.steps)
         final = trainer.evaluate() if prepared.held_out.sequences else {}
+    log = trainer.state.log_history
     record |= {
         "device": prepared.device.name,
         "renamed": list(prepared.arguments.renamed),
@@ -187,12 +187,18 @@ def train_adapter(
         "tokens_per_second": round(watch.tokens_per_second, 1),
         "peak_memory_bytes": memory.peak,
         "estimated_memory_bytes": prepared.estimate.total,
-        "held_out_loss": {"before": watch.first_loss, "after": final.get("eval_loss")},
-        "log": trainer.state.log_history,
+        "held_out_loss": {"before": _loss_before(log), "after": final.get("eval_loss")},
+        "log": log,
     }
     if trainer.accelerator.is_main_process:
         _keep(model, folder, prepared.recipe, record)
     return Trained(folder / ADAPTER, record, reused=False)
+
+
+def _loss_before(log: Sequence[Mapping[str, Any]]) -> float | None:
+    """The held-out loss before the first step, also of a run that was resumed."""
+    losses = [line["eval_loss"] for line in log if line["step"] == 0 and "eval_loss" in line]
+    return losses[0] if losses else None
 
 
 def _keep(model: Any, folder: Path, recipe: Recipe, record: dict[str, Any]) -> None:

@@ -48,7 +48,6 @@ class Watch:
         self._began = time.monotonic()
         self._batches = 0
         self.interrupted = False
-        self.first_loss: float | None = None
 
     @property
     def tokens_per_second(self) -> float:
@@ -95,12 +94,5 @@ class Watch:
                     callbacks.progress("training", step, steps)
                 if callbacks.stopped():
                     watch.interrupted = control.should_save = control.should_training_stop = True
-
-            def on_evaluate(
-                self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any
-            ) -> None:
-                loss = (metrics or {}).get("eval_loss")
-                if watch.first_loss is None and loss is not None and state.global_step == 0:
-                    watch.first_loss = loss
 
         return Watching()
