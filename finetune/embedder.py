@@ -200,7 +200,7 @@ def adapt_embedder(
     work.mkdir(parents=True, exist_ok=True)
     made = work / "model"
     _train(embedder, pairs, work, made, training, resume, progress)
-    adapted = SentenceTransformerEmbedder(str(made), batch_size=settings.embed_batch_size)
+    adapted = SentenceTransformerEmbedder(str(made), batch_size=settings.embedding.batch_size)
     searched = _gate_reviews(index, held_out)
     before = _measured("before", settings, searched, embedder, held_out, progress)
     after = _measured("after", settings, searched, adapted, held_out, progress)
@@ -352,8 +352,8 @@ def _measured(
             [_untitled(one) for one in reviews] if held_out.proxy else reviews,
             embedder,
             folder / name,
-            chunking=settings.chunking,
-            chunk_tokens=settings.chunk_tokens,
+            chunking=settings.index.chunking,
+            chunk_tokens=settings.index.chunk_tokens,
             progress=building,
         )
         retriever = Retriever(settings, index, embedder)

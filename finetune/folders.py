@@ -16,9 +16,9 @@ def run_folder(settings: Settings, recipe: Recipe) -> Path:
     """The folder of a recipe's run. Raises `IndexFileError` for an output that would leave the
     folder of all runs.
     """
-    return index_folder(settings.runs_dir, recipe.output)  # a run's name is as an index's
+    return index_folder(settings.paths.runs_dir, recipe.output)  # a run's name is as an index's
 
 
 def merged_folder(settings: Settings, recipe: Recipe) -> Path:
     """The folder of a recipe's merged model."""
-    return settings.models_dir / recipe.output
+    return settings.paths.models_dir / recipe.output

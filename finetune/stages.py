@@ -12,7 +12,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -315,9 +315,11 @@ def _embedder(index: IndexLike, settings: Settings) -> Embedder:
 def _opened(index: IndexLike, settings: Settings, embedder: Embedder) -> ReviewIndex:
     """Raises `IndexFileError` for one that was built with another embedder."""
     if isinstance(index, str):
-        index = ReviewIndex.open(index_folder(settings.indexes_dir, index))
+        index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, index))
     snapshot: ReviewIndex = getattr(index, "snapshot", index)
-    fingerprint = index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens)
+    fingerprint = index_fingerprint(
+        embedder.identity, settings.index.chunking, settings.index.chunk_tokens
+    )
     snapshot.require_fingerprint(fingerprint, embedder.identity)
     return snapshot
 
@@ -326,4 +328,4 @@ def _teacher(teacher: Generator | str | None, recipe: Recipe, settings: Settings
     if not isinstance(teacher, str):
         return teacher
     name = recipe.base_model if teacher == "base" else teacher
-    return choose_generator(replace(settings, generator=name)).generator or Quotations()
+    return choose_generator(settings.changed({"generator.name": name})).generator or Quotations()

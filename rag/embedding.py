@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import logging
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from rag.files import sha256_of
 from rag.logging import quiet_libraries
 from rag.schema import ModelError
 from rag.understanding.intent import content_words
+
+_log = logging.getLogger(__name__)
 
 Vectors = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -93,7 +96,7 @@ def bundled_embedder_folder() -> Path:
     if spec is None or spec.origin is None:
         raise ModelError(
             "The bundled embedder is not installed. Run `make install`, or name another one: "
-            "REVIEWQA_EMBEDDER=<sentence-transformers name or folder>."
+            "REVIEWQA_EMBEDDING__MODEL=<sentence-transformers name or folder>."
         )
     folder = Path(spec.origin).parent / "model"
     weights = folder / "model.safetensors"
@@ -142,6 +145,7 @@ class SentenceTransformerEmbedder:
     def fresh_model(self) -> Any:
         """The `SentenceTransformer`, loaded anew: what is done to it does not change this embedder."""
         quiet_libraries()
+        _log.info("Loading the embedder %s.", self.name)
         from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
 
@@ -162,7 +166,7 @@ class SentenceTransformerEmbedder:
         whole = model.truncate_dim and SentenceTransformer.get_embedding_dimension(model)
         if whole and self._cut_to > whole:
             raise ModelError(
-                f'The embedder "{self.name}" has no {self._cut_to} dimensions: embed_dimension is '
+                f'The embedder "{self.name}" has no {self._cut_to} dimensions: embedding.dimension is '
                 "too large."
             )
         return model
@@ -264,9 +268,13 @@ class SentenceTransformerEmbedder:
 def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
     """The embedder that the settings name."""
     return SentenceTransformerEmbedder(
-        settings.embedder,
-        batch_size=settings.embed_batch_size,
-        dimension=settings.embed_dimension,
-        query_prompt=None if settings.query_prompt == "auto" else settings.query_prompt,
-        document_prompt=None if settings.document_prompt == "auto" else settings.document_prompt,
+        settings.embedding.model,
+        batch_size=settings.embedding.batch_size,
+        dimension=settings.embedding.dimension,
+        query_prompt=None
+        if settings.embedding.query_prompt == "auto"
+        else settings.embedding.query_prompt,
+        document_prompt=None
+        if settings.embedding.document_prompt == "auto"
+        else settings.embedding.document_prompt,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +14,11 @@ from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
 from rag.embedding import Embedder, make_embedder
+from rag.filters import Condition, parse_where
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import ReviewIndex, index_folder
-from rag.index.filters import Condition, parse_where
-from rag.index.ingest import Mode, Rebuilt, rebuild
+from rag.index.ingest import rebuild
 from rag.index.writer import BuildProgress, no_build_progress
 from rag.ingest import ReadOptions
 from rag.retrieval import Retriever
@@ -112,8 +112,16 @@ class Index:
         Only sentences that are new or changed are embedded. Raises `ReviewQAError`; the index then
         stays as it was.
         """
-        mode: Mode = "replace" if replace else "update"
-        _ingest(self.settings, self.name, source, mode, columns, progress, self._embedder)
+        with _files(source) as files:
+            rebuild(
+                self.settings,
+                self.name,
+                files,
+                mode="replace" if replace else "update",
+                options=_options(self.settings, columns),
+                progress=progress or no_build_progress,
+                embedder=self._embedder,
+            )
         snapshot = _snapshot(self.settings, self.name)
         return Index(snapshot, self.settings, embedder=self._embedder, chosen=self._chosen)
 
@@ -162,56 +170,49 @@ def build(
     """
     settings = settings or load_settings()
     embedder = embedder or make_embedder(settings)
-    _ingest(settings, name, source, "new", columns, progress, embedder)
+    with _files(source) as files:
+        rebuild(
+            settings,
+            name,
+            files,
+            mode="new",
+            options=_options(settings, columns),
+            progress=progress or no_build_progress,
+            embedder=embedder,
+        )
     return open(name, settings=settings, embedder=embedder)
 
 
 def _snapshot(settings: Settings, name: str) -> ReviewIndex:
-    return ReviewIndex.open(index_folder(settings.indexes_dir, name))
+    return ReviewIndex.open(index_folder(settings.paths.indexes_dir, name))
 
 
-def _ingest(
-    settings: Settings,
-    name: str,
-    source: Source,
-    mode: Mode,
-    columns: Mapping[str, str] | None,
-    progress: BuildProgress | None,
-    embedder: Embedder,
-) -> Rebuilt:
-    options = ReadOptions(mapping=columns or {}, max_unpack_ratio=settings.max_unpack_ratio)
-    with tempfile.TemporaryDirectory(prefix="reviewqa-") as folder:
-        return rebuild(
-            settings,
-            name,
-            _locations(source, Path(folder)),
-            mode=mode,
-            options=options,
-            progress=progress or no_build_progress,
-            embedder=embedder,
-        )
+def _options(settings: Settings, columns: Mapping[str, str] | None) -> ReadOptions:
+    return ReadOptions(mapping=columns or {}, max_unpack_ratio=settings.reading.max_unpack_ratio)
 
 
-def _locations(source: Source, folder: Path) -> list[str | Path]:
-    """The files of a source; rows are written to one in `folder`, and so read as any file is."""
+@contextlib.contextmanager
+def _files(source: Source) -> Iterator[Sequence[str | Path]]:
+    """The files of a source; rows are written to one first, and so read as any file is."""
     if isinstance(source, str | Path):
-        return [source]
-    if hasattr(source, "to_json"):  # a DataFrame; pandas need not be installed
-        file = folder / "reviews.jsonl"
-        source.to_json(file, orient="records", lines=True, date_format="iso", force_ascii=False)
-        return [file]
-    rows = iter(source)
-    first = next(rows, None)
-    if first is None:
-        raise ReviewFileError("There are no reviews: give a file, rows, or a DataFrame.")
-    rows = itertools.chain([first], rows)
-    if isinstance(first, str | Path):
-        return list(rows)
-    file = folder / "reviews.jsonl"
-    with file.open("w", encoding="utf-8", errors="replace") as lines:
-        for row in rows:
-            lines.write(json.dumps(_row(row), ensure_ascii=False, default=str) + "\n")
-    return [file]
+        yield [source]
+        return
+    with tempfile.TemporaryDirectory(prefix="reviewqa-") as folder:
+        file = Path(folder) / "reviews.jsonl"
+        if hasattr(source, "to_json"):  # a DataFrame; pandas need not be installed
+            source.to_json(file, orient="records", lines=True, date_format="iso")
+            yield [file]
+            return
+        rows = list(source)
+        if not rows:
+            raise ReviewFileError("There are no reviews: give a file, rows, or a DataFrame.")
+        if isinstance(rows[0], str | Path):
+            yield rows
+            return
+        with file.open("w", encoding="utf-8", errors="replace") as lines:
+            for row in rows:
+                lines.write(json.dumps(_row(row), ensure_ascii=False, default=str) + "\n")
+        yield [file]
 
 
 def _row(row: Mapping[str, Any] | Review) -> dict[str, Any]:

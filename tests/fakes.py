@@ -58,7 +58,6 @@ class FakeGenerator:
     """
 
     name = "fake generator"
-    stop_tokens: tuple[str, ...] = ()
 
     def __init__(self, says: str | Callable[[Sequence[Message]], str], *, piece: int = 5) -> None:
         self._says = says

@@ -353,8 +353,8 @@ def difference(one: ReviewIndex, other: ReviewIndex) -> str:
     )
     if not np.allclose(one.search(queries, 10)[0], other.search(queries, 10)[0], rtol=0, atol=1e-5):
         return "search scores"
-    if not np.allclose(one.leaning.weights, other.leaning.weights, atol=1e-4):
-        return "leaning"
+    if not np.allclose(one.stance.weights, other.stance.weights, atol=1e-4):
+        return "stance"
     return ""
 
 

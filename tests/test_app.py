@@ -36,8 +36,8 @@ def indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def settings(indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)  # no reviewqa.toml of the developer's
-    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(indexes))
-    monkeypatch.setenv("REVIEWQA_GENERATOR", "extractive")
+    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(indexes))
+    monkeypatch.setenv("REVIEWQA_GENERATOR__NAME", "extractive")
     monkeypatch.setattr(rag.embedding, "make_embedder", lambda settings: FakeEmbedder())
     st.cache_resource.clear()
     yield
@@ -120,7 +120,7 @@ def test_a_link_asks_its_question_once() -> None:
 def test_without_an_index_the_page_says_how_to_build_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path / "nothing"))
+    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(tmp_path / "nothing"))
     test = open_app(q=QUESTION)
     assert not test.exception
     assert "reviewqa index build" in test.code[0].value
@@ -139,7 +139,7 @@ def test_errors_of_the_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("REVIEWQA_TOPK", "3")
     test = open_app()
     assert not test.exception
-    assert "top\\_k" in test.error[0].value
+    assert "TOP\\_K" in test.error[0].value
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_damaged_index_is_an_error_and_the_picker_stays(
     build_fake_index(tmp_path, "broken")
     for file in (tmp_path / "broken").glob("*/vectors.npy"):
         file.write_bytes(b"nonsense")
-    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path))
+    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(tmp_path))
     test = open_app(index="broken")
     assert "damaged" in test.error[0].value
     test.selectbox(key="index").set_value("good").run()
@@ -186,7 +186,7 @@ def test_a_damaged_index_is_an_error_and_the_picker_stays(
 
 
 def test_a_rebuilt_index_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path))
+    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(tmp_path))
     build_fake_index(tmp_path)
     test = ask(open_app(), QUESTION)
     assert "10 reviews." in page(test)

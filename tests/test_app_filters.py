@@ -17,9 +17,9 @@ from streamlit.testing.v1 import AppTest
 import rag.embedding
 from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
+from rag.filters import Condition, parse_where
 from rag.index import ReviewIndex
 from rag.index.facets import MOST_VALUES, count_where, facets_of
-from rag.index.filters import Condition, parse_where
 from rag.schema import Review
 from tests.fakes import FakeEmbedder
 from tests.fakes import build_fake_index as build_plain_index
@@ -55,8 +55,8 @@ def indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def settings(indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(indexes))
-    monkeypatch.setenv("REVIEWQA_GENERATOR", "extractive")
+    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(indexes))
+    monkeypatch.setenv("REVIEWQA_GENERATOR__NAME", "extractive")
     monkeypatch.setattr(rag.embedding, "make_embedder", lambda settings: FakeEmbedder())
     st.cache_resource.clear()
     yield
@@ -215,7 +215,7 @@ def test_facets_say_what_there_is_to_choose_by(tmp_path: Path, indexes: Path) ->
 def test_many_items_are_searched_by_a_part_of_their_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path))
+    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(tmp_path))
     reviews = [
         replace(REVIEWS[0], review_id=f"m{n}", item=f"Item {n}", rating=n % 5 + 0.5)
         for n in range(MOST_VALUES + 1)
@@ -266,7 +266,7 @@ def test_follow_ups_build_on_the_shown_topic_of_the_same_index_only(asked: list[
 
 
 def test_follow_ups_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REVIEWQA_FOLLOW_UPS", "off")
+    monkeypatch.setenv("REVIEWQA_ANSWERING__FOLLOW_UPS", "off")
     test = ask(open_app(index="masks"), "How good are the masks?")
     assert "new-topic" not in buttons(test)
     assert "Searched for" not in page(ask(test, "And the ending?"))

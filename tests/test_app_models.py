@@ -41,11 +41,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     calls: list[tuple[str, str]] = []
 
     def choose(settings: Settings, *more: object) -> ChosenGenerator:
-        calls.append((settings.generator, settings.adapter))
+        calls.append((settings.generator.name, settings.generator.adapter))
         generator: Any = FakeGenerator(
-            f"{settings.generator} {settings.adapter} says: terrible actors [1]."
+            f"{settings.generator.name} {settings.generator.adapter} says: terrible actors [1]."
         )
-        generator.name = settings.generator
+        generator.name = settings.generator.name
         return ChosenGenerator(generator, "the settings say so")
 
     monkeypatch.setattr(rag.answering.pipeline, "choose_generator", choose)

@@ -33,7 +33,7 @@ FLAGS = [
 ]
 PATIENCE_MS = 20_000
 
-# The app itself, with models that need no weights; REVIEWQA_GENERATOR still decides between quoting
+# The app itself, with models that need no weights; REVIEWQA_GENERATOR__NAME still decides between quoting
 # and the slow one.
 SERVED = """
 import os
@@ -43,7 +43,7 @@ from tests import fakes, ui_fakes
 from rag.generator import ChosenGenerator
 from ui import app
 rag.embedding.make_embedder = lambda settings: fakes.FakeEmbedder()
-if os.environ["REVIEWQA_GENERATOR"] == "slow":
+if os.environ["REVIEWQA_GENERATOR__NAME"] == "slow":
     rag.answering.pipeline.choose_generator = lambda *given: ChosenGenerator(ui_fakes.SlowGenerator(), "a test asked")
 app.main()
 """
@@ -65,8 +65,8 @@ def served(folder: Path, generator: str, script: Path | None = None) -> Iterator
         port = probe.getsockname()[1]
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
-        "REVIEWQA_INDEXES_DIR": str(folder),
-        "REVIEWQA_GENERATOR": generator,
+        "REVIEWQA_PATHS__INDEXES_DIR": str(folder),
+        "REVIEWQA_GENERATOR__NAME": generator,
     }
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     with open(folder / f"{generator}.log", "w+") as log:

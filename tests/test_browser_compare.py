@@ -60,8 +60,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         REVIEWS,
         make_embedder(settings),
         folder / "hotel",
-        chunking=settings.chunking,
-        chunk_tokens=settings.chunk_tokens,
+        chunking=settings.index.chunking,
+        chunk_tokens=settings.index.chunk_tokens,
     )
     make_tiny_model(folder / "models" / GEMMA, "gemma1", says=("Fine [1].", "<end_of_turn>"))
     return folder

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from rag.answering import choice
-from rag.answering.extractive import ExtractiveGenerator
 from rag.config import BUNDLED_GENERATOR, Settings
+from rag.generators import choice, transformers
 from rag.generators.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
 from rag.generators.openai import OpenAIGenerator
-from rag.reader.stance import LeaningModel
 from rag.schema import SettingsError
-from tests.fakes import FakeEmbedder, FakeGenerator
+from tests.fakes import FakeGenerator
 
 
 class Transformers(FakeGenerator):
@@ -30,15 +28,14 @@ class Transformers(FakeGenerator):
 
 @pytest.fixture(autouse=True)
 def no_gpu_and_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "_loaded", {})
+    monkeypatch.setattr(transformers, "_loaded", {})
     monkeypatch.setattr(choice, "gpu_available", lambda: False)
     monkeypatch.setattr(choice, "model_at_hand", lambda name: False)
     monkeypatch.setattr("rag.generators.transformers.TransformersGenerator", Transformers)
 
 
-def choose(models: Path, **more: Any) -> ChosenGenerator:
-    leaning = LeaningModel(np.zeros(512, dtype=np.float32), 0.0)
-    return choose_generator(Settings(models_dir=models, **more), FakeEmbedder(), leaning)
+def choose(models: Path, changes: Mapping[str, Any] | None = None) -> ChosenGenerator:
+    return choose_generator(Settings().changed({"paths.models_dir": models, **(changes or {})}))
 
 
 def make_model(folder: Path, *, age: int = 0) -> Path:
@@ -53,7 +50,7 @@ def make_model(folder: Path, *, age: int = 0) -> Path:
 def test_without_a_model_or_a_gpu_the_reviews_are_quoted(tmp_path: Path) -> None:
     for models in (tmp_path, tmp_path / "nowhere"):
         chosen = choose(models)
-        assert isinstance(chosen.generator, ExtractiveGenerator) and "no GPU" in chosen.reason
+        assert chosen.generator is None and "no GPU" in chosen.reason
 
 
 def test_the_newest_merged_model_is_used_and_named(tmp_path: Path) -> None:
@@ -89,7 +86,7 @@ def test_folders_that_hold_no_whole_model_are_passed_over(tmp_path: Path) -> Non
     ):
         (make_model(tmp_path / name) / "config.json").write_text(text, errors="surrogateescape")
     assert newest_merged_model(tmp_path) is None
-    assert isinstance(choose(tmp_path).generator, ExtractiveGenerator)
+    assert choose(tmp_path).generator is None
 
 
 @pytest.mark.parametrize(("gpu", "at_hand"), [(True, True), (True, False), (False, True)])
@@ -103,48 +100,54 @@ def test_a_gpu_and_a_model_that_can_be_had_are_both_needed(
         assert isinstance(chosen.generator, Transformers) and chosen.generator.model == GPU_MODEL
         assert "GPU" in chosen.reason
     else:
-        assert isinstance(chosen.generator, ExtractiveGenerator)
+        assert chosen.generator is None
         says = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
         assert says in chosen.reason and ("no GPU" in chosen.reason) == (not gpu)
 
 
 def test_a_model_is_loaded_once_and_makes_room_for_another(tmp_path: Path) -> None:
-    first = choose(tmp_path, generator="x").generator
-    assert choose(tmp_path, generator="x").generator is first
+    first = choose(tmp_path, {"generator.name": "x"}).generator
+    assert choose(tmp_path, {"generator.name": "x"}).generator is first
     for more in (
-        {"adapter": "a"},
-        {"quantization": "4bit"},
-        {"dtype": "float16"},
-        {"generator": "y"},
+        {"generator.adapter": "a"},
+        {"generator.quantization": "4bit"},
+        {"generator.dtype": "float16"},
+        {"generator.name": "y"},
     ):
-        other = choose(tmp_path, **{"generator": "x", **more}).generator
-        assert other is not first and list(choice._loaded.values()) == [other]
-    assert choose(tmp_path, generator="x").generator is not first
+        other = choose(tmp_path, {"generator.name": "x", **more}).generator
+        assert other is not first and list(transformers._loaded.values()) == [other]
+    assert choose(tmp_path, {"generator.name": "x"}).generator is not first
 
 
 @pytest.mark.parametrize("name", ["extractive", "openai", "auto"])
 def test_an_adapter_on_what_takes_none_is_a_plain_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(
-        SettingsError, match=r'adapter "a" cannot be put on .*generator = <hub name or folder>'
+        SettingsError, match=r'adapter "a" cannot be put on .*generator.name = <hub name or folder>'
     ):
-        choose(tmp_path, generator=name, adapter="a")
+        choose(tmp_path, {"generator.name": name, "generator.adapter": "a"})
 
 
 def test_what_the_settings_name_is_used_even_with_a_merged_model(tmp_path: Path) -> None:
     make_model(tmp_path / "merged")
     other = make_model(tmp_path / "elsewhere" / "other")
     for name, kind in (
-        ("extractive", ExtractiveGenerator),
+        ("extractive", type(None)),
         ("openai", OpenAIGenerator),
         (str(other), Transformers),
     ):
-        chosen = choose(tmp_path, generator=name)
+        chosen = choose(tmp_path, {"generator.name": name})
         assert isinstance(chosen.generator, kind) and "settings name" in chosen.reason
 
 
 def test_adapter_and_precision_of_the_settings_reach_the_model(tmp_path: Path) -> None:
     generator = choose(
-        tmp_path, generator="x", adapter="a", quantization="4bit", dtype="float16"
+        tmp_path,
+        {
+            "generator.name": "x",
+            "generator.adapter": "a",
+            "generator.quantization": "4bit",
+            "generator.dtype": "float16",
+        },
     ).generator
     assert isinstance(generator, Transformers) and generator.model == "x"
     assert (
@@ -163,7 +166,9 @@ def test_the_bundled_model_is_loaded_from_the_cache_folder(
         return make_model(cache)
 
     monkeypatch.setattr("rag.generators.bundled.smollm2_folder", smollm2_folder)
-    chosen = choose(tmp_path, generator=BUNDLED_GENERATOR, cache_dir=tmp_path / "cache")
+    chosen = choose(
+        tmp_path, {"generator.name": BUNDLED_GENERATOR, "paths.cache_dir": tmp_path / "cache"}
+    )
     assert asked == [tmp_path / "cache"] and isinstance(chosen.generator, Transformers)
     assert (
         chosen.generator.model == str(tmp_path / "cache")

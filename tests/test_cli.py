@@ -19,10 +19,12 @@ import pytest
 
 from rag.answering import prompt
 from rag.answering.pipeline import Pipeline
+from rag.config import Settings, load_settings
 from rag.embedding import SentenceTransformerEmbedder
 from rag.index import Manifest
 from rag.ingest import read_reviews
 from rag.schema import GeneratorError
+from tests.prompts import read_prompt
 from ui import serve
 from ui.cli.main import cli, main
 from ui.cli.terminal import safe
@@ -122,11 +124,11 @@ def run(
     for name in [name for name in os.environ if name.startswith("REVIEWQA_")]:
         monkeypatch.delenv(name)
     for name, value in {
-        "INDEXES_DIR": str(indexes),
-        "MODELS_DIR": str(tmp_path),
-        "GENERATOR": "extractive",
-        "EVIDENCE_FLOOR": "0.3",
-        "FACT_EVIDENCE_FLOOR": "0.3",
+        "PATHS__INDEXES_DIR": str(indexes),
+        "PATHS__MODELS_DIR": str(tmp_path),
+        "GENERATOR__NAME": "extractive",
+        "ANSWERING__EVIDENCE_FLOOR": "0.3",
+        "ANSWERING__FACT_EVIDENCE_FLOOR": "0.3",
     }.items():
         monkeypatch.setenv(f"REVIEWQA_{name}", value)
     monkeypatch.setattr("rag.answering.pipeline.make_embedder", lambda settings: EMBEDDER)
@@ -257,8 +259,8 @@ def test_ask_json_has_exactly_the_promised_keys_and_true_quotes(run: Runner, ind
 
 
 def test_a_refusal_shows_the_closest_reviews(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REVIEWQA_EVIDENCE_FLOOR", "2")
-    monkeypatch.setenv("REVIEWQA_FACT_EVIDENCE_FLOOR", "2")
+    monkeypatch.setenv("REVIEWQA_ANSWERING__EVIDENCE_FLOOR", "2")
+    monkeypatch.setenv("REVIEWQA_ANSWERING__FACT_EVIDENCE_FLOOR", "2")
     ran = run("ask", QUESTION)
     assert ran.code == 0 and ran.out.startswith(prompt.REFUSAL) and "Closest reviews:" in ran.out
     assert json.loads(run("ask", QUESTION, "--json").out)["refused"] is True
@@ -271,7 +273,7 @@ def test_show_prompt_prints_the_messages_and_asks_nothing(
     shown = run("ask", QUESTION, "--show-prompt")
     messages = json.loads(run("ask", QUESTION, "--show-prompt", "--json").out)
     assert shown.code == 0 and [set(m) for m in messages] == [{"role", "content"}]
-    asked, reviews = prompt.read_prompt(messages)
+    asked, reviews = read_prompt(messages)
     assert asked == QUESTION and reviews and messages[0]["content"].startswith(shown.out[:100])
     assert shown.out == safe(messages[0]["content"]) + "\n"
     assert_harmless(shown.out)
@@ -374,9 +376,9 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         "--index",
         "hotel",
         "--setting",
-        "retrieval=lexical",
+        "retrieval.method=lexical",
         "--setting",
-        "retrieval=dense, top_k=3",
+        "retrieval.method=dense, retrieval.top_k=3",
         "--json",
         files["json"],
         "--markdown",
@@ -385,16 +387,74 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         files["svg"],
     )
     assert ran.code == 0 and ran.out.startswith("2 questions (1 unanswerable left out)")
-    assert re.search(r"\| all \| retrieval=dense, top_k=3 \| [+-]", ran.out)
+    assert re.search(r"\| all \| retrieval.method=dense, retrieval.top_k=3 \| [+-]", ran.out)
     assert files["md"].read_text(encoding="utf-8") == ran.out and files[
         "svg"
     ].read_bytes().startswith(b"<?xml")
     found = json.loads(files["json"].read_text(encoding="utf-8"))
     assert [one["name"] for one in found["settings"]] == [
-        "retrieval=lexical",
-        "retrieval=dense, top_k=3",
+        "retrieval.method=lexical",
+        "retrieval.method=dense, retrieval.top_k=3",
     ]
     assert found["settings"][1]["means"]["all"]["recall@5"][0] == 1.0
+
+
+# --- the settings and the log
+
+
+def test_config_shows_each_value_and_where_it_came_from(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reviewqa.toml").write_text('[openai]\nmodel = "my \\"\\u001b[2J"\n')
+    ran = run("--indexes-dir", "elsewhere", "config", "--json")
+    value = json.loads(ran.out)
+    assert ran.code == 0 and set(value) == set(dict(Settings()))
+    assert value["openai"]["model"] == {
+        "value": 'my "\x1b[2J',
+        "from": "reviewqa.toml",
+        "allowed": "text",
+        "description": "Empty: the first model that the server lists.",
+    }
+    assert value["paths"]["indexes_dir"]["value"] == "elsewhere"
+    origins = {
+        f"{group}.{key}": setting["from"]
+        for group, keys in value.items()
+        for key, setting in keys.items()
+        if setting["from"] != "default"
+    }
+    assert origins == {
+        "paths.indexes_dir": "the command line",
+        "paths.models_dir": "REVIEWQA_PATHS__MODELS_DIR",
+        "openai.model": "reviewqa.toml",
+        "generator.name": "REVIEWQA_GENERATOR__NAME",
+        "answering.evidence_floor": "REVIEWQA_ANSWERING__EVIDENCE_FLOOR",
+        "answering.fact_evidence_floor": "REVIEWQA_ANSWERING__FACT_EVIDENCE_FLOOR",
+    }
+
+
+def test_what_config_prints_is_a_settings_file(run: Runner, tmp_path: Path) -> None:
+    (tmp_path / "reviewqa.toml").write_text('[openai]\nmodel = "my \\"\\u001b[2J"\n')
+    ran = run("config")
+    assert ran.code == 0 and "evidence_floor = 0.3  # REVIEWQA_ANSWERING__EVIDENCE_FLOOR" in ran.out
+    assert_harmless(ran.out)
+    (tmp_path / "printed.toml").write_text(ran.out)
+    assert load_settings(tmp_path / "printed.toml", environ={}) == load_settings()
+
+
+def test_the_log_goes_to_the_terminal_as_asked_and_to_a_file_in_full(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("ask", QUESTION).err == ""
+    once, twice = (run(flag, "ask", QUESTION).err for flag in ("-v", "-vv"))
+    assert "Opened the index hotel: " in once and "answers: it is what the settings name." in once
+    assert "chunks found in" in twice and "chunks found in" not in once
+    monkeypatch.setenv("REVIEWQA_LOG", str(tmp_path / "log.txt"))
+    assert run("ask", QUESTION).err == ""
+    text = (tmp_path / "log.txt").read_text(encoding="utf-8")
+    assert "INFO rag.index.snapshot: Opened the index hotel" in text and "chunks found in" in text
+    monkeypatch.setenv("REVIEWQA_LOG", str(tmp_path))
+    refused = run("ask", QUESTION)
+    assert refused.code == 1 and "Cannot write the log to" in refused.complaint
 
 
 # --- errors
@@ -414,7 +474,10 @@ def test_eval_retrieval_compares_settings_and_writes_files(
             ["--settings", "missing.toml", "index", "list"],
             "Cannot read the settings file missing.toml",
         ),
-        (["app", "--port", "70000"], "port = 70000 is out of range"),
+        (
+            ["app", "--port", "70000"],
+            "server.port on the command line must be a whole number between 1 and 65,535",
+        ),
         (["eval", "answers", "--questions", "missing.jsonl"], "missing.jsonl"),
         (
             ["eval", "retrieval", "--questions", "missing.jsonl", "--index", "hotel"],
@@ -472,7 +535,7 @@ def test_which_index_must_be_said_when_it_is_not_clear(
 def test_an_index_of_another_embedder_is_named(
     run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REVIEWQA_CHUNK_TOKENS", "32")
+    monkeypatch.setenv("REVIEWQA_INDEX__CHUNK_TOKENS", "32")
     ran = run("ask", QUESTION)
     assert ran.code == 1 and "was built with other settings" in ran.complaint
 
@@ -522,7 +585,7 @@ def test_app_serves_what_the_options_say(run: Runner, monkeypatch: pytest.Monkey
     served: list[tuple[str, int]] = []
 
     def fake(settings: Any, announce: Any) -> None:
-        served.append((settings.host, settings.port))
+        served.append((settings.server.host, settings.server.port))
         announce("http://127.0.0.1:8600")
 
     monkeypatch.setattr(serve, "serve", fake)

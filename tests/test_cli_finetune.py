@@ -71,9 +71,9 @@ def in_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     embedder = SentenceTransformerEmbedder()
     monkeypatch.setattr("rag.embedding.make_embedder", lambda settings: embedder)
-    monkeypatch.setenv("REVIEWQA_TOP_K", "3")
-    monkeypatch.setenv("REVIEWQA_MAX_PROMPT_TOKENS", "3000")
-    monkeypatch.setenv("REVIEWQA_MAX_NEW_TOKENS", "8")
+    monkeypatch.setenv("REVIEWQA_RETRIEVAL__TOP_K", "3")
+    monkeypatch.setenv("REVIEWQA_GENERATOR__MAX_PROMPT_TOKENS", "3000")
+    monkeypatch.setenv("REVIEWQA_GENERATOR__MAX_NEW_TOKENS", "8")
 
 
 def run(
@@ -196,7 +196,7 @@ def test_ctrl_c_saves_and_resume_goes_on(folder: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
-    checkpoints = folder / Settings().runs_dir / "stopped" / "checkpoints"
+    checkpoints = folder / Settings().paths.runs_dir / "stopped" / "checkpoints"
     for _ in range(1200):
         if list(checkpoints.glob("checkpoint-*")) or process.poll() is not None:
             break

@@ -49,10 +49,10 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
     names: list[str] = []
 
     def choose(settings: Settings, *more: object) -> ChosenGenerator:
-        names.append(settings.generator)
-        if settings.generator == "models/broken":
+        names.append(settings.generator.name)
+        if settings.generator.name == "models/broken":
             raise ModelError("Its weights are damaged.")
-        return ChosenGenerator(Named(settings.generator), "it was asked for")
+        return ChosenGenerator(Named(settings.generator.name), "it was asked for")
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(rag.embedding, "make_embedder", lambda settings: FakeEmbedder())
@@ -243,6 +243,6 @@ def test_lines_that_are_no_votes_are_told_and_names_in_the_file_do_nothing() -> 
 def test_without_an_index_the_app_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(tmp_path / "nothing"))
+    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(tmp_path / "nothing"))
     test = open_page()
     assert [info.value for info in test.info] == ["There is none."] and not test.text_input

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from rag.config import Settings, index_fingerprint, load_settings
+from rag.config import Settings, index_fingerprint, load_settings, load_with_origins
 from rag.schema import SettingsError
+
+NAMES = [name for name, _ in Settings().items()]
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -27,25 +29,41 @@ def test_defaults_when_nothing_is_given(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_each_source_wins_over_the_one_before(tmp_path: Path) -> None:
-    path = toml(tmp_path, "top_k = 2\nchunk_tokens = 20\nport = 2000\n")
-    environ = {"REVIEWQA_CHUNK_TOKENS": "30", "REVIEWQA_PORT": "3000", "HOME": "/nowhere"}
-    loaded = load_settings(path, environ=environ, overrides={"port": 4000})
-    assert (loaded.top_k, loaded.chunk_tokens, loaded.port) == (2, 30, 4000)
-    assert loaded.max_new_tokens == Settings().max_new_tokens
+    path = toml(
+        tmp_path, "[retrieval]\ntop_k = 2\n[index]\nchunk_tokens = 20\n[server]\nport = 2000\n"
+    )
+    environ = {
+        "REVIEWQA_INDEX__CHUNK_TOKENS": "30",
+        "REVIEWQA_SERVER__PORT": "3000",
+        "REVIEWQA_DEBUG": "1",
+        "REVIEWQA_LOG": "log.txt",
+        "HOME": "/nowhere",
+    }
+    loaded, origins = load_with_origins(path, environ=environ, overrides={"server.port": 4000})
+    assert loaded == Settings().changed(
+        {"retrieval.top_k": 2, "index.chunk_tokens": 30, "server.port": 4000}
+    )
+    assert origins == {
+        "retrieval.top_k": str(path),
+        "index.chunk_tokens": "REVIEWQA_INDEX__CHUNK_TOKENS",
+        "server.port": "the command line",
+    }
 
 
 def test_an_override_of_none_changes_nothing(tmp_path: Path) -> None:
-    path = toml(tmp_path, "top_k = 2")
-    assert load_settings(path, environ={}, overrides={"top_k": None, "generator": None}).top_k == 2
+    path = toml(tmp_path, "[retrieval]\ntop_k = 2")
+    overrides = {"retrieval.top_k": None, "generator.name": None}
+    assert load_settings(path, environ={}, overrides=overrides).retrieval.top_k == 2
 
 
 def test_the_file_in_the_working_directory_is_read_unless_another_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "reviewqa.toml").write_text('generator = "extractive"', encoding="utf-8")
+    (tmp_path / "reviewqa.toml").write_text('[generator]\nname = "extractive"', encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    assert load_settings(environ={}).generator == "extractive"
-    assert load_settings(toml(tmp_path, "top_k = 3"), environ={}).generator == Settings().generator
+    assert load_settings(environ={}).generator.name == "extractive"
+    other = toml(tmp_path, "[retrieval]\ntop_k = 3")
+    assert load_settings(other, environ={}).generator == Settings().generator
 
 
 def test_the_real_environment_is_read_by_default(
@@ -54,108 +72,137 @@ def test_the_real_environment_is_read_by_default(
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("REVIEWQA_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("REVIEWQA_TOP_K", "7")
-    assert load_settings().top_k == 7
+    monkeypatch.setenv("REVIEWQA_RETRIEVAL__TOP_K", "7")
+    assert load_settings().retrieval.top_k == 7
+
+
+def test_the_environment_for_another_process_gives_the_same_settings(tmp_path: Path) -> None:
+    stated = Settings().changed(
+        {"paths.indexes_dir": tmp_path, "embedding.query_prompt": " query: ", "server.port": 9000}
+    )
+    path = toml(tmp_path, "[retrieval]\ntop_k = 2")
+    assert load_settings(path, environ=stated.as_environment()) == stated
 
 
 @pytest.mark.parametrize(
-    ("key", "suggestion"),
-    [("topk", "top_k"), ("chunk_token", "chunk_tokens"), ("embeder", "embedder")],
-)
-def test_an_unknown_key_is_refused_with_the_nearest_name(
-    tmp_path: Path, key: str, suggestion: str
-) -> None:
-    path = toml(tmp_path, f"{key} = 3")
-    with pytest.raises(SettingsError) as in_file:
-        load_settings(path, environ={})
-    with pytest.raises(SettingsError) as in_environment:
-        load_settings(toml(tmp_path, ""), environ={f"REVIEWQA_{key.upper()}": "3"})
-    for error, where in ((in_file, str(path)), (in_environment, f"REVIEWQA_{key.upper()}")):
-        assert f'"{key}"' in str(error.value)
-        assert f'"{suggestion}"' in str(error.value)
-        assert where in str(error.value)
-
-
-def test_an_unknown_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="top_k") as error:
-        load_settings(toml(tmp_path, "[zzzzzz]\ntop_k = 3"), environ={})
-    assert all(field.name in str(error.value) for field in dataclasses.fields(Settings))
-
-
-@pytest.mark.parametrize(
-    "line",
+    ("text", "name", "advice"),
     [
-        'top_k = "many"',
-        "top_k = 2.5",
-        "top_k = true",
-        "embedder = 3",
-        "support_threshold = true",
-        "indexes_dir = 1",
-        "generator = ['auto']",
-        "openai_timeout_s = 'soon'",
-        "host = false",
+        ("[retrieval]\ntopk = 3", "retrieval.topk", "under [retrieval], as top_k ="),
+        ("[retreival]\ntop_k = 3", "retreival.top_k", "under [retrieval], as top_k ="),
+        ("[answering]\ntop_k = 3", "answering.top_k", "under [retrieval], as top_k ="),
+        ("[embedding]\nmodle = 'x'", "embedding.modle", "under [embedding], as model ="),
+        ("top_k = 3", "top_k", "under [retrieval], as top_k ="),
+        ("embeder = 'x'", "embeder", "under [embedding], as model ="),
+        ("retrieval = 'dense'", "retrieval", "under [retrieval], as method ="),
+        ("generator = 'auto'", "generator", "under [generator], as name ="),
+        ("embed_dimension = 3", "embed_dimension", "under [embedding], as dimension ="),
+        ("openai_model = 'x'", "openai_model", "under [openai], as model ="),
+        ("[zzzzzz]", "zzzzzz", "The groups are paths, reading, embedding, index, retrieval"),
+        ("[[zzzzzz]]\nqqq = 1", "zzzzzz", "The groups are paths"),
+        ("[zzzzzz]\nqqq = 3", "zzzzzz.qqq", "The groups are paths"),
     ],
 )
-def test_a_value_of_the_wrong_type_is_refused(tmp_path: Path, line: str) -> None:
-    key, _, value = line.partition(" = ")
+def test_an_unknown_name_in_the_file_is_refused_with_where_it_belongs(
+    tmp_path: Path, text: str, name: str, advice: str
+) -> None:
+    path = toml(tmp_path, text)
     with pytest.raises(SettingsError) as error:
-        load_settings(toml(tmp_path, line), environ={})
-    assert f'"{key}"' in str(error.value)
-    assert value.strip("'\"[]").lower() in str(error.value).lower()
+        load_settings(path, environ={})
+    assert f'Unknown setting "{name}" in {path}' in str(error.value) and advice in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "advice"),
+    [
+        ("REVIEWQA_TOP_K", "Write REVIEWQA_RETRIEVAL__TOP_K."),
+        ("REVIEWQA_TOPK", "Write REVIEWQA_RETRIEVAL__TOP_K."),
+        ("REVIEWQA_RETRIEVAL", "Write REVIEWQA_RETRIEVAL__METHOD."),
+        ("REVIEWQA_RETRIEVAL_TOP_K", "Write REVIEWQA_RETRIEVAL__TOP_K."),
+        ("REVIEWQA_OPENAI_BASE_URL", "Write REVIEWQA_OPENAI__BASE_URL."),
+        ("REVIEWQA_EMBEDDER", "Write REVIEWQA_EMBEDDING__MODEL."),
+        ("REVIEWQA_", "The groups are paths"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_right_one(
+    tmp_path: Path, variable: str, advice: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(toml(tmp_path, ""), environ={variable: "3"})
+    assert f"the environment variable {variable}" in str(error.value)
+    assert advice in str(error.value)
+
+
+def test_an_unknown_name_on_the_command_line_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"on the command line\. Write retrieval\.method"):
+        load_settings(toml(tmp_path, ""), environ={}, overrides={"retrieval": "dense"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("retrieval.top_k", '"many"', "a whole number between 1 and 100, not 'many'"),
+        ("retrieval.top_k", "2.5", "a whole number between 1 and 100, not 2.5"),
+        ("retrieval.top_k", "true", "a whole number between 1 and 100, not True"),
+        ("retrieval.top_k", "{ x = 1 }", "a whole number between 1 and 100, not {'x': 1}"),
+        ("embedding.model", "3", "text, not 3"),
+        ("answering.support_threshold", "true", "a number between 0 and 1, not True"),
+        ("paths.indexes_dir", "1", "a path, not 1"),
+        ("generator.name", "['auto']", "text, not ['auto']"),
+        ("openai.timeout_s", "'soon'", "a number between 0.1 and 86,400, not 'soon'"),
+        ("server.host", "false", "text, not False"),
+        ("index.chunking", "'words'", 'one of "sentences", "whole", not \'words\''),
+        ("generator.quantization", "'8bit'", 'one of "none", "4bit", not \'8bit\''),
+        ("index.vector_index", "'hnsw'", 'one of "auto", "flat", "ivf_sq8", not \'hnsw\''),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused_with_what_is(
+    tmp_path: Path, name: str, value: str, says: str
+) -> None:
+    group, _, key = name.partition(".")
+    path = toml(tmp_path, f"[{group}]\n{key} = {value}")
+    with pytest.raises(SettingsError) as error:
+        load_settings(path, environ={})
+    assert str(error.value) == f"{name} in {path} must be {says}."
 
 
 def test_values_are_given_their_settings_type(tmp_path: Path) -> None:
+    text = '[openai]\ntimeout_s = 5\n[paths]\nindexes_dir = "~/x"\n[retrieval]\ntop_k = "4"'
     loaded = load_settings(
-        toml(tmp_path, 'openai_timeout_s = 5\nindexes_dir = "~/x"\ntop_k = "4"'),
-        environ={"REVIEWQA_NEAR_DUPLICATE": "0.5", "REVIEWQA_MODELS_DIR": "m"},
+        toml(tmp_path, text),
+        environ={"REVIEWQA_RETRIEVAL__NEAR_DUPLICATE": "0.5", "REVIEWQA_PATHS__MODELS_DIR": "m"},
     )
-    assert isinstance(loaded.openai_timeout_s, float)
-    assert loaded.indexes_dir == Path("~/x").expanduser()
-    assert (loaded.top_k, loaded.near_duplicate, loaded.models_dir) == (4, 0.5, Path("m"))
+    assert isinstance(loaded.openai.timeout_s, float)
+    assert loaded.paths.indexes_dir == Path("~/x").expanduser()
+    assert loaded.paths.cache_dir == Path("~/.cache/reviewqa").expanduser()
+    assert (loaded.retrieval.top_k, loaded.retrieval.near_duplicate) == (4, 0.5)
+    assert loaded.paths.models_dir == Path("m")
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("top_k", 0),
-        ("top_k", 101),
-        ("chunk_tokens", 7),
-        ("port", 0),
-        ("port", 65_536),
-        ("support_threshold", 1.01),
-        ("near_duplicate", -0.1),
-        ("openai_timeout_s", 0.0),
-        ("openai_retries", -1),
-        ("embed_batch_size", 0),
-        ("support_threshold", float("nan")),
-        ("evidence_floor", float("inf")),
-        ("keep_generations", -1),
-        ("keep_generations", 1001),
-        ("max_upload_mb", 0),
-        ("max_unpack_ratio", 0.5),
-        ("max_unpack_ratio", float("nan")),
+        ("retrieval.top_k", 0),
+        ("retrieval.top_k", 101),
+        ("index.chunk_tokens", 7),
+        ("server.port", 0),
+        ("server.port", 65_536),
+        ("answering.support_threshold", 1.01),
+        ("retrieval.near_duplicate", -0.1),
+        ("openai.timeout_s", 0.0),
+        ("openai.retries", -1),
+        ("embedding.batch_size", 0),
+        ("answering.support_threshold", float("nan")),
+        ("answering.evidence_floor", float("inf")),
+        ("index.keep_generations", -1),
+        ("index.keep_generations", 1001),
+        ("reading.max_upload_mb", 0),
+        ("reading.max_unpack_ratio", 0.5),
+        ("reading.max_unpack_ratio", float("nan")),
     ],
 )
 def test_a_number_out_of_range_is_refused(name: str, value: float) -> None:
-    with pytest.raises(SettingsError, match=name):
-        Settings(**{name: value})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "allowed"),
-    [
-        ("chunking", "words", "whole"),
-        ("quantization", "8bit", "4bit"),
-        ("dtype", "int8", "bfloat16"),
-        ("vector_index", "hnsw", "ivf_sq8"),
-    ],
-)
-def test_a_choice_that_is_none_is_refused_with_the_choices(
-    name: str, value: str, allowed: str
-) -> None:
-    with pytest.raises(SettingsError, match=allowed) as error:
-        load_settings(environ={}, overrides={name: value})
-    assert value in str(error.value)
+    with pytest.raises(SettingsError, match=f"^{name} must be .* between"):
+        Settings().changed({name: value})
 
 
 def test_files_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
@@ -164,14 +211,14 @@ def test_files_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
             load_settings(path, environ={})
         assert str(path) in str(error.value)
     latin = tmp_path / "latin.toml"
-    latin.write_bytes(b'embedder = "caf\xe9"')
+    latin.write_bytes(b'[embedding]\nmodel = "caf\xe9"')
     with pytest.raises(SettingsError, match=r"latin\.toml"):
         load_settings(latin, environ={})
 
 
 def test_settings_are_frozen() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().top_k = 3  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        Settings().retrieval.top_k = 3
 
 
 SCALARS = st.one_of(
@@ -184,15 +231,31 @@ SCALARS = st.one_of(
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from([field.name for field in dataclasses.fields(Settings)]), SCALARS)
+@given(st.sampled_from(NAMES), SCALARS)
 def test_any_value_gives_settings_or_a_settings_error(name: str, value: Any) -> None:
+    before = dict(Settings().items())
     try:
-        loaded = load_settings(environ={}, overrides={name: value})
+        after = dict(load_settings(environ={}, overrides={name: value}).items())
     except SettingsError as error:
         assert name in str(error)
     else:
-        default = getattr(Settings(), name)
-        assert isinstance(getattr(loaded, name), type(default))
+        assert isinstance(after.pop(name), type(before.pop(name))) and after == before
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet="abcdefgikmoprtv_.", max_size=24))
+def test_any_name_but_a_settings_is_refused_with_advice(name: str) -> None:
+    if name in NAMES:
+        return
+    with pytest.raises(SettingsError, match=r"Write \S|The groups are"):
+        Settings().changed({name: 1})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_is_described(name: str) -> None:
+    group, _, key = name.partition(".")
+    field = type(getattr(Settings(), group)).model_fields[key]
+    assert field.description and field.description.endswith(".")
 
 
 def test_fingerprint_changes_with_whatever_decides_the_vectors() -> None:
@@ -212,5 +275,5 @@ def test_fingerprint_of_whole_reviews_does_not_depend_on_chunk_tokens() -> None:
 
 def test_fingerprint_changes_with_the_cleaning_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     before = index_fingerprint("minilm@1", "sentences", 64)
-    monkeypatch.setattr("rag.config.NORMALISATION", "another/1")
+    monkeypatch.setattr("rag.config.fingerprint.NORMALISATION", "another/1")
     assert index_fingerprint("minilm@1", "sentences", 64) != before

@@ -266,7 +266,9 @@ def test_families_have_the_prompts_they_are_known_for(
 
 
 def test_the_settings_reach_the_embedder() -> None:
-    made = make_embedder(Settings(embed_dimension=64, document_prompt="passage: "))
+    made = make_embedder(
+        Settings().changed({"embedding.dimension": 64, "embedding.document_prompt": "passage: "})
+    )
     assert made.identity.count("/64+") == 1
     assert make_embedder(Settings()).identity == SentenceTransformerEmbedder().identity
 

@@ -26,7 +26,7 @@ from rag.retrieval import Retriever
 from rag.schema import Review, SettingsError
 from tests.fakes import FakeEmbedder, build_fake_index, review
 
-PLAIN = Settings(balance="off")
+PLAIN = Settings()
 ANIMALS = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay", "kid", "lynx")
 
 
@@ -53,7 +53,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
 def ask(
     index: ReviewIndex, *questions: RetrievalQuestion, least_reviews: int = 1
 ) -> RetrievalReport:
-    retriever = Retriever(replace(PLAIN, near_duplicate=1.0), index, FakeEmbedder())
+    retriever = Retriever(PLAIN.changed({"retrieval.near_duplicate": 1.0}), index, FakeEmbedder())
     return evaluate_retrieval(retriever, questions, name="plain", least_reviews=least_reviews)
 
 

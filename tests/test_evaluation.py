@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from rag.generators.choice import ChosenGenerator
 from rag.index import ReviewIndex
 from rag.schema import GeneratorError, Message, ReviewFileError
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index
+from tests.prompts import read_prompt
 
 SAMPLE = Path(__file__).parent.parent / "rag" / "sample"
 
@@ -156,24 +157,26 @@ def indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def measure(indexes: Path, says: str, asked: Question, **more: Any) -> QuestionResult:
+def measure(
+    indexes: Path, says: str, asked: Question, changes: Mapping[str, Any] | None = None
+) -> QuestionResult:
     """`says` holds review ids in braces, for the numbers they have in the prompt."""
 
     def written(messages: Sequence[Message]) -> str:
         texts = {r.review_id: prompt.fence(r.text) for r in REVIEWS}
-        _, sent = prompt.read_prompt(messages)
+        _, sent = read_prompt(messages)
         return says.format(
             **{key: r.number for key, text in texts.items() for r in sent if r.text == text}
         )
 
     values: dict[str, Any] = {
-        "chunk_tokens": CHUNK_TOKENS,
-        "evidence_floor": -1.0,
-        "fact_evidence_floor": -1.0,
-        **more,
+        "index.chunk_tokens": CHUNK_TOKENS,
+        "answering.evidence_floor": -1.0,
+        "answering.fact_evidence_floor": -1.0,
+        **(changes or {}),
     }
     pipeline = Pipeline(
-        Settings(support_threshold=0.5, **values),
+        Settings().changed({"answering.support_threshold": 0.5, **values}),
         ReviewIndex.open(indexes / "hotel"),
         FakeEmbedder(),
         ChosenGenerator(FakeGenerator(written), ""),
@@ -197,7 +200,9 @@ def test_support_and_citations_of_one_answer(indexes: Path) -> None:
 
 def test_recall_counts_no_more_gold_than_the_prompt_could_hold(indexes: Path) -> None:
     asked = question(review_ids=[r.review_id for r in REVIEWS])
-    found = measure(indexes, "The swimming pool was warm and clean [{pool}].", asked, top_k=2)
+    found = measure(
+        indexes, "The swimming pool was warm and clean [{pool}].", asked, {"retrieval.top_k": 2}
+    )
     assert (found.citation_precision, found.citation_recall) == (1.0, 0.5)
 
 
@@ -247,12 +252,12 @@ def test_a_question_the_generator_fails_on_is_counted_and_the_rest_go_on(
         return "The pool was warm [1]."
 
     values: dict[str, Any] = {
-        "chunk_tokens": CHUNK_TOKENS,
-        "evidence_floor": -1.0,
-        "fact_evidence_floor": -1.0,
+        "index.chunk_tokens": CHUNK_TOKENS,
+        "answering.evidence_floor": -1.0,
+        "answering.fact_evidence_floor": -1.0,
     }
     pipeline = Pipeline(
-        Settings(**values),
+        Settings().changed(values),
         ReviewIndex.open(indexes / "hotel"),
         FakeEmbedder(),
         ChosenGenerator(FakeGenerator(says), ""),

@@ -130,12 +130,8 @@ def test_both_sides_stand_under_their_headings() -> None:
 
 
 def test_a_question_for_one_side_gets_that_side() -> None:
-    assert prompt.PRAISE_HEADING not in answer(
-        "What do guests complain about in the soup?", SOUPS
-    )
-    assert prompt.CRITICISM_HEADING not in answer(
-        "What do guests praise about the soup?", SOUPS
-    )
+    assert prompt.PRAISE_HEADING not in answer("What do guests complain about in the soup?", SOUPS)
+    assert prompt.CRITICISM_HEADING not in answer("What do guests praise about the soup?", SOUPS)
 
 
 def test_a_quote_of_no_side_stands_under_neither_side() -> None:
@@ -161,9 +157,7 @@ def test_reviews_that_say_the_same_are_cited_together() -> None:
     same = "The kitchen closes at nine and nobody tells you."
     quotes = [
         line
-        for line in answer(
-            "When does the kitchen close?", [review("a", same), review("b", same)]
-        )
+        for line in answer("When does the kitchen close?", [review("a", same), review("b", same)])
         if LINE.match(line)
     ]
     assert len(quotes) == 1 and {"[1]", "[2]"} == set(re.findall(r"\[\d\]", quotes[0]))

@@ -220,8 +220,8 @@ def test_on_the_command_line(
         for one in questions()
     ]
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    monkeypatch.setenv("REVIEWQA_EMBEDDER", embedder.name)
-    monkeypatch.setenv("REVIEWQA_MODELS_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("REVIEWQA_EMBEDDING__MODEL", embedder.name)
+    monkeypatch.setenv("REVIEWQA_PATHS__MODELS_DIR", str(tmp_path / "models"))
 
     def run(*arguments: str) -> tuple[int, str, str]:
         line = [

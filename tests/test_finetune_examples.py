@@ -46,8 +46,14 @@ SAYS = {
     "good": "The {0} was lovely and it pleased all of us.",
     "bad": "The {0} was awful and it annoyed all of us.",
 }
-SETTINGS = Settings(
-    top_k=3, evidence_floor=-1, fact_evidence_floor=-1, chunk_tokens=CHUNK_TOKENS, max_new_tokens=64
+SETTINGS = Settings().changed(
+    {
+        "retrieval.top_k": 3,
+        "answering.evidence_floor": -1,
+        "answering.fact_evidence_floor": -1,
+        "index.chunk_tokens": CHUNK_TOKENS,
+        "generator.max_new_tokens": 64,
+    }
 )
 EMBEDDER = FakeEmbedder()
 

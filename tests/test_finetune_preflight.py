@@ -103,7 +103,7 @@ def made(
         make_tiny_model(base, family)
     file = folder / "recipe.toml"
     file.write_text(RECIPE.format(base=base), encoding="utf-8")
-    recipe, settings = load_recipe(file, changes), Settings(runs_dir=folder)
+    recipe, settings = load_recipe(file, changes), Settings().changed({"paths.runs_dir": folder})
     write_examples(ExampleSet(list(train), [example(9)], {}), run_folder(settings, recipe) / DATA)
     return prepare(recipe, settings, device)
 
@@ -396,7 +396,7 @@ def test_training_without_the_checks_refuses_such_an_adapter_too(tmp_path: Path)
     make_tiny_model(tmp_path / "gemma1", "gemma1", tie_word_embeddings=False)
     unchecked = made(tmp_path, "gemma1", 'lora.target_modules=["q_proj", "lm_head"]')
     with pytest.raises(ModelError, match="lm_head"):
-        train_adapter(unchecked, Settings(runs_dir=tmp_path))
+        train_adapter(unchecked, Settings().changed({"paths.runs_dir": tmp_path}))
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, *COMPOSITE_FAMILIES])

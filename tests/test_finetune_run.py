@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,13 +52,15 @@ logging_steps = 1
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings for a working folder with an index, questions, a base model and a recipe."""
     folder = tmp_path_factory.mktemp("work")
-    settings = Settings(
-        indexes_dir=folder / "indexes",
-        models_dir=folder / "models",
-        runs_dir=folder / "runs",
-        top_k=3,
-        max_prompt_tokens=3000,
-        max_new_tokens=8,
+    settings = Settings().changed(
+        {
+            "paths.indexes_dir": folder / "indexes",
+            "paths.models_dir": folder / "models",
+            "paths.runs_dir": folder / "runs",
+            "retrieval.top_k": 3,
+            "generator.max_prompt_tokens": 3000,
+            "generator.max_new_tokens": 8,
+        }
     )
     reviews, questions = [], []
     for name, (good, bad) in ASPECTS.items():
@@ -78,7 +79,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def run(settings: Settings, **more: Any) -> finetune.RunResult:
-    folder = settings.runs_dir.parent
+    folder = settings.paths.runs_dir.parent
     asked = folder / "asked.jsonl"
     on = finetune.CompareOn(questions=asked, split="dev")
     recipe = more.pop("recipe", folder / "recipe.toml")
@@ -99,7 +100,7 @@ def test_it_goes_on_where_it_was_interrupted_and_makes_nothing_twice(settings: S
         run(settings, on_event=events.append, stopped=has_stepped)
     kinds = list(dict.fromkeys(map(type, events)))
     assert kinds == [MadeData, Check, Checked, TrainingStep] and not events[0].reused
-    assert not (settings.models_dir / "mine").exists()
+    assert not (settings.paths.models_dir / "mine").exists()
 
     result = run(settings, progress=lambda stage, done, total: stages.append(stage))
     assert result.data.reused and result.training.record["resumed"]
@@ -120,7 +121,7 @@ def test_it_goes_on_where_it_was_interrupted_and_makes_nothing_twice(settings: S
 
 def test_it_begins_anew_where_it_is_told_to(settings: Settings) -> None:
     recipe = finetune.load_recipe(
-        settings.runs_dir.parent / "recipe.toml", ["output=fresh", "training.max_steps=1"]
+        settings.paths.runs_dir.parent / "recipe.toml", ["output=fresh", "training.max_steps=1"]
     )
     first = run(settings, recipe=recipe, index=rag.open("hotel", settings=settings))
     fresh = run(settings, recipe=recipe, resume=False)
@@ -129,7 +130,7 @@ def test_it_begins_anew_where_it_is_told_to(settings: Settings) -> None:
 
 
 def test_a_stage_is_a_function_of_its_own(settings: Settings) -> None:
-    folder = settings.runs_dir.parent
+    folder = settings.paths.runs_dir.parent
     recipe = finetune.load_recipe(folder / "recipe.toml", ["output=staged"])
     asked = folder / "asked.jsonl"
     with pytest.raises(ModelError, match="no trained adapter"):
@@ -150,11 +151,12 @@ def test_a_stage_is_a_function_of_its_own(settings: Settings) -> None:
 
 def test_nothing_is_trained_that_would_go_wrong(settings: Settings) -> None:
     recipe = finetune.load_recipe(
-        settings.runs_dir.parent / "recipe.toml", ["output=wrong", 'lora.target_modules=["w_proj"]']
+        settings.paths.runs_dir.parent / "recipe.toml",
+        ["output=wrong", 'lora.target_modules=["w_proj"]'],
     )
     with pytest.raises(ModelError, match=r"Nothing was trained.*target modules: no layer is named"):
         run(settings, recipe=recipe)
-    assert not (settings.runs_dir / "wrong" / "adapter").exists()
+    assert not (settings.paths.runs_dir / "wrong" / "adapter").exists()
 
 
 def test_what_cannot_be_used_is_said(settings: Settings) -> None:
@@ -162,7 +164,7 @@ def test_what_cannot_be_used_is_said(settings: Settings) -> None:
         finetune.check("gemma-9", settings=settings)
     with pytest.raises(rag.ReviewQAError, match="none"):
         run(settings, index="none")
-    other = replace(settings, chunk_tokens=20)
+    other = settings.changed({"index.chunk_tokens": 20})
     with pytest.raises(rag.ReviewQAError, match="Rebuild it"):
         run(other)
 

@@ -9,7 +9,6 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,15 +127,17 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
 
 
 def settings_in(folder: Path) -> Settings:
-    return Settings(
-        models_dir=folder / "models",
-        runs_dir=folder / "runs",
-        top_k=3,
-        max_prompt_tokens=2048,
-        max_new_tokens=16,
-        evidence_floor=-1,
-        fact_evidence_floor=-1,
-        chunk_tokens=CHUNK_TOKENS,
+    return Settings().changed(
+        {
+            "paths.models_dir": folder / "models",
+            "paths.runs_dir": folder / "runs",
+            "retrieval.top_k": 3,
+            "generator.max_prompt_tokens": 2048,
+            "generator.max_new_tokens": 16,
+            "answering.evidence_floor": -1,
+            "answering.fact_evidence_floor": -1,
+            "index.chunk_tokens": CHUNK_TOKENS,
+        }
     )
 
 
@@ -153,7 +154,7 @@ def question_file(folder: Path) -> Path:
 
 
 def with_data(recipe: Recipe, settings: Settings, index: ReviewIndex) -> MadeData:
-    sources = Sources([index], [question_file(settings.runs_dir.parent)])
+    sources = Sources([index], [question_file(settings.paths.runs_dir.parent)])
     return make_examples(recipe, settings, FakeEmbedder(), sources)
 
 
@@ -346,11 +347,16 @@ def test_a_model_tuned_on_another_prompt_is_refused(
     recipe, settings = quick
     adapter = train_adapter(prepare(recipe, settings), settings).folder
     monkeypatch.setattr(transformers, "_loaded", {})
-    asked = replace(settings, generator=recipe.base_model, adapter=str(adapter))
+    asked = settings.changed(
+        {"generator.name": recipe.base_model, "generator.adapter": str(adapter)}
+    )
     assert "adapter" in choose_generator(asked).generator.name
     merge_into_base(recipe, settings)
     monkeypatch.setattr(prompt, "_RULES", prompt._RULES + "\n- Rhyme.")
-    for one in (asked, replace(settings, generator=str(settings.models_dir / "tuned"))):
+    for one in (
+        asked,
+        settings.changed({"generator.name": str(settings.paths.models_dir / "tuned")}),
+    ):
         with pytest.raises(ModelError, match="tuned on another prompt"):
             choose_generator(one)
 
@@ -377,7 +383,7 @@ def test_merging_says_what_stands_in_the_way(
     with pytest.raises(ModelError, match="neither an adapter"):
         compare_models(recipe, settings, Exam(index, FakeEmbedder()))
     train_adapter(prepare(recipe, settings), settings)
-    target = settings.models_dir / recipe.output
+    target = settings.paths.models_dir / recipe.output
     target.mkdir(parents=True)
     with pytest.raises(ModelError, match="not a merged model of this program"):
         merge_into_base(recipe, settings)
@@ -386,7 +392,7 @@ def test_merging_says_what_stands_in_the_way(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(ModelError, match="are free"):
         merge_into_base(recipe, settings)
-    assert not target.exists() and not list(settings.models_dir.glob(".*"))
+    assert not target.exists() and not list(settings.paths.models_dir.glob(".*"))
     monkeypatch.undo()
     done = merge_into_base(recipe, settings)
     assert done.way == INTO_ORIGINAL and done.divergence == {

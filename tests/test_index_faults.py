@@ -31,7 +31,7 @@ from rag.embedding import Progress, Vectors, no_progress
 from rag.files import sha256_of
 from rag.index import Manifest, ReviewIndex, build_index, disk, list_indexes, verify_index
 from rag.index.embedding_cache import WORK_FOLDER
-from rag.index.store import DATA_FILES
+from rag.index.store import DATA_FILES, STANCE_FILE
 from rag.schema import IndexFileError
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index
 from tests.test_index import EMBEDDER, entries
@@ -300,7 +300,7 @@ def test_several_damaged_files_are_all_named(folder: Path) -> None:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    name=st.sampled_from([name for name in DATA_FILES if name != "leaning.parquet"]),
+    name=st.sampled_from([name for name in DATA_FILES if name != STANCE_FILE]),
     place=st.floats(0, 1, exclude_max=True),
     bit=st.integers(0, 7),
 )

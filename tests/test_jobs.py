@@ -52,7 +52,11 @@ def start(
     spec = JobSpec(
         index=index, mode="new", files=files, mapping={"text": "Body"}, steps=("html",), strict=True
     )
-    return jobs.start(Settings(indexes_dir=indexes, top_k=7), spec, process=process(what))
+    return jobs.start(
+        Settings().changed({"paths.indexes_dir": indexes, "retrieval.top_k": 7}),
+        spec,
+        process=process(what),
+    )
 
 
 def reread(job: Job) -> Job:
@@ -102,7 +106,7 @@ def test_a_job_runs_and_tells_how_far_it_is_and_how_it_ended(indexes: Path) -> N
         and done.spec.mapping == {"text": "Body"}
         and done.spec.files == ("reviews.csv",)
     )
-    assert done.settings == Settings(indexes_dir=indexes, top_k=7)
+    assert done.settings == Settings().changed({"paths.indexes_dir": indexes, "retrieval.top_k": 7})
     assert list_jobs(indexes) == [done]
     assert list_indexes(indexes) == []  # the jobs' folder is no index
 
@@ -218,7 +222,7 @@ def test_a_job_outlives_the_process_that_started_it(
         "signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell leaves it to what runs in the "
         "background\n"
         "spec = jobs.JobSpec(index='hotel', mode='new', files=('a.csv',))\n"
-        f"jobs.start(Settings(indexes_dir=Path({str(indexes)!r})), spec, "
+        f"jobs.start(Settings().changed({{'paths.indexes_dir': {str(indexes)!r}}}), spec, "
         f"process={process(what)!r})\n"
         "time.sleep(60)\n"
     )
@@ -245,7 +249,7 @@ def test_the_apps_own_process_makes_an_index_with_the_bundled_embedder(
     spec = JobSpec(
         index="hotel", mode="new", files=(str(file),), mapping={"text": "Body"}, steps=("spaces",)
     )
-    job = ended(jobs.start(Settings(indexes_dir=indexes), spec))
+    job = ended(jobs.start(Settings().changed({"paths.indexes_dir": indexes}), spec))
     assert job.state == "done", (job.message, (job.folder / "log.txt").read_text())
     assert (job.result["reviews"], job.result["sentences"], job.result["new"]) == (2, 2, 2)
     assert job.result["reports"][0]["dropped"] == {"no text": 1}
@@ -315,12 +319,14 @@ def test_a_job_that_cannot_be_started_is_a_plain_error(indexes: Path, tmp_path: 
     spec = JobSpec(index="hotel", mode="new", files=())
     with pytest.raises(JobError, match="could not be started"):
         jobs.start(
-            Settings(indexes_dir=indexes), spec, process=(str(tmp_path / "no-such-program"),)
+            Settings().changed({"paths.indexes_dir": indexes}),
+            spec,
+            process=(str(tmp_path / "no-such-program"),),
         )
     assert list_jobs(indexes) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(JobError, match="could not be started"):
-        jobs.start(Settings(indexes_dir=tmp_path / "file"), spec)
+        jobs.start(Settings().changed({"paths.indexes_dir": tmp_path / "file"}), spec)
 
 
 def test_rate_and_time_left_come_from_the_stage_itself() -> None:

@@ -6,14 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rag.generators import listing
-from rag.generators.listing import SETTINGS_SAY, ListedGenerator, list_generators
 from rag.config import BUNDLED_GENERATOR, Settings
+from rag.generators import bundled
+from rag.generators.listing import SETTINGS_SAY, ListedGenerator, list_generators
 from rag.generators.transformers import _shown_name
 from tests.test_choice import make_model
 
@@ -33,8 +34,8 @@ def make_adapter(folder: Path, *, base: Any = "google/gemma-2b-it", age: int = 0
     return folder
 
 
-def listed(**more: Any) -> dict[str, ListedGenerator]:
-    found = list_generators(Settings(**more))
+def listed(changes: Mapping[str, Any] | None = None) -> dict[str, ListedGenerator]:
+    found = list_generators(Settings().changed(changes or {}))
     assert len({one.name for one in found}) == len(found)
     return {one.name: one for one in found}
 
@@ -42,17 +43,17 @@ def listed(**more: Any) -> dict[str, ListedGenerator]:
 def test_at_first_it_is_the_programs_own_and_what_the_settings_say_leads() -> None:
     assert list(listed()) == ["auto", "extractive", BUNDLED_GENERATOR]
     assert listed()["auto"].label == f"auto ({SETTINGS_SAY})"
-    named = list(listed(generator="extractive").values())
+    named = list(listed({"generator.name": "extractive"}).values())
     assert [one.name for one in named] == ["extractive", "auto", BUNDLED_GENERATOR]
     assert named[0].about == SETTINGS_SAY and named[1].about != SETTINGS_SAY
     assert (
-        listed(generator="google/gemma-2b-it")["google/gemma-2b-it"].generator
+        listed({"generator.name": "google/gemma-2b-it"})["google/gemma-2b-it"].generator
         == "google/gemma-2b-it"
     )
 
 
 def test_what_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "GGUF_PACKAGE", "no_such_package")
+    monkeypatch.setattr(bundled, "GGUF_PACKAGE", "no_such_package")
     assert list(listed()) == ["auto", "extractive"]
 
 
@@ -64,8 +65,10 @@ def test_merged_models_are_listed_newest_first_and_nothing_else_of_their_folder(
     found = [one for one in listed().values() if one.tuned]
     assert [one.name for one in found] == ["b-new", "a-old", "c-older"]
     assert found[0].label == "b-new (merged model)"
-    settings = found[0].asked(Settings(adapter="of-the-settings", top_k=3))
-    assert (settings.generator, settings.adapter, settings.top_k) == (
+    settings = found[0].asked(
+        Settings().changed({"generator.adapter": "of-the-settings", "retrieval.top_k": 3})
+    )
+    assert (settings.generator.name, settings.generator.adapter, settings.retrieval.top_k) == (
         str(Path("models/b-new")),
         "",
         3,
@@ -84,25 +87,27 @@ def test_adapters_are_asked_on_the_base_that_their_record_names() -> None:
     found = [one for one in listed().values() if one.tuned]
     assert [one.name for one in found] == ["newer/adapter", "older/adapter"]
     assert found[0].label == "newer/adapter (on smollm2-135m)"
-    assert found[0].asked(Settings()) == Settings(generator="smollm2-135m", adapter=str(folder))
+    assert found[0].asked(Settings()) == Settings().changed(
+        {"generator.name": "smollm2-135m", "generator.adapter": str(folder)}
+    )
 
 
 def test_a_server_is_listed_only_where_the_settings_speak_of_one() -> None:
-    assert "my-gemma" in listed(openai_model="my-gemma")["openai"].label
-    assert listed(generator="openai")["openai"].about == SETTINGS_SAY
+    assert "my-gemma" in listed({"openai.model": "my-gemma"})["openai"].label
+    assert listed({"generator.name": "openai"})["openai"].about == SETTINGS_SAY
 
 
 def test_what_the_settings_name_is_listed_once_under_the_name_it_has_anyhow(tmp_path: Path) -> None:
     make_model(Path("models/my-gemma"))
     folder = make_adapter(Path("finetune/runs/run/adapter"), base="models/my-gemma")
-    found = listed(generator=str(tmp_path / "models" / "my-gemma"))
+    found = listed({"generator.name": str(tmp_path / "models" / "my-gemma")})
     assert list(found) == ["my-gemma", "auto", "extractive", BUNDLED_GENERATOR, "run/adapter"]
     assert found["my-gemma"].about == SETTINGS_SAY and found["my-gemma"].tuned
-    both = listed(generator="models/my-gemma", adapter=str(folder))
+    both = listed({"generator.name": "models/my-gemma", "generator.adapter": str(folder)})
     assert next(iter(both)) == "run/adapter" and "my-gemma" in both
-    other = listed(generator="models/my-gemma", adapter="elsewhere")
-    assert next(iter(other.values())).asked(Settings()) == Settings(
-        generator="models/my-gemma", adapter="elsewhere"
+    other = listed({"generator.name": "models/my-gemma", "generator.adapter": "elsewhere"})
+    assert next(iter(other.values())).asked(Settings()) == Settings().changed(
+        {"generator.name": "models/my-gemma", "generator.adapter": "elsewhere"}
     )
 
 

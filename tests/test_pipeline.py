@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,14 @@ import pytest
 
 from rag.answer import Answer
 from rag.answering import prompt
-from rag.answering.extractive import ExtractiveGenerator
 from rag.answering.pipeline import CLOSEST, WROTE_NOTHING, Pipeline, mix_of
 from rag.config import Settings
 from rag.embedding import Vectors, make_embedder
+from rag.filters import parse_where
 from rag.generators import Generator
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator
 from rag.index import ReviewIndex, index_folder, verify_index
-from rag.index.filters import parse_where
 from rag.schema import GeneratorError, IndexFileError, Message, Review
 from rag.understanding.intent import TASKS
 from tests.fakes import (
@@ -31,6 +30,7 @@ from tests.fakes import (
     build_fake_index,
     review,
 )
+from tests.prompts import read_prompt
 
 QUESTION = "Was the swimming pool warm and clean?"
 FAR = "Zebra quantum helicopter?"
@@ -41,15 +41,17 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
     return build_fake_index(tmp_path_factory.mktemp("indexes") / "hotel")
 
 
-def make(index: ReviewIndex, generator: Generator, **more: Any) -> Pipeline:
+def make(
+    index: ReviewIndex, generator: Generator | None, changes: Mapping[str, Any] | None = None
+) -> Pipeline:
     values = {
-        "chunk_tokens": CHUNK_TOKENS,
-        "evidence_floor": 0.4,
-        "fact_evidence_floor": 0.4,
-        "support_threshold": 0.5,
+        "index.chunk_tokens": CHUNK_TOKENS,
+        "answering.evidence_floor": 0.4,
+        "answering.fact_evidence_floor": 0.4,
+        "answering.support_threshold": 0.5,
     }
     return Pipeline(
-        Settings(**{**values, **more}),
+        Settings().changed({**values, **(changes or {})}),
         index,
         FakeEmbedder(),
         ChosenGenerator(generator, "the test says so"),
@@ -58,7 +60,7 @@ def make(index: ReviewIndex, generator: Generator, **more: Any) -> Pipeline:
 
 def pool_answer(messages: Sequence[Message]) -> str:
     """Cites the pool by the number it has in the prompt."""
-    _, reviews = prompt.read_prompt(messages)
+    _, reviews = read_prompt(messages)
     number = next(r.number for r in reviews if "swimming pool" in r.text)
     return f"The swimming pool was warm and clean [{number}]. It was made of gold [{number}][99]."
 
@@ -141,7 +143,9 @@ def test_questions_without_a_subject_are_asked_without_a_floor(
     index: ReviewIndex, question: str
 ) -> None:
     generator = FakeGenerator("The swimming pool was warm.")
-    pipeline = make(index, generator, evidence_floor=2.0, fact_evidence_floor=2.0)
+    pipeline = make(
+        index, generator, {"answering.evidence_floor": 2.0, "answering.fact_evidence_floor": 2.0}
+    )
     assert pipeline.retrieve(question) == pipeline.retrieve(TASKS[0].question)
     assert not pipeline.ask(question).refused and len(generator.sent) == 1
 
@@ -149,14 +153,18 @@ def test_questions_without_a_subject_are_asked_without_a_floor(
 def test_a_question_for_a_fact_has_a_floor_also_without_a_subject(index: ReviewIndex) -> None:
     generator = FakeGenerator("An hour.")
     assert (
-        make(index, generator, fact_evidence_floor=2.0).ask("How long is it?").refused
+        make(index, generator, {"answering.fact_evidence_floor": 2.0})
+        .ask("How long is it?")
+        .refused
         and generator.sent == []
     )
 
 
 def test_fact_questions_have_a_floor_of_their_own(index: ReviewIndex) -> None:
     generator = FakeGenerator(pool_answer)
-    pipeline = make(index, generator, evidence_floor=-1.0, fact_evidence_floor=2.0)
+    pipeline = make(
+        index, generator, {"answering.evidence_floor": -1.0, "answering.fact_evidence_floor": 2.0}
+    )
     assert (
         pipeline.ask("Who was warm and clean in the swimming pool?").refused
         and generator.sent == []
@@ -178,9 +186,11 @@ def test_a_model_that_says_nothing_or_that_the_reviews_do_not_say_refuses(
 def test_tasks_are_asked_without_a_floor(index: ReviewIndex) -> None:
     for task in TASKS:
         generator = FakeGenerator("The swimming pool was warm.")
-        answer = make(index, generator, evidence_floor=2.0, fact_evidence_floor=2.0).ask(
-            task.question
-        )
+        answer = make(
+            index,
+            generator,
+            {"answering.evidence_floor": 2.0, "answering.fact_evidence_floor": 2.0},
+        ).ask(task.question)
         assert len(generator.sent) == 1 and not answer.refused and answer.retrieved
 
 
@@ -190,7 +200,7 @@ def test_tasks_are_asked_without_a_floor(index: ReviewIndex) -> None:
 def test_only_the_reviews_that_meet_the_conditions_are_asked(index: ReviewIndex) -> None:
     generator = FakeGenerator("It was clean.")
     where = parse_where("rating >= 7 and date >= 2024-05-02")
-    pipeline = make(index, generator, evidence_floor=-1.0)
+    pipeline = make(index, generator, {"answering.evidence_floor": -1.0})
     meet = {
         r.review_id
         for r in REVIEWS
@@ -229,12 +239,14 @@ def test_evidence_outside_the_conditions_does_not_count(index: ReviewIndex) -> N
 @pytest.mark.parametrize("budget", [160, 180, 200, 220, 5000])
 def test_only_whole_chunks_within_the_budget_are_sent(index: ReviewIndex, budget: int) -> None:
     generator = FakeGenerator(pool_answer)
-    pipeline = make(index, generator, max_prompt_tokens=budget, evidence_floor=-1.0)
+    pipeline = make(
+        index, generator, {"generator.max_prompt_tokens": budget, "answering.evidence_floor": -1.0}
+    )
     answer = pipeline.ask(QUESTION)
     assert generator.count_tokens(generator.sent[0]) <= budget
     assert [found.number for found in answer.retrieved] == list(range(1, len(answer.retrieved) + 1))
     chunks = {index.chunk(row).text for row in range(index.manifest.chunks)}
-    _, sent = prompt.read_prompt(generator.sent[0])
+    _, sent = read_prompt(generator.sent[0])
     assert [r.text for r in sent] == [prompt.fence(found.chunk.text) for found in answer.retrieved]
     assert all(found.chunk.text in chunks for found in answer.retrieved)
     everything = pipeline.retrieve(QUESTION)
@@ -250,17 +262,19 @@ def test_a_chunk_that_does_not_fit_is_passed_over_for_a_shorter_one(tmp_path: Pa
     ]
     index = build_fake_index(tmp_path / "x", reviews, chunk_tokens=200)
     generator = FakeGenerator("Cold [1].")
-    pipeline = make(index, generator, max_prompt_tokens=10_000, chunk_tokens=200)
-    needed = generator.count_tokens(pipeline.messages("the soup was cold and very thin"))
-    answer = make(index, generator, max_prompt_tokens=needed - 20, chunk_tokens=200).ask(
-        "the soup was cold and very thin"
+    pipeline = make(
+        index, generator, {"generator.max_prompt_tokens": 10_000, "index.chunk_tokens": 200}
     )
+    needed = generator.count_tokens(pipeline.messages("the soup was cold and very thin"))
+    answer = make(
+        index, generator, {"generator.max_prompt_tokens": needed - 20, "index.chunk_tokens": 200}
+    ).ask("the soup was cold and very thin")
     assert {found.review.review_id for found in answer.retrieved} == {"best", "short"}
 
 
 def test_a_budget_that_holds_no_review_is_an_error_that_names_it(index: ReviewIndex) -> None:
     with pytest.raises(GeneratorError, match="max_prompt_tokens = 64"):
-        make(index, FakeGenerator(pool_answer), max_prompt_tokens=64).ask(QUESTION)
+        make(index, FakeGenerator(pool_answer), {"generator.max_prompt_tokens": 64}).ask(QUESTION)
 
 
 # --- cancelling and failing
@@ -318,7 +332,7 @@ def test_max_new_tokens_reaches_the_generator(index: ReviewIndex) -> None:
             asked.append(max_new_tokens)
             yield from super().stream(messages, max_new_tokens=max_new_tokens, cancelled=cancelled)
 
-    make(index, Curious(pool_answer), max_new_tokens=17).ask(QUESTION)
+    make(index, Curious(pool_answer), {"generator.max_new_tokens": 17}).ask(QUESTION)
     assert asked == [17]
 
 
@@ -338,7 +352,11 @@ def test_an_error_of_the_generator_comes_through(index: ReviewIndex) -> None:
 )
 def test_a_review_that_gives_orders_cannot_steer_the_digest(tmp_path: Path, question: str) -> None:
     index = build_fake_index(tmp_path / "x", [*REVIEWS, INJECTION])
-    pipeline = make(index, ExtractiveGenerator(FakeEmbedder(), index.leaning), evidence_floor=-1.0)
+    pipeline = make(
+        index,
+        None,
+        {"answering.evidence_floor": -1.0},
+    )
     answer = pipeline.ask(question)
     content = pipeline.messages(question)[-1]["content"]
     assert content.count("</review>") == len(pipeline.retrieve(question))
@@ -366,7 +384,7 @@ def test_a_model_that_obeys_a_review_is_shown_as_unsupported(index: ReviewIndex)
 def test_an_index_of_another_embedder_is_refused_when_opened(index: ReviewIndex) -> None:
     with pytest.raises(IndexFileError, match="was built with the embedder fake@512"):
         Pipeline(
-            Settings(chunk_tokens=CHUNK_TOKENS),
+            Settings().changed({"index.chunk_tokens": CHUNK_TOKENS}),
             index,
             FakeEmbedder("other"),
             ChosenGenerator(FakeGenerator(""), ""),
@@ -375,15 +393,17 @@ def test_an_index_of_another_embedder_is_refused_when_opened(index: ReviewIndex)
 
 def test_an_index_of_other_chunking_is_refused_when_opened(index: ReviewIndex) -> None:
     with pytest.raises(IndexFileError, match="built with other settings"):
-        make(index, FakeGenerator(""), chunk_tokens=CHUNK_TOKENS + 1)
+        make(index, FakeGenerator(""), {"index.chunk_tokens": CHUNK_TOKENS + 1})
 
 
 def test_build_and_open_by_name(tmp_path: Path) -> None:
-    settings = Settings(
-        indexes_dir=tmp_path,
-        models_dir=tmp_path / "models",
-        generator="extractive",
-        chunk_tokens=CHUNK_TOKENS,
+    settings = Settings().changed(
+        {
+            "paths.indexes_dir": tmp_path,
+            "paths.models_dir": tmp_path / "models",
+            "generator.name": "extractive",
+            "index.chunk_tokens": CHUNK_TOKENS,
+        }
     )
     made = build_fake_index(index_folder(tmp_path, "hotel"))
     assert made.name == "hotel" and verify_index(index_folder(tmp_path, "hotel")) == []
@@ -400,13 +420,15 @@ def test_build_and_open_by_name(tmp_path: Path) -> None:
         pipeline.ask("The swimming pool was warm and clean.").retrieved[0].review.review_id
         == "pool"
     )
-    assert pipeline.generator_reason
+    assert pipeline.reason
     with pytest.raises(IndexFileError, match="Indexes here: hotel"):
         Pipeline.open(settings, "spa", FakeEmbedder())
 
 
 def test_the_embedder_is_the_one_that_the_settings_name() -> None:
-    assert make_embedder(Settings(embedder="some/folder")).name == "some/folder"
+    assert (
+        make_embedder(Settings().changed({"embedding.model": "some/folder"})).name == "some/folder"
+    )
 
 
 def test_the_mix_of_ratings_is_counted(index: ReviewIndex) -> None:
@@ -428,7 +450,7 @@ def test_a_follow_up_is_retrieved_prompted_and_answered_as_a_question_of_its_own
     index: ReviewIndex,
 ) -> None:
     generator = FakeGenerator("Yes [1].")
-    pipeline = make(index, generator, evidence_floor=0.0)
+    pipeline = make(index, generator, {"answering.evidence_floor": 0.0})
     answer = pipeline.ask("And the swimming pool?", previous=[BEFORE])
     whole = "Was the swimming pool loud?"
     assert (answer.question, answer.searched_for) == ("And the swimming pool?", whole)
@@ -453,7 +475,7 @@ def test_a_question_that_stands_alone_is_answered_as_if_none_were_before_it(
 
 
 def test_a_refused_follow_up_says_what_was_searched_for(index: ReviewIndex) -> None:
-    answer = make(index, FakeGenerator(""), evidence_floor=2.0).ask(
+    answer = make(index, FakeGenerator(""), {"answering.evidence_floor": 2.0}).ask(
         "And the zebra?", previous=[BEFORE]
     )
     assert answer.refused and (answer.question, answer.searched_for) == (
@@ -468,6 +490,10 @@ def test_follow_ups_can_be_switched_off_or_left_to_the_rule(index: ReviewIndex) 
         ("off", turns[1]),
         ("rule", "Which one is better? (hotel bar pool)"),
     ):
-        pipeline = make(index, FakeGenerator("x"), evidence_floor=0.0, follow_ups=mode)
+        pipeline = make(
+            index,
+            FakeGenerator("x"),
+            {"answering.evidence_floor": 0.0, "answering.follow_ups": mode},
+        )
         answer = pipeline.ask(turns[1], previous=turns[:1])
         assert answer.searched_for == ("" if mode == "off" else query)

@@ -13,13 +13,13 @@ from rag.answering import prompt
 from rag.answering.prompt import (
     build_messages,
     fence,
-    read_prompt,
     strip_markers,
     template_hash,
     write_marker,
 )
-from rag.schema import Chunk, RetrievedChunk, Review, ReviewSentence
+from rag.schema import Chunk, RetrievedChunk, Review, ReviewSentence, rating_words
 from rag.understanding.intent import TASKS, task_for
+from tests.prompts import read_prompt
 
 HOSTILE = (
     "</review>",
@@ -135,7 +135,7 @@ def test_ratings_are_written_as_people_do_and_read_as_a_share(
     rating: float | None, low: float, high: float, words: str, fraction: float | None
 ) -> None:
     review = Review("r", "x", rating=rating, rating_min=low, rating_max=high)
-    assert prompt.rating_words(review) == words
+    assert rating_words(review) == words
     chunk = RetrievedChunk(1, Chunk("c", "r", 0, 1, "x"), review, 0.5, ())
     assert read_prompt(build_messages("q", [chunk]))[1][0].rating == fraction
 

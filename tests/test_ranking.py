@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.embedding import Vectors
+from rag.filters import parse_where
 from rag.index import ReviewIndex
-from rag.index.filters import parse_where
 from rag.retrieval import Limits, Ranking, retrieve
 from rag.retrieval.fusion import Query
 from rag.schema import RetrievedChunk

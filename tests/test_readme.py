@@ -96,7 +96,7 @@ def test_the_evaluation_command_prints_the_readmes_table(folder: Path) -> None:
     assert header in README
     assert "| extractive" in done.stdout
     for part, says in (
-        ("eval retrieval", "| retrieval=hybrid |"),
+        ("eval retrieval", "| retrieval.method=hybrid |"),
         ("finetune embedder", "44 questions decide"),
     ):
         (command,) = (line for line in commands() if part in line)
@@ -122,8 +122,9 @@ def test_settings_load(text: str, tmp_path: Path) -> None:
     file = tmp_path / "reviewqa.toml"
     file.write_text(text, encoding="utf-8")
     settings = load_settings(file, environ={})
-    for key, value in tomllib.loads(text).items():
-        assert getattr(settings, key) == value
+    for table, values in tomllib.loads(text).items():
+        group = getattr(settings, table)
+        assert {key: getattr(group, key) for key in values} == values
 
 
 def free_port() -> int:
@@ -136,7 +137,7 @@ def free_port() -> int:
 @pytest.mark.parametrize("command", ["make app", "reviewqa app"])
 def test_the_app_commands_reach_a_page_that_answers(command: str, folder: Path) -> None:
     port = free_port()
-    environment = {**OFFLINE, "REVIEWQA_PORT": str(port)}
+    environment = {**OFFLINE, "REVIEWQA_SERVER__PORT": str(port)}
     working = ROOT if command.startswith("make") else folder
     if working == folder and not (folder / "indexes" / "squid-game").exists():
         run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder)

@@ -29,14 +29,14 @@ def test_a_real_file_builds_and_answers(name: str, tmp_path: Path) -> None:
     rows, question = FILES[name]
     reviews, report = read_reviews(file)
     assert report.read == report.kept + sum(report.dropped.values()) == rows
-    settings = Settings(indexes_dir=tmp_path, generator="extractive")
+    settings = Settings().changed({"paths.indexes_dir": tmp_path, "generator.name": "extractive"})
     embedder = make_embedder(settings)
     build_index(
         reviews[:150],
         embedder,
         tmp_path / "real",
-        chunking=settings.chunking,
-        chunk_tokens=settings.chunk_tokens,
+        chunking=settings.index.chunking,
+        chunk_tokens=settings.index.chunk_tokens,
     )
     assert verify_index(tmp_path / "real") == []
     answer = pipeline.Pipeline.open(settings, "real", embedder).ask(question)

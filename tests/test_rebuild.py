@@ -42,8 +42,12 @@ def run(
     settings: dict[str, Any] | None = None,
     **more: Any,
 ) -> Rebuilt:
-    chosen = Settings(
-        **{"indexes_dir": work / "indexes", "chunk_tokens": CHUNK_TOKENS, **(settings or {})}
+    chosen = Settings().changed(
+        {
+            "paths.indexes_dir": work / "indexes",
+            "index.chunk_tokens": CHUNK_TOKENS,
+            **(settings or {}),
+        }
     )
     seen = [] if stages is None else stages
     return rebuild(
@@ -171,7 +175,7 @@ def test_a_file_given_up_half_way_does_not_mix_up_the_scales(
 
 
 def test_settings_reach_the_index(work: Path) -> None:
-    chosen = {"vector_index": "ivf_sq8", "keep_generations": 0}
+    chosen = {"index.vector_index": "ivf_sq8", "index.keep_generations": 0}
     for _ in range(2):
         run(work, "hotel", "new", "first.csv", settings=chosen)
     folder = work / "indexes" / "hotel"
@@ -227,7 +231,7 @@ def test_columns_can_be_said_and_steps_left_out(work: Path) -> None:
 
 
 def test_an_update_cuts_as_the_index_was_cut(work: Path) -> None:
-    run(work, "hotel", "new", "first.csv", settings={"chunking": "whole"})
+    run(work, "hotel", "new", "first.csv", settings={"index.chunking": "whole"})
     write(work, "more.csv", "id,text\nd,One. Two. Three.\n")
     made = run(work, "hotel", "update", "more.csv")  # the settings say sentences
     assert made.sentences == made.chunks == 3 and verify_index(work / "indexes" / "hotel") == []
@@ -244,7 +248,10 @@ def test_what_cannot_work_is_told_before_anything_is_read(work: Path) -> None:
     ):
         run(work, "hotel", "update", "first.csv", stages=stages)
     (work / "file").touch()
-    for settings in ({"indexes_dir": work / "file"}, {"indexes_dir": work / "file" / "below"}):
+    for settings in (
+        {"paths.indexes_dir": work / "file"},
+        {"paths.indexes_dir": work / "file" / "below"},
+    ):
         with pytest.raises(IndexFileError, match="Cannot write the index"):
             run(work, "hotel", "new", "first.csv", stages=stages, settings=settings)
     assert stages == []

@@ -10,7 +10,7 @@ import pytest
 
 from rag.config import Settings
 from rag.embedding import Vectors
-from rag.retrieval import Limits, Retriever, retrieve
+from rag.retrieval import Limits, Query, Ranking, Rerank, Retriever, nearest, retrieve
 from rag.retrieval.rerank import CrossEncoderReranker, make_reranker
 from rag.schema import ModelError
 from tests.fakes import FakeEmbedder, build_fake_index, review
@@ -37,7 +37,8 @@ def test_a_reranker_orders_the_first_chunks_and_the_rest_stay(tmp_path: Path) ->
     index = build_fake_index(tmp_path / "x", reviews)
     plain = retrieve(index, FakeEmbedder(), "pool", LIMITS)
     reranker = Shortest()
-    found = retrieve(index, FakeEmbedder(), "pool", LIMITS, reranker=reranker, depth=4)
+    query = Query(index, FakeEmbedder(), "pool", Ranking(), None)
+    found = nearest(query, LIMITS, Rerank(reranker, 4))
     assert reranker.seen == [("pool", 4)]
     first = sorted(plain[:4], key=lambda one: len(one.chunk.text))
     ids = [one.review.review_id for one in (*first, *plain[4:])]
@@ -54,7 +55,9 @@ def test_a_cross_encoder_from_a_folder_scores_each_chunk(tmp_path: Path) -> None
     scores = reranker.score("was the pool warm", ["the pool was warm", "a taxi"])
     assert scores.shape == (2,) and np.isfinite(scores).all()
     index = build_fake_index(tmp_path / "x")
-    retriever = Retriever(Settings(reranker=str(folder)), index, FakeEmbedder())
+    retriever = Retriever(
+        Settings().changed({"retrieval.reranker": str(folder)}), index, FakeEmbedder()
+    )
     found = retriever.retrieve("was the pool warm")
     expected = reranker.score("was the pool warm", [one.chunk.text for one in found])
     np.testing.assert_allclose([one.score for one in found], np.sort(expected)[::-1], atol=1e-4)
@@ -74,4 +77,5 @@ def test_what_cannot_be_loaded_is_named(tmp_path: Path) -> None:
 
 def test_the_settings_choose() -> None:
     assert make_reranker(Settings()) is None
-    assert make_reranker(Settings(reranker="some/model")).name == "some/model"  # type: ignore[union-attr]
+    reranker = make_reranker(Settings().changed({"retrieval.reranker": "some/model"}))
+    assert reranker is not None and reranker.name == "some/model"

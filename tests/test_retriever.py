@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from rag.embedding import query_vector
+from rag.filters import parse_where
 from rag.index import ReviewIndex
-from rag.index.filters import parse_where
 from rag.retrieval import Limits, Ranking, overview, renumbered, retrieve
 from rag.schema import RetrievedChunk
 from tests.fakes import COPIED, REVIEWS, FakeEmbedder, build_fake_index, review

@@ -65,7 +65,7 @@ HOSTILE = {
 def indexes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "indexes"
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REVIEWQA_INDEXES_DIR", str(folder))
+    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(folder))
     yield folder
     for job in list_jobs(folder):
         if job.running:
@@ -292,7 +292,7 @@ def test_named_files_are_read_inside_the_folder_only(
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "hotel.csv").write_text(CSV)
     (tmp_path / "secret.csv").write_text(CSV)
-    monkeypatch.setenv("REVIEWQA_REVIEWS_DIR", str(tmp_path / "in"))
+    monkeypatch.setenv("REVIEWQA_PATHS__REVIEWS_DIR", str(tmp_path / "in"))
     test = open_page()
     test.radio(key="kind").set_value(reviews_page.NAMED).run()
     box = next(box for box in test.text_input if box.label == "File or folder")
@@ -306,7 +306,7 @@ def test_named_files_are_read_inside_the_folder_only(
 def test_an_upload_over_the_limit_is_refused(
     indexes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REVIEWQA_MAX_UPLOAD_MB", "1")
+    monkeypatch.setenv("REVIEWQA_READING__MAX_UPLOAD_MB", "1")
     test = open_page()
     assert any("At most 1 MB" in caption.value for caption in test.caption)
     upload(test, CSV + "x" * 2**20)
@@ -343,7 +343,7 @@ def test_of_an_archive_every_file_is_reported() -> None:
 def test_an_archive_that_unpacks_to_far_more_than_it_weighs_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("REVIEWQA_MAX_UNPACK_RATIO", "20")
+    monkeypatch.setenv("REVIEWQA_READING__MAX_UNPACK_RATIO", "20")
     monkeypatch.setattr(
         unpack, "FREE_UNPACKED", 1000
     )  # otherwise so much may be unpacked whatever the ratio
@@ -420,4 +420,4 @@ def test_a_damaged_index_does_not_take_the_page_with_it(indexes: Path) -> None:
 def test_errors_of_the_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWQA_TOPK", "3")
     test = open_page()
-    assert not test.exception and "top\\_k" in test.error[0].value
+    assert not test.exception and "TOP\\_K" in test.error[0].value

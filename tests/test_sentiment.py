@@ -1,4 +1,4 @@
-"""Which side a question asks for, and how the leaning of sentences is learnt from ratings."""
+"""Which side a question asks for, and how the stance of sentences is learnt from ratings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rag.reader.stance import COMPLAINING, PRAISING, Floats, fit_leaning, side_of
+from rag.reader.stance import COMPLAINING, PRAISING, Floats, fit_stance, side_of
 from rag.schema import Side
-from rag.understanding.intent import asked_side
+from rag.understanding.side import asked_side
 
 DIMENSION = 16
 
@@ -33,7 +33,7 @@ DIMENSION = 16
         ("What do people love about the games?", "praise"),
         ("What is the best episode?", "praise"),
         ("Which actors are praised?", "praise"),
-        ("How do people like the ending?", "praise"),
+        ("How do people like the ending?", "neutral"),
         ("WHAT DO PEOPLE ENJOY", "praise"),
         ("Why do fans defend the ending?", "praise"),
         ("Is the dub any good?", "neutral"),
@@ -59,7 +59,7 @@ def test_asked_side(question: str, side: Side) -> None:
 
 
 @pytest.mark.parametrize(
-    ("leaning", "side"),
+    ("stance", "side"),
     [
         (1.0, "praise"),
         (0.8, "praise"),
@@ -69,8 +69,8 @@ def test_asked_side(question: str, side: Side) -> None:
         (-0.9, "criticism"),
     ],
 )
-def test_side_of(leaning: float, side: Side) -> None:
-    assert side_of(leaning) == side
+def test_side_of(stance: float, side: Side) -> None:
+    assert side_of(stance) == side
 
 
 def unit(vectors: NDArray[np.floating]) -> Floats:
@@ -97,31 +97,31 @@ def anchors(axis: int) -> tuple[Floats, Floats]:
     return vectors[: len(PRAISING)], vectors[len(PRAISING) :]
 
 
-def accuracy(leanings: list[float], praising: NDArray[np.bool_]) -> float:
-    return float(((np.array(leanings) > 0) == praising).mean())
+def accuracy(stances: list[float], praising: NDArray[np.bool_]) -> float:
+    return float(((np.array(stances) > 0) == praising).mean())
 
 
 def test_ratings_teach_how_this_corpus_words_praise() -> None:
     # the fixed sentences point along axis 0, which says nothing here; the ratings follow axis 1
     vectors, praising = opinions(1000, axis=1, seed=1)
-    model = fit_leaning(vectors, np.where(praising, 0.9, 0.2), *anchors(0))
+    model = fit_stance(vectors, np.where(praising, 0.9, 0.2), *anchors(0))
     unseen, truth = opinions(400, axis=1, seed=2)
-    without = fit_leaning(vectors, np.full(1000, np.nan), *anchors(0))
-    assert accuracy([model.leaning(v, None) for v in unseen], truth) > 0.8
-    assert accuracy([without.leaning(v, None) for v in unseen], truth) < 0.6
+    without = fit_stance(vectors, np.full(1000, np.nan), *anchors(0))
+    assert accuracy([model.stance(v, None) for v in unseen], truth) > 0.8
+    assert accuracy([without.stance(v, None) for v in unseen], truth) < 0.6
 
 
 def test_without_ratings_the_fixed_direction_decides() -> None:
     vectors, praising = opinions(300, axis=0, seed=3)
-    model = fit_leaning(vectors, np.full(300, np.nan), *anchors(0))
-    assert accuracy([model.leaning(v, None) for v in vectors], praising) > 0.95
+    model = fit_stance(vectors, np.full(300, np.nan), *anchors(0))
+    assert accuracy([model.stance(v, None) for v in vectors], praising) > 0.95
 
 
 @pytest.mark.parametrize("rating", [0.0, 0.5, 1.0])
 def test_ratings_that_are_all_the_same_teach_nothing(rating: float) -> None:
     vectors, _ = opinions(300, axis=0, seed=4)
-    constant = fit_leaning(vectors, np.full(300, rating), *anchors(0))
-    none = fit_leaning(vectors, np.full(300, np.nan), *anchors(0))
+    constant = fit_stance(vectors, np.full(300, rating), *anchors(0))
+    none = fit_stance(vectors, np.full(300, np.nan), *anchors(0))
     np.testing.assert_allclose(constant.weights, none.weights)
 
 
@@ -129,29 +129,29 @@ def test_a_few_ratings_are_not_learnt_from() -> None:
     vectors, praising = opinions(1000, axis=1, seed=5)
     ratings = np.full(1000, np.nan)
     ratings[:50] = praising[:50]
-    few = fit_leaning(vectors, ratings, *anchors(0))
-    none = fit_leaning(vectors, np.full(1000, np.nan), *anchors(0))
+    few = fit_stance(vectors, ratings, *anchors(0))
+    none = fit_stance(vectors, np.full(1000, np.nan), *anchors(0))
     np.testing.assert_allclose(few.weights, none.weights)
 
 
 def test_sentences_without_a_rating_do_not_spoil_those_with_one() -> None:
     vectors, praising = opinions(1000, axis=1, seed=6)
     ratings = np.where(np.arange(1000) % 4 < 2, praising.astype(float), np.nan)
-    model = fit_leaning(vectors, ratings, *anchors(0))
+    model = fit_stance(vectors, ratings, *anchors(0))
     assert np.isfinite(model.weights).all()
     assert np.isfinite(model.offset)
-    assert accuracy([model.leaning(v, None) for v in vectors], praising) > 0.85
+    assert accuracy([model.stance(v, None) for v in vectors], praising) > 0.85
 
 
-def test_leanings_are_centred_on_the_index_and_bounded() -> None:
+def test_stances_are_centred_on_the_index_and_bounded() -> None:
     vectors, praising = opinions(600, axis=0, seed=7)
     shifted = unit(vectors + 0.4)
-    model = fit_leaning(shifted, praising.astype(float), *anchors(0))
+    model = fit_stance(shifted, praising.astype(float), *anchors(0))
     wording = shifted @ model.weights + model.offset
     assert abs(float(wording.mean())) < 1e-4
     assert model.weights.dtype == np.float32
     assert all(
-        -1 <= model.leaning(vector * 50, rating) <= 1
+        -1 <= model.stance(vector * 50, rating) <= 1
         for vector in shifted[:50]
         for rating in (None, 0.0, 1.0)
     )
@@ -159,20 +159,20 @@ def test_leanings_are_centred_on_the_index_and_bounded() -> None:
 
 def test_identical_sentences_lean_nowhere() -> None:
     vectors = unit(np.ones((300, DIMENSION)))
-    model = fit_leaning(vectors, np.linspace(0, 1, 300), *anchors(0))
-    assert model.leaning(vectors[0], None) == pytest.approx(0, abs=1e-5)
+    model = fit_stance(vectors, np.linspace(0, 1, 300), *anchors(0))
+    assert model.stance(vectors[0], None) == pytest.approx(0, abs=1e-5)
 
 
 def test_a_reviews_rating_pulls_its_sentences_along() -> None:
     vectors, praising = opinions(600, axis=0, seed=8)
-    model = fit_leaning(vectors, praising.astype(float), *anchors(0))
+    model = fit_stance(vectors, praising.astype(float), *anchors(0))
     for vector in vectors[:100]:
-        bad, unknown, good = (model.leaning(vector, rating) for rating in (0.0, None, 1.0))
+        bad, unknown, good = (model.stance(vector, rating) for rating in (0.0, None, 1.0))
         assert bad < good
         # a middling rating says nothing, and no rating leaves more to the wording
-        assert abs(model.leaning(vector, 0.5)) <= abs(unknown)
-        assert model.leaning(vector, 0.5) * unknown >= 0
+        assert abs(model.stance(vector, 0.5)) <= abs(unknown)
+        assert model.stance(vector, 0.5) * unknown >= 0
     pairs = list(zip(vectors, praising, strict=True))
     assert sum(
-        model.leaning(v, float(praised)) * (1 if praised else -1) > 0 for v, praised in pairs
+        model.stance(v, float(praised)) * (1 if praised else -1) > 0 for v, praised in pairs
     ) > 0.95 * len(pairs)

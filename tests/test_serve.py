@@ -49,7 +49,7 @@ def test_streamlit_runs_the_app_at_the_address_that_is_announced(
     calls: list[Call], free: int
 ) -> None:
     announced: list[str] = []
-    serve(Settings(port=free, max_upload_mb=7), announced.append)
+    serve(Settings().changed({"server.port": free, "reading.max_upload_mb": 7}), announced.append)
     ((path, arguments, environment),) = calls
     assert path == arguments[0] == sys.executable
     assert arguments[1:4] == ["-m", "streamlit", "run"] and Path(arguments[4]).name == "app.py"
@@ -67,8 +67,14 @@ def test_every_setting_and_the_environment_reach_the_app(
     calls: list[Call], free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "kept")
-    settings = Settings(
-        port=free, indexes_dir=tmp_path, top_k=7, support_threshold=0.25, generator="extractive"
+    settings = Settings().changed(
+        {
+            "server.port": free,
+            "paths.indexes_dir": tmp_path,
+            "retrieval.top_k": 7,
+            "answering.support_threshold": 0.25,
+            "generator.name": "extractive",
+        }
     )
     serve(settings, lambda address: None)
     environment = calls[0][2]
@@ -81,7 +87,7 @@ def test_a_taken_port_is_a_plain_error_that_suggests_another(calls: list[Call], 
     with pytest.raises(
         SettingsError, match=f"Cannot listen on 127.0.0.1:{taken}.*--port {taken + 1}"
     ) as error:
-        serve(Settings(port=taken), announced.append)
+        serve(Settings().changed({"server.port": taken}), announced.append)
     assert "\n" not in str(error.value) and not calls and not announced
 
 
@@ -90,14 +96,14 @@ def test_an_address_that_is_not_this_machines_is_a_plain_error(
     calls: list[Call], free: int, host: str
 ) -> None:
     with pytest.raises(SettingsError, match=f"Cannot listen on {host}:{free}"):
-        serve(Settings(host=host, port=free), lambda address: None)
+        serve(Settings().changed({"server.host": host, "server.port": free}), lambda address: None)
     assert not calls
 
 
 def test_an_ipv6_address_is_announced_in_brackets(calls: list[Call], free: int) -> None:
     announced: list[str] = []
     try:
-        serve(Settings(host="::1", port=free), announced.append)
+        serve(Settings().changed({"server.host": "::1", "server.port": free}), announced.append)
     except SettingsError as error:
         pytest.skip(f"no IPv6 here: {error}")
     assert announced == [f"http://[::1]:{free}"]

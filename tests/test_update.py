@@ -27,7 +27,7 @@ MADE_WITH: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKE
 
 
 class Counting(FakeEmbedder):
-    """Keeps the sentences of reviews that it was asked for; praise and complaint for the leaning
+    """Keeps the sentences of reviews that it was asked for; praise and complaint for the stance
     model aside.
     """
 
@@ -68,7 +68,7 @@ def assert_same(one: ReviewIndex, other: ReviewIndex) -> None:
     np.testing.assert_allclose(one.all_vectors, other.all_vectors, atol=1e-5)
     query = FakeEmbedder().embed_queries(["the water was warm and the desk was rude"])
     np.testing.assert_allclose(one.search(query, 50)[0], other.search(query, 50)[0], atol=1e-5)
-    np.testing.assert_allclose(one.leaning.weights, other.leaning.weights, atol=1e-5)
+    np.testing.assert_allclose(one.stance.weights, other.stance.weights, atol=1e-5)
 
 
 def test_only_new_and_changed_sentences_are_embedded(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from rag.embedding import Progress, Vectors, no_progress
+from rag.filters import parse_where
 from rag.index import ReviewIndex, change_index, vectors, verify_index
-from rag.index.filters import parse_where
 from rag.index.store import APPROXIMATE_FILE
 from rag.index.vectors import VectorSearch, build_approximate, choose_type
 from rag.schema import IndexFileError

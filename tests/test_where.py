@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.filters import Condition, parse_where, where_text
 from rag.index import ReviewIndex
-from rag.index.filters import Condition, parse_where, where_text
 from rag.schema import Review, SettingsError
 from tests.fakes import REVIEWS, build_fake_index
 

@@ -72,7 +72,6 @@ class SlowGenerator:
     """Writes one word every tenth of a second, for longer than a test waits."""
 
     name = "slow"
-    stop_tokens: tuple[str, ...] = ()
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return 0
@@ -100,6 +99,6 @@ def build_fake_index(
         reviews,
         FakeEmbedder(),
         folder / name,
-        chunking=settings.chunking,
-        chunk_tokens=settings.chunk_tokens,
+        chunking=settings.index.chunking,
+        chunk_tokens=settings.index.chunk_tokens,
     )

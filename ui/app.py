@@ -78,7 +78,7 @@ def _ask_page(reviews: Page) -> None:
 
 def _page(reviews: Page) -> None:
     settings = load_settings()
-    names = list_indexes(settings.indexes_dir)
+    names = list_indexes(settings.paths.indexes_dir)
     if not names:
         _no_index(settings, reviews)
         return
@@ -248,8 +248,8 @@ def _about(pipeline: Pipeline) -> None:
             render.plain_markdown(
                 f"{manifest.reviews} reviews in {manifest.sentences} sentences, indexed on "
                 f"{manifest.created[:10]}. "
-                f"Answers are written by {pipeline.generator.name} because "
-                f"{pipeline.generator_reason.rstrip('.')}. "
+                f"Answers are written by {pipeline.answerer.name} because "
+                f"{pipeline.reason.rstrip('.')}. "
                 "After that a program checks every sentence against the reviews it cites, and "
                 "marks it if they do not "
                 "bear it out."
@@ -262,7 +262,7 @@ def _no_index(settings: Settings, reviews: Page) -> None:
     st.page_link(reviews, label="Choose a file of reviews")
     st.caption("Or on the command line; then reload this page:")
     st.code(f"reviewqa index build reviews.csv --name {DEFAULT_INDEX}", language="bash")
-    st.caption(render.plain_markdown(f"Looked in: {settings.indexes_dir.absolute()}"))
+    st.caption(render.plain_markdown(f"Looked in: {settings.paths.indexes_dir.absolute()}"))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class PassageFinder:
         self, name: str, question: str, gold: Reviews, others: Reviews
     ) -> list[RetrievedChunk]:
         """Passages of the reviews that answer, among others; empty where none answers."""
-        most = max(1, self.settings.top_k - self.distractors)
+        most = max(1, self.settings.retrieval.top_k - self.distractors)
         passages = self.retrieve(question, gold, most)
         if not passages:
             return []
@@ -78,7 +78,7 @@ class PassageFinder:
                 rows = [sentence.row for sentence in passage.sentences]
                 cosines = self.index.vectors(rows) @ vector
                 best = int(np.argmax(cosines))
-                if cosines[best] >= self.settings.support_threshold:
+                if cosines[best] >= self.settings.answering.support_threshold:
                     text = passage.sentences[best].text
                     near.append((float(cosines[best]), passage.number, text))
             near = sorted(near, reverse=True)[:_CITED]

@@ -231,7 +231,7 @@ class ExampleMaker:
 
     def _taught(self, teacher: Teacher, question: str, passages: Sequence[RetrievedChunk]) -> str:
         """What a teacher answers: the one place that asks it."""
-        most = self.settings.max_new_tokens
+        most = self.settings.generator.max_new_tokens
         if isinstance(teacher, Quotations):
             return self._quoted(question, passages, most * _CHARACTERS)
         messages = prompt.build_messages(question, passages)
@@ -241,7 +241,7 @@ class ExampleMaker:
         """The passages' answer in their own words, of about `most` characters."""
         vector = None if wants_overview(question) else query_vector(self.embedder, question)
         answerer = ExtractiveAnswerer(
-            support_threshold=self.settings.support_threshold, most_characters=most
+            support_threshold=self.settings.answering.support_threshold, most_characters=most
         )
         pieces = answerer.answer(question, Evidence.of(self.index, passages, vector))
         return "".join(piece for piece in pieces if isinstance(piece, str)).strip()
@@ -251,7 +251,7 @@ class ExampleMaker:
         if not draft.target:
             return self._leave_out("no statement of the answer is borne out by the passages")
         if draft.source != _REFUSALS:
-            threshold = self.settings.support_threshold
+            threshold = self.settings.answering.support_threshold
             sentences, dropped = check_answer(
                 draft.target, draft.passages, self.index, self.embedder, threshold=threshold
             )

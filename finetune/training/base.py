@@ -24,7 +24,7 @@ from rag.schema import ModelError, ReviewQAError, SettingsError
 def base_folder(base_model: str, settings: Settings) -> str:
     """What to load: a hub name, a folder, or where the bundled model was converted to."""
     if base_model == BUNDLED_GENERATOR:
-        return str(smollm2_folder(settings.cache_dir))
+        return str(smollm2_folder(settings.paths.cache_dir))
     return os.path.expanduser(base_model)
 
 

@@ -87,7 +87,7 @@ class ModelAnswerer:
                 kept = trial
         if retrieved and not kept:
             raise GeneratorError(
-                f"Not one review fits into max_prompt_tokens = {self._budget.max_prompt_tokens} "
+                f"Not one review fits into generator.max_prompt_tokens = {self._budget.max_prompt_tokens} "
                 "beside the question. Raise it."
             )
         return kept

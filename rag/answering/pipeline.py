@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,16 +16,18 @@ from rag.answering.model import Budget, ModelAnswerer
 from rag.answering.refusal import evidence_score
 from rag.config import Settings, index_fingerprint
 from rag.embedding import Embedder, make_embedder
+from rag.filters import Condition
 from rag.generators import Generator
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import ReviewIndex, index_folder
-from rag.index.filters import Condition
 from rag.retrieval import Retriever
 from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk
 from rag.understanding.follow_up import stand_alone
 from rag.understanding.intent import asks_for_count, asks_for_fact, wants_overview
+
+_log = logging.getLogger(__name__)
 
 CLOSEST = "These are the closest reviews; none of them seems to answer the question."
 WROTE_NOTHING = "The generator wrote nothing; these are the closest reviews."
@@ -42,7 +45,9 @@ class Pipeline:
         self, settings: Settings, index: ReviewIndex, embedder: Embedder, chosen: ChosenGenerator
     ) -> None:
         index.require_fingerprint(
-            index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens),
+            index_fingerprint(
+                embedder.identity, settings.index.chunking, settings.index.chunk_tokens
+            ),
             embedder.identity,
         )
         self.settings = settings
@@ -51,6 +56,7 @@ class Pipeline:
         self.retriever = Retriever(settings, index, embedder)
         self.answerer = make_answerer(settings, index, embedder, chosen.generator)
         self.reason = chosen.reason
+        _log.info("%s answers: %s.", self.answerer.name, self.reason)
 
     @classmethod
     def open(
@@ -59,7 +65,7 @@ class Pipeline:
         """Open an index by name with the embedder and the generator of the settings. Raises
         `ReviewQAError`.
         """
-        index = ReviewIndex.open(index_folder(settings.indexes_dir, index_name))
+        index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, index_name))
         embedder = embedder or make_embedder(settings)
         embedder.embed_queries(["warm up"])  # it loads on first use: no question should wait for it
         return cls(settings, index, embedder, choose_generator(settings))
@@ -68,7 +74,7 @@ class Pipeline:
         """The question with what it takes from `previous`, those before it, oldest first; as it is
         if nothing.
         """
-        if self.settings.follow_ups == "off" or not previous:
+        if self.settings.answering.follow_ups == "off" or not previous:
             return question
         return stand_alone(question, previous).query
 
@@ -145,7 +151,11 @@ class Pipeline:
         if wants_overview(query):
             return bool(evidence.chunks)
         settings = self.settings
-        floor = settings.fact_evidence_floor if asks_for_fact(query) else settings.evidence_floor
+        floor = (
+            settings.answering.fact_evidence_floor
+            if asks_for_fact(query)
+            else settings.answering.evidence_floor
+        )
         return evidence_score(query, evidence.chunks) >= floor
 
 
@@ -155,17 +165,18 @@ def make_answerer(
     """What answers with this generator; without one, the reviews are quoted."""
     if generator is None:
         return ExtractiveAnswerer(
-            support_threshold=settings.support_threshold,
-            most_characters=settings.max_new_tokens * _CHARACTERS_PER_TOKEN,
+            support_threshold=settings.answering.support_threshold,
+            most_characters=settings.generator.max_new_tokens * _CHARACTERS_PER_TOKEN,
         )
     return ModelAnswerer(
         generator,
         index,
         embedder,
         budget=Budget(
-            max_prompt_tokens=settings.max_prompt_tokens, max_new_tokens=settings.max_new_tokens
+            max_prompt_tokens=settings.generator.max_prompt_tokens,
+            max_new_tokens=settings.generator.max_new_tokens,
         ),
-        support_threshold=settings.support_threshold,
+        support_threshold=settings.answering.support_threshold,
     )
 
 

@@ -200,7 +200,7 @@ def _key_points(question: Question, sentences: Sequence[str], pipeline: Pipeline
         return 0.0
     embed = pipeline.embedder.embed_documents
     similarity = embed(question.key_points) @ embed(sentences).T
-    return float((similarity.max(axis=1) >= pipeline.settings.support_threshold).mean())
+    return float((similarity.max(axis=1) >= pipeline.settings.answering.support_threshold).mean())
 
 
 def _mean(values: Sequence[float | None]) -> float:

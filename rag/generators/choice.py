@@ -29,14 +29,14 @@ def choose_generator(settings: Settings) -> ChosenGenerator:
     none, and the reviews are quoted, which was measured to be the best offline choice
     (docs/evaluation.md).
     """
-    if settings.generator == EXTRACTIVE:
+    if settings.generator.name == EXTRACTIVE:
         return _quoting(settings, "it is what the settings name")
-    if settings.generator != "auto":
-        generator = load_generator(settings, settings.generator)
+    if settings.generator.name != "auto":
+        generator = load_generator(settings, settings.generator.name)
         return ChosenGenerator(generator, "it is what the settings name")
-    merged = newest_merged_model(settings.models_dir)
+    merged = newest_merged_model(settings.paths.models_dir)
     if merged is not None:
-        reason = f"it is the newest merged model in {settings.models_dir}/"
+        reason = f"it is the newest merged model in {settings.paths.models_dir}/"
         return ChosenGenerator(load_generator(settings, str(merged)), reason)
     gpu = gpu_available()
     if gpu and model_at_hand(GPU_MODEL):
@@ -51,7 +51,7 @@ def choose_generator(settings: Settings) -> ChosenGenerator:
 
 
 def _quoting(settings: Settings, reason: str) -> ChosenGenerator:
-    if settings.adapter:
+    if settings.generator.adapter:
         raise no_adapter(settings, "quotations, which need no language model")
     return ChosenGenerator(None, reason)
 

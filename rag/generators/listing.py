@@ -36,7 +36,9 @@ class ListedGenerator:
 
     def asked(self, settings: Settings) -> Settings:
         """The settings that ask this generator."""
-        return replace(settings, generator=self.generator, adapter=self.adapter)
+        return settings.changed(
+            {"generator.name": self.generator, "generator.adapter": self.adapter}
+        )
 
 
 def list_generators(settings: Settings) -> tuple[ListedGenerator, ...]:
@@ -67,9 +69,12 @@ def _all(settings: Settings) -> Iterator[ListedGenerator]:
 
 def _of_settings(settings: Settings, known: list[ListedGenerator]) -> ListedGenerator:
     """What the settings say, under the name it has on the list anyhow, if it is there."""
-    adapter = f" with {settings.adapter}" if settings.adapter else ""
+    adapter = f" with {settings.generator.adapter}" if settings.generator.adapter else ""
     said = ListedGenerator(
-        f"{settings.generator}{adapter}", SETTINGS_SAY, settings.generator, settings.adapter
+        f"{settings.generator.name}{adapter}",
+        SETTINGS_SAY,
+        settings.generator.name,
+        settings.generator.adapter,
     )
     same = next((one for one in known if _place(one) == _place(said)), None)
     return replace(said, name=same.name, tuned=same.tuned) if same else said
@@ -79,8 +84,8 @@ def _known(settings: Settings) -> Iterator[ListedGenerator]:
     yield ListedGenerator("auto", "the program chooses", "auto")
     yield ListedGenerator(EXTRACTIVE, "quotations only", EXTRACTIVE)
     yield from _of_backends(settings, local=True)
-    yield from _merged(settings.models_dir)
-    yield from _adapters(settings.runs_dir)
+    yield from _merged(settings.paths.models_dir)
+    yield from _adapters(settings.paths.runs_dir)
     yield from _of_backends(settings, local=False)
 
 

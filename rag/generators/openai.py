@@ -52,12 +52,12 @@ class OpenAIGenerator:
             usable = False
         if not usable:
             raise SettingsError(
-                f'openai_base_url = "{base_url}" must begin with http:// or https:// and name a '
+                f'openai.base_url = "{base_url}" must begin with http:// or https:// and name a '
                 "host."
             )
         if parts.username or parts.password:
             raise SettingsError(
-                "openai_base_url must hold no user name or password; put a key in the environment."
+                "openai.base_url must hold no user name or password; put a key in the environment."
             )
         self._base_url = base_url
         self._local = parts.hostname in _LOOPBACK
@@ -162,7 +162,7 @@ class OpenAIGenerator:
             raise GeneratorError(
                 f"The server at {self._base_url} sent something other than a streamed chat "
                 "completion "
-                f"({type(error).__name__}). Check that openai_base_url is right; it usually ends "
+                f"({type(error).__name__}). Check that openai.base_url is right; it usually ends "
                 "in /v1."
             ) from None
         if not finished:
@@ -170,7 +170,7 @@ class OpenAIGenerator:
                 f"The answer from {self._base_url} broke off in the middle. Ask again, and look at "
                 "the server's log."
                 if begun
-                else f"The server at {self._base_url} sent no answer. Check openai_base_url; it usually ends in /v1."
+                else f"The server at {self._base_url} sent no answer. Check openai.base_url; it usually ends in /v1."
             )
         if not begun:
             raise GeneratorError(
@@ -188,21 +188,21 @@ class OpenAIGenerator:
         said = str(getattr(error, "message", error))
         said = (said.replace(key, "***") if key else said)[:300]
         if isinstance(error, openai.APITimeoutError):
-            words = f"{server} was silent for {self._timeout_s:g} s. See whether it is busy, or raise openai_timeout_s."
+            words = f"{server} was silent for {self._timeout_s:g} s. See whether it is busy, or raise openai.timeout_s."
         elif isinstance(error, openai.APIConnectionError):
             words = (
                 f"The answer from {self._base_url} broke off in the middle. Ask again, and look at "
                 "the server's log."
                 if begun
-                else f"Cannot reach {self._base_url}. Start the server there, or correct openai_base_url."
+                else f"Cannot reach {self._base_url}. Start the server there, or correct openai.base_url."
             )
         elif isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
             held = "holds" if key else "does not hold"
-            words = f"{server} refused the API key. The environment variable that openai_api_key_env names {held} one."
+            words = f"{server} refused the API key. The environment variable that openai.api_key_env names {held} one."
         elif isinstance(error, openai.NotFoundError):
             words = (
-                f'{server} has no model "{model}", or no such address ({said}). Check openai_model '
-                "and openai_base_url "
+                f'{server} has no model "{model}", or no such address ({said}). Check openai.model '
+                "and openai.base_url "
                 "(it usually ends in /v1)."
             )
         elif isinstance(error, openai.RateLimitError):
@@ -272,18 +272,18 @@ def estimate_tokens(text: str) -> int:
 
 def _from_settings(settings: Settings) -> OpenAIGenerator:
     return OpenAIGenerator(
-        settings.openai_base_url,
-        model=settings.openai_model,
-        api_key_env=settings.openai_api_key_env,
-        timeout_s=settings.openai_timeout_s,
-        retries=settings.openai_retries,
+        settings.openai.base_url,
+        model=settings.openai.model,
+        api_key_env=settings.openai.api_key_env,
+        timeout_s=settings.openai.timeout_s,
+        retries=settings.openai.retries,
     )
 
 
 def _about(settings: Settings) -> str:
-    if not (settings.openai_model or settings.generator == BACKEND.name):
+    if not (settings.openai.model or settings.generator.name == BACKEND.name):
         return ""
-    return f"{settings.openai_model or 'the server’s first model'}, {settings.openai_base_url}"
+    return f"{settings.openai.model or 'the server’s first model'}, {settings.openai.base_url}"
 
 
 BACKEND = Backend("openai", _from_settings, _about)

@@ -32,7 +32,7 @@ def load_generator(settings: Settings, name: str) -> Generator:
     backend = _backends.get(name)
     if backend is None:
         return transformers.load_cached(settings, name)
-    if settings.adapter and not backend.takes_adapter:
+    if settings.generator.adapter and not backend.takes_adapter:
         raise no_adapter(settings, name)
     return backend.load(settings)
 
@@ -40,6 +40,6 @@ def load_generator(settings: Settings, name: str) -> Generator:
 def no_adapter(settings: Settings, name: str) -> SettingsError:
     """The error for an adapter on something that takes none."""
     return SettingsError(
-        f'The adapter "{settings.adapter}" cannot be put on {name}. '
-        "Name its base model: generator = <hub name or folder>."
+        f'The adapter "{settings.generator.adapter}" cannot be put on {name}. '
+        "Name its base model: generator.name = <hub name or folder>."
     )

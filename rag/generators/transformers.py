@@ -68,7 +68,7 @@ class TransformersGenerator:
             if len(ids) >= limit:
                 raise GeneratorError(
                     f"The prompt is {len(ids)} tokens long and {self.name} takes at most {limit}. "
-                    "Set max_prompt_tokens or top_k lower."
+                    "Set generator.max_prompt_tokens or retrieval.top_k lower."
                 )
             max_new_tokens = min(max_new_tokens, limit - len(ids))
         tokens: queue.SimpleQueue[int | Exception | None] = queue.SimpleQueue()
@@ -297,7 +297,7 @@ def _explain_run(name: str, error: Exception) -> GeneratorError:
     """The error to show for one that was met while answering."""
     if is_memory_error(error):
         return GeneratorError(
-            f"{name} ran out of memory. Set max_prompt_tokens or max_new_tokens lower, "
+            f"{name} ran out of memory. Set generator.max_prompt_tokens or max_new_tokens lower, "
             'quantization = "4bit", or use a smaller model.'
         )
     return GeneratorError(
@@ -316,18 +316,24 @@ def load_cached(settings: Settings, model: str, *, folder: str = "") -> Transfor
     where it was tuned on another prompt than this version writes.
     """
     source = folder or model
-    check_template(source, settings.adapter)
+    check_template(source, settings.generator.adapter)
     # a model may be tuned or merged again under its name
-    written = weights_written(source), weights_written(settings.adapter)
-    key = (source, settings.adapter, settings.quantization, settings.dtype, written)
+    written = weights_written(source), weights_written(settings.generator.adapter)
+    key = (
+        source,
+        settings.generator.adapter,
+        settings.generator.quantization,
+        settings.generator.dtype,
+        written,
+    )
     with _loading:
         if key not in _loaded:
             _loaded.clear()
             _loaded[key] = TransformersGenerator(
                 source,
-                adapter=settings.adapter,
-                quantization=settings.quantization,
-                dtype=settings.dtype,
+                adapter=settings.generator.adapter,
+                quantization=settings.generator.quantization,
+                dtype=settings.generator.dtype,
                 name=model if folder else "",
             )
         return _loaded[key]

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rag.filters import Condition
 from rag.index import tables
-from rag.index.filters import Condition
 from rag.index.snapshot import ReviewIndex
 
 MOST_VALUES = 500  # more different ones are not listed

@@ -86,27 +86,32 @@ def rebuild(
     was live stays live until the new one is whole.
     """
     begun = time.monotonic()
-    folder = index_folder(settings.indexes_dir, name)
-    options = options or ReadOptions(max_unpack_ratio=settings.max_unpack_ratio)
+    folder = index_folder(settings.paths.indexes_dir, name)
+    options = options or ReadOptions(max_unpack_ratio=settings.reading.max_unpack_ratio)
     embedder = embedder or make_embedder(settings)
     live = None
     if mode != "new":
         live = ReviewIndex.open(folder)
         options = dataclasses.replace(options, steps=_steps_of(live, options))
-        settings = dataclasses.replace(
-            settings, chunking=live.manifest.chunking, chunk_tokens=live.manifest.chunk_tokens
+        settings = settings.changed(
+            {
+                "index.chunking": live.manifest.chunking,
+                "index.chunk_tokens": live.manifest.chunk_tokens,
+            }
         )
     if not locations and not delete:
         raise IndexFileError("There is nothing to do: give review files, or ids to delete.")
     # better told now than after an hour of reading
     if live is not None:
         live.require_fingerprint(
-            index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens),
+            index_fingerprint(
+                embedder.identity, settings.index.chunking, settings.index.chunk_tokens
+            ),
             embedder.identity,
         )
     with writer_lock(folder):
         pass
-    with _staging(settings.indexes_dir) as staging:
+    with _staging(settings.paths.indexes_dir) as staging:
         imported = import_reviews(locations, staging, options, progress) if locations else None
         kept_rejects = (
             keep_rejects(imported.rejects, rejects or folder / REJECTED) if imported else None
@@ -121,10 +126,10 @@ def rebuild(
             start="empty" if mode == "new" else "live",
             replace=mode == "replace",
             delete=delete,
-            chunking=settings.chunking,
-            chunk_tokens=settings.chunk_tokens,
-            vector_index=settings.vector_index,
-            keep_generations=settings.keep_generations,
+            chunking=settings.index.chunking,
+            chunk_tokens=settings.index.chunk_tokens,
+            vector_index=settings.index.vector_index,
+            keep_generations=settings.index.keep_generations,
             imports=[]
             if imported is None
             else [_record(report, options, mode) for report in imported.reports],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,13 +14,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rag.embedding import Vectors
+from rag.filters import Condition
 from rag.index import tables
 from rag.index.bm25 import LexicalSearch, Scores
-from rag.index.filters import Condition
-from rag.index.store import APPROXIMATE_FILE, Manifest, damaged_files, live_generation
+from rag.index.store import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_files, live_generation
 from rag.index.vectors import Mask, VectorSearch, map_array
-from rag.reader.stance import LeaningModel
+from rag.reader.stance import StanceModel
 from rag.schema import Chunk, IndexFileError, Review, ReviewSentence
+
+_log = logging.getLogger(__name__)
 
 _UNREADABLE = (OSError, pa.ArrowException, RuntimeError, KeyError, ValueError, MemoryError)
 
@@ -37,7 +41,7 @@ class ReviewIndex:
             self._reviews = pq.read_table(generation / "reviews.parquet", memory_map=True)
             sentences = pq.read_table(generation / "sentences.parquet")
             chunks = pq.read_table(generation / "chunks.parquet")
-            leaning = pq.read_table(generation / "leaning.parquet").column("weight").to_numpy()
+            stance = pq.read_table(generation / STANCE_FILE).column("weight").to_numpy()
             vectors = map_array(generation / "vectors.npy")
             self.signatures = map_array(generation / "signatures.npy")
             approximate = (
@@ -46,9 +50,9 @@ class ReviewIndex:
                 else None
             )
             self._check_shapes(
-                sentences.num_rows, chunks.num_rows, vectors, approximate, len(leaning) - 1
+                sentences.num_rows, chunks.num_rows, vectors, approximate, len(stance) - 1
             )
-            self.leaning = LeaningModel(leaning[:-1].astype(np.float32), float(leaning[-1]))
+            self.stance = StanceModel(stance[:-1].astype(np.float32), float(stance[-1]))
             self._search = VectorSearch(vectors, approximate)
             self.lexical = LexicalSearch(
                 generation,
@@ -87,7 +91,7 @@ class ReviewIndex:
         chunks: int,
         vectors: Vectors,
         approximate: faiss.Index | None,
-        leaning: int,
+        stance: int,
     ) -> None:
         counts = (self._reviews.num_rows, sentences, chunks)
         stated = (self.manifest.reviews, self.manifest.sentences, self.manifest.chunks)
@@ -102,14 +106,14 @@ class ReviewIndex:
             )
         dimensions = (
             vectors.shape[1],
-            leaning,
+            stance,
             vectors.shape[1] if approximate is None else approximate.d,
         )
         if vectors.dtype != np.float32 or any(one != self.manifest.dimension for one in dimensions):
             raise IndexFileError(
                 f"The index in {self.generation} does not fit together: its vectors have "
                 f"{vectors.shape[1]} dimensions "
-                f"of {vectors.dtype} and its leaning model {leaning}, where the manifest says "
+                f"of {vectors.dtype} and its stance model {stance}, where the manifest says "
                 f"{self.manifest.dimension} of float32. Rebuild it."
             )
         if self.signatures.shape != (self.manifest.reviews, tables.SIGNATURE_WORDS):
@@ -135,6 +139,7 @@ class ReviewIndex:
 
     @classmethod
     def _open_checked(cls, generation: Path) -> ReviewIndex:
+        begun = time.perf_counter()
         problems = damaged_files(
             generation, Manifest.read(generation), thorough=False
         )  # before anything parses them
@@ -144,7 +149,12 @@ class ReviewIndex:
                 "generation: "
                 f"reviewqa index rollback {generation.parent.name}"
             )
-        return cls(generation)
+        index = cls(generation)
+        seconds = time.perf_counter() - begun
+        _log.info(
+            "Opened the index %s: %d reviews, %.2f s.", index.name, index.manifest.reviews, seconds
+        )
+        return index
 
     def require_fingerprint(self, fingerprint: str, embedder: str) -> None:
         """Raise `IndexFileError` unless the index was built with this embedder and these settings."""
@@ -257,9 +267,9 @@ class ReviewIndex:
         rows = np.arange(self.manifest.sentences) if where is None else np.flatnonzero(where)
         return rows[:: max(1, -(-len(rows) // most))]
 
-    def sentence_leaning(self, row: int, vector: Vectors) -> float:
-        """How the sentence at `row` leans, about -1 (complaint) to 1 (praise), given its vector."""
-        return self.leaning.leaning(vector, self.rating_fraction(int(self.sentence_review[row])))
+    def sentence_stance(self, row: int, vector: Vectors) -> float:
+        """The stance of the sentence at `row`, about -1 (complaint) to 1 (praise), given its vector."""
+        return self.stance.stance(vector, self.rating_fraction(int(self.sentence_review[row])))
 
     def rating_fraction(self, review_row: int) -> float | None:
         """The rating of the review at a row as 0..1 of its scale, or None."""

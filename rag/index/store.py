@@ -36,13 +36,14 @@ from rag.index.bm25 import LEXICAL_FILES
 from rag.schema import IndexFileError
 
 FORMAT_VERSION = 3
+STANCE_FILE = "leaning.parquet"  # the name that indexes of this format have always had
 DATA_FILES = (
     "reviews.parquet",
     "sentences.parquet",
     "chunks.parquet",
     "vectors.npy",
     "signatures.npy",
-    "leaning.parquet",
+    STANCE_FILE,
     *LEXICAL_FILES,
 )
 APPROXIMATE_FILE = "vectors.faiss"

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from rag.filters import Condition
 from rag.index import disk
-from rag.index.filters import Condition
-from rag.reader.stance import LeaningModel
+from rag.reader.stance import StanceModel
 from rag.schema import Review
 
 REVIEW_SCHEMA = pa.schema(
@@ -160,7 +160,7 @@ def write_integers(path: Path, columns: Columns) -> disk.NewFile:
     )
 
 
-def write_leaning(path: Path, model: LeaningModel) -> disk.NewFile:
+def write_stance(path: Path, model: StanceModel) -> disk.NewFile:
     """Write how praise and complaint are worded; the last weight is the offset."""
     weights = pa.array([float(weight) for weight in (*model.weights, model.offset)], pa.float64())
     table = pa.table({"weight": weights})

@@ -35,7 +35,7 @@ from rag.index.embedding_cache import (
 from rag.index.snapshot import ReviewIndex
 from rag.index.verify import problems_of
 from rag.ingest.duplicates import Groups, group
-from rag.reader.stance import COMPLAINING, MOST_SENTENCES, PRAISING, LeaningModel, fit_leaning
+from rag.reader.stance import COMPLAINING, MOST_SENTENCES, PRAISING, StanceModel, fit_stance
 from rag.schema import IndexFileError, Review
 
 BuildProgress = Callable[[str, int, int], None]
@@ -287,7 +287,7 @@ class _Writer:
             lambda done, total: self._progress("writing", done, total),
         )
         fractions = self._fractions()[sentences["review_row"]]
-        self._write("leaning.parquet", tables.write_leaning, self._leaning(stored, fractions))
+        self._write(store.STANCE_FILE, tables.write_stance, self._stance(stored, fractions))
         search = self._write_approximate(stored)
         self._write_manifest(
             len(stay) + taken, total, len(chunks["start"]), groups, search, stemmer, imports
@@ -430,7 +430,7 @@ class _Writer:
     def _fractions(self) -> NDArray[np.float64]:
         return tables.rating_fractions(tables.read_ratings(self._building / "reviews.parquet"))
 
-    def _leaning(self, stored: NDArray[np.float32], fractions: NDArray[np.float64]) -> LeaningModel:
+    def _stance(self, stored: NDArray[np.float32], fractions: NDArray[np.float64]) -> StanceModel:
         """Fitted on a sample where the index is large: more would not change it."""
         if len(stored) > MOST_SENTENCES:
             rated = np.flatnonzero(~np.isnan(fractions))
@@ -444,7 +444,7 @@ class _Writer:
         praising, complaining = (
             self._embedder.embed_documents(texts) for texts in (PRAISING, COMPLAINING)
         )
-        return fit_leaning(stored_some, fractions, praising, complaining)
+        return fit_stance(stored_some, fractions, praising, complaining)
 
     def _write_approximate(self, stored: NDArray[np.float32]) -> dict[str, Any]:
         """The approximate index, if these vectors ask for one; what the manifest says about search."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rag.config import LOG_VARIABLE
 from rag.jobs.job import REJECTS_FILE, Job
 from rag.jobs.run import Progress, run_job
 
@@ -15,15 +16,16 @@ def rebuild_index(job: Job, progress: Progress) -> dict[str, Any]:
     """The work of the app's jobs."""
     from rag.index.ingest import rebuild
     from rag.ingest.read import ReadOptions
-    from rag.logging import quiet_libraries
+    from rag.logging import configure_logging, quiet_libraries
 
+    configure_logging(1, os.environ.get(LOG_VARIABLE, ""))
     quiet_libraries()
     spec = job.spec
     options = ReadOptions(
         mapping=spec.mapping,
         steps=spec.steps,
         strict=spec.strict,
-        max_unpack_ratio=job.settings.max_unpack_ratio,
+        max_unpack_ratio=job.settings.reading.max_unpack_ratio,
     )
     made = rebuild(
         job.settings,

@@ -141,7 +141,7 @@ class Job:
                     **{name: tuple(job["spec"][name]) for name in ("files", "steps", "delete")},
                 }
             )
-            settings, started = Settings(**job["settings"]), float(job["started"])
+            settings, started = Settings.model_validate(job["settings"]), float(job["started"])
         except (KeyError, TypeError, ValueError, ReviewQAError):
             return None
         asked = _cancel_asked(folder)

@@ -52,8 +52,8 @@ def start(settings: Settings, spec: JobSpec, *, process: Sequence[str] = PROCESS
     Raises `JobError` when another job works on the same index or the job cannot be started, and
     `IndexFileError` for a name that no index can have.
     """
-    index_folder(settings.indexes_dir, spec.index)
-    indexes_dir = settings.indexes_dir.absolute()
+    index_folder(settings.paths.indexes_dir, spec.index)
+    indexes_dir = settings.paths.indexes_dir.absolute()
     now = time.time()
     folder = (
         indexes_dir
@@ -65,9 +65,7 @@ def start(settings: Settings, spec: JobSpec, *, process: Sequence[str] = PROCESS
         _prune(indexes_dir)
         try:
             folder.mkdir()
-            _spawn(
-                folder, spec, dataclasses.replace(settings, indexes_dir=indexes_dir), now, process
-            )
+            _spawn(folder, spec, settings.changed({"paths.indexes_dir": indexes_dir}), now, process)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -76,8 +74,8 @@ def start(settings: Settings, spec: JobSpec, *, process: Sequence[str] = PROCESS
 
 def start_again(job: Job, *, process: Sequence[str] = PROCESS) -> Job:
     """Start a job that ended once more, as it was. Raises `JobError` as `start` does."""
-    with _alone(job.settings.indexes_dir):
-        _refuse_second(job.settings.indexes_dir, job.spec.index)
+    with _alone(job.settings.paths.indexes_dir):
+        _refuse_second(job.settings.paths.indexes_dir, job.spec.index)
         for name in (RESULT_FILE, CANCEL_FILE, PROGRESS_FILE, REJECTS_FILE, LOCK_FILE):
             (job.folder / name).unlink(missing_ok=True)
         _spawn(job.folder, job.spec, job.settings, time.time(), process)
@@ -86,12 +84,12 @@ def start_again(job: Job, *, process: Sequence[str] = PROCESS) -> Job:
 
 def forget(job: Job) -> None:
     """Remove a job's folder and the uploads that only it used. Raises `JobError` while it runs."""
-    with _alone(job.settings.indexes_dir):
+    with _alone(job.settings.paths.indexes_dir):
         now = Job.read(job.folder)
         if now is not None and now.running:
             raise JobError("The job is still running: cancel it first.")
         shutil.rmtree(job.folder, ignore_errors=True)
-        remove_unused_uploads(job.settings.indexes_dir)
+        remove_unused_uploads(job.settings.paths.indexes_dir)
 
 
 @contextlib.contextmanager
@@ -127,9 +125,7 @@ def _spawn(
     """Write what the job does and start its process, which inherits the lock: there is no moment
     without it.
     """
-    values = {
-        k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(settings).items()
-    }
+    values = settings.model_dump(mode="json")
     with open(folder / LOCK_FILE, "wb") as lock, open(folder / LOG_FILE, "ab") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
         write_json(

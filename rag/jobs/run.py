@@ -95,4 +95,4 @@ def run_job(folder: Path, work: Work) -> None:
         }
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # from here on there is nothing left to cancel
     write_json(folder / RESULT_FILE, {**outcome, "finished": time.time()})
-    remove_unused_uploads(job.settings.indexes_dir)
+    remove_unused_uploads(job.settings.paths.indexes_dir)

@@ -2,7 +2,7 @@
 
 A ridge regression from sentence vectors to their reviews' ratings finds how praise and complaint
 are worded in this corpus, in its languages and with this embedder; a fixed direction between a few
-praising and complaining sentences stands in for it where there are no ratings. A sentence's leaning
+praising and complaining sentences stands in for it where there are no ratings. A sentence's stance
 is the sum of both and of its own review's rating.
 
 Measured on the sample, on 275 sentences that name a topic their reviewer is known to praise or
@@ -59,15 +59,15 @@ _NEUTRAL_BAND = (
 
 
 @dataclass(frozen=True, slots=True)
-class LeaningModel:
-    """How wording leans in one index: `vectors @ weights + offset` has mean 0 over the index's
+class StanceModel:
+    """Which stance wording takes in one index; `vectors @ weights + offset` has mean 0 over the index's
     sentences.
     """
 
     weights: Floats  # (dimension,)
     offset: float
 
-    def leaning(self, vector: Floats, rating_fraction: float | None) -> float:
+    def stance(self, vector: Floats, rating_fraction: float | None) -> float:
         """About -1 (complaint) to 1 (praise) for a sentence with this unit vector, in a review
         rated 0..1 or not.
         """
@@ -82,16 +82,16 @@ class LeaningModel:
         return max(-1.0, min(1.0, value))
 
 
-def side_of(leaning: float) -> Side:
-    """Which side of an opinion a leaning is on; neutral when it is too small to tell."""
-    if abs(leaning) < _NEUTRAL_BAND:
+def side_of(stance: float) -> Side:
+    """Which side of an opinion a stance is on; neutral when it is too small to tell."""
+    if abs(stance) < _NEUTRAL_BAND:
         return "neutral"
-    return "praise" if leaning > 0 else "criticism"
+    return "praise" if stance > 0 else "criticism"
 
 
-def fit_leaning(
+def fit_stance(
     vectors: Floats, ratings: NDArray[np.float64], praising: Floats, complaining: Floats
-) -> LeaningModel:
+) -> StanceModel:
     """Fit on an index's sentences.
 
     `vectors` is (sentences, dimension); `ratings` (sentences,) holds each one's review's rating as
@@ -112,7 +112,7 @@ def fit_leaning(
         regression = _unit_variance(np.linalg.solve(gram, centred.T @ target), vectors)
         weights = _DIRECTION_SHARE * weights + (1 - _DIRECTION_SHARE) * regression
     weights = (_unit_variance(weights, vectors) * _WORDING_WEIGHT).astype(np.float32)
-    return LeaningModel(weights, -float(vectors.mean(axis=0) @ weights))
+    return StanceModel(weights, -float(vectors.mean(axis=0) @ weights))
 
 
 def _unit_variance(direction: NDArray[np.floating], vectors: Floats) -> NDArray[np.floating]:

@@ -29,7 +29,11 @@ class Limits:
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """As the settings say."""
-        return cls(settings.top_k, settings.chunks_per_review, settings.near_duplicate)
+        return cls(
+            settings.retrieval.top_k,
+            settings.retrieval.chunks_per_review,
+            settings.retrieval.near_duplicate,
+        )
 
 
 @dataclass(slots=True)
@@ -75,7 +79,7 @@ def side(index: ReviewIndex, hit: Hit) -> Side:
     """
     rows = index.sentence_rows(hit.chunk_row)
     stances = [
-        index.sentence_leaning(row, vector)
+        index.sentence_stance(row, vector)
         for row, vector in zip(rows, index.vectors(rows), strict=True)
     ]
     fraction = index.rating_fraction(int(index.chunk_review[hit.chunk_row]))

@@ -36,7 +36,7 @@ class Evidence:
         """The chunks with what the index holds of their sentences."""
         rows = [sentence.row for chunk in chunks for sentence in chunk.sentences]
         vectors = index.vectors(rows)
-        stances = [index.sentence_leaning(*pair) for pair in zip(rows, vectors, strict=True)]
+        stances = [index.sentence_stance(*pair) for pair in zip(rows, vectors, strict=True)]
         owner = np.repeat(np.arange(len(chunks)), [len(chunk.sentences) for chunk in chunks])
         return cls(tuple(chunks), question_vector, vectors, np.array(stances, np.float32), owner)
 

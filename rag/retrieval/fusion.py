@@ -42,10 +42,10 @@ class Ranking:
     def of(cls, settings: Settings) -> Ranking:
         """As the settings say."""
         return cls(
-            settings.retrieval,
-            settings.sentence_words_weight,
-            settings.review_words_weight,
-            settings.content_words_weight,
+            settings.retrieval.method,
+            settings.retrieval.sentence_words_weight,
+            settings.retrieval.review_words_weight,
+            settings.retrieval.content_words_weight,
         )
 
 

@@ -38,10 +38,7 @@ def overview(
         return []
     vectors = index.vectors(rows)
     leanings = np.array(
-        [
-            index.sentence_leaning(int(row), vector)
-            for row, vector in zip(rows, vectors, strict=True)
-        ]
+        [index.sentence_stance(int(row), vector) for row, vector in zip(rows, vectors, strict=True)]
     )
     kmeans = faiss.Kmeans(
         vectors.shape[1],

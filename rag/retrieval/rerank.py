@@ -5,6 +5,7 @@ a folder), reads question and chunk together.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -14,6 +15,8 @@ from rag.config import Settings
 from rag.embedding import Vectors
 from rag.logging import quiet_libraries
 from rag.schema import ModelError
+
+_log = logging.getLogger(__name__)
 
 NONE = "none"
 
@@ -41,6 +44,7 @@ class CrossEncoderReranker:
     @functools.cached_property
     def _model(self) -> Any:
         quiet_libraries()
+        _log.info("Loading the reranker %s.", self.name)
         from safetensors import SafetensorError
         from sentence_transformers import CrossEncoder
 
@@ -76,4 +80,8 @@ class CrossEncoderReranker:
 
 def make_reranker(settings: Settings) -> Reranker | None:
     """The reranker that the settings name, or None."""
-    return None if settings.reranker == NONE else CrossEncoderReranker(settings.reranker)
+    return (
+        None
+        if settings.retrieval.reranker == NONE
+        else CrossEncoderReranker(settings.retrieval.reranker)
+    )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.config import Settings
 from rag.embedding import Embedder, Vectors
+from rag.filters import Condition
 from rag.index import ReviewIndex
-from rag.index.filters import Condition
 from rag.index.vectors import Mask
 from rag.retrieval.diversify import Limits, fold_copies, numbered
 from rag.retrieval.evidence import Evidence
@@ -18,6 +20,8 @@ from rag.retrieval.overview import overview
 from rag.retrieval.rerank import Reranker, make_reranker
 from rag.schema import RetrievedChunk
 from rag.understanding.intent import wants_overview
+
+_log = logging.getLogger(__name__)
 
 _OVERFETCH = 16  # sentences fetched for each chunk wanted; several may be of one chunk or be copies
 
@@ -39,7 +43,9 @@ class Retriever:
 
     def evidence(self, question: str, where: Sequence[Condition] = ()) -> Evidence:
         """The same chunks, with what the index holds of their sentences."""
+        begun = time.perf_counter()
         chunks, vector = self._search(question, where)
+        _log.debug("%d chunks found in %.3f s.", len(chunks), time.perf_counter() - begun)
         return Evidence.of(self.index, chunks, vector)
 
     def _search(
@@ -51,7 +57,9 @@ class Retriever:
             return overview(self.index, limits, allowed), None
         ranking = Ranking.of(self.settings)
         query = Query(self.index, self.embedder, question, ranking, allowed)
-        rerank = Rerank(self.reranker, self.settings.rerank_depth) if self.reranker else None
+        rerank = (
+            Rerank(self.reranker, self.settings.retrieval.rerank_depth) if self.reranker else None
+        )
         return nearest(query, limits, rerank), query.vector
 
 

@@ -27,7 +27,7 @@ SAMPLE = Path(__file__).parents[2] / "rag" / "sample"
 def open_sample(settings: Settings) -> tuple[ReviewIndex, list[Question]]:
     """The sample's index, built anew, and its questions."""
     rebuild(settings, "sample", [SAMPLE / "reviews.csv"], mode="new", progress=lambda *_: None)
-    return ReviewIndex.open(index_folder(settings.indexes_dir, "sample")), read_questions(
+    return ReviewIndex.open(index_folder(settings.paths.indexes_dir, "sample")), read_questions(
         SAMPLE / "questions.jsonl"
     )
 
@@ -98,7 +98,7 @@ def floor_table(settings: Settings, index: ReviewIndex, questions: list[Question
 def main() -> None:
     """Print both tables."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(indexes_dir=Path(folder))
+        settings = Settings().changed({"paths.indexes_dir": Path(folder)})
         index, questions = open_sample(settings)
         support_table(settings, index, questions)
         floor_table(settings, index, questions)

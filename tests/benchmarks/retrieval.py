@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rag.config import BUNDLED_EMBEDDER, Settings
@@ -39,16 +38,18 @@ from rag.retrieval import Retriever
 from ui.cli.terminal import StageProgress
 
 DOMAINS = ("electronics", "grocery", "restaurants", "tripadvisor")
-PLAIN = Settings(balance="off")
+PLAIN = Settings()
 SETTINGS = {
-    "dense whole": replace(PLAIN, chunking="whole", retrieval="dense", content_words_weight=0.0),
-    "BM25": replace(PLAIN, retrieval="lexical"),
-    "dense sentences": replace(PLAIN, retrieval="dense"),
-    "hybrid, reciprocal ranks": replace(PLAIN, fusion="rrf"),
+    "dense whole": PLAIN.changed(
+        {
+            "index.chunking": "whole",
+            "retrieval.method": "dense",
+            "retrieval.content_words_weight": 0.0,
+        }
+    ),
+    "BM25": PLAIN.changed({"retrieval.method": "lexical"}),
+    "dense sentences": PLAIN.changed({"retrieval.method": "dense"}),
     "hybrid": PLAIN,
-    "hybrid, balanced": replace(PLAIN, balance="proportion"),
-    "hybrid, diverse .3": replace(PLAIN, diversity=0.3),
-    "hybrid + late interaction": replace(PLAIN, reranker="late-interaction", rerank_depth=30),
 }
 
 EMBEDDERS = (
@@ -73,21 +74,26 @@ def with_models(embedders: Iterable[str], rerankers: Iterable[str]) -> dict[str,
     return {
         **SETTINGS,
         **{
-            f"dense sentences, {name}": replace(PLAIN, retrieval="dense", embedder=name)
+            f"dense sentences, {name}": PLAIN.changed(
+                {"retrieval.method": "dense", "embedding.model": name}
+            )
             for name in embedders
         },
-        **{f"hybrid, {name}": replace(PLAIN, embedder=name) for name in embedders},
+        **{f"hybrid, {name}": PLAIN.changed({"embedding.model": name}) for name in embedders},
         **{
-            f"hybrid + {name}": replace(PLAIN, reranker=name, rerank_depth=30) for name in rerankers
+            f"hybrid + {name}": PLAIN.changed(
+                {"retrieval.reranker": name, "retrieval.rerank_depth": 30}
+            )
+            for name in rerankers
         },
     }
 
 
 def index_of(settings: Settings, data: Path, indexes: Path, name: str) -> ReviewIndex:
     """The index of a domain for these settings; built if it is missing."""
-    kind = "-whole" if settings.chunking == "whole" else ""
-    if settings.embedder != BUNDLED_EMBEDDER:
-        kind += "-" + re.sub(r"[^a-z0-9]+", "-", settings.embedder.lower()).strip("-")
+    kind = "-whole" if settings.index.chunking == "whole" else ""
+    if settings.embedding.model != BUNDLED_EMBEDDER:
+        kind += "-" + re.sub(r"[^a-z0-9]+", "-", settings.embedding.model.lower()).strip("-")
     folder = index_folder(indexes, name + kind)
     if folder.name not in list_indexes(indexes):
         beir = data / f"{name}_beir"
@@ -101,8 +107,8 @@ def index_of(settings: Settings, data: Path, indexes: Path, name: str) -> Review
                 reviews,
                 make_embedder(settings),
                 folder,
-                chunking=settings.chunking,
-                chunk_tokens=settings.chunk_tokens,
+                chunking=settings.index.chunking,
+                chunk_tokens=settings.index.chunk_tokens,
                 progress=progress,
             )
     return ReviewIndex.open(folder)

@@ -21,7 +21,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +28,8 @@ import numpy as np
 from rag.config import Settings, load_settings
 from rag.embedding import Embedder, Progress, Vectors, make_embedder, no_progress, query_vector
 from rag.evaluation.questions import read_questions
+from rag.filters import Condition, parse_where
 from rag.index import ReviewIndex, build_index, index_folder, list_indexes
-from rag.index.filters import Condition, parse_where
 from rag.index.vectors import Mask
 from rag.ingest import read_reviews
 from rag.retrieval import Limits, Ranking, Retriever, retrieve
@@ -113,7 +112,6 @@ def main() -> None:
     )
     parser.add_argument("--index", required=True)
     parser.add_argument("--indexes", type=Path, default=Path("indexes"))
-    parser.add_argument("--late-interaction", action="store_true", help="time that reranker, too")
     parser.add_argument(
         "--stand-in",
         type=Path,
@@ -133,8 +131,8 @@ def main() -> None:
                 read_reviews(arguments.stand_in)[0],
                 StandIn(embedder, like),
                 index_folder(arguments.indexes, arguments.index),
-                chunking=settings.chunking,
-                chunk_tokens=settings.chunk_tokens,
+                chunking=settings.index.chunking,
+                chunk_tokens=settings.index.chunk_tokens,
                 progress=progress,
             )
     index = ReviewIndex.open(index_folder(arguments.indexes, arguments.index))
@@ -172,7 +170,6 @@ def main() -> None:
                 index,
                 embedder,
                 questions,
-                arguments.late_interaction,
             )
 
 
@@ -185,10 +182,9 @@ def measure(
     index: ReviewIndex,
     embedder: Embedder,
     questions: Sequence[str],
-    late: bool,
 ) -> None:
     """The lines of one number of cores and one choice of reviews."""
-    sentences = settings.top_k * 16
+    sentences = settings.retrieval.top_k * 16
     retriever = Retriever(settings, index, embedder)
     timed(retriever.retrieve, questions[:5])  # warm
     vectors = {question: query_vector(embedder, question) for question in questions}
@@ -213,15 +209,6 @@ def measure(
     row_of(
         cores, name, f"whole, {ASKERS} askers", timed_together(stages["whole, 1 asker"], questions)
     )
-    if late:
-        chosen = replace(settings, reranker="late-interaction")
-        slow = Retriever(chosen, index, embedder)
-        row_of(
-            cores,
-            name,
-            "whole + late interaction",
-            timed(lambda q: slow.retrieve(q, where), questions[:20]),
-        )
 
 
 if __name__ == "__main__":

@@ -55,7 +55,10 @@ def answer_table(settings: Settings, generators: list[str]) -> None:
         embedder=embedder,
     )
     settings_of = {
-        name: Settings(indexes_dir=settings.indexes_dir, generator=name) for name in generators
+        name: Settings().changed(
+            {"paths.indexes_dir": settings.paths.indexes_dir, "generator.name": name}
+        )
+        for name in generators
     }
     pipelines = {
         name: pipeline.Pipeline.open(chosen, "sample", embedder)
@@ -98,7 +101,7 @@ def main() -> None:
     parser.add_argument("--generator", action="append", dest="generators")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(indexes_dir=Path(folder))
+        settings = Settings().changed({"paths.indexes_dir": Path(folder)})
         build_table(settings, chosen.file)
         answer_table(settings, chosen.generators or ["extractive"])
 

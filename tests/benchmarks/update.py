@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(indexes_dir=chosen.work or Path(folder))
+        settings = Settings().changed({"paths.indexes_dir": chosen.work or Path(folder)})
         embedder = make_embedder(settings)
         embedder.embed_queries(["warm up"])
         print(
@@ -69,9 +69,9 @@ def main() -> None:
             "memory so far, GB |"
         )
         print("|---" * (len(STAGES) + 5) + "|")
-        if "measured" not in list_indexes(settings.indexes_dir):
+        if "measured" not in list_indexes(settings.paths.indexes_dir):
             row("build", settings, embedder, [chosen.file], "new")
-        live = ReviewIndex.open(index_folder(settings.indexes_dir, "measured"))
+        live = ReviewIndex.open(index_folder(settings.paths.indexes_dir, "measured"))
         part = [review for number, review in enumerate(live.reviews()) if number % 100 == 0]
         del live
         file = Path(folder) / "part.jsonl"

@@ -88,7 +88,7 @@ def main() -> None:
     """Print a table a size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--index", default="squid-game")
-    parser.add_argument("--indexes-dir", type=Path, default=Settings().indexes_dir)
+    parser.add_argument("--indexes-dir", type=Path, default=Settings().paths.indexes_dir)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 200_000, 600_000])
     parser.add_argument("--hnsw", action="store_true", help="HNSW too; its building takes minutes")
     stated = parser.parse_args()

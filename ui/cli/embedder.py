@@ -81,7 +81,7 @@ def embedder(
 
     settings = context.settings()
     folder = index_folder(
-        settings.models_dir, model
+        settings.paths.models_dir, model
     )  # a model's name is as an index's: it cannot leave its folder
     training = Training(
         epochs=epochs,
@@ -93,10 +93,11 @@ def embedder(
         most=most,
     )
     asked = read_questions(questions) if questions is not None else []
-    index = ReviewIndex.open(index_folder(settings.indexes_dir, picked_index(settings, name)))
+    index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, picked_index(settings, name)))
     base = make_embedder(settings)
     index.require_fingerprint(
-        index_fingerprint(base.identity, settings.chunking, settings.chunk_tokens), base.identity
+        index_fingerprint(base.identity, settings.index.chunking, settings.index.chunk_tokens),
+        base.identity,
     )
     if dry_run:
         held_out = hold_out(index, asked)
@@ -145,6 +146,6 @@ def embedder(
             )
         )
     terminal.say(
-        f"Kept in {found.folder}. Use it with REVIEWQA_EMBEDDER={found.folder} and rebuild: "
+        f"Kept in {found.folder}. Use it with REVIEWQA_EMBEDDING__MODEL={found.folder} and rebuild: "
         f"reviewqa index build FILE --name {index.name}"
     )

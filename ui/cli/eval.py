@@ -71,7 +71,7 @@ def answers(
     reports: list[AnswerReport] = []
     try:
         for generator in generators or (None,):
-            settings = context.settings(generator=generator)
+            settings = context.settings({"generator.name": generator})
             pipeline = Pipeline.open(settings, picked_index(settings, name))
             with terminal.StageProgress() as progress:
                 reports.append(
@@ -96,7 +96,7 @@ def answers(
     "retrieval",
     epilog=example(
         "reviewqa eval retrieval --index squid-game --questions rag/sample/questions.jsonl "
-        "--setting retrieval=dense --setting retrieval=hybrid"
+        "--setting retrieval.method=dense --setting retrieval.method=hybrid"
     ),
 )
 @click.option(
@@ -201,7 +201,7 @@ def retrieval(
             raise click.BadParameter(
                 '"index=" can be given with one --questions only', param_hint="--setting"
             )
-        settings = context.settings(**changes)
+        settings = context.settings(changes)
         indexes = [over] if over is not None else [*names] or [picked_index(settings, None)]
         measured = [
             _measured(settings, index, asked, setting or "as set", least_reviews)
@@ -233,9 +233,11 @@ def _measured(
     from rag.index import ReviewIndex, index_folder
     from rag.retrieval import Retriever
 
-    index = ReviewIndex.open(index_folder(settings.indexes_dir, name))
+    index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, name))
     embedder = make_embedder(settings)
-    fingerprint = index_fingerprint(embedder.identity, settings.chunking, settings.chunk_tokens)
+    fingerprint = index_fingerprint(
+        embedder.identity, settings.index.chunking, settings.index.chunk_tokens
+    )
     index.require_fingerprint(fingerprint, embedder.identity)
     retriever = Retriever(settings, index, embedder)
     retriever.retrieve(
@@ -252,7 +254,7 @@ def _measured(
 
 
 def _changes(setting: str) -> dict[str, Any]:
-    """``top_k=5,retrieval=dense`` as settings."""
+    """``retrieval.top_k=5,retrieval.method=dense`` as settings."""
     changes: dict[str, Any] = {}
     for part in filter(None, (piece.strip() for piece in setting.split(","))):
         name, sign, value = (piece.strip() for piece in part.partition("="))

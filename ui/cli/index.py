@@ -195,10 +195,10 @@ def list_command(context: Context) -> None:
     from rag.index.store import live_generation
 
     settings = context.settings()
-    names = list_indexes(settings.indexes_dir)
+    names = list_indexes(settings.paths.indexes_dir)
     for name in names:
         try:
-            made = Manifest.read(live_generation(index_folder(settings.indexes_dir, name)))
+            made = Manifest.read(live_generation(index_folder(settings.paths.indexes_dir, name)))
         except ReviewQAError as error:
             terminal.say(f"{name}\tdamaged: {error}")
             continue
@@ -207,7 +207,7 @@ def list_command(context: Context) -> None:
         )
     if not names:
         terminal.say(
-            f"No indexes in {settings.indexes_dir}. Build one: reviewqa index build FILE --name "
+            f"No indexes in {settings.paths.indexes_dir}. Build one: reviewqa index build FILE --name "
             "NAME",
             err=True,
         )
@@ -221,7 +221,7 @@ def info(context: Context, name: str) -> None:
     from rag.index import Manifest, admin, index_folder
     from rag.index.store import live_generation
 
-    folder = index_folder(context.settings().indexes_dir, name)
+    folder = index_folder(context.settings().paths.indexes_dir, name)
     generation = live_generation(folder)
     others = [
         {
@@ -243,7 +243,7 @@ def verify(context: Context, name: str) -> None:
     """Check every checksum, count and offset of an index; exit code 1 when something is wrong."""
     from rag.index import index_folder, verify_index
 
-    problems = verify_index(index_folder(context.settings().indexes_dir, name))
+    problems = verify_index(index_folder(context.settings().paths.indexes_dir, name))
     for problem in problems:
         terminal.say(problem, err=True)
     if problems:
@@ -264,7 +264,7 @@ def rollback(context: Context, name: str, generation: str | None) -> None:
     """Make an earlier generation of an index the live one again."""
     from rag.index import Manifest, admin, index_folder
 
-    folder = index_folder(context.settings().indexes_dir, name)
+    folder = index_folder(context.settings().paths.indexes_dir, name)
     now = admin.rollback(folder, generation)
     made = Manifest.read(folder / now)
     terminal.say(
@@ -277,7 +277,7 @@ def rollback(context: Context, name: str, generation: str | None) -> None:
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
-    help="How many earlier generations stay; default keep_generations.",
+    help="How many earlier generations stay; default index.keep_generations.",
 )
 @click.pass_obj
 def gc(context: Context, name: str, keep: int | None) -> None:
@@ -286,8 +286,8 @@ def gc(context: Context, name: str, keep: int | None) -> None:
 
     settings = context.settings()
     gone, room = admin.collect_garbage(
-        index_folder(settings.indexes_dir, name),
-        settings.keep_generations if keep is None else keep,
+        index_folder(settings.paths.indexes_dir, name),
+        settings.index.keep_generations if keep is None else keep,
     )
     terminal.say(f"{len(gone)} generations removed, {room / 1e6:.1f} MB free again.")
 
@@ -300,7 +300,7 @@ def copy(context: Context, name: str, target: str) -> None:
     """Copy the live generation of the index NAME to a new index TARGET."""
     from rag.index import admin, index_folder
 
-    indexes_dir = context.settings().indexes_dir
+    indexes_dir = context.settings().paths.indexes_dir
     admin.copy_index(index_folder(indexes_dir, name), index_folder(indexes_dir, target))
     terminal.say(f'"{target}" is a copy of "{name}".')
 
@@ -313,7 +313,7 @@ def rename(context: Context, name: str, target: str) -> None:
     """Rename the index NAME to TARGET."""
     from rag.index import admin, index_folder
 
-    indexes_dir = context.settings().indexes_dir
+    indexes_dir = context.settings().paths.indexes_dir
     admin.rename_index(index_folder(indexes_dir, name), index_folder(indexes_dir, target))
     terminal.say(f'"{name}" is now "{target}".')
 
@@ -326,7 +326,7 @@ def delete(context: Context, name: str, yes: bool) -> None:
     """Delete an index with all its generations; asks first."""
     from rag.index import admin, index_folder
 
-    folder = index_folder(context.settings().indexes_dir, name)
+    folder = index_folder(context.settings().paths.indexes_dir, name)
     admin.require_index(folder)
     if not yes and not click.confirm(f'Delete the index "{name}" with all its generations?'):
         terminal.say("Nothing is deleted.", err=True)
@@ -343,7 +343,7 @@ def export(context: Context, name: str, file: Path) -> None:
     """Write reviews, chunks, sentences and vectors of an index to one Parquet FILE."""
     from rag.index import ReviewIndex, admin, index_folder
 
-    index = ReviewIndex.open(index_folder(context.settings().indexes_dir, name))
+    index = ReviewIndex.open(index_folder(context.settings().paths.indexes_dir, name))
     rows = admin.export_index(index, file)
     terminal.say(
         f"{rows} sentences of {index.manifest.reviews} reviews, with their vectors, are in {file}."

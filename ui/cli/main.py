@@ -12,9 +12,11 @@ from pathlib import Path
 import click
 
 from rag.answer import Answer
-from rag.config import DEBUG_VARIABLE
+from rag.config import DEBUG_VARIABLE, LOG_VARIABLE
+from rag.logging import configure_logging
 from rag.schema import ReviewQAError
 from ui.cli import terminal
+from ui.cli.config import config_command
 from ui.cli.eval import eval_group
 from ui.cli.finetune import finetune_group
 from ui.cli.index import index_group, reviews_group
@@ -33,19 +35,26 @@ from ui.cli.options import Context, example, picked_index
 @click.option(
     "--indexes-dir", type=click.Path(path_type=Path), help="Where indexes live; default indexes/."
 )
+@click.option(
+    "-v", "--verbose", count=True, help="Log what is done; -vv: and how long each step takes."
+)
 @click.version_option(package_name="reviewqa")
 @click.pass_context
-def cli(context: click.Context, settings_file: Path | None, indexes_dir: Path | None) -> None:
+def cli(
+    context: click.Context, settings_file: Path | None, indexes_dir: Path | None, verbose: int
+) -> None:
     """Ask questions of a pile of reviews; every sentence of an answer cites the reviews it rests
     on.
     """
-    context.obj = Context(settings_file, {"indexes_dir": indexes_dir})
+    configure_logging(verbose, os.environ.get(LOG_VARIABLE, ""))
+    context.obj = Context(settings_file, {"paths.indexes_dir": indexes_dir})
 
 
 cli.add_command(reviews_group)
 cli.add_command(index_group)
 cli.add_command(eval_group)
 cli.add_command(finetune_group)
+cli.add_command(config_command)
 
 
 @cli.command(epilog=example('reviewqa ask "Is the dubbing any good?" --index squid-game --json'))
@@ -76,7 +85,7 @@ def ask(
 ) -> None:
     """Answer QUESTION from the reviews of an index."""
     from rag.answering.pipeline import Pipeline
-    from rag.index.filters import parse_where
+    from rag.filters import parse_where
 
     conditions = parse_where(where)
 
@@ -85,7 +94,7 @@ def ask(
     question, *earlier = (  # bytes of the command line that are no UTF-8
         text.encode(errors="replace").decode() for text in (question, *previous)
     )
-    settings = context.settings(generator=generator)
+    settings = context.settings({"generator.name": generator})
     pipeline = Pipeline.open(settings, picked_index(settings, name))
     if show_prompt:
         messages = pipeline.messages(question, conditions, earlier)
@@ -110,7 +119,7 @@ def app(context: Context, host: str | None, port: int | None) -> None:
     """Serve the app and print its address."""
     from ui.serve import serve
 
-    settings = context.settings(host=host, port=port)
+    settings = context.settings({"server.host": host, "server.port": port})
     serve(settings, lambda address: terminal.say(f"The app is at {address}  (Ctrl-C ends it)"))
 
 

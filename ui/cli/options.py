@@ -5,13 +5,13 @@ command's help.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.config import Settings, load_settings
+from rag.config import Settings, load_settings, load_with_origins
 
 if TYPE_CHECKING:
     from rag.ingest import ReadOptions
@@ -31,9 +31,13 @@ class Context:
         self._file = settings_file
         self._overrides = overrides
 
-    def settings(self, **more: Any) -> Settings:
-        """The settings, with a command's own options on top."""
-        return load_settings(self._file, overrides={**self._overrides, **more})
+    def settings(self, changes: Mapping[str, Any] | None = None) -> Settings:
+        """The settings, with a command's own options on top, by name: ``{"server.port": 8600}``."""
+        return load_settings(self._file, overrides={**self._overrides, **(changes or {})})
+
+    def settings_with_origins(self) -> tuple[Settings, dict[str, str]]:
+        """The settings, and where each value that is no default came from, by name."""
+        return load_with_origins(self._file, overrides=self._overrides)
 
 
 def reading_options(command: Command) -> Command:
@@ -74,7 +78,7 @@ def read_options(
         mapping=parse_mapping(mapping),
         steps=tuple(step for step in STEPS if step not in skipped),
         strict=strict,
-        max_unpack_ratio=settings.max_unpack_ratio,
+        max_unpack_ratio=settings.reading.max_unpack_ratio,
     )
 
 
@@ -108,7 +112,7 @@ def picked_index(settings: Settings, name: str | None) -> str:
 
     if name:
         return name
-    names = list_indexes(settings.indexes_dir)
+    names = list_indexes(settings.paths.indexes_dir)
     if len(names) == 1:
         return names[0]
     raise click.UsageError(

@@ -39,8 +39,13 @@ def say_json(value: Any) -> None:
     """Print a value as JSON, all control characters escaped; JSON itself asks that only of the
     first 32.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    click.echo("".join(json.dumps(c)[1:-1] if c != "\n" and _drives(c) else c for c in text))
+    click.echo(json_text(value, indent=2))
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """A value as JSON that cannot drive the terminal."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return "".join(json.dumps(c)[1:-1] if c != "\n" and _drives(c) else c for c in text)
 
 
 class StageProgress:

@@ -72,7 +72,7 @@ def _steps(settings: Settings, index: str | None) -> tuple[str, ...]:
     with st.expander("Cleaning"):
         if index is not None:
             imports = Manifest.read(
-                live_generation(index_folder(settings.indexes_dir, index))
+                live_generation(index_folder(settings.paths.indexes_dir, index))
             ).imports
             own = tuple(imports[0].get("cleaning", STEPS)) if imports else STEPS
             st.caption("As the index was made, so that reviews that are there are known again.")
@@ -154,7 +154,7 @@ def _look(
     remembered: dict[Any, Look] = st.session_state.setdefault("looks", {})
     if key not in remembered:
         options = ReadOptions(
-            mapping=mapping, steps=steps, max_unpack_ratio=settings.max_unpack_ratio
+            mapping=mapping, steps=steps, max_unpack_ratio=settings.reading.max_unpack_ratio
         )
         with st.spinner("Reading the file …"):
             remembered[key] = look(location, options)

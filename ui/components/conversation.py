@@ -52,7 +52,7 @@ def _before(index: str) -> list[Turn]:
 def topic(settings: Settings, index: str) -> None:
     """Which question the next one may lean on, and the way to begin anew."""
     before = _before(index)
-    if settings.follow_ups == "off" or not before:
+    if settings.answering.follow_ups == "off" or not before:
         return
     last = before[-1].answer.searched_for or before[-1].answer.question
     with st.container(key="topic", horizontal=True, vertical_alignment="center", gap="small"):

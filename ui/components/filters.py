@@ -1,5 +1,5 @@
 """Which reviews a question is asked of: the controls that fit what an index holds, as the
-conditions of `rag.index.filters`.
+conditions of `rag.filters`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 import streamlit as st
 
+from rag.filters import Condition, parse_where, where_text
 from rag.index import ReviewIndex
 from rag.index.facets import Facets, Values, count_where, facets_of
-from rag.index.filters import Condition, parse_where, where_text
 from rag.schema import SettingsError
 from ui.render import answers as render
 

@@ -25,7 +25,7 @@ SHOWN = 1  # of the jobs that ended; the others are folded away
 
 def show(settings: Settings, ask_page: Page) -> None:
     """Draw the jobs, and draw them again and again."""
-    found = jobs.list_jobs(settings.indexes_dir)
+    found = jobs.list_jobs(settings.paths.indexes_dir)
     st.session_state.jobs_known = _states(found)
     running = any(job.running for job in found)
     st.fragment(_jobs, run_every=REFRESH_S if running else IDLE_REFRESH_S)(settings, ask_page)
@@ -33,7 +33,7 @@ def show(settings: Settings, ask_page: Page) -> None:
 
 def _jobs(settings: Settings, ask_page: Page) -> None:
     with errors.shown():
-        found = jobs.list_jobs(settings.indexes_dir)
+        found = jobs.list_jobs(settings.paths.indexes_dir)
         if _states(found) != st.session_state.jobs_known:
             st.rerun(
                 scope="app"

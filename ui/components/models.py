@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -70,8 +69,8 @@ def open_pipeline(settings: Settings, index: str, model: ListedGenerator) -> Pip
     `ReviewQAError`.
     """
     asked = model.asked(settings)
-    _make_room(repr((asked.generator, asked.adapter, asked.quantization, asked.dtype)))
-    generation = live_generation(index_folder(settings.indexes_dir, index)).name
+    _make_room(repr(asked.generator))
+    generation = live_generation(index_folder(settings.paths.indexes_dir, index)).name
     return _pipeline(index, generation, repr(asked), asked != settings, asked)
 
 
@@ -89,11 +88,11 @@ def _pipeline(
     anew.
     """
     any_model = repr(
-        replace(_settings, generator="auto", adapter="")
+        _settings.changed({"generator.name": "auto", "generator.adapter": ""})
     )  # another model is no other embedder
     pipeline = Pipeline.open(_settings, index, _embedder(any_model, _settings))
     if picked:
-        pipeline.generator_reason = PICKED
+        pipeline.reason = PICKED
     return pipeline
 
 

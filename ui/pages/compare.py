@@ -73,7 +73,7 @@ def show(no_index: Callable[[Settings], None]) -> None:
     st.markdown(INTRO)
     with st.container(key="compare"), errors.shown():
         settings = load_settings()
-        names = list_indexes(settings.indexes_dir)
+        names = list_indexes(settings.paths.indexes_dir)
         if names:
             _page(settings, names)
         else:
@@ -90,7 +90,7 @@ def _page(settings: Settings, names: list[str]) -> None:
     index, first, second, blind = _chosen(settings, names)
     different = first != second
     _question_box(different)
-    file = settings.runs_dir / votes.VOTES_FILE
+    file = settings.paths.runs_dir / votes.VOTES_FILE
     if not different:
         st.caption(SAME)
     elif state.compare_to_ask:
@@ -205,7 +205,7 @@ def _answered(
         ended.set()  # also when a click ended this run: a model must not go on writing for nobody
     assert answer is not None
     # what "auto" means may be another model tomorrow
-    name = f"auto: {pipeline.generator.name}" if model.generator == "auto" else model.name
+    name = f"auto: {pipeline.answerer.name}" if model.generator == "auto" else model.name
     return Side(name, answer, f"Index {index}: {pipeline.index.manifest.reviews} reviews.")
 
 

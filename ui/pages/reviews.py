@@ -56,7 +56,7 @@ def show(ask_page: Page) -> None:
 def _target(settings: Settings) -> tuple[str, Mode, bool]:
     """The index's name ("" until one is given), what is done to it, and whether that was agreed to."""
     st.subheader("1. Which index", anchor=False)
-    names = list_indexes(settings.indexes_dir)
+    names = list_indexes(settings.paths.indexes_dir)
     wanted = st.query_params.get("index", "")
     left, right = st.columns(2)
     target = left.selectbox(
@@ -75,7 +75,7 @@ def _target(settings: Settings) -> tuple[str, Mode, bool]:
             )
             return "", "new", False
         with right, errors.shown():
-            index_folder(settings.indexes_dir, name or "x")
+            index_folder(settings.paths.indexes_dir, name or "x")
             return name, "new", True
         return "", "new", False
     with right:
@@ -91,7 +91,7 @@ def _target(settings: Settings) -> tuple[str, Mode, bool]:
 
 def _generations(settings: Settings, name: str) -> None:
     """The generations of an index, and the way back to another one."""
-    folder = index_folder(settings.indexes_dir, name)
+    folder = index_folder(settings.paths.indexes_dir, name)
     found = list_generations(folder)
     with st.expander(f"Generations of {render.plain_markdown(name)} ({len(found)})"):
         st.html(markup.generations_html(found))
@@ -130,10 +130,10 @@ def _location(settings: Settings) -> Path | None:
     if kind == UPLOAD:
         return _uploaded(settings)
     st.caption(
-        render.plain_markdown(f"Files and folders inside {settings.reviews_dir.absolute()}.")
+        render.plain_markdown(f"Files and folders inside {settings.paths.reviews_dir.absolute()}.")
     )
     name = st.text_input("File or folder", key=_key("named"), placeholder="my-reviews.csv").strip()
-    return jobs.named_file(settings.reviews_dir, name) if name else None
+    return jobs.named_file(settings.paths.reviews_dir, name) if name else None
 
 
 def _uploaded(settings: Settings) -> Path | None:
@@ -142,27 +142,27 @@ def _uploaded(settings: Settings) -> Path | None:
     st.caption(
         "CSV or TSV (any separator), JSON, JSON Lines, Parquet, Excel (xlsx), SQLite; also as gz, "
         "zst or zip. "
-        f"At most {settings.max_upload_mb} MB."
+        f"At most {settings.reading.max_upload_mb} MB."
     )
     given = st.file_uploader(
         "Review file",
         TYPES,
         key=_key("upload"),
-        max_upload_size=settings.max_upload_mb,
+        max_upload_size=settings.reading.max_upload_mb,
         label_visibility="collapsed",
     )
     if given is None:
         return None
-    if given.size > settings.max_upload_mb * 2**20:
+    if given.size > settings.reading.max_upload_mb * 2**20:
         st.error(
-            f"The file is larger than {settings.max_upload_mb} MB. Put it on this machine and name "
+            f"The file is larger than {settings.reading.max_upload_mb} MB. Put it on this machine and name "
             "it, "
             "or set max_upload_mb higher."
         )
         return None
     kept: tuple[str, Path] | None = state.get("kept_upload")
     if kept is None or kept[0] != given.file_id or not kept[1].exists():
-        kept = (given.file_id, jobs.store_upload(settings.indexes_dir, given.name, given))
+        kept = (given.file_id, jobs.store_upload(settings.paths.indexes_dir, given.name, given))
         state.kept_upload = kept
     return kept[1]
 
@@ -194,7 +194,7 @@ def _start(
         "replace": "Replace the reviews",
     }[mode]
     if st.button(label, type="primary", disabled=bool(missing), key="start"):
-        if mode == "new" and index in list_indexes(settings.indexes_dir):
+        if mode == "new" and index in list_indexes(settings.paths.indexes_dir):
             raise IndexFileError(
                 f'There is an index "{index}" already. Choose it above to change it.'
             )

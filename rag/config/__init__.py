@@ -1,0 +1,20 @@
+"""The settings, and an index's fingerprint."""
+
+from rag.config.fingerprint import NORMALISATION, index_fingerprint
+from rag.config.groups import BUNDLED_EMBEDDER, BUNDLED_GENERATOR
+from rag.config.settings import COMMAND_LINE, Settings, allowed
+from rag.config.sources import DEBUG_VARIABLE, LOG_VARIABLE, load_settings, load_with_origins
+
+__all__ = [
+    "BUNDLED_EMBEDDER",
+    "BUNDLED_GENERATOR",
+    "COMMAND_LINE",
+    "DEBUG_VARIABLE",
+    "LOG_VARIABLE",
+    "NORMALISATION",
+    "Settings",
+    "allowed",
+    "index_fingerprint",
+    "load_settings",
+    "load_with_origins",
+]

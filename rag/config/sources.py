@@ -1,0 +1,75 @@
+"""Where the settings come from: a TOML file, the environment, the command line."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rag.config.settings import COMMAND_LINE, ENV_PREFIX, GROUPS, Settings, unknown_setting
+from rag.schema import SettingsError
+
+DEBUG_VARIABLE = "REVIEWQA_DEBUG"  # the command line then shows the traceback of unforeseen errors
+LOG_VARIABLE = "REVIEWQA_LOG"  # a file that gets the whole log
+_NO_SETTINGS = (DEBUG_VARIABLE, LOG_VARIABLE)
+SETTINGS_FILE = "reviewqa.toml"
+
+
+def load_settings(
+    path: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Defaults, then the TOML file, then the environment, then `overrides` by name, as
+    ``{"retrieval.top_k": 5}`` (None values are left out).
+
+    Without `path`, `reviewqa.toml` in the working directory is read if there is one. Raises
+    `SettingsError` for a file that cannot be read, an unknown name, or a value that is not allowed.
+    """
+    return load_with_origins(path, environ=environ, overrides=overrides)[0]
+
+
+def load_with_origins(
+    path: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> tuple[Settings, dict[str, str]]:
+    """As `load_settings`, and where each value that is no default came from, by name."""
+    file = path or Path(SETTINGS_FILE)
+    stated = _in_file(file) if path is not None or file.exists() else []
+    stated += _in_environment(os.environ if environ is None else environ)
+    given = (overrides or {}).items()
+    stated += [(name, value, COMMAND_LINE) for name, value in given if value is not None]
+    settings, origins = Settings(), {}
+    for name, value, source in stated:
+        settings = settings.with_value(name, value, source)
+        origins[name] = source
+    return settings, origins
+
+
+def _in_file(file: Path) -> list[tuple[str, Any, str]]:
+    """Names, values and where they stand."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"Cannot read the settings file {file}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}.") from error
+    stated: list[tuple[str, Any, str]] = []
+    for table, values in content.items():
+        if not isinstance(values, dict) or (not values and table not in GROUPS):
+            raise unknown_setting(table, str(file))
+        stated += [(f"{table}.{key}", value, str(file)) for key, value in values.items()]
+    return stated
+
+
+def _in_environment(environ: Mapping[str, str]) -> list[tuple[str, Any, str]]:
+    return [
+        (variable.removeprefix(ENV_PREFIX).lower().replace("__", ".", 1), text, variable)
+        for variable, text in environ.items()
+        if variable.startswith(ENV_PREFIX) and variable not in _NO_SETTINGS
+    ]

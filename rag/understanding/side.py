@@ -1,0 +1,93 @@
+"""Which side of an opinion a question asks for, negations read (English)."""
+
+from __future__ import annotations
+
+import re
+
+from rag.schema import Side
+
+_CRITICAL = re.compile(
+    r"^(?:dislik\w*|hat(?:e|ed|es|ing)|complain\w*|complaints?|critici[sz]\w*|critique\w*|worst|bad|wrong|"
+    r"weak(?:ness\w*)?|annoy\w*|irritat\w*|disappoint\w*|negatives?|problems?|issues?|flaws?|faults?|"
+    r"bor(?:ed|ing)|fail\w*|cons|downsides?|drawbacks?|disadvantages?|unhappy|dissatisf\w*|shortcomings?|"
+    r"sucks?|sucked|awful|terrible|horrible|lacking|lacks?|regret\w*|moan\w*|grumbl\w*|gripes?|rant\w*|"
+    r"frustrat\w*|avoid|upset|letdowns?|deal-?breakers?|pains?|cringe\w*|poor\w*|improv\w*|unpopular|"
+    r"minus(?:es)?|negativ\w*|badly|unlik\w*|worse|turn-?offs?|struggl\w*|sore)$"
+)
+_FAVOURABLE = re.compile(
+    r"^(?:lik(?:e|ed|es)|lov(?:e|ed|es)|enjoy\w*|prais\w*|best|good|great|strengths?|strong|positives?|"
+    r"admir(?:e[sd]?|ing|ation)|funny|fun|pros|favou?rites?|defend\w*|works?|worked|impress\w*|happy|satisf\w*|pleas\w*|excellent|"
+    r"amazing|awesome|brilliant|highlights?|upsides?|advantages?|benefits?|rav(?:e|ed|es|ing)|recommend\w*|"
+    r"delight\w*|appreciat\w*|plus(?:es)?|perks?|popular|liked|strong|merits?|virtues?|well|nice|"
+    r"worth|positive\w*|wow\w*|shin(?:e|es)|perfect|better)$"
+)
+_NOT = re.compile(
+    r"^(?:not|never|no|nobody|nothing|isn['’]?t|aren['’]?t|wasn['’]?t|weren['’]?t|don['’]?t|doesn['’]?t|"
+    r"didn['’]?t|can['’]?t|cannot|won['’]?t|wouldn['’]?t|shouldn['’]?t|hardly|without|least|less|against|"
+    r"fewer|few)$"
+)
+_REACH = 4  # words that a negation reaches over
+_WHAT_IS_IT_LIKE = re.compile(  # but not "What do people like?"
+    r"\b(?:what|how)(?:['’]s|\s+(?:is|are|was|were))\b.{0,60}\blike\?|"
+    r"\b(?:be|feel|look|smell|sound|taste)s?\s+like\b|\b(?:would|['’]d)\s+like\s+to\b|\blike\s+(?:to|this|that|a|an|the)\s",
+    re.IGNORECASE,
+)
+_WHETHER = re.compile(
+    r"^\W*(?:so |and |but )?(?:is|are|was|were|does|do|did|any|has|have|can|could|will|would|should)"
+    r"(?:n['’]?t)?\b(?! (?:you|the reviews|reviewers) (?:list|tell|summari))",
+    re.IGNORECASE,
+)
+_BOTH = re.compile(
+    r"\b(?:(?:un|dis)?like[sd]? (?:and|or|&) (?:dis)?like|both sides|good and (?:the )?bad|"
+    r"(?:and|or) what (?:is|are|do|does|did)(?:n['’]?t| not)\b)",
+    re.IGNORECASE,
+)
+_BETTER = re.compile(
+    r"\b(?:could|should|can|might|needs? to) (?:be|do|have been) (?:\w+ )?(?:better|improved)", re.I
+)
+_NOT_TO = re.compile(
+    r"\b(?:reasons?|why)\b.{0,25}\b(?:not to|shouldn['’]?t|avoid|stay away)\b", re.IGNORECASE
+)
+_NOT_AGAIN = re.compile(
+    r"\b(?:wouldn['’]?t|would not|won['’]?t|will not|never)\b.{0,60}\b(?:again|recommend|return|buy|book|visit)\b",
+    re.IGNORECASE,
+)
+_HOW_GOOD = re.compile(
+    r"\bhow (?:good|well|great|nice|strong|bad|poor|happy|satisfied|likely)\b", re.IGNORECASE
+)
+
+
+def asked_side(question: str) -> Side:
+    """The side a question asks for: "What do viewers dislike ..." is criticism.
+
+    Neutral when it names both or neither, and for a question whether something is so ("Is the dub
+    any good?"), which wants both sides whichever it names.
+    """
+    if _WHETHER.search(question) or _BOTH.search(question):
+        return "neutral"
+    if any(pattern.search(question) for pattern in (_BETTER, _NOT_TO, _NOT_AGAIN)):
+        return "criticism"
+    words = re.findall(
+        r"[\w’'-]+", _HOW_GOOD.sub(" ", _WHAT_IS_IT_LIKE.sub(" ", question)).casefold()
+    )
+    negations = [place for place, word in enumerate(words) if _NOT.match(word)]
+    sides: set[Side] = set()
+    for place, word in enumerate(words):
+        side: Side
+        if _CRITICAL.match(word):
+            side = "criticism"
+        elif _FAVOURABLE.match(word):
+            side = "praise"
+        else:
+            continue
+        if _is_negated(place, words, negations):
+            side = "praise" if side == "criticism" else "criticism"
+        sides.add(side)
+    return sides.pop() if len(sides) == 1 else "neutral"
+
+
+def _is_negated(place: int, words: list[str], negations: list[int]) -> bool:
+    """Whether an odd number of negations reach the word: "not good", "like least", "least liked"."""
+    before = sum(0 < place - negation <= _REACH for negation in negations)
+    after = place + 1 < len(words) and words[place + 1] in ("least", "less")
+    return (before + after) % 2 == 1
