@@ -256,7 +256,7 @@ def test_on_the_command_line(
         str(file),
     )
     code, out, _ = run("--name", "mine", *quick)
-    assert code == 0 and "on 30 dev questions" in out and "REVIEWQA_EMBEDDER=" in out
+    assert code == 0 and "on 30 dev questions" in out and "REVIEWQA_EMBEDDING__MODEL=" in out
     assert (tmp_path / "models" / "mine" / RECORD).is_file()
     code, out, err = run("--name", "same", *quick, "--max-steps", "1", "--lr", "1e-9")
     assert (
