@@ -73,10 +73,9 @@ def html_report(compared: Compared) -> str:
     """The same with loss curves, and the answers to the first questions beside each other; one
     file, no scripts.
     """
-    texts = {
-        contender.name: {result.id: result.answer for result in contender.report.results}
-        for contender in compared.contenders
-    }
+    texts: dict[str, dict[str, str]] = {}
+    for contender in compared.contenders:
+        texts[contender.name] = {result.id: result.answer for result in contender.report.results}
     answers = []
     for result in compared.first.report.results[:_ANSWERS]:
         beside = [(name, by_id.get(result.id, "failed")) for name, by_id in texts.items()]

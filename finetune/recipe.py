@@ -272,8 +272,9 @@ def _explained(error: ValidationError, where: str) -> SettingsError:
     if problem["type"] == "extra_forbidden":
         model: Any = Recipe.model_fields[section[0]].annotation if section else Recipe
         near = difflib.get_close_matches(key, model.model_fields, n=1)
-        known = ", ".join(model.model_fields)
-        hint = f'Did you mean "{near[0]}"?' if near else f"Known: {known}."
+        hint = f"Known: {', '.join(model.model_fields)}."
+        if near:
+            hint = f'Did you mean "{near[0]}"?'
         return SettingsError(f'Unknown key "{key}" in {place}. {hint}')
     if problem["type"] == "missing":
         return SettingsError(f"{place} lacks {key}.")

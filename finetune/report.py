@@ -24,9 +24,11 @@ def markdown_table(
     escape: Callable[[str], str] = escape_cell,
 ) -> str:
     """A Markdown table, without a line break at its end."""
-    lines = [[escape(str(cell)) for cell in row] for row in (header, *rows)]
-    lines.insert(1, ["---"] * len(header))
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    lines = []
+    for row in (header, *rows):
+        lines.append(f"| {' | '.join(escape(str(cell)) for cell in row)} |")
+    lines.insert(1, "|" + "---|" * len(header))
+    return "\n".join(lines)
 
 
 def render(template: str, **values: object) -> str:

@@ -2,8 +2,8 @@
 
 Each stage looks at what is there: what was made of the same recipe, data and model is not made
 again, so a run that was interrupted goes on where it stopped. Each takes a recipe, its name or the
-path of its file, and returns a record of what it did; settings are those of `load_settings()` unless
-given.
+path of its file, and returns a record of what it did; settings are those of `load_settings()`
+unless given.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ class CompareOn:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What each stage did; each says whether what it returns was `reused`. `folder` is the run's."""
+    """What each stage did, and whether what it returns was `reused`; `folder` is the run's."""
 
     recipe: Recipe
     folder: Path
@@ -143,11 +143,7 @@ def run(
     on_event(training)
     merged = merge(recipe, settings=settings, progress=progress)
     on_event(merged)
-    on = CompareOn(
-        index=compare_on.index or indexes[0],
-        questions=compare_on.questions,
-        split=compare_on.split,
-    )
+    on = compare_on if compare_on.index else replace(compare_on, index=indexes[0])
     comparison = compare(recipe, on=on, settings=settings, progress=progress)
     on_event(comparison)
     return RunResult(recipe, folder, data, training, merged, comparison)
@@ -173,7 +169,7 @@ def make_data(
     recipe, settings = load_recipe(recipe), settings or load_settings()
     embedder = _embedder(_listed(index)[0], settings)
     sources = Sources(
-        [_opened(one, settings, embedder) for one in _listed(index)],
+        [_opened(each, settings, embedder) for each in _listed(index)],
         [Path(path) for path in questions],
         [Path(path) for path in spans],
         _teacher(teacher, recipe, settings),
@@ -268,14 +264,14 @@ def compare(
 def _check(
     recipe: Recipe, settings: Settings, step: bool, on_event: OnEvent
 ) -> tuple[Checked, Prepared, Any]:
-    """The checks, what was prepared for them, and the model that they loaded, if it came to that."""
+    """The checks, what was prepared for them, and the model that they loaded, if they did."""
     prepared = prepare(recipe, settings)
     checks: list[Check] = []
 
     def add(more: Sequence[Check]) -> bool:
         checks.extend(more)
-        for one in more:
-            on_event(one)
+        for single in more:
+            on_event(single)
         return passed(checks)
 
     model, taken = None, None
@@ -284,7 +280,7 @@ def _check(
         if add(check_model(prepared, model)):
             more, taken = check_step(prepared, model)
             add(more)
-    table = json.dumps([one.as_dict() for one in checks], indent=1)
+    table = json.dumps([single.as_dict() for single in checks], indent=1)
     (prepared.folder / CHECKS_FILE).write_text(table, encoding="utf-8")
     arguments = prepared.arguments
     checked = Checked(tuple(checks), arguments.renamed, arguments.overridden, taken)
@@ -296,9 +292,9 @@ def _train(recipe: Recipe, settings: Settings, resume: bool, callbacks: Callback
         return done
     checked, prepared, model = _check(recipe, settings, True, callbacks.on_event)
     callbacks.on_event(checked)
-    failed = [one for one in checked.checks if one.verdict == "failed"]
-    if failed:
-        reasons = " ".join(f"{one.name}: {one.saw}. {one.mend}" for one in failed)
+    if not checked.passed:
+        failed = [single for single in checked.checks if single.verdict == "failed"]
+        reasons = " ".join(f"{single.name}: {single.saw}. {single.mend}" for single in failed)
         raise ModelError(f"Nothing was trained, for it would go wrong. {reasons}")
     return train_adapter(prepared, settings, resume=resume, model=model, callbacks=callbacks)
 

@@ -124,23 +124,20 @@ def data_card(examples: ExampleSet) -> str:
     kind.
     """
     sides = (examples.train, examples.held_out)
-    kinds = sorted({example.kind for side in sides for example in side})
-    sources = sorted({example.source for side in sides for example in side})
-    rows = [["examples", *map(len, sides)]]
-    rows += [
-        [f"of the kind {kind}", *(_count(side, "kind", kind) for side in sides)] for kind in kinds
-    ]
-    rows += [
-        [f"from {name}", *(_count(side, "source", name) for side in sides)] for name in sources
-    ]
+    everything = [*examples.train, *examples.held_out]
+    kinds = sorted({example.kind for example in everything})
+    sources = sorted({example.source for example in everything})
+    rows: list[list[object]] = [["examples", *map(len, sides)]]
+    for field, values, title in (("kind", kinds, "of the kind"), ("source", sources, "from")):
+        for value in values:
+            rows.append([f"{title} {value}", *(_count(side, field, value) for side in sides)])
     for title, measure in _MEASURES.items():
         rows.append([title, *map(measure, sides)])
     shown = []
-    for kind in kinds:
-        example = next((one for one in examples.train if one.kind == kind), None)
-        if example is not None:
-            prompt = "".join(message["content"] for message in example.messages)
-            shown.append((kind, _fenced(prompt), _fenced(example.target)))
+    first = {example.kind: example for example in reversed(examples.train)}
+    for kind, example in sorted(first.items()):
+        prompt = "".join(message["content"] for message in example.messages)
+        shown.append((kind, _fenced(prompt), _fenced(example.target)))
     left_out = sorted(examples.left_out.items())
     return render("data_card.md.jinja", rows=rows, left_out=left_out, shown=shown)
 
@@ -154,7 +151,7 @@ def _count(side: Sequence[Example], field: str, value: str) -> int:
 
 
 def _reviews(side: Sequence[Example]) -> str:
-    return str(len({review for example in side for review in example.reviews}))
+    return str(len(set[str]().union(*(example.reviews for example in side))))
 
 
 def _refusals(side: Sequence[Example]) -> str:
@@ -171,7 +168,7 @@ def _cited(side: Sequence[Example]) -> str:
     for example in side:
         if example.messages and not example.refuses:
             markers = strip_markers(example.target)[1]
-            counts.append(len({number for marker in markers for number in marker.numbers}))
+            counts.append(len(set[int]().union(*(marker.numbers for marker in markers))))
     return f"{statistics.fmean(counts):.1f}" if counts else "-"
 
 

@@ -106,14 +106,16 @@ def make_examples(
 
 def _made_from(recipe: Recipe, sources: Sources) -> dict[str, Any]:
     """What decides how the examples come out, as JSON has it."""
-    manifests = {index.name: index.manifest for index in sources.indexes}
     files = _question_files(sources.questions)
     for path in sources.spans:
         files += _all_files(path)
     return {
         "data": recipe.data.model_dump(mode="json"),
         "seed": recipe.training.seed,
-        "indexes": [[name, one.created, one.reviews] for name, one in manifests.items()],
+        "indexes": [
+            [index.name, index.manifest.created, index.manifest.reviews]
+            for index in sources.indexes
+        ],
         "questions": [sha256_of(file) for file in files],
         "teacher": sources.teacher.name if sources.teacher else "",
     }
@@ -132,7 +134,10 @@ def _kept(folder: Path, made_from: dict[str, Any]) -> ExampleSet | None:
 
 def _question_files(paths: Sequence[Path]) -> list[Path]:
     """The files, and the .jsonl files of folders."""
-    return [file for path in paths for file in (sorted(path.glob("*.jsonl")) or [path])]
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(path.glob("*.jsonl")) or [path]
+    return files
 
 
 def _all_files(path: Path) -> list[Path]:
@@ -143,8 +148,8 @@ def _all_files(path: Path) -> list[Path]:
 def questions_of(
     indexes: Sequence[ReviewIndex], paths: Sequence[Path]
 ) -> dict[str, list[Question]]:
-    """The questions of each file, or of the .jsonl files of a folder, by the name of the index whose
-    reviews they are about.
+    """The questions of each file, or of the .jsonl files of a folder, by the name of the index
+    whose reviews they are about.
 
     Raises `ReviewFileError` for a file that is about none of them.
     """
@@ -152,10 +157,7 @@ def questions_of(
     ids = {index.name: set(index.review_ids()) for index in indexes}
     for file in _question_files(paths):
         in_file = read_questions(file)
-        shares = {
-            name: sum(not question.review_ids.isdisjoint(known) for question in in_file)
-            for name, known in ids.items()
-        }
+        shares = {name: _about(in_file, in_index) for name, in_index in ids.items()}
         best = max(shares, key=lambda name: shares[name])
         if not shares[best] and any(question.review_ids for question in in_file):
             raise ReviewFileError(
@@ -163,6 +165,11 @@ def questions_of(
             )
         questions[best] += in_file
     return questions
+
+
+def _about(questions: Sequence[Question], review_ids: set[str]) -> int:
+    """How many of the questions are about one of these reviews."""
+    return sum(not question.review_ids.isdisjoint(review_ids) for question in questions)
 
 
 def _read_spans(sources: Sources) -> list[RetrievalQuestion]:

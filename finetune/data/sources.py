@@ -69,7 +69,7 @@ class _Draft:
 
 @dataclass
 class ExampleMaker:
-    """Makes examples from one index. Seeded: the same index and questions give the same examples."""
+    """Makes examples from one index; the same ones for the same index, questions and seed."""
 
     index: ReviewIndex
     embedder: Embedder
@@ -220,10 +220,10 @@ class ExampleMaker:
         return self._checked(_Draft(name, teacher.name, question, passages, target, kind="task"))
 
     def _refusal(self, name: str, question: str, others: Reviews) -> Example | None:
-        found = self.finder.retrieve(question, others, 1 + self.data.distractors)
-        if not found:
+        nearest = self.finder.retrieve(question, others, 1 + self.data.distractors)
+        if not nearest:
             return self._leave_out("there are no reviews to refuse to answer from")
-        passages = self.finder.shuffled(name, found)
+        passages = self.finder.shuffled(name, nearest)
         return self._checked(_Draft(name, _REFUSALS, question, passages, prompt.REFUSAL))
 
     def _is_to_be_refused(self, name: str) -> bool:

@@ -61,17 +61,16 @@ def check_targets(model: Any, recipe: Recipe) -> Check:
     """
     targets = recipe.lora.target_modules
     layers = target_layers(model, recipe)
-    counts = {target: sum(is_named(name, target) for name in layers) for target in targets}
-    if targets == (ALL_LINEAR,):
-        counts = {ALL_LINEAR: len(layers)}
+    counts = dict.fromkeys(targets, 0)
+    for name in layers:
+        for target in targets:
+            counts[target] += target == ALL_LINEAR or is_named(name, target)
     saw = ", ".join(f"{target} {count}" for target, count in counts.items())
     head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
-    special = {
-        target: module
-        for name, module in model.named_modules()
-        for target in targets
-        if module in (head, embedding) and is_named(name, target)
-    }
+    special: dict[str, Any] = {}
+    for name, module in model.named_modules():
+        if module in (head, embedding):
+            special |= {target: module for target in targets if is_named(name, target)}
     missing = [target for target, count in counts.items() if not count and target not in special]
     rest = [target for target in targets if target not in special] or [ALL_LINEAR]
     instead = f"Set lora.target_modules = {json.dumps(rest)}."

@@ -170,7 +170,7 @@ def _lost(prepared: Prepared) -> Check:
 
 
 def _template(prepared: Prepared, examples: Sequence[Example]) -> Check:
-    """The chat template takes our messages, and what follows the prompt in it is what is trained."""
+    """The chat template takes our messages, and goes on after the prompt as is trained."""
     name, tokenizer = "chat template", prepared.tokenizer
     asked = [example for example in examples if example.messages]
     if not asked:

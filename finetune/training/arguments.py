@@ -81,10 +81,10 @@ def _check_names(training: Training) -> None:
     from transformers.training_args import OptimizerNames
 
     for key, names in (("optim", OptimizerNames), ("lr_scheduler_type", SchedulerType)):
-        value, known = getattr(training, key), [str(name.value) for name in names]
-        if value not in known:
-            near = difflib.get_close_matches(value, known, n=1)
-            hint = f'Did you mean "{near[0]}"?' if near else f"Known: {', '.join(known)}."
+        value, accepted = getattr(training, key), [str(name.value) for name in names]
+        if value not in accepted:
+            near = difflib.get_close_matches(value, accepted, n=1)
+            hint = f'Did you mean "{near[0]}"?' if near else f"Known: {', '.join(accepted)}."
             raise SettingsError(
                 f'{key} = "{value}" is not known to the installed transformers. {hint}'
             )

@@ -1,10 +1,10 @@
 """Training an adapter: TRL's SFTTrainer with peft and bitsandbytes, watched, interruptible and
 resumable.
 
-What is ours is around the trainer and not in it: tokens that match serving (`finetune.data.encode`),
-arguments that fit the device (`finetune.training.arguments`), checks before the first step
-(`finetune.preflight`) and a stop with a diagnosis when the loss is no number any more or runs away
-(`finetune.training.watch`).
+What is ours is around the trainer and not in it: tokens that match serving
+(`finetune.data.encode`), arguments that fit the device (`finetune.training.arguments`), checks
+before the first step (`finetune.preflight`) and a stop with a diagnosis when the loss is no number
+any more or runs away (`finetune.training.watch`).
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
 
     def dataset(encoded: EncodedSet) -> Any:
         return Dataset.from_list(
-            [{"input_ids": one.input_ids, "labels": one.labels} for one in encoded.sequences]
+            [{"input_ids": part.input_ids, "labels": part.labels} for part in encoded.sequences]
         )
 
     class WatchedTrainer(SFTTrainer):  # type: ignore[misc]

@@ -73,7 +73,8 @@ def embedder(
     it finds better.
     """
     from finetune.data.pairs import KINDS
-    from finetune.embedder import METRIC, Training, adapt_embedder, hold_out, training_pairs
+    from finetune.embedder import METRIC, Material, Training, adapt_embedder, training_pairs
+    from finetune.gate import hold_out
     from rag.config import index_fingerprint
     from rag.embedding import make_embedder
     from rag.evaluation.questions import read_questions
@@ -91,6 +92,7 @@ def embedder(
         seed=seed,
         kinds=kinds or KINDS,
         most=most,
+        any_gain=accept == "any-gain",
     )
     asked = read_questions(questions) if questions is not None else []
     index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, picked_index(settings, name)))
@@ -101,7 +103,7 @@ def embedder(
     )
     if dry_run:
         held_out = hold_out(index, asked)
-        pairs = training_pairs(index, base, asked, held_out, training)
+        pairs = training_pairs(Material(index, base, asked), held_out, training)
         counts = ", ".join(
             f"{count} {kind}" for kind, count in Counter(pair.kind for pair in pairs).items()
         )
@@ -119,12 +121,9 @@ def embedder(
     with terminal.StageProgress() as progress:
         found = adapt_embedder(
             settings,
-            index,
-            base,
-            asked,
+            Material(index, base, asked),
             folder,
             training,
-            any_gain=accept == "any-gain",
             resume=resume,
             progress=progress,
         )

@@ -129,10 +129,10 @@ def data(
 
     settings, tuned = context.settings(), finetune.load_recipe(recipe, changes)
     with terminal.StageProgress() as progress:
-        made = finetune.make_data(
+        examples = finetune.make_data(
             tuned, index=_picked(settings, names), settings=settings, progress=progress, **sources
         )
-    _tell(made)
+    _tell(examples)
     if preview:
         for text in finetune.preview(tuned, settings=settings):
             terminal.say("\n" + text)
