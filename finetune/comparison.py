@@ -30,7 +30,10 @@ from rag.answering.prompt import write_marker
 from rag.answering.templates import check_template, read_record
 from rag.config import Settings
 from rag.embedding import Embedder
-from rag.evaluation.answers import AnswerReport, QuestionResult, balance, evaluate_answers, repeated
+from rag.evaluation.answers import AnswerReport, evaluate_answers
+from rag.evaluation.metrics import QuestionResult
+from rag.evaluation.metrics.balance import balance
+from rag.evaluation.metrics.repeated import repeated
 from rag.evaluation.questions import Question
 from rag.evaluation.significance import Comparison, Interval, interval, paired
 from rag.generators import Generator
@@ -49,14 +52,14 @@ METRICS: Mapping[str, tuple[str, Callable[[QuestionResult], float | None]]] = {
         "sentences supported",
         lambda r: r.supported / r.sentences if r.sentences else None,
     ),
-    "key_points": ("key points recalled", lambda r: r.key_points),
-    "citation_precision": ("citation precision", lambda r: r.citation_precision),
-    "citation_recall": ("citation recall", lambda r: r.citation_recall),
+    "key_points": ("key points recalled", lambda r: r.values.get("key_points")),
+    "citation_precision": ("citation precision", lambda r: r.values.get("citation_precision")),
+    "citation_recall": ("citation recall", lambda r: r.values.get("citation_recall")),
     "refusal": ("refused or answered rightly", lambda r: float(r.refused != r.answerable)),
-    "balance": ("balance of both sides", lambda r: r.balance),
+    "balance": ("balance of both sides", lambda r: r.values.get("balance")),
     "distinct": (
         "sentences that repeat nothing",
-        lambda r: None if r.repeated is None else 1 - r.repeated,
+        lambda r: None if (share := r.values.get("repeated")) is None else 1 - share,
     ),
     "seconds": ("seconds", lambda r: r.seconds),
 }
@@ -164,8 +167,8 @@ def verdict(first: Contender, other: Contender) -> tuple[str, str]:
     if points is None:
         return NOT_BETTER, "no question has key points, so nothing tells"
     lower = {
-        "supported sentences": other.report.supported - first.report.supported,
-        "F1 of refusals": other.report.refusal_f1 - first.report.refusal_f1,
+        name: other.report.value(metric) - first.report.value(metric)
+        for name, metric in (("supported sentences", "supported"), ("F1 of refusals", "refusal_f1"))
     }
     reason = f"key points {points.difference:+.3f} (p = {points.p_value:.3f})"
     reason += "".join(f", {name} {change:+.3f}" for name, change in lower.items())
@@ -247,5 +250,5 @@ def _task_answer(task: Task, pipeline: Pipeline) -> TaskAnswer:
     if answer.refused or not claims:
         return TaskAnswer(task, answer, 0.0, balance(answer), 0.0)
     supported = sum(claim.supported for claim in claims) / len(claims)
-    distinct = 1 - repeated([claim.text for claim in claims], pipeline)
+    distinct = 1 - repeated([claim.text for claim in claims], pipeline.embedder)
     return TaskAnswer(task, answer, supported, balance(answer), distinct)

@@ -48,9 +48,9 @@ def _numbers_of(contender: Contender, first: Contender) -> dict[str, Any]:
         "less_baseline": {
             metric: asdict(change) for metric, change in differences.items() if change is not None
         },
-        "refusal_f1": contender.report.refusal_f1,
+        "refusal_f1": contender.report.value("refusal_f1"),
         "tasks": [_task_numbers(answer) for answer in contender.tasks],
-        "results": [asdict(result) for result in contender.report.results],
+        "results": [result.as_dict() for result in contender.report.results],
     }
 
 
@@ -108,7 +108,7 @@ def number_rows(compared: Compared) -> list[list[str]]:
     for metric, (title, _) in METRICS.items():
         means = [_mean(contender, metric) for contender in ordered]
         rows.append([title, *means, *(_change(first, other, metric) for other in others)])
-    refusals = [contender.report.refusal_f1 for contender in ordered]
+    refusals = [contender.report.value("refusal_f1") for contender in ordered]
     changes = [f"{value - refusals[0]:+.2f}" for value in refusals[1:]]
     rows.append(["F1 of refusals", *(f"{value:.2f}" for value in refusals), *changes])
     return rows

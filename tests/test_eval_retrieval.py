@@ -11,22 +11,17 @@ from pathlib import Path
 import pytest
 
 from rag.config import Settings
+from rag.evaluation.metrics import retrieval_metrics
+from rag.evaluation.metrics.spans import SPANS
 from rag.evaluation.question_sets import RetrievalQuestion
-from rag.evaluation.retrieval import (
-    METRICS,
-    SPANS,
-    RetrievalReport,
-    compare,
-    evaluate_retrieval,
-    merged,
-)
+from rag.evaluation.retrieval import RetrievalReport, compare, evaluate_retrieval, merged
 from rag.evaluation.retrieval_report import json_report, markdown_report, plot_report
 from rag.index import ReviewIndex
 from rag.retrieval import Retriever
 from rag.schema import Review, SettingsError
 from tests.fakes import FakeEmbedder, build_fake_index, review
 
-PLAIN = Settings()
+PLAIN = Settings().changed({"retrieval.near_duplicate": 1.0})
 ANIMALS = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay", "kid", "lynx")
 
 
@@ -53,7 +48,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
 def ask(
     index: ReviewIndex, *questions: RetrievalQuestion, least_reviews: int = 1
 ) -> RetrievalReport:
-    retriever = Retriever(PLAIN.changed({"retrieval.near_duplicate": 1.0}), index, FakeEmbedder())
+    retriever = Retriever(PLAIN, index, FakeEmbedder())
     return evaluate_retrieval(retriever, questions, name="plain", least_reviews=least_reviews)
 
 
@@ -65,15 +60,13 @@ def test_metrics_are_those_known_by_hand(zoo: ReviewIndex) -> None:
         question("far", "ant", "r11"),
         question("both", "ant", "r0", "r2"),
     )
-    assert report.values["recall@5"] == {"first": 1, "third": 1, "far": 0, "both": 1}
-    assert report.values["MRR@10"] == pytest.approx(
-        {"first": 1, "third": 1 / 3, "far": 0, "both": 1}
-    )
+    assert report.of("recall@5") == {"first": 1, "third": 1, "far": 0, "both": 1}
+    assert report.of("MRR@10") == pytest.approx({"first": 1, "third": 1 / 3, "far": 0, "both": 1})
     ideal = 1 + 1 / 1.584962500721156
-    assert report.values["nDCG@10"] == pytest.approx(
+    assert report.of("nDCG@10") == pytest.approx(
         {"first": 1, "third": 0.5, "far": 0, "both": 1.5 / ideal}
     )
-    assert report.interval("recall@10").mean == 0.75 and set(report.seconds) == {
+    assert report.interval("recall@10").mean == 0.75 and set(report.results) == {
         "first",
         "third",
         "far",
@@ -83,7 +76,7 @@ def test_metrics_are_those_known_by_hand(zoo: ReviewIndex) -> None:
 
 def test_questions_without_gold_are_counted_and_left_out(zoo: ReviewIndex) -> None:
     report = ask(zoo, question("a", "ant", "r0"), question("none", "ant"))
-    assert report.unanswerable == 1 and set(report.values["nDCG@10"]) == {"a"}
+    assert report.unanswerable == 1 and set(report.of("nDCG@10")) == {"a"}
 
 
 def test_a_copy_of_the_gold_review_counts_as_found(tmp_path: Path) -> None:
@@ -92,7 +85,7 @@ def test_a_copy_of_the_gold_review_counts_as_found(tmp_path: Path) -> None:
         tmp_path / "x", [review("one", text), review("two", text), review("other", "Nice soup.")]
     )
     report = ask(index, question("a", "when does the kitchen close", "two"))
-    assert report.values["recall@5"] == {"a": 1}
+    assert report.of("recall@5") == {"a": 1}
 
 
 def test_a_question_about_an_item_is_asked_of_that_item(tmp_path: Path) -> None:
@@ -112,8 +105,8 @@ def test_a_question_about_an_item_is_asked_of_that_item(tmp_path: Path) -> None:
         question("z", "is the lamp loud", "z0", item="z"),
     ]
     report = ask(index, *asked, least_reviews=2)
-    assert report.values["MRR@10"] == {"y": 1} and report.too_few == 1
-    assert ask(index, *asked).values["MRR@10"] == {"y": 1, "z": 1}
+    assert report.of("MRR@10") == {"y": 1} and report.too_few == 1
+    assert ask(index, *asked).of("MRR@10") == {"y": 1, "z": 1}
 
 
 def test_spans_count_when_they_lie_in_what_fits(tmp_path: Path) -> None:
@@ -134,8 +127,8 @@ def test_spans_count_when_they_lie_in_what_fits(tmp_path: Path) -> None:
         question("late", f"lamp {filler}", "gold", spans=[("gold", at, at + 4)]),
         question("none", "is the lamp loud", "gold"),
     )
-    assert report.values[SPANS] == {"in": 1, "half": 0.5, "late": 0}
-    assert report.metrics == (*METRICS, SPANS)
+    assert report.of(SPANS.name) == {"in": 1, "half": 0.5, "late": 0}
+    assert report.metrics == list(retrieval_metrics)
 
 
 def test_an_index_of_something_else_is_refused(zoo: ReviewIndex) -> None:
@@ -157,20 +150,20 @@ def test_settings_are_compared_on_the_same_questions(zoo: ReviewIndex) -> None:
 
 
 def test_several_indexes_make_one_report(zoo: ReviewIndex) -> None:
-    one = ask(zoo, question("a", "ant", "r0"), question("none", "ant"))
-    two = ask(zoo, question("b", "ant", "r2", domain="other"))
-    both = merged("both", [one, two])
-    assert both.values["MRR@10"] == pytest.approx({"a": 1, "b": 1 / 3}) and both.unanswerable == 1
+    first = ask(zoo, question("a", "ant", "r0"), question("none", "ant"))
+    second = ask(zoo, question("b", "ant", "r2", domain="other"))
+    both = merged("both", [first, second])
+    assert both.of("MRR@10") == pytest.approx({"a": 1, "b": 1 / 3}) and both.unanswerable == 1
     assert both.interval("MRR@10", "other").mean == pytest.approx(1 / 3)
 
 
 def test_sets_that_share_ids_keep_all_their_questions(zoo: ReviewIndex) -> None:
-    one = ask(zoo, question("1", "ant", "r0"), question("2", "ant", "r2"))
-    two = ask(zoo, question("1", "ant", "r11", domain="other"))
-    both = merged("both", [one, two])
-    assert both.values["recall@5"] == {"1/1": 1, "1/2": 1, "2/1": 0} and len(both.seconds) == 3
-    assert both.domains == {"1/1": "zoo", "1/2": "zoo", "2/1": "other"}
-    assert compare(both, merged("again", [one, two]), "recall@5").difference == 0
+    first = ask(zoo, question("1", "ant", "r0"), question("2", "ant", "r2"))
+    second = ask(zoo, question("1", "ant", "r11", domain="other"))
+    both = merged("both", [first, second])
+    assert both.of("recall@5") == {"1/1": 1, "1/2": 1, "2/1": 0} and len(both.results) == 3
+    assert both.results["1/2"].domain == "zoo" and both.results["2/1"].domain == "other"
+    assert compare(both, merged("again", [first, second]), "recall@5").difference == 0
 
 
 def test_settings_are_compared_by_domain_too(zoo: ReviewIndex) -> None:
@@ -184,10 +177,10 @@ def test_settings_are_compared_by_domain_too(zoo: ReviewIndex) -> None:
         "| all | better | +0.500 [+0.000, +1.000]" in text
         and "| other | better | +1.000 [+1.000, +1.000]" in text
     )
-    (found,) = json_report([worse, replace(better, name="better")])["differences"]
+    (written,) = json_report([worse, replace(better, name="better")])["differences"]
     assert (
-        found["recall@5"]["difference"] == 0.5
-        and found["by_domain"]["other"]["recall@5"]["low"] == 1
+        written["recall@5"]["difference"] == 0.5
+        and written["by_domain"]["other"]["recall@5"]["low"] == 1
     )
 
 
@@ -199,8 +192,11 @@ def test_a_domain_without_answer_spans_is_not_compared_by_them(zoo: ReviewIndex)
     )
     text = markdown_report([report, replace(report, name="again")])
     assert re.search(r"\| other \| again \|.*\| - \|$", text, re.MULTILINE)
-    (found,) = json_report([report, replace(report, name="again")])["differences"]
-    assert SPANS in found["by_domain"]["zoo"] and SPANS not in found["by_domain"]["other"]
+    (written,) = json_report([report, replace(report, name="again")])["differences"]
+    assert (
+        SPANS.name in written["by_domain"]["zoo"]
+        and SPANS.name not in written["by_domain"]["other"]
+    )
 
 
 def test_reports_as_text_and_plot(zoo: ReviewIndex, tmp_path: Path) -> None:
@@ -214,12 +210,12 @@ def test_reports_as_text_and_plot(zoo: ReviewIndex, tmp_path: Path) -> None:
         re.search(r"\| even\\\| \| 4 \| plain \| 0\.750", text)
         and "| all | again | +0.000 [+0.000, +0.000] p=1.000" in text
     )
-    found = json_report(reports)
-    assert found["settings"][0]["means"]["all"]["recall@5"][0] == 0.625
-    assert found["settings"][1]["by_question"]["q0"]["MRR@10"] == 1
+    written = json_report(reports)
+    assert written["settings"][0]["means"]["all"]["recall@5"][0] == 0.625
+    assert written["settings"][1]["by_question"]["q0"]["MRR@10"] == 1
     assert (
-        found["differences"][0]["nDCG@10"]["p_value"] == 1
-        and json.loads(json.dumps(found)) == found
+        written["differences"][0]["nDCG@10"]["p_value"] == 1
+        and json.loads(json.dumps(written)) == written
     )
     for ending, begin in (("png", b"\x89PNG"), ("svg", b"<?xml")):
         plot_report(reports, tmp_path / f"plot.{ending}")

@@ -1,6 +1,4 @@
-"""The metrics behind `reviewqa eval answers`, on answers made by hand, and the reading of question
-sets.
-"""
+"""The metrics behind `reviewqa eval answers`, on answers made by hand."""
 
 from __future__ import annotations
 
@@ -15,26 +13,19 @@ import pytest
 from rag.answering import prompt
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
-from rag.evaluation.answers import (
-    COLUMNS,
-    AnswerReport,
-    QuestionResult,
-    evaluate_answers,
-    markdown_table,
-    summarise,
-)
-from rag.evaluation.questions import KINDS, SPLITS, Question, read_questions
+from rag.evaluation.answers import AnswerReport, answer_table, evaluate_answers
+from rag.evaluation.metrics import QuestionResult, answer_metrics
+from rag.evaluation.questions import Question
 from rag.generators.choice import ChosenGenerator
 from rag.index import ReviewIndex
-from rag.schema import GeneratorError, Message, ReviewFileError
+from rag.schema import GeneratorError, Message
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index
 from tests.prompts import read_prompt
 
-SAMPLE = Path(__file__).parent.parent / "rag" / "sample"
-
 
 def result(**more: Any) -> QuestionResult:
-    values: dict[str, Any] = {
+    """A result with these facts; what is no fact is a metric's value."""
+    facts: dict[str, Any] = {
         "id": "q",
         "kind": "opinion",
         "question": "?",
@@ -43,60 +34,33 @@ def result(**more: Any) -> QuestionResult:
         "refused": False,
         "sentences": 1,
         "supported": 1,
-        "citation_precision": 1.0,
-        "citation_recall": 1.0,
-        "key_points": 1.0,
         "dropped_markers": 0,
         "seconds": 1.0,
-        **more,
     }
-    return QuestionResult(**values)
+    facts |= {name: more.pop(name) for name in list(more) if name in facts}
+    return QuestionResult(**facts, values=more)
 
 
-REFUSED: dict[str, Any] = {
-    "refused": True,
-    "supported": 0,
-    "citation_precision": None,
-    "citation_recall": 0.0,
-    "sentences": 0,
-}
+REFUSED: dict[str, Any] = {"refused": True, "supported": 0, "sentences": 0}
 
 
 def test_means_leave_out_what_does_not_apply() -> None:
-    report = summarise(
+    report = AnswerReport(
         "g",
         [
+            result(citation_precision=0.5, citation_recall=0.2, key_points=1.0),
             result(
-                sentences=1,
-                supported=1,
-                citation_precision=0.5,
-                citation_recall=0.2,
-                key_points=1.0,
-                seconds=1.0,
+                sentences=4, supported=2, citation_precision=1.0, citation_recall=0.4, seconds=2
             ),
-            result(
-                sentences=4,
-                supported=2,
-                citation_precision=1.0,
-                citation_recall=0.4,
-                key_points=None,
-                seconds=2.0,
-            ),
-            result(**REFUSED, answerable=True, key_points=0.0, seconds=3.0),
-            result(
-                **{**REFUSED, "citation_recall": None},
-                answerable=False,
-                key_points=None,
-                seconds=10.0,
-            ),
+            result(**REFUSED, citation_recall=0.0, key_points=0.0, seconds=3.0),
+            result(**REFUSED, citation_recall=None, answerable=False, seconds=10.0),
         ],
     )
-    assert (report.generator, report.questions) == ("g", 4)
-    assert report.supported == pytest.approx(3 / 5)
-    assert report.citation_precision == pytest.approx(0.75)
-    assert report.citation_recall == pytest.approx(0.2)
-    assert report.key_points == pytest.approx(0.5)
-    assert (report.seconds_median, report.seconds_p95) == (2.5, 10.0)
+    assert report.value("supported") == pytest.approx(3 / 5)
+    assert report.value("citation_precision") == pytest.approx(0.75)
+    assert report.value("citation_recall") == pytest.approx(0.2)
+    assert report.value("key_points") == pytest.approx(0.5)
+    assert (report.value("seconds_median"), report.value("seconds_p95")) == (2.5, 10.0)
 
 
 @pytest.mark.parametrize(
@@ -117,22 +81,22 @@ def test_refusals_are_measured_against_the_unanswerable(
     recall: float,
     f1: float,
 ) -> None:
-    report = summarise(
+    report = AnswerReport(
         "g",
         [result(**REFUSED, answerable=False)] * refused_rightly
         + [result(**REFUSED, answerable=True)] * refused_wrongly
         + [result(answerable=False)] * answered_wrongly
         + [result()] * 5,
     )
-    found = (report.refusal_precision, report.refusal_recall, report.refusal_f1)
-    assert found == pytest.approx((precision, recall, f1))
+    assert report.value("refusal_precision") == pytest.approx(precision)
+    assert report.value("refusal_recall") == pytest.approx(recall)
+    assert report.value("refusal_f1") == pytest.approx(f1)
 
 
 def test_no_results_give_zeros() -> None:
-    report = summarise("g", [])
-    assert (
-        report.questions == 0 and report.supported == report.refusal_f1 == report.seconds_p95 == 0
-    )
+    report = AnswerReport("g", [])
+    assert {report.value(name) for name in answer_metrics} == {0.0}
+    assert report.as_dict()["questions"] == 0
 
 
 def question(
@@ -182,7 +146,7 @@ def measure(
         ChosenGenerator(FakeGenerator(written), ""),
     )
     report = evaluate_answers(pipeline, [asked], lambda done, total: None)
-    assert report.questions == 1 and report.generator == FakeGenerator.name
+    assert len(report.results) == 1 and report.generator == FakeGenerator.name
     return report.results[0]
 
 
@@ -192,51 +156,60 @@ def test_support_and_citations_of_one_answer(indexes: Path) -> None:
         "The pool was made of gold bricks by elves [{pool}][{loud}]. Free unicorns [99]. Birds "
         "sing."
     )
-    found = measure(indexes, says, question(review_ids=("pool", "desk", "gone")))
-    assert (found.sentences, found.supported, found.dropped_markers) == (4, 1, 1)
-    assert found.citation_precision == 0.5  # pool is gold, loud is not
-    assert found.citation_recall == pytest.approx(1 / 3)
+    outcome = measure(indexes, says, question(review_ids=("pool", "desk", "gone")))
+    assert (outcome.sentences, outcome.supported, outcome.dropped_markers) == (4, 1, 1)
+    assert outcome.values["citation_precision"] == 0.5  # pool is gold, loud is not
+    assert outcome.values["citation_recall"] == pytest.approx(1 / 3)
 
 
 def test_recall_counts_no_more_gold_than_the_prompt_could_hold(indexes: Path) -> None:
     asked = question(review_ids=[r.review_id for r in REVIEWS])
-    found = measure(
+    outcome = measure(
         indexes, "The swimming pool was warm and clean [{pool}].", asked, {"retrieval.top_k": 2}
     )
-    assert (found.citation_precision, found.citation_recall) == (1.0, 0.5)
+    assert (outcome.values["citation_precision"], outcome.values["citation_recall"]) == (1.0, 0.5)
 
 
 def test_an_answer_that_cites_nothing_has_no_precision(indexes: Path) -> None:
-    found = measure(indexes, "The swimming pool was warm.", question())
-    assert (found.supported, found.citation_precision, found.citation_recall) == (0, 0.0, 0.0)
+    outcome = measure(indexes, "The swimming pool was warm.", question())
+    assert (
+        outcome.supported,
+        outcome.values["citation_precision"],
+        outcome.values["citation_recall"],
+    ) == (0, 0.0, 0.0)
 
 
 def test_key_points_that_some_sentence_comes_close_to(indexes: Path) -> None:
     points = ("The pool was warm and clean", "Elephants may swim there on Sundays")
     says = "The swimming pool was warm and clean [{pool}]. Nobody slept."
-    assert measure(indexes, says, question(key_points=points)).key_points == 0.5
-    assert measure(indexes, says, question("count", key_points=points)).key_points is None
-    assert measure(indexes, says, question(key_points=())).key_points is None
-    assert measure(indexes, prompt.REFUSAL, question(key_points=points)).key_points == 0.0
+    assert measure(indexes, says, question(key_points=points)).values["key_points"] == 0.5
+    assert measure(indexes, says, question("count", key_points=points)).values["key_points"] is None
+    assert measure(indexes, says, question(key_points=())).values["key_points"] is None
+    assert measure(indexes, prompt.REFUSAL, question(key_points=points)).values["key_points"] == 0.0
 
 
 def test_a_wrong_refusal_and_a_right_one(indexes: Path) -> None:
     wrong = measure(indexes, prompt.REFUSAL, question())
     assert wrong.refused and wrong.answerable and wrong.supported == 0
-    assert (wrong.citation_precision, wrong.citation_recall) == (None, 0.0)
+    assert (wrong.values["citation_precision"], wrong.values["citation_recall"]) == (None, 0.0)
     right = measure(indexes, prompt.REFUSAL, question("unanswerable", review_ids=()))
     assert (
-        right.refused and not right.answerable and right.key_points is right.citation_recall is None
+        right.refused
+        and not right.answerable
+        and right.values["key_points"] is right.values["citation_recall"] is None
     )
 
 
 def test_an_unanswerable_question_that_is_answered_has_support_but_no_citation_marks(
     indexes: Path,
 ) -> None:
-    found = measure(
+    outcome = measure(
         indexes, "The swimming pool was warm and clean [{pool}].", question("unanswerable", ())
     )
-    assert found.supported == 1 and found.citation_precision is found.citation_recall is None
+    assert (
+        outcome.supported == 1
+        and outcome.values["citation_precision"] is outcome.values["citation_recall"] is None
+    )
 
 
 @pytest.mark.parametrize("down", [(2,), (1, 3), (1, 2, 3)])
@@ -257,7 +230,7 @@ def test_a_question_the_generator_fails_on_is_counted_and_the_rest_go_on(
         "answering.fact_evidence_floor": -1.0,
     }
     pipeline = Pipeline(
-        Settings().changed(values),
+        Settings().changed({**values}),
         ReviewIndex.open(indexes / "hotel"),
         FakeEmbedder(),
         ChosenGenerator(FakeGenerator(says), ""),
@@ -270,113 +243,22 @@ def test_a_question_the_generator_fails_on_is_counted_and_the_rest_go_on(
     seen: list[int] = []
     report = evaluate_answers(pipeline, questions, lambda done, total: seen.append(done))
     assert seen == asked == [1, 2, 3]
-    assert (report.failed, report.questions) == (len(down), 3 - len(down))
+    assert (report.failed, len(report.results)) == (len(down), 3 - len(down))
     assert [int(r.id) for r in report.results] == [
         number for number in (1, 2, 3) if number not in down
     ]
 
 
 def test_the_table_has_a_row_a_generator_and_json_has_all() -> None:
-    reports: list[AnswerReport] = [summarise(name, [result()]) for name in ("one", "two")]
-    lines = markdown_table(reports).splitlines()
-    assert (
-        len(lines) == 4 and lines[2].startswith("| one | 1.00 |") and lines[3].startswith("| two |")
+    reports = [AnswerReport(name, [result(key_points=0.5)]) for name in ("one", "two")]
+    lines = answer_table(reports).splitlines()
+    assert len(lines) == 4
+    assert lines[0] == (
+        "| generator | sentences supported | citation precision | citation recall | refusal F1 "
+        "| key points | s per answer |"
     )
-    assert {line.count("|") for line in lines} == {len(COLUMNS) + 1}
-    as_json = json.loads(json.dumps(reports[0].as_dict()))
-    assert set(as_json) == {field.name for field in dataclasses.fields(AnswerReport)}
-    assert as_json["results"][0]["id"] == "q"
-
-
-# --- question sets
-
-
-def write(folder: Path, *lines: object) -> Path:
-    path = folder / "questions.jsonl"
-    path.write_text(
-        "\n".join(
-            line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)
-            for line in lines
-        )
-        + "\n",
-        encoding="utf-8",
-    )
-    return path
-
-
-GOOD: dict[str, Any] = {"id": "1", "question": "Is it good?", "review_ids": ["a"], "split": "dev"}
-
-
-def test_questions_are_read_with_their_gold(tmp_path: Path) -> None:
-    path = write(
-        tmp_path,
-        {**GOOD, "kind": "fact", "key_points": ["k"], "answer": "Yes.", "topic": "t"},
-        "",
-        {**GOOD, "id": 2},
-    )
-    first, second = read_questions(path)
-    assert first == Question(
-        "1", "Is it good?", "fact", "dev", "t", frozenset({"a"}), "Yes.", ("k",)
-    )
-    assert (second.id, second.kind, second.key_points, second.answerable) == (
-        "2",
-        "opinion",
-        (),
-        True,
-    )
-
-
-def test_a_split_can_be_asked_for(tmp_path: Path) -> None:
-    path = write(tmp_path, GOOD, {**GOOD, "id": "2", "split": "test"})
-    assert [q.id for q in read_questions(path, "test")] == ["2"]
-    with pytest.raises(ReviewFileError, match='no questions of the split "train"'):
-        read_questions(path, "train")
-
-
-def test_line_separators_inside_a_question_do_not_end_the_line(tmp_path: Path) -> None:
-    (found,) = read_questions(write(tmp_path, {**GOOD, "question": "One\u2028two\x85three?"}))
-    assert found.question == "One\u2028two\x85three?"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "{",
-        "[]",
-        "7",
-        "null",
-        '"text"',
-        {"id": "2"},
-        {**GOOD, "kind": "odd"},
-        {**GOOD, "review_ids": "a"},
-        {**GOOD, "review_ids": 7},
-        {**GOOD, "id": "1"},
-    ],
-    ids=repr,
-)
-def test_a_bad_line_is_named(tmp_path: Path, line: object) -> None:
-    with pytest.raises(ReviewFileError, match=r"questions\.jsonl, line 3: ") as error:
-        read_questions(write(tmp_path, GOOD, "", line))
-    assert "\n" not in str(error.value)
-
-
-def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe")
-    (tmp_path / "empty.jsonl").write_text("")
-    for name in ("missing.jsonl", "binary.jsonl", "empty.jsonl", "."):
-        with pytest.raises(
-            ReviewFileError, match=name.replace(".", r"\.") if name != "." else "Cannot read"
-        ):
-            read_questions(tmp_path / name)
-
-
-def test_the_samples_questions_are_sound() -> None:
-    questions = read_questions(SAMPLE / "questions.jsonl")
-    known = {
-        line.split(",")[0]
-        for line in (SAMPLE / "reviews.csv").read_text(encoding="utf-8").splitlines()
-    }
-    assert {q.kind for q in questions} == set(KINDS) and {q.split for q in questions} == set(SPLITS)
-    for q in questions:
-        assert q.question.strip() and q.review_ids <= known, q.id
-        assert q.answerable == bool(q.review_ids) == bool(q.key_points), q.id
+    assert lines[2].startswith("| one | 1.00 |") and lines[3].startswith("| two |")
+    written = json.loads(json.dumps(reports[0].as_dict()))
+    facts = {"generator", "questions", "failed", "results"}
+    assert set(written) == facts | set(answer_metrics)
+    assert written["results"][0]["id"] == "q" and written["results"][0]["key_points"] == 0.5

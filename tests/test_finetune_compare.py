@@ -25,7 +25,10 @@ from finetune.comparison_report import (
     write_report,
 )
 from rag.answer import Answer, AnswerSentence, Citation
-from rag.evaluation.answers import QuestionResult, balance, repeated, summarise
+from rag.evaluation.answers import AnswerReport
+from rag.evaluation.metrics import QuestionResult
+from rag.evaluation.metrics.balance import balance
+from rag.evaluation.metrics.repeated import repeated
 from rag.schema import Chunk, RetrievedChunk, Review, ReviewFileError
 from rag.understanding.intent import TASKS
 from tests.fakes import FakeEmbedder
@@ -45,13 +48,14 @@ def result(
         refused=refused,
         sentences=2,
         supported=supported,
-        citation_precision=1.0,
-        citation_recall=0.5,
-        key_points=points,
         dropped_markers=0,
         seconds=0.1,
-        balance=None,
-        repeated=0.0,
+        values={
+            "citation_precision": 1.0,
+            "citation_recall": 0.5,
+            "key_points": points,
+            "repeated": 0.0,
+        },
     )
 
 
@@ -68,16 +72,14 @@ def contender(name: str, points: list[float], text: str = "It is.", **more: int)
         more.get("refuses", 1) == 1,
         0,
         0,
-        None,
-        None,
-        None,
         0,
         0.1,
+        {},
     )
     sentence = AnswerSentence(text, False, 0.1, (Citation(1, "r", "r:0", 0, 1, "x", 0.1, False),))
     answer = Answer(TASKS[0].question, (sentence,), False, name, "", ())
     tasks = tuple(TaskAnswer(task, answer, 0.0, 0.0, 1.0) for task in TASKS)
-    return Contender(name, f"model {name}", summarise(name, [*results, unanswerable]), tasks)
+    return Contender(name, f"model {name}", AnswerReport(name, [*results, unanswerable]), tasks)
 
 
 FEW, MANY = [0.1, 0.2] * 15, [0.5, 0.6] * 15
@@ -183,9 +185,6 @@ def test_balance_is_how_evenly_both_sides_are_cited(
 
 
 def test_repetition_counts_sentences_that_say_what_one_before_said() -> None:
-    class WithEmbedder:
-        embedder = FakeEmbedder()
-
     said = ["The soup was hot.", "The waiter left.", "the SOUP was hot!", "The soup was hot."]
-    assert repeated(said, WithEmbedder()) == 0.5  # type: ignore[arg-type]
-    assert repeated([], WithEmbedder()) == 0.0  # type: ignore[arg-type]
+    assert repeated(said, FakeEmbedder()) == 0.5
+    assert repeated([], FakeEmbedder()) == 0.0

@@ -68,7 +68,14 @@ def test_our_own_layout(tmp_path: Path) -> None:
         {"r1": 1, "r2": 1},
         "",
     )
-    assert second.relevance == {} and [one.id for one in read_question_set(path, "test")] == ["b"]
+    assert second.relevance == {} and [item.id for item in read_question_set(path, "test")] == ["b"]
+
+
+def test_our_own_layout_as_csv(tmp_path: Path) -> None:
+    path = tmp_path / "questions.csv"
+    path.write_text("question,kind,review_ids\nIs it loud?,fact,r1; r2\n", encoding="utf-8")
+    (question,) = read_question_set(path)
+    assert question.relevance == {"r1": 1, "r2": 1} and question.domain == "fact"
 
 
 def test_subjqa_from_a_file_or_its_folder(tmp_path: Path) -> None:
@@ -90,7 +97,7 @@ def test_what_shares_a_review_with_training_can_be_left_out(tmp_path: Path) -> N
     rows = [subjqa(1, "train", "r1"), subjqa(2, "dev", "r1"), subjqa(3, "dev", "r2")]
     path = write_lines(tmp_path / "questions.jsonl", rows)
     asked = read_question_set(path, "dev")
-    assert [one.id for one in without_shared(asked, path)] == ["lamps/dev/q3"]
+    assert [item.id for item in without_shared(asked, path)] == ["lamps/dev/q3"]
     assert without_shared(read_question_set(path, "train"), path) == read_question_set(
         path, "train"
     )
@@ -127,7 +134,7 @@ def test_beir(beir: Path) -> None:
         {"d1": 2},
     )
     assert second.relevance == {"d2": 1}
-    assert [(one.review_id, one.text) for one in read_beir_corpus(beir)] == [
+    assert [(item.review_id, item.text) for item in read_beir_corpus(beir)] == [
         ("d1", "On lamps They glow."),
         ("d2", "They fall."),
         ("d3", "-"),

@@ -5,11 +5,11 @@ columns.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rag.schema import ReviewFileError
 
 KINDS = ("opinion", "both_sides", "fact", "count", "unanswerable")
 SPLITS = ("train", "dev", "test")
+_NO_COLUMN = ("", "point_reviews")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,69 +51,82 @@ def read_questions(path: Path, split: str | None = None) -> list[Question]:
     """The questions of a file, all or of one split. Raises `ReviewFileError` with the line of the
     first bad one.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReviewFileError(f"Cannot read the question file {path}: {error}.") from error
     questions: dict[str, Question] = {}
-    for number, read in _csv_rows(text) if path.suffix.lower() == ".csv" else _json_rows(text):
+    for line, row in _csv_rows(path) if path.suffix.lower() == ".csv" else json_rows(path):
         try:
-            question = _question(read())
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ReviewFileError(
-                f"{path}, line {number}: not a question ({type(error).__name__}: {error})."
-            ) from error
+            question = _question(row)
+        except ValueError as error:
+            raise ReviewFileError(f"{path}, line {line}: not a question: {error}.") from error
         if question.id in questions:
             raise ReviewFileError(
-                f'{path}, line {number}: a second question with the id "{question.id}".'
+                f'{path}, line {line}: a second question with the id "{question.id}".'
             )
         questions[question.id] = question
-    found = [question for question in questions.values() if split in (None, question.split)]
-    if not found:
-        raise ReviewFileError(
-            f"{path} has no questions" + (f' of the split "{split}".' if split else ".")
-        )
-    return found
+    chosen = [question for question in questions.values() if split in (None, question.split)]
+    require_some(chosen, path, split)
+    return chosen
 
 
-def _json_rows(text: str) -> Iterator[tuple[int, Callable[[], Any]]]:
-    for number, line in enumerate(
-        io.StringIO(text), 1
-    ):  # a string in JSON may hold what splitlines() splits at
-        if line.strip():
-            yield number, partial(json.loads, line)
+def require_some(questions: Sequence[object], path: Path, split: str | None) -> None:
+    """Raises `ReviewFileError` for a set of which nothing is left."""
+    if not questions:
+        of_split = f' of the split "{split}"' if split else ""
+        raise ReviewFileError(f"{path} has no questions{of_split}.")
 
 
-def _csv_rows(text: str) -> Iterator[tuple[int, Callable[[], Any]]]:
+def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON Lines file, with their lines. Raises `ReviewFileError`."""
+    # not splitlines(): it splits at characters that a string in JSON may hold
+    for number, line in enumerate(io.StringIO(read_text(path)), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ReviewFileError(f"{path}, line {number}: not JSON ({error}).") from error
+        if not isinstance(row, dict):
+            raise ReviewFileError(f"{path}, line {number}: not an object with named fields.")
+        yield number, row
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, gzipped or not. Raises `ReviewFileError`."""
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise ReviewFileError(f"Cannot read the question file {path}: {error}.") from error
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows of a CSV file; of its columns only `question` must be there. Lists are separated by
     semicolons.
     """
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    for row in reader:
-        yield reader.line_num, partial(_from_csv, row, reader.line_num)
-
-
-def _from_csv(row: Mapping[str, str | None], line: int) -> dict[str, Any]:
-    cells = {name: (value or "").strip() for name, value in row.items() if isinstance(name, str)}
-    found: dict[str, Any] = {name: value for name, value in cells.items() if value}
-    for name in ("review_ids", "key_points"):
-        found[name] = [part.strip() for part in cells.get(name, "").split(";") if part.strip()]
-    found.pop("point_reviews", None)  # a list of lists has no place in a cell
-    if "question" not in found:
-        raise ValueError("no question")
-    return {"id": f"line-{line}"} | found
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="", restkey="")
+    try:
+        for cells in reader:
+            # a list of lists has no place in a cell, and cells beyond the header no name
+            texts = {name: cells[name].strip() for name in cells if name not in _NO_COLUMN}
+            row: dict[str, Any] = {name: text for name, text in texts.items() if text}
+            for name in ("review_ids", "key_points"):
+                parts = map(str.strip, texts.get(name, "").split(";"))
+                row[name] = [part for part in parts if part]
+            yield reader.line_num, {"id": f"line-{reader.line_num}"} | row
+    except csv.Error as error:
+        raise ReviewFileError(f"{path}: not CSV after line {reader.line_num} ({error}).") from error
 
 
 def _question(row: Mapping[str, Any]) -> Question:
-    if not isinstance(row, dict):
-        raise TypeError("not an object with named fields")
+    """Raises `ValueError` with what is wrong."""
+    for name in ("id", "question", "review_ids"):
+        if name not in row:
+            raise ValueError(f'it has no "{name}"')
     for name in ("review_ids", "key_points", "point_reviews"):
         if not isinstance(row.get(name, []), list):
-            raise TypeError(f"{name} is not a list")
+            raise ValueError(f"{name} is not a list")
     points, said_by = row.get("key_points", ()), row.get("point_reviews", ())
-    if said_by and (
-        len(said_by) != len(points) or not all(isinstance(ids, list) for ids in said_by)
-    ):
+    lists = all(isinstance(review_ids, list) for review_ids in said_by)
+    if said_by and (len(said_by) != len(points) or not lists):
         raise ValueError("point_reviews is not one list of reviews for each of key_points")
     kind = row.get("kind", "opinion")
     if kind not in KINDS:
@@ -126,6 +140,6 @@ def _question(row: Mapping[str, Any]) -> Question:
         review_ids=frozenset(map(str, row["review_ids"])),
         answer=str(row.get("answer", "")),
         key_points=tuple(map(str, points)),
-        point_reviews=tuple(frozenset(map(str, ids)) for ids in said_by),
+        point_reviews=tuple(frozenset(map(str, review_ids)) for review_ids in said_by),
         item_id=str(row.get("item_id", "")),
     )

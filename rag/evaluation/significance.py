@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 RESAMPLES = 2000
 PERMUTATIONS = 10_000
-_AT_ONCE = 2**22  # values drawn at once
+_VALUES_DRAWN_AT_ONCE = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,50 +39,47 @@ class Comparison:
     p_value: float
 
 
-def interval(values: Sequence[float]) -> Interval:
+def interval(values: Sequence[float] | NDArray[np.float64]) -> Interval:
     """Mean of the values and its percentile bootstrap interval (Efron 1979); all NaN without
-    values.
+    values, and no wider than the value itself for a single one.
     """
-    if not len(values):
-        return Interval(float("nan"), float("nan"), float("nan"))
-    means = _resampled_means(np.asarray(values, dtype=np.float64))
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Interval(float(np.mean(values)), float(low), float(high))
+    if len(values) < 2:
+        value = float(values[0]) if len(values) else float("nan")
+        return Interval(value, value, value)
+    from scipy import stats
+
+    bounds = stats.bootstrap(
+        (np.asarray(values, dtype=np.float64),),
+        np.mean,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        batch=max(1, _VALUES_DRAWN_AT_ONCE // len(values)),
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return Interval(float(np.mean(values)), float(bounds.low), float(bounds.high))
 
 
 def paired(baseline: Sequence[float], other: Sequence[float]) -> Comparison:
     """Compare values of the same questions: bootstrap interval, and a two-sided randomisation test.
 
     Under "no difference" each question's difference is as likely the other way round, so its sign
-    is drawn at random (Smucker, Allan and Carterette 2007). Raises `ValueError` for lists of
-    different lengths, or empty ones.
+    is drawn at random (Smucker, Allan and Carterette 2007), or every choice of signs is tried where
+    the questions are few. Raises `ValueError` for lists of different lengths, or empty ones.
     """
     if len(baseline) != len(other) or not len(baseline):
         raise ValueError(f"{len(baseline)} and {len(other)} values cannot be compared in pairs")
-    differences = np.asarray(other, dtype=np.float64) - np.asarray(baseline, dtype=np.float64)
-    low, high = np.percentile(_resampled_means(differences), [2.5, 97.5])
-    observed = abs(differences.mean())
-    generator = np.random.default_rng(0)
-    step = max(1, _AT_ONCE // len(differences))
-    extreme = 0
-    for start in range(0, PERMUTATIONS, step):
-        signs = generator.choice(
-            [-1.0, 1.0], size=(min(step, PERMUTATIONS - start), len(differences))
-        )
-        extreme += int((np.abs((signs * differences).mean(axis=1)) >= observed - 1e-12).sum())
-    return Comparison(
-        float(differences.mean()), float(low), float(high), (extreme + 1) / (PERMUTATIONS + 1)
-    )
+    differences = np.subtract(other, baseline, dtype=np.float64)
+    mean = interval(differences)
+    if len(differences) == 1:  # either sign is as extreme
+        return Comparison(mean.mean, mean.low, mean.high, 1.0)
+    from scipy import stats
 
-
-def _resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    generator = np.random.default_rng(0)
-    step = max(1, _AT_ONCE // len(values))
-    return np.concatenate(
-        [
-            values[
-                generator.integers(0, len(values), (min(step, RESAMPLES - start), len(values)))
-            ].mean(axis=1)
-            for start in range(0, RESAMPLES, step)
-        ]
+    test = stats.permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=PERMUTATIONS,
+        batch=max(1, _VALUES_DRAWN_AT_ONCE // len(differences)),
+        rng=np.random.default_rng(0),
     )
+    return Comparison(mean.mean, mean.low, mean.high, float(test.pvalue))

@@ -7,101 +7,100 @@ and dev; test is only reported.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
 from rag.answering.refusal import evidence_score
 from rag.config import Settings
-from rag.embedding import make_embedder
+from rag.embedding import Embedder, make_embedder
 from rag.evaluation.questions import SPLITS, Question, read_questions
-from rag.index import ReviewIndex, index_folder
-from rag.index.ingest import rebuild
+from rag.index import ReviewIndex
 from rag.retrieval import Retriever
 from rag.understanding.intent import asks_for_fact
+from tests.benchmarks.measuring import QUESTIONS, options, sample_index, show, temporary_settings
 
-SAMPLE = Path(__file__).parents[2] / "rag" / "sample"
-
-
-def open_sample(settings: Settings) -> tuple[ReviewIndex, list[Question]]:
-    """The sample's index, built anew, and its questions."""
-    rebuild(settings, "sample", [SAMPLE / "reviews.csv"], mode="new", progress=lambda *_: None)
-    return ReviewIndex.open(index_folder(settings.paths.indexes_dir, "sample")), read_questions(
-        SAMPLE / "questions.jsonl"
-    )
+THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+FLOORS = (0.46, 0.50, 0.54, 0.58)
+FACT_FLOORS = (0.64, 0.68, 0.72, 0.76, 0.80, 0.84)
 
 
-def support_table(settings: Settings, index: ReviewIndex, questions: list[Question]) -> None:
-    """Key points against their own gold reviews (supported) and against another topic's (not
+def similarities(
+    index: ReviewIndex, embedder: Embedder, questions: Sequence[Question]
+) -> tuple[list[float], list[float]]:
+    """Key points against their own gold reviews (supported), and against another topic's (not
     supported).
     """
-    embedder = make_embedder(settings)
-    rows_of: dict[str, list[int]] = {}
-    for row in range(index.manifest.sentences):
-        rows_of.setdefault(index.sentences([row])[0].review_id, []).append(row)
-    print(
-        "\nSupport: a statement against the reviews it rests on, and against another topic's "
-        "reviews"
-    )
-    print(
-        "| split | threshold | supported, passed | unsupported, passed | balanced accuracy "
-        "|\n|---|---|---|---|---|"
-    )
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row, sentence in enumerate(index.sentences(range(index.manifest.sentences))):
+        rows_of[sentence.review_id].append(row)
+    supported: list[float] = []
+    unsupported: list[float] = []
+    for place, question in enumerate(questions):
+        points = embedder.embed_documents(question.key_points)
+        after = [*questions[place + 1 :], *questions]
+        other = next(later for later in after if later.topic != question.topic)
+        others = other.review_ids - question.review_ids
+        for scores, review_ids in ((supported, question.review_ids), (unsupported, others)):
+            rows = sorted(row for review_id in review_ids for row in rows_of[review_id])
+            if rows:
+                scores.extend((index.vectors(rows) @ points.T).max(axis=0))
+    return supported, unsupported
+
+
+def show_support(index: ReviewIndex, embedder: Embedder, questions: Sequence[Question]) -> None:
+    """What each threshold passes."""
+    table = []
     for split in SPLITS:
         asked = [q for q in questions if q.split == split and q.answerable and q.kind != "count"]
-        scores: dict[bool, list[float]] = {True: [], False: []}
-        for place, question in enumerate(asked):
-            points = embedder.embed_documents(question.key_points)
-            other = next(q for q in asked[place + 1 :] + asked if q.topic != question.topic)
-            for own, review_ids in (
-                (True, question.review_ids),
-                (False, other.review_ids - question.review_ids),
-            ):
-                rows = [row for review_id in review_ids for row in rows_of[review_id]]
-                if rows:
-                    scores[own].extend((index.vectors(rows) @ points.T).max(axis=0))
-        for threshold in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6):
-            passed = {
-                own: float(np.mean(np.array(values) >= threshold)) for own, values in scores.items()
-            }
-            balanced = (passed[True] + 1 - passed[False]) / 2
-            print(
-                f"| {split} | {threshold} | {passed[True]:.2f} | {passed[False]:.2f} | "
-                f"{balanced:.2f} |"
-            )
+        supported, unsupported = similarities(index, embedder, asked)
+        for threshold in THRESHOLDS:
+            right = float(np.mean(np.array(supported) >= threshold))
+            wrong = float(np.mean(np.array(unsupported) >= threshold))
+            table.append([split, str(threshold), right, wrong, (right + 1 - wrong) / 2])
+    show(
+        "Support: a statement against the reviews it rests on, and against another topic's reviews",
+        ["split", "threshold", "supported, passed", "unsupported, passed", "balanced accuracy"],
+        table,
+    )
 
 
-def floor_table(settings: Settings, index: ReviewIndex, questions: list[Question]) -> None:
+def show_floors(settings: Settings, retriever: Retriever, questions: Sequence[Question]) -> None:
     """Refusal F1 and wrong refusals for pairs of floors."""
-    retriever = Retriever(settings, index, make_embedder(settings))
     score = np.array(
         [evidence_score(q.question, retriever.retrieve(q.question)) for q in questions]
     )
     fact = np.array([asks_for_fact(q.question) for q in questions])
     unanswerable = np.array([not q.answerable for q in questions])
     split = np.array([q.split for q in questions])
-    print("\nEvidence floors: refusal F1 (wrong refusals of answerable questions) by split")
-    print("| floor | fact floor | train | dev | test |\n|---|---|---|---|---|")
-    for floor in (0.46, 0.50, 0.54, 0.58):
-        for fact_floor in (floor, 0.64, 0.68, 0.72, 0.76, 0.80, 0.84):
+    table = []
+    for floor in FLOORS:
+        for fact_floor in (floor, *FACT_FLOORS):
             refused = score < np.where(fact, fact_floor, floor)
             cells = []
             for name in SPLITS:
-                here = split == name
-                right = int((refused & unanswerable & here).sum())
-                f1 = 2 * right / max(1, int((refused & here).sum() + (unanswerable & here).sum()))
-                cells.append(f"{f1:.2f} ({int((refused & ~unanswerable & here).sum())})")
-            print(f"| {floor:.2f} | {fact_floor:.2f} | {' | '.join(cells)} |")
+                inside = split == name
+                right = int((refused & unanswerable & inside).sum())
+                both = int((refused & inside).sum() + (unanswerable & inside).sum())
+                wrong = int((refused & ~unanswerable & inside).sum())
+                cells.append(f"{2 * right / max(1, both):.2f} ({wrong})")
+            table.append([floor, fact_floor, *cells])
+    show(
+        "Evidence floors: refusal F1 (wrong refusals of answerable questions) by split",
+        ["floor", "fact floor", *SPLITS],
+        table,
+    )
 
 
 def main() -> None:
     """Print both tables."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings().changed({"paths.indexes_dir": Path(folder)})
-        index, questions = open_sample(settings)
-        support_table(settings, index, questions)
-        floor_table(settings, index, questions)
+    options(__doc__).parse_args()
+    questions = read_questions(QUESTIONS)
+    with temporary_settings() as settings:
+        index, embedder = sample_index(settings), make_embedder(settings)
+        show_support(index, embedder, questions)
+        show_floors(settings, Retriever(settings, index, embedder), questions)
 
 
 if __name__ == "__main__":

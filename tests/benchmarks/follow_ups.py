@@ -7,20 +7,17 @@ are, over the sample's own questions, each asked after another one.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from rag.evaluation.questions import read_questions
-from rag.understanding import follow_up
 from rag.understanding.follow_up import stand_alone
+from tests.benchmarks.measuring import SAMPLE, options, sample_questions, show
 
-SAMPLE = Path(follow_up.__file__).parents[1] / "sample"
 BEFORE = "How good is the acting?"
+SPLITS = ("dev", "test")
 Query = Callable[[str, Sequence[str]], str]
 
 
@@ -41,23 +38,23 @@ class Judged:
         """Whether, besides, the query has all the words that it must have and none that it must
         not.
         """
-        wanted, unwanted = (
-            [
-                re.search(rf"\b{re.escape(word)}\b", self.query, re.IGNORECASE)
-                for word in self.dialogue[key]
-            ]
-            for key in ("must", "must_not")
+        return (
+            self.told
+            and all(map(self._has, self.dialogue["must"]))
+            and not any(map(self._has, self.dialogue["must_not"]))
         )
-        return self.told and all(wanted) and not any(unwanted)
+
+    def _has(self, word: str) -> bool:
+        return bool(re.search(rf"\b{re.escape(word)}\b", self.query, re.IGNORECASE))
 
 
 def judged(split: str, query: Query) -> list[Judged]:
     """The dialogues of a split."""
     lines = (SAMPLE / "followups.jsonl").read_text(encoding="utf-8").splitlines()
-    dialogues = [dialogue for line in lines if (dialogue := json.loads(line))["split"] == split]
     return [
         Judged(dialogue, query(dialogue["turns"][-1], dialogue["turns"][:-1]))
-        for dialogue in dialogues
+        for dialogue in map(json.loads, lines)
+        if dialogue["split"] == split
     ]
 
 
@@ -66,37 +63,40 @@ def by_rule(question: str, previous: Sequence[str]) -> str:
     return stand_alone(question, previous).query
 
 
+def row(split: str) -> list[object]:
+    """A split's line of the table."""
+    dialogues = judged(split, by_rule)
+    leaning = [judgement.right for judgement in dialogues if judgement.dialogue["depends"]]
+    others = [judgement.right for judgement in dialogues if not judgement.dialogue["depends"]]
+    return [
+        split,
+        len(dialogues),
+        sum(judgement.told for judgement in dialogues) / len(dialogues),
+        sum(judgement.right for judgement in dialogues) / len(dialogues),
+        f"{sum(leaning)} of {len(leaning)}",
+        f"{sum(others)} of {len(others)}",
+    ]
+
+
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--wrong", choices=("dev", "test"), help="show what is wrong of a split")
-    chosen = parser.parse_args()
-    print(
-        "| split | dialogues | lean or not, told | and the right words | of those that lean | of "
-        "the others |"
-    )
-    print("|---|---|---|---|---|---|")
-    for split in ("dev", "test"):
-        found = judged(split, by_rule)
-        lean = [one.right for one in found if one.dialogue["depends"]]
-        others = [one.right for one in found if not one.dialogue["depends"]]
-        print(
-            f"| {split} | {len(found)} | {sum(one.told for one in found) / len(found):.2f} "
-            f"| {sum(one.right for one in found) / len(found):.2f} | {sum(lean)} of {len(lean)} "
-            f"| {sum(others)} of {len(others)} |"
-        )
-    questions = [question.question for question in read_questions(SAMPLE / "questions.jsonl")]
+    parser = options(__doc__)
+    parser.add_argument("--wrong", choices=SPLITS, help="show what is wrong of a split")
+    arguments = parser.parse_args()
+    header = ["split", "dialogues", "lean or not, told", "and the right words"]
+    header += ["of those that lean", "of the others"]
+    show("Follow-up questions made to stand alone by the rule", header, [*map(row, SPLITS)])
+    questions = sample_questions()
     changed = [question for question in questions if by_rule(question, [BEFORE]) != question]
     print(
         f"\nOf the sample's {len(questions)} questions, {len(changed)} would be changed after "
         f"{BEFORE!r}."
     )
-    if chosen.wrong:
-        for one in judged(chosen.wrong, by_rule):
-            if not one.right:
-                print(f"  {' / '.join(one.dialogue['turns'])} -> {one.query}")
-        if chosen.wrong == "dev":
-            print(*(f"  {by_rule(question, [BEFORE])}" for question in changed), sep="\n")
+    for judgement in judged(arguments.wrong, by_rule) if arguments.wrong else ():
+        if not judgement.right:
+            print(f"  {' / '.join(judgement.dialogue['turns'])} -> {judgement.query}")
+    if arguments.wrong == "dev":
+        print(*(f"  {by_rule(question, [BEFORE])}" for question in changed), sep="\n")
 
 
 if __name__ == "__main__":

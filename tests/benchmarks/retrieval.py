@@ -18,6 +18,7 @@ in the hub's cache on this machine, and those named with `--embedder` and `--rer
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -35,23 +36,23 @@ from rag.evaluation.retrieval_report import markdown_report
 from rag.index import ReviewIndex, build_index, index_folder, list_indexes
 from rag.ingest import read_reviews
 from rag.retrieval import Retriever
+from tests.benchmarks.measuring import options
 from ui.cli.terminal import StageProgress
 
 DOMAINS = ("electronics", "grocery", "restaurants", "tripadvisor")
-PLAIN = Settings()
+LEAST_REVIEWS = 5
 SETTINGS = {
-    "dense whole": PLAIN.changed(
+    "dense whole": Settings().changed(
         {
             "index.chunking": "whole",
             "retrieval.method": "dense",
             "retrieval.content_words_weight": 0.0,
         }
     ),
-    "BM25": PLAIN.changed({"retrieval.method": "lexical"}),
-    "dense sentences": PLAIN.changed({"retrieval.method": "dense"}),
-    "hybrid": PLAIN,
+    "BM25": Settings().changed({"retrieval.method": "lexical"}),
+    "dense sentences": Settings().changed({"retrieval.method": "dense"}),
+    "hybrid": Settings(),
 }
-
 EMBEDDERS = (
     "BAAI/bge-small-en-v1.5",
     "thenlper/gte-small",
@@ -70,37 +71,32 @@ def present(names: Iterable[str]) -> list[str]:
 
 
 def with_models(embedders: Iterable[str], rerankers: Iterable[str]) -> dict[str, Settings]:
-    """The settings to measure: the usual ones, then those with other models."""
-    return {
-        **SETTINGS,
-        **{
-            f"dense sentences, {name}": PLAIN.changed(
-                {"retrieval.method": "dense", "embedding.model": name}
-            )
-            for name in embedders
-        },
-        **{f"hybrid, {name}": PLAIN.changed({"embedding.model": name}) for name in embedders},
-        **{
-            f"hybrid + {name}": PLAIN.changed(
-                {"retrieval.reranker": name, "retrieval.rerank_depth": 30}
-            )
-            for name in rerankers
-        },
-    }
+    """The settings with other models."""
+    settings: dict[str, Settings] = {}
+    for name in embedders:
+        settings[f"dense sentences, {name}"] = Settings().changed(
+            {"retrieval.method": "dense", "embedding.model": name}
+        )
+        settings[f"hybrid, {name}"] = Settings().changed({"embedding.model": name})
+    for name in rerankers:
+        settings[f"hybrid + {name}"] = Settings().changed(
+            {"retrieval.reranker": name, "retrieval.rerank_depth": 30}
+        )
+    return settings
 
 
-def index_of(settings: Settings, data: Path, indexes: Path, name: str) -> ReviewIndex:
+def index_of(settings: Settings, data: Path, domain: str) -> ReviewIndex:
     """The index of a domain for these settings; built if it is missing."""
     kind = "-whole" if settings.index.chunking == "whole" else ""
     if settings.embedding.model != BUNDLED_EMBEDDER:
         kind += "-" + re.sub(r"[^a-z0-9]+", "-", settings.embedding.model.lower()).strip("-")
-    folder = index_folder(indexes, name + kind)
-    if folder.name not in list_indexes(indexes):
-        beir = data / f"{name}_beir"
+    folder = index_folder(settings.paths.indexes_dir, domain + kind)
+    if folder.name not in list_indexes(settings.paths.indexes_dir):
+        beir = data / f"{domain}_beir"
         reviews = (
             read_beir_corpus(beir)
             if beir.is_dir()
-            else read_reviews(data / "subjqa" / name / "reviews.jsonl")[0]
+            else read_reviews(data / "subjqa" / domain / "reviews.jsonl")[0]
         )
         with StageProgress() as progress:
             build_index(
@@ -114,39 +110,41 @@ def index_of(settings: Settings, data: Path, indexes: Path, name: str) -> Review
     return ReviewIndex.open(folder)
 
 
-def table(
-    data: Path,
-    indexes: Path,
-    sets: Mapping[str, Sequence[RetrievalQuestion]],
-    chosen: Mapping[str, Settings],
-    least: int,
-) -> list[RetrievalReport]:
-    """Every setting measured on every set."""
+def report(
+    name: str, settings: Settings, data: Path, sets: Mapping[str, Sequence[RetrievalQuestion]]
+) -> RetrievalReport:
+    """One setting measured on every set."""
+    embedder = make_embedder(settings)
     reports = []
-    for name, settings in chosen.items():
-        embedder = make_embedder(settings)
-        found = []
-        for domain, questions in sets.items():
-            retriever = Retriever(settings, index_of(settings, data, indexes, domain), embedder)
-            with StageProgress() as progress:
-                found.append(
-                    evaluate_retrieval(
-                        retriever,
-                        questions,
-                        lambda done, total: progress(f"{name}, {domain}", done, total),  # noqa: B023
-                        name=name,
-                        least_reviews=least,
-                    )
+    for domain, questions in sets.items():
+        retriever = Retriever(settings, index_of(settings, data, domain), embedder)
+        with StageProgress() as progress:
+            asking = functools.partial(progress, f"{name}, {domain}")
+            reports.append(
+                evaluate_retrieval(
+                    retriever, questions, asking, name=name, least_reviews=LEAST_REVIEWS
                 )
-        reports.append(merged(name, found))
-    return reports
+            )
+    return merged(name, reports)
+
+
+def question_sets(
+    arguments: argparse.Namespace,
+) -> dict[str, dict[str, Sequence[RetrievalQuestion]]]:
+    """Set -> domain -> questions."""
+    sets: dict[str, dict[str, Sequence[RetrievalQuestion]]] = {"subjqa": {}, "scifact": {}}
+    for domain in DOMAINS:
+        path = arguments.data / "subjqa" / domain / "questions.jsonl"
+        questions = read_question_set(path, arguments.split)
+        kept = questions if arguments.keep_shared else without_shared(questions, path)
+        sets["subjqa"][domain] = kept
+    sets["scifact"]["scifact"] = read_question_set(arguments.data / "scifact_beir")
+    return {name: sets[name] for name in sets if arguments.only in (None, name)}
 
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--indexes", type=Path, required=True)
     parser.add_argument("--split", default="dev", help="of SubjQA")
@@ -165,33 +163,24 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=["subjqa", "scifact"])
     arguments = parser.parse_args()
-    every = with_models(
+    chosen = {name: SETTINGS[name] for name in arguments.settings} | with_models(
         [*arguments.embedder, *present(EMBEDDERS)], [*arguments.reranker, *present(RERANKERS)]
     )
-    chosen = {
-        name: settings
-        for name, settings in every.items()
-        if name in arguments.settings or name not in SETTINGS
-    }
-    sets: dict[str, dict[str, Sequence[RetrievalQuestion]]] = {"subjqa": {}, "scifact": {}}
-    for domain in DOMAINS:
-        path = arguments.data / "subjqa" / domain / "questions.jsonl"
-        questions = read_question_set(path, arguments.split)
-        sets["subjqa"][domain] = (
-            questions if arguments.keep_shared else without_shared(questions, path)
-        )
-    sets["scifact"]["scifact"] = read_question_set(arguments.data / "scifact_beir")
-    for name, some in sets.items():
-        if arguments.only in (None, name):
-            asked = {
-                domain: questions[:: max(1, -(-len(questions) // arguments.limit))]
-                for domain, questions in some.items()
-            }
-            print(f"\n## {name}\n")
-            print(
-                markdown_report(table(arguments.data, arguments.indexes, asked, chosen, 5)),
-                flush=True,
+    for title, sets in question_sets(arguments).items():
+        asked = {
+            domain: questions[:: max(1, -(-len(questions) // arguments.limit))]
+            for domain, questions in sets.items()
+        }
+        reports = [
+            report(
+                name,
+                settings.changed({"paths.indexes_dir": arguments.indexes}),
+                arguments.data,
+                asked,
             )
+            for name, settings in chosen.items()
+        ]
+        print(f"\n## {title}\n\n{markdown_report(reports)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,11 @@ is not built again and the build's row is left out.
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
-import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,77 +21,66 @@ from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
 from rag.index import ReviewIndex, index_folder, list_indexes
 from rag.index.ingest import Mode, rebuild
+from rag.schema import Review
+from tests.benchmarks.measuring import REVIEWS, options, show, temporary_settings
 
-SAMPLE = Path(__file__).parents[2] / "rag" / "sample" / "reviews.csv"
 STAGES = ("reading", "comparing", "chunking", "embedding", "writing", "checking")
+FIELDS = ("review_id", "text", "title", "rating", "date", "author", "item", "helpful_votes")
+NAME = "measured"
 
 
 def row(
-    what: str,
-    settings: Settings,
-    embedder: Embedder,
-    files: Sequence[Path],
-    mode: Mode,
-    **more: Any,
-) -> None:
-    """Change the index and print what each stage took."""
+    settings: Settings, embedder: Embedder, files: Sequence[Path], mode: Mode, **more: Any
+) -> list[object]:
+    """Change the index, and what each stage took."""
     times: dict[str, list[float]] = {}
 
     def mark(stage: str, done: int, total: int) -> None:
         times.setdefault(stage, [time.perf_counter()]).append(time.perf_counter())
 
-    made = rebuild(settings, "measured", files, mode=mode, progress=mark, embedder=embedder, **more)
-    stages = " | ".join(
-        f"{times[stage][-1] - times[stage][0]:.1f}" if stage in times else "" for stage in STAGES
-    )
+    built = rebuild(settings, NAME, files, mode=mode, progress=mark, embedder=embedder, **more)
+    seconds = {stage: marks[-1] - marks[0] for stage, marks in times.items()}
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(
-        f"| {what} | {stages} | {made.seconds:.1f} | {made.embedded} | {made.carried} | "
-        f"{memory:.2f} |",
-        flush=True,
-    )
+    stages = [f"{seconds[stage]:.1f}" if stage in seconds else "" for stage in STAGES]
+    return [*stages, f"{built.seconds:.1f}", built.embedded, built.carried, memory]
+
+
+def write(reviews: Sequence[Review], file: Path) -> None:
+    """The reviews as JSON Lines."""
+    lines = []
+    for review in reviews:
+        fields = {name: getattr(review, name) for name in (*FIELDS, "language")}
+        lines.append(json.dumps(fields))
+    file.write_text("\n".join(lines), encoding="utf-8")
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", nargs="?", type=Path, default=SAMPLE)
+    parser = options(__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=REVIEWS)
     parser.add_argument("--work", type=Path)
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings().changed({"paths.indexes_dir": chosen.work or Path(folder)})
+    arguments = parser.parse_args()
+    with temporary_settings() as temporary:
+        settings = temporary.changed(
+            {"paths.indexes_dir": arguments.work or temporary.paths.indexes_dir}
+        )
         embedder = make_embedder(settings)
         embedder.embed_queries(["warm up"])
-        print(
-            f"| | {' s | '.join(STAGES)} s | in all s | sentences embedded | carried over | most "
-            "memory so far, GB |"
-        )
-        print("|---" * (len(STAGES) + 5) + "|")
-        if "measured" not in list_indexes(settings.paths.indexes_dir):
-            row("build", settings, embedder, [chosen.file], "new")
-        live = ReviewIndex.open(index_folder(settings.paths.indexes_dir, "measured"))
-        part = [review for number, review in enumerate(live.reviews()) if number % 100 == 0]
+        rows: list[list[object]] = []
+        if NAME not in list_indexes(settings.paths.indexes_dir):
+            rows.append(["build", *row(settings, embedder, [arguments.file], "new")])
+        live = ReviewIndex.open(index_folder(settings.paths.indexes_dir, NAME))
+        part = list(islice(live.reviews(), 0, None, 100))
         del live
-        file = Path(folder) / "part.jsonl"
-        names = (
-            "review_id",
-            "text",
-            "title",
-            "rating",
-            "date",
-            "author",
-            "item",
-            "helpful_votes",
-            "language",
-        )
-        file.write_text(
-            "\n".join(json.dumps({name: asdict(one)[name] for name in names}) for one in part),
-            encoding="utf-8",
-        )
+        file = temporary.paths.indexes_dir / "part.jsonl"
+        write(part, file)
         ids = [review.review_id for review in part]
-        row("remove 1%", settings, embedder, [], "update", delete=ids)
-        row("add 1%", settings, embedder, [file], "update")
-        row("the same again", settings, embedder, [file], "update")
+        rows.append(["remove 1%", *row(settings, embedder, [], "update", delete=ids)])
+        for title in ("add 1%", "the same again"):
+            rows.append([title, *row(settings, embedder, [file], "update")])
+    header = [f"{stage} s" for stage in STAGES]
+    header += ["in all s", "sentences embedded", "carried over", "most memory so far, GB"]
+    show("What changing 1% costs", ["", *header], rows)
 
 
 if __name__ == "__main__":

@@ -9,22 +9,21 @@ Queries are vectors that are not in the index.
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import faiss
 import numpy as np
 
-from rag.config import Settings
 from rag.embedding import Vectors
-from rag.index import ReviewIndex, index_folder
-from rag.index.vectors import VectorSearch, build_approximate
+from rag.index.vectors import Mask, VectorSearch, build_approximate
+from tests.benchmarks.measuring import chosen_index, milliseconds, options, show
 
 QUERIES = 200
 K = 96  # twelve chunks, eight sentences fetched for each
+SIZES = (10_000, 100_000, 200_000, 600_000)
+HEADER = ["vectors", "index", "ms a query", "recall@10", "ms, 1% kept", "recall@10, 1% kept"]
+HEADER += ["MB", "built in s"]
 
 
 def vectors_like(seed: Vectors, count: int) -> Vectors:
@@ -34,12 +33,12 @@ def vectors_like(seed: Vectors, count: int) -> Vectors:
     rng = np.random.default_rng(0)
     if count <= len(seed):
         return np.ascontiguousarray(seed[rng.permutation(len(seed))[:count]])
-    made = np.empty((count, seed.shape[1]), dtype=np.float32)
-    made[: len(seed)] = seed
+    vectors = np.empty((count, seed.shape[1]), dtype=np.float32)
+    vectors[: len(seed)] = seed
     for start in range(len(seed), count, 65_536):
         size = min(65_536, count - start)
-        made[start : start + size] = mixtures(seed, size, rng)
-    return made
+        vectors[start : start + size] = mixtures(seed, size, rng)
+    return vectors
 
 
 def mixtures(seed: Vectors, count: int, rng: np.random.Generator) -> Vectors:
@@ -54,126 +53,49 @@ def mixtures(seed: Vectors, count: int, rng: np.random.Generator) -> Vectors:
     return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True), dtype=np.float32)
 
 
-def milliseconds(search: Callable[[Vectors], Any], queries: Vectors) -> float:
-    """Median time of one question at a time."""
-    times = []
-    for query in queries[:50]:
-        begun = time.perf_counter()
-        search(query[None, :])
-        times.append(time.perf_counter() - begun)
-    return float(np.median(times)) * 1000
+def recall(exact: np.ndarray, near: np.ndarray) -> float:
+    """Share of the exact first ten among the first ten of `near`."""
+    shared = [len({*a[:10]} & {*b[:10]}) / 10 for a, b in zip(exact, near, strict=True)]
+    return float(np.mean(shared))
 
 
-def recall(true: np.ndarray, found: np.ndarray) -> float:
-    """Share of the true first ten among the first ten found."""
-    return float(
-        np.mean([len(set(a[:10]) & set(b[:10])) / 10 for a, b in zip(true, found, strict=True)])
-    )
+def cells(
+    flat: VectorSearch, search: VectorSearch, queries: Vectors, kept: Mask | None
+) -> list[object]:
+    """Milliseconds a query, and recall against exact search."""
+    spent = milliseconds(lambda query: search.search(query[None, :], K, kept), list(queries[:50]))
+    exact, near = flat.search(queries, K, kept)[1], search.search(queries, K, kept)[1]
+    return [float(np.median(spent)), f"{recall(exact, near):.3f}"]
 
 
-def hnsw(vectors: Vectors) -> Any:
-    """HNSW32 with 64 looked at while searching, for comparison."""
-    index = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efSearch = 64
-    index.add(vectors)
-    return index
-
-
-def size_of(index: Any) -> float:
-    """Megabytes when written."""
-    return len(faiss.serialize_index(index)) / 1e6
+def rows(seed: Vectors, count: int) -> Iterator[list[object]]:
+    """The lines of one size."""
+    vectors = vectors_like(seed, count + QUERIES)
+    order = np.random.default_rng(1).permutation(len(vectors))
+    queries, vectors = vectors[order[:QUERIES]], vectors[order[QUERIES:]]
+    kept = np.zeros(len(vectors), dtype=np.bool_)
+    kept[np.random.default_rng(2).permutation(len(vectors))[: len(vectors) // 100]] = True
+    start = time.perf_counter()
+    approximate = build_approximate(vectors)
+    seconds = f"{time.perf_counter() - start:.0f}"
+    megabytes = f"{len(faiss.serialize_index(approximate)) / 1e6:.0f}"
+    flat, ivf = VectorSearch(vectors), VectorSearch(vectors, approximate)
+    for name, search, *size in (
+        ("flat", flat, "0", "0"),
+        ("ivf_sq8, re-scored", ivf, megabytes, seconds),
+    ):
+        everywhere = cells(flat, search, queries, None)
+        yield [count, name, *everywhere, *cells(flat, search, queries, kept), *size]
 
 
 def main() -> None:
     """Print a table a size."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--index", default="squid-game")
-    parser.add_argument("--indexes-dir", type=Path, default=Settings().paths.indexes_dir)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 200_000, 600_000])
-    parser.add_argument("--hnsw", action="store_true", help="HNSW too; its building takes minutes")
-    stated = parser.parse_args()
-    seed = ReviewIndex.open(index_folder(stated.indexes_dir, stated.index)).all_vectors
-    print(
-        "| vectors | index | ms a query | recall@10 | ms, 1% kept | recall@10, 1% kept | MB | "
-        "built in s |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for count in stated.sizes:
-        everything = vectors_like(np.asarray(seed), count + QUERIES)
-        order = np.random.default_rng(1).permutation(len(everything))
-        queries, vectors = everything[order[:QUERIES]], everything[order[QUERIES:]]
-        del everything
-        where = np.zeros(len(vectors), dtype=np.bool_)
-        where[np.random.default_rng(2).permutation(len(vectors))[: len(vectors) // 100]] = True
-        flat = VectorSearch(vectors)
-        _, true = flat.search(queries, K)
-        _, true_where = flat.search(queries, K, where)
-        _row(count, "flat", flat, queries, where, true, true_where, 0.0, 0.0)
-        begun = time.perf_counter()
-        approximate = build_approximate(vectors)
-        took = time.perf_counter() - begun
-        searched = VectorSearch(vectors, approximate)
-        _row(
-            count,
-            "ivf_sq8, re-scored",
-            searched,
-            queries,
-            where,
-            true,
-            true_where,
-            size_of(approximate),
-            took,
-        )
-        if stated.hnsw:
-            begun = time.perf_counter()
-            graph = hnsw(vectors)
-            took = time.perf_counter() - begun
-            _hnsw_row(count, graph, queries, where, true, true_where, took)
-
-
-def _row(
-    count: int,
-    name: str,
-    search: VectorSearch,
-    queries: Vectors,
-    where: np.ndarray,
-    true: np.ndarray,
-    true_where: np.ndarray,
-    size: float,
-    took: float,
-) -> None:
-    found, found_where = search.search(queries, K)[1], search.search(queries, K, where)[1]
-    print(
-        f"| {count} | {name} | {milliseconds(lambda q: search.search(q, K), queries):.2f} | "
-        f"{recall(true, found):.3f} "
-        f"| {milliseconds(lambda q: search.search(q, K, where), queries):.2f} | "
-        f"{recall(true_where, found_where):.3f} "
-        f"| {size:.0f} | {took:.0f} |",
-        flush=True,
-    )
-
-
-def _hnsw_row(
-    count: int,
-    graph: Any,
-    queries: Vectors,
-    where: np.ndarray,
-    true: np.ndarray,
-    true_where: np.ndarray,
-    took: float,
-) -> None:
-    bits = np.packbits(where, bitorder="little")
-    selector = faiss.IDSelectorBitmap(bits)
-    limited = faiss.SearchParametersHNSW(sel=selector, efSearch=128)
-    found = graph.search(queries, K)[1]
-    found_where = graph.search(queries, K, params=limited)[1]
-    print(
-        f"| {count} | hnsw32 | {milliseconds(lambda q: graph.search(q, K), queries):.2f} | "
-        f"{recall(true, found):.3f} "
-        f"| {milliseconds(lambda q: graph.search(q, K, params=limited), queries):.2f} "
-        f"| {recall(true_where, found_where):.3f} | {size_of(graph):.0f} | {took:.0f} |",
-        flush=True,
-    )
+    parser = options(__doc__, index="squid-game")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    arguments = parser.parse_args()
+    seed = np.asarray(chosen_index(arguments).all_vectors)
+    for count in arguments.sizes:
+        show(f"{count:,} vectors", HEADER, list(rows(seed, count)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import click
 from rag.config import Settings, load_settings, load_with_origins
 
 if TYPE_CHECKING:
+    from rag.embedding import SentenceTransformerEmbedder
+    from rag.index import ReviewIndex
     from rag.ingest import ReadOptions
 
 Command = Callable[..., Any]
@@ -120,3 +122,20 @@ def picked_index(settings: Settings, name: str | None) -> str:
         if names
         else "There is no index yet."
     )
+
+
+def opened_index(settings: Settings, name: str) -> tuple[ReviewIndex, SentenceTransformerEmbedder]:
+    """The index, and the embedder that it was built with. Raises `IndexFileError` where that is not
+    the one that is set.
+    """
+    from rag.config import index_fingerprint
+    from rag.embedding import make_embedder
+    from rag.index import ReviewIndex, index_folder
+
+    index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, name))
+    embedder = make_embedder(settings)
+    fingerprint = index_fingerprint(
+        embedder.identity, settings.index.chunking, settings.index.chunk_tokens
+    )
+    index.require_fingerprint(fingerprint, embedder.identity)
+    return index, embedder
