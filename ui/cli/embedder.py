@@ -14,7 +14,8 @@ from ui.cli.options import Context, example, opened_index, picked_index
 
 if TYPE_CHECKING:
     from finetune.data.pairs import Pair
-    from finetune.embedder import Adapted, HeldOut
+    from finetune.embedder import Adapted
+    from finetune.gate import HeldOut
 
 _ANY_GAIN = "any-gain"
 
@@ -136,6 +137,6 @@ def _show_outcome(adapted: Adapted, index: str) -> None:
             f"The adapted embedder is not better, and was not kept: {reason}."
         )
     terminal.say(
-        f"Kept in {adapted.folder}. Use it with REVIEWQA_EMBEDDER={adapted.folder} and rebuild: "
+        f"Kept in {adapted.folder}. Use it with REVIEWQA_EMBEDDING__MODEL={adapted.folder} and rebuild: "
         f"reviewqa index build FILE --name {index}"
     )
