@@ -32,7 +32,7 @@ from finetune.data.make import questions_of
 from finetune.data.sources import ExampleMaker
 from finetune.data.split import held_out_reviews
 from finetune.data.squad import is_squad, read_squad
-from finetune.recipe import DataRecipe
+from finetune.recipe import DataRecipe, ExampleKind
 from rag.answering import prompt
 from rag.config import Settings
 from rag.evaluation.question_sets import RetrievalQuestion
@@ -97,7 +97,7 @@ def questions(split: str = "", **changes: Any) -> list[Question]:
     ]
 
 
-def maker(index: ReviewIndex, *kinds: str, seed: int = 0, **changes: Any) -> ExampleMaker:
+def maker(index: ReviewIndex, *kinds: ExampleKind, seed: int = 0, **changes: Any) -> ExampleMaker:
     data = DataRecipe(
         examples=kinds, **{"distractors": 1, "no_answer": 0.0, "held_out": 0.3, **changes}
     )
@@ -137,7 +137,7 @@ def without_copies(reviews: set[str]) -> set[str]:
 )
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_nothing_held_out_is_ever_trained_on(
-    one_item: ReviewIndex, five_items: ReviewIndex, kinds: tuple[str, ...], seed: int
+    one_item: ReviewIndex, five_items: ReviewIndex, kinds: tuple[ExampleKind, ...], seed: int
 ) -> None:
     for index in (one_item, five_items):
         items = {one.review_id: one.item for one in index.reviews()}

@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.recipe import EXAMPLE_KINDS, RECIPES, DataRecipe, Recipe, load_recipe, recipe_names
+from finetune.recipe import (
+    EXAMPLE_KINDS,
+    RECIPES,
+    DataRecipe,
+    ExampleKind,
+    Recipe,
+    load_recipe,
+    recipe_names,
+)
 from finetune.training.arguments import RENAMED, Arguments, Device, is_gemma, resolve
 from finetune.training.trainer import steps_of
 from rag.answering import prompt
@@ -398,7 +406,7 @@ def test_no_change_breaks_more_than_the_recipe(key: str, value: str) -> None:
         (("tasks",), prompt.ANSWERING),
     ],
 )
-def test_which_prompt_the_examples_are_of(examples: tuple[str, ...], template: str) -> None:
+def test_which_prompt_the_examples_are_of(examples: tuple[ExampleKind, ...], template: str) -> None:
     assert set(examples) <= set(EXAMPLE_KINDS)
     assert DataRecipe(examples=examples).template == template
 
