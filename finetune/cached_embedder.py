@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from rag.embedding import Embedder, Progress, Vectors, no_progress
+from rag.embedding import Embedder, Vectors
+from rag.progress import Progress, no_progress
 
 
 class CachedEmbedder:

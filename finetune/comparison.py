@@ -16,11 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from finetune.events import Progress, no_progress
 from finetune.folders import ADAPTER, merged_folder, run_folder
 from finetune.recipe import Recipe
 from finetune.training.base import base_folder
@@ -39,6 +37,7 @@ from rag.evaluation.significance import Comparison, Interval, interval, paired
 from rag.generators import Generator
 from rag.generators.choice import ChosenGenerator, gpu_available
 from rag.index import ReviewIndex
+from rag.progress import Progress, no_progress
 from rag.schema import ModelError
 from rag.understanding.intent import TASKS, Task
 
@@ -240,7 +239,9 @@ def _contender(
     name: str, pipeline: Pipeline, questions: Sequence[Question], progress: Progress
 ) -> Contender:
     tasks = tuple(_task_answer(task, pipeline) for task in TASKS)
-    report = evaluate_answers(pipeline, questions, partial(progress, name))
+    report = evaluate_answers(
+        pipeline, questions, lambda _, done, total: progress(name, done, total)
+    )
     return Contender(name, pipeline.answerer.name, report, tasks)
 
 

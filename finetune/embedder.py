@@ -21,17 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.pairs import KINDS, MOST, Draw, Pair, make_pairs
-from finetune.events import Progress, no_progress
 from finetune.gate import Gate, HeldOut, gate_reviews, hold_out
 from rag.config import Settings
 from rag.embedding import SentenceTransformerEmbedder
 from rag.evaluation.questions import Question
 from rag.evaluation.retrieval import RetrievalReport, compare
 from rag.evaluation.significance import Comparison
-from rag.generators.loading import first_line
 from rag.index import ReviewIndex
 from rag.logging import quiet_libraries
-from rag.schema import ModelError, SettingsError
+from rag.progress import Progress, no_progress
+from rag.schema import ModelError, SettingsError, first_line
 
 RECORD = "adaptation.json"
 METRIC = "nDCG@10"

@@ -1,6 +1,4 @@
-"""How far a long piece of work has come, what else there is to tell while it lasts, and how it is
-stopped.
-"""
+"""What there is to tell of a training beside how far it has come, and how it is stopped."""
 
 from __future__ import annotations
 
@@ -8,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, done, total)."""
+from rag.progress import Progress, no_progress
 
 OnEvent = Callable[[Any], None]
 """Called with a record: a `Check`, a `TrainingStep`, and what each stage returns."""
@@ -24,10 +21,6 @@ class TrainingStep:
     loss: float
     tokens_per_second: float
     memory: int
-
-
-def no_progress(stage: str, done: int, total: int) -> None:
-    """The default: progress is told to nobody."""
 
 
 def no_event(event: Any) -> None:

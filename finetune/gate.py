@@ -5,19 +5,18 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finetune.events import Progress
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.questions import Question
 from rag.evaluation.retrieval import RetrievalReport, evaluate_retrieval
 from rag.index import ReviewIndex, build_index
+from rag.progress import Progress
 from rag.retrieval import Retriever
 from rag.schema import Review, SettingsError
 
@@ -119,6 +118,6 @@ class Gate:
             return evaluate_retrieval(
                 Retriever(self.settings, index, embedder),
                 self.held_out.questions,
-                partial(self.progress, name),
+                lambda _, done, total: self.progress(name, done, total),
                 name=name,
             )

@@ -20,7 +20,6 @@ from typing import Any
 
 from finetune.data.encode import IGNORED, Encoded, encode, end_of_turn
 from finetune.data.examples import HELD_OUT_FILE, read_examples
-from finetune.events import Progress, no_progress
 from finetune.folders import ADAPTER, DATA, merged_folder, run_folder
 from finetune.model_card import model_card
 from finetune.recipe import Recipe
@@ -30,6 +29,7 @@ from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.files import sha256_of
 from rag.generators.loading import merge_adapter, put_adapter
+from rag.progress import Progress, no_progress
 from rag.schema import ModelError
 
 INTO_ORIGINAL, INTO_DEQUANTISED = "original", "dequantised"

@@ -22,14 +22,7 @@ from finetune.data.encode import preview_text
 from finetune.data.examples import TRAIN_FILE, read_examples
 from finetune.data.make import MadeData, Sources, make_examples
 from finetune.data.sources import Quotations, Teacher
-from finetune.events import (
-    Callbacks,
-    OnEvent,
-    Progress,
-    never_stopped,
-    no_event,
-    no_progress,
-)
+from finetune.events import Callbacks, OnEvent, never_stopped, no_event
 from finetune.folders import CHECKS_FILE, DATA, run_folder
 from finetune.merging import Merged, merge_into_base
 from finetune.preflight.checks import Check, passed
@@ -45,12 +38,13 @@ from finetune.training.trainer import (
     trained_already,
     tuned_model,
 )
-from rag.config import Settings, index_fingerprint, load_settings
+from rag.config import Settings, load_settings
 from rag.embedding import Embedder, make_embedder
 from rag.evaluation.questions import read_questions
 from rag.generators import Generator
 from rag.generators.choice import choose_generator
-from rag.index import ReviewIndex, index_folder
+from rag.index import BuildOptions, ReviewIndex, open_index
+from rag.progress import Progress, no_progress
 from rag.schema import ModelError
 
 RecipeLike = Recipe | Path | str
@@ -311,12 +305,9 @@ def _embedder(index: IndexLike, settings: Settings) -> Embedder:
 def _opened(index: IndexLike, settings: Settings, embedder: Embedder) -> ReviewIndex:
     """Raises `IndexFileError` for one that was built with another embedder."""
     if isinstance(index, str):
-        index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, index))
+        return open_index(settings, index, embedder)
     snapshot: ReviewIndex = getattr(index, "snapshot", index)
-    fingerprint = index_fingerprint(
-        embedder.identity, settings.index.chunking, settings.index.chunk_tokens
-    )
-    snapshot.require_fingerprint(fingerprint, embedder.identity)
+    snapshot.check_fingerprint(embedder, BuildOptions.from_settings(settings))
     return snapshot
 
 

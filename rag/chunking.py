@@ -74,16 +74,13 @@ def chunk_review(
     chunks = []
     for first, last in runs:
         start, end = spans[first][0], spans[last - 1][1]
-        chunks.append(
-            Chunk(
-                f"{review.review_id}:{start}-{end}",
-                review.review_id,
-                start,
-                end,
-                review.text[start:end],
-            )
-        )
+        chunks.append(make_chunk(review.review_id, review.text, start, end))
     return ChunkedReview(spans, chunks, runs)
+
+
+def make_chunk(review_id: str, text: str, start: int, end: int) -> Chunk:
+    """The chunk of the review with this id and text that covers start..end."""
+    return Chunk(f"{review_id}:{start}-{end}", review_id, start, end, text[start:end])
 
 
 def _runs(counts: Sequence[int], limit: int) -> Iterator[tuple[int, int]]:

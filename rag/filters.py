@@ -130,8 +130,7 @@ def _unquoted(part: str) -> str:
 def where_text(conditions: Sequence[Condition]) -> str:
     """The conditions in words that `parse_where` reads as these very conditions."""
     return " and ".join(
-        f"{condition.field} {condition.operator} "
-        f"{' | '.join(_quoted(value) for value in condition.values)}"
+        f"{condition.field} {condition.operator} {' | '.join(map(_quoted, condition.values))}"
         for condition in conditions
     )
 

@@ -19,8 +19,8 @@ from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import ReviewIndex, index_folder
 from rag.index.ingest import rebuild
-from rag.index.writer import BuildProgress, no_build_progress
 from rag.ingest import ReadOptions
+from rag.progress import Progress, no_progress
 from rag.retrieval import Retriever
 from rag.schema import RetrievedChunk, Review, ReviewFileError
 
@@ -105,7 +105,7 @@ class Index:
         *,
         replace: bool = False,
         columns: Mapping[str, str] | None = None,
-        progress: BuildProgress | None = None,
+        progress: Progress | None = None,
     ) -> Index:
         """Add reviews, and open what becomes of it; with `replace`, what is not among them goes.
 
@@ -119,7 +119,7 @@ class Index:
                 files,
                 mode="replace" if replace else "update",
                 options=_options(self.settings, columns),
-                progress=progress or no_build_progress,
+                progress=progress or no_progress,
                 embedder=self._embedder,
             )
         snapshot = _snapshot(self.settings, self.name)
@@ -159,7 +159,7 @@ def build(
     name: str,
     settings: Settings | None = None,
     columns: Mapping[str, str] | None = None,
-    progress: BuildProgress | None = None,
+    progress: Progress | None = None,
     embedder: Embedder | None = None,
 ) -> Index:
     """Build the index `name` from reviews alone, and open it; one of that name that is there stays
@@ -177,7 +177,7 @@ def build(
             files,
             mode="new",
             options=_options(settings, columns),
-            progress=progress or no_build_progress,
+            progress=progress or no_progress,
             embedder=embedder,
         )
     return open(name, settings=settings, embedder=embedder)

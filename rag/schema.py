@@ -35,6 +35,20 @@ class GeneratorError(ReviewQAError):
     """A generator could not produce an answer (server down, time-out, out of memory)."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its class where it has none."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def well_formed(text: str) -> str:
+    """`text` with each half of a surrogate pair that lacks the other as U+FFFD: nothing else can
+    store or read it.
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 @dataclass(frozen=True, slots=True)
 class Review:
     """One review as stored.

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.embedding import Progress, Vectors, no_progress
+from rag.embedding import Vectors
 from rag.generators.base import never_cancelled
 from rag.index import ReviewIndex, build_index
+from rag.progress import Progress, no_progress
 from rag.schema import Message, Review
 
 CHUNK_TOKENS = 16
@@ -43,7 +44,7 @@ class FakeEmbedder:
         for row, text in enumerate(texts):
             for word in re.findall(r"\w+", text.casefold()):
                 vectors[row, 1 + zlib.crc32(word.encode()) % (self._dimension - 1)] += 1
-            progress(row + 1, len(texts))
+            progress("embedding", row + 1, len(texts))
         return np.asarray(
             vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32
         )

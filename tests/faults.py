@@ -23,19 +23,20 @@ import numpy as np
 import pyarrow.dataset  # noqa: F401  # otherwise imported at the first use, anew in each forked process
 import rensa  # noqa: F401
 
-from rag.embedding import Progress, Vectors, no_progress
+from rag.embedding import Vectors
 from rag.files import sha256_of
 from rag.index import (
-    BuildProgress,
+    BuildOptions,
+    Change,
     Changed,
     ReviewIndex,
     change_index,
     disk,
+    generation,
     store,
     verify_index,
-    writer,
 )
-from rag.index.writer import no_build_progress
+from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder
 
@@ -140,25 +141,23 @@ class Scenario:
     def clean(self) -> Path:
         return self.root / "clean" / NAME
 
-    def run(
-        self, folder: Path, progress: BuildProgress = no_build_progress, *, slow: bool = False
-    ) -> Changed:
+    def run(self, folder: Path, progress: Progress = no_progress, *, slow: bool = False) -> Changed:
         """Make the change. It sets how much is embedded at once, so call it in a process of its
         own.
         """
         first = self.name == "build"
-        writer.EMBED_AT_ONCE = 400 if first else 12
+        generation.EMBED_AT_ONCE = 400 if first else 12
         return change_index(
             LIVE if first else WANTED,
             SlowEmbedder(SLOW_CALL if slow else 0),
             folder,
-            start="empty" if first else "live",
-            replace=True,
-            chunking="sentences",
-            chunk_tokens=CHUNK_TOKENS,
-            vector_index="ivf_sq8" if self.name == "approximate" else "flat",
-            keep_generations=1,
-            progress=progress,
+            Change(mode="new" if first else "replace"),
+            BuildOptions(
+                chunk_tokens=CHUNK_TOKENS,
+                vector_index="ivf_sq8" if self.name == "approximate" else "flat",
+                keep_generations=1,
+            ),
+            progress,
         )
 
     def prepare(self) -> None:
@@ -193,10 +192,8 @@ def _from_empty(reviews: list[Review], folder: Path, kind: str) -> None:
         reviews,
         SlowEmbedder(0),
         folder,
-        start="empty",
-        chunking="sentences",
-        chunk_tokens=CHUNK_TOKENS,
-        vector_index=kind,
+        Change(mode="new"),
+        BuildOptions(chunk_tokens=CHUNK_TOKENS, vector_index=kind),
     )
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rag.jobs.job import Job
-from rag.jobs.run import Progress, run_job
+from rag.jobs.run import run_job
+from rag.progress import Progress
 from rag.schema import IndexFileError
 
 LONG_S = 60.0

@@ -5,6 +5,7 @@ embedder.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import rag.answering.pipeline
 import rag.embedding
+import ui.pages
 from rag.answering import prompt
 from rag.answering.pipeline import Pipeline
 from rag.schema import GeneratorError
@@ -21,7 +23,8 @@ from tests.fakes import FakeEmbedder
 from tests.ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, build_fake_index
 from ui import app
 from ui.components import errors
-from ui.render import answers as render
+from ui.components.navigation import Page
+from ui.pages import ask as ask_page
 
 SCRIPT = Path(app.__file__)
 
@@ -84,7 +87,7 @@ def test_a_question_the_reviews_do_not_answer_is_refused_calmly() -> None:
 def test_examples_and_tasks_ask_their_question() -> None:
     test = open_app()
     test.button(key="example-0").click().run()
-    assert app.GENERAL_EXAMPLES[0] in page(test)
+    assert ask_page.GENERAL_EXAMPLES[0] in page(test)
     for task in TASKS:
         test.button(key=f"task-{task.name}").click().run()
         assert task.question in page(test)
@@ -198,7 +201,7 @@ def test_a_stopped_answer_keeps_what_was_written() -> None:
     test = open_app()
     test.session_state.partial = (QUESTION, f"Half of it {XSS}")
     test.run()
-    assert render.STOPPED in page(test)
+    assert "Stopped. What was written so far has not been checked" in page(test)
     assert "Half of it" in page(test)
     assert "<script" not in page(test)
 
@@ -208,3 +211,18 @@ def test_markup_in_the_question_stays_text() -> None:
     assert "<script" not in page(test) and "<img" not in page(test)
     assert "**bold**" in page(test)
     assert "\\*\\*bold" in test.button(key="history-0").label
+
+
+def test_a_page_is_added_by_its_record_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def show() -> None:
+        st.code("drawn")
+
+    # it opens first, for Streamlit's test runner cannot go to a page that is no file
+    dummy = Page(title="Dummy", url_path="", intro="What it is for.", show=show)
+    others = [replace(page, url_path=page.url_path or "ask") for page in ui.pages.PAGES]
+    monkeypatch.setattr(ui.pages, "PAGES", [*others, dummy])
+    test = open_app()
+    assert not test.exception and [code.value for code in test.code] == ["drawn"]
+    assert "What it is for." in [element.value for element in test.markdown]
+    links = [(link.proto.page, link.proto.label) for link in test.get("page_link")]
+    assert links == [("ask", "Ask"), ("reviews", "Reviews"), ("compare", "Compare"), ("", "Dummy")]

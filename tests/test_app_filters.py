@@ -225,7 +225,7 @@ def test_many_items_are_searched_by_a_part_of_their_name(
     next(box for box in test.text_input if box.label == "Item contains").set_value(
         " item 50 "
     ).run()
-    assert "Asking 2 of 501 reviews: item ~ &quot;item 50&quot;" in text(test)
+    assert "Asking 2 of 501 reviews: item ~ &#34;item 50&#34;" in text(test)
     test.slider[0].set_value((2.35, 10.0)).run()
     assert "and rating &gt;= 2.35" in text(test)
 

@@ -54,12 +54,12 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 def test_the_settings_decide_until_a_model_is_chosen(opened: list[tuple[str, str]]) -> None:
     test = ask(open_app(), QUESTION)
-    assert test.selectbox(key="generator").options[0] == "auto (as the settings say)"
+    assert test.selectbox(key="keep-generator").options[0] == "auto (as the settings say)"
     assert "the settings say so" in page(test)
-    test.selectbox(key="generator").set_value("my-gemma").run()
+    test.selectbox(key="keep-generator").set_value("my-gemma").run()
     ask(test, "What about the masks?")
     assert "Answered by models/my-gemma because you chose it." in page(test)
-    test.selectbox(key="generator").set_value("my-run/adapter").run()
+    test.selectbox(key="keep-generator").set_value("my-run/adapter").run()
     ask(test, QUESTION)
     assert "finetune/runs/my-run/adapter says" in page(test)
     assert opened == [
@@ -81,7 +81,7 @@ def test_another_model_loads_no_other_embedder_and_the_last_is_let_go(
     monkeypatch.setattr(rag.embedding, "make_embedder", make)
     test = open_app()
     for name in ("my-gemma", "auto", "my-gemma"):
-        test.selectbox(key="generator").set_value(name).run()
+        test.selectbox(key="keep-generator").set_value(name).run()
     assert [generator for generator, _ in opened] == [
         "auto",
         "models/my-gemma",
@@ -102,14 +102,14 @@ def test_the_address_names_nothing_that_is_not_on_the_list(opened: list[tuple[st
     test = open_app(generator=f"/etc {XSS}")
     assert "\\<script" in test.warning[0].value and "auto answers" in test.warning[0].value
     assert opened == [("auto", "")]
-    test.selectbox(key="generator").set_value("my-gemma").run()
+    test.selectbox(key="keep-generator").set_value("my-gemma").run()
     assert not test.warning
 
 
 def test_a_model_that_does_not_load_is_a_sentence_and_the_list_stays() -> None:
     test = open_app(generator="my-gemma")
     assert "my\\-gemma" in test.error[0].value and not test.exception
-    test.selectbox(key="generator").set_value("extractive").run()
+    test.selectbox(key="keep-generator").set_value("extractive").run()
     assert not test.error
     assert models.PICKED in page(ask(test, QUESTION))
 
@@ -120,4 +120,4 @@ def test_a_model_that_was_removed_is_no_longer_chosen(
     test = open_app(generator="my-gemma")
     (tmp_path / "models" / "my-gemma" / "model.safetensors").unlink()
     test.run()
-    assert test.selectbox(key="generator").value == "auto" and not test.exception
+    assert test.selectbox(key="keep-generator").value == "auto" and not test.exception

@@ -20,7 +20,6 @@ from rag.answering import prompt
 from tests.ui_fakes import QUESTION, UNANSWERED, XSS, build_fake_index
 from ui import app
 from ui.components import conversation, filters
-from ui.render import answers as render
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "ui" / "app.py"
@@ -33,18 +32,19 @@ FLAGS = [
 ]
 PATIENCE_MS = 20_000
 
-# The app itself, with models that need no weights; REVIEWQA_GENERATOR__NAME still decides between quoting
-# and the slow one.
+# The app itself, with models that need no weights; REVIEWQA_GENERATOR__NAME still decides between
+# quoting and the slow one.
 SERVED = """
 import os
 import rag.embedding
-import rag.pipeline
+import rag.answering.pipeline
 from tests import fakes, ui_fakes
-from rag.generator import ChosenGenerator
+from rag.generators.choice import ChosenGenerator
 from ui import app
 rag.embedding.make_embedder = lambda settings: fakes.FakeEmbedder()
 if os.environ["REVIEWQA_GENERATOR__NAME"] == "slow":
-    rag.answering.pipeline.choose_generator = lambda *given: ChosenGenerator(ui_fakes.SlowGenerator(), "a test asked")
+    slow = ChosenGenerator(ui_fakes.SlowGenerator(), "a test asked")
+    rag.answering.pipeline.choose_generator = lambda *given: slow
 app.main()
 """
 
@@ -131,7 +131,10 @@ def opened(
     """A fresh session of the app, which may ask no other machine for anything and must log no
     error.
     """
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
     page = context.new_page()
     requested: list[str] = []
     errors: list[str] = []
@@ -296,7 +299,7 @@ def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, folder: P
         box.press("Enter")
         expect(page.locator(".qa-raw")).to_contain_text("<b>word</b>3")
         page.get_by_role("button", name="Stop").click()
-        expect(page.get_by_text(render.STOPPED)).to_be_visible()
+        expect(page.get_by_text("Stopped. What was written so far")).to_be_visible()
         expect(page.locator(".qa-raw")).to_contain_text("<b>word</b>3")
         expect(page.get_by_role("button", name="Stop")).to_have_count(0)
 

@@ -75,7 +75,7 @@ def address(folder: Path) -> Iterator[str]:
 
 def compare(page: Page) -> None:
     """Open the page through its link and ask both."""
-    page.get_by_role("link", name=compare_page.TITLE, exact=True).click()
+    page.get_by_role("link", name=compare_page.PAGE.title, exact=True).click()
     box = page.get_by_label("Your question")
     expect(page.get_by_role("button", name="Ask both")).to_be_visible()
     box.fill(QUESTION)

@@ -42,7 +42,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def open_reviews(page: Page) -> None:
-    page.get_by_role("link", name=reviews_page.TITLE, exact=True).click()
+    page.get_by_role("link", name=reviews_page.PAGE.title, exact=True).click()
     expect(page.get_by_role("heading", name="1. Which index")).to_be_visible()
 
 
@@ -83,7 +83,7 @@ def test_from_a_file_to_an_answer(browser: Browser, address: str, tmp_path: Path
             open_reviews(phone)
             expect(phone.get_by_text("hotel", exact=True)).to_be_visible()
             expect(phone.get_by_text("Done", exact=True)).to_be_visible(timeout=JOB_MS)
-            phone.get_by_text("The first of them").click()
+            phone.get_by_text("Examples").click()
             expect(phone.get_by_text("line 4")).to_be_visible()
             assert overflow(phone) <= 0
         expect(page.get_by_text("The index now has 4 reviews")).to_be_visible()
@@ -129,14 +129,14 @@ def test_a_job_is_cancelled(browser: Browser, address: str, tmp_path: Path) -> N
         expect(page.get_by_role("button", name="Start it again")).to_be_visible()
 
 
-def test_an_index_goes_back_a_generation(browser: Browser, address: str) -> None:
+def test_an_index_goes_back_a_version(browser: Browser, address: str) -> None:
     with opened(browser, address) as page:
         open_reviews(page)
         choose(page, "Index", "masks")
-        page.get_by_text("Generations of masks (2)").click()
-        live = page.locator("tr", has=page.get_by_text("live", exact=True))
+        page.get_by_text("Versions of masks (2)").click()
+        live = page.locator("tr", has=page.get_by_text("in use", exact=True))
         expect(live).to_contain_text("6")
         expect(page.get_by_role("button", name="Go back")).to_be_disabled()
-        page.get_by_text("Yes, answer from that one").click()
+        page.get_by_text("Yes, answer from this version").click()
         page.get_by_role("button", name="Go back").click()
         expect(live).to_contain_text("10")

@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from rag.embedding import Progress, Vectors, no_progress
-from rag.index import store, writer
+from rag.embedding import Vectors
+from rag.index import generation, store
+from rag.progress import Progress, no_progress
 from tests.fakes import FakeEmbedder
 from tests.test_cli import Ran, Runner
 
@@ -101,7 +102,7 @@ def test_several_columns_are_mapped_whatever_their_names(run: Runner) -> None:
     [
         (["--map", "words=x"], 2, "write FIELD=COLUMN"),
         (["--map", "text=nothing"], 1, 'no column "nothing"'),
-        (["--no-clean", "ironing"], 2, "'ironing' is no cleaning step: html"),
+        (["--no-clean", "ironing"], 2, "'ironing' is not a cleaning step: html"),
         (["--strict"], 1, "first.csv, line 4: no text"),
         (["--rejects", "."], 1, "Cannot write the rejected rows"),
     ],
@@ -120,7 +121,7 @@ def test_update_adds_changes_and_removes(built: Runner) -> None:
     ran = built("index", "update", "hotel", "more.csv")
     assert (
         ran.code == 0
-        and "1 new, 1 changed, 0 unchanged, 0 removed reviews; 2 sentences embedded, 1 carried"
+        and "1 new, 1 changed, 0 unchanged, 0 removed reviews; 2 sentences embedded, 1 reused"
         in ran.out
     )
     ran = built("index", "update", "hotel", "more.csv")
@@ -160,7 +161,7 @@ def test_generations_are_gone_back_to_and_cleared_away(built: Runner) -> None:
     assert built("index", "rollback", "hotel").code == 1
     assert built("index", "rollback", "hotel", "--to", generations[0]["name"]).code == 0
     ran = built("index", "gc", "hotel", "--keep", "0")
-    assert "1 generations removed" in ran.out and info(built)["reviews"] == 1
+    assert "1 version removed" in ran.out and info(built)["reviews"] == 1
     assert built("index", "verify", "hotel").code == 0
 
 
@@ -191,7 +192,7 @@ def test_deleting_asks_what_it_says(built: Runner, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     ran = built("index", "delete", "hotel")
     assert (
-        'Delete the index "hotel" with all its generations?' in ran.out
+        'Delete the index "hotel" with all its versions?' in ran.out
         and ran.complaint == "Nothing is deleted."
     )
     assert info(built)["reviews"] == 2
@@ -262,7 +263,7 @@ def test_a_file_that_is_passed_over_is_named_with_the_reason(run: Runner) -> Non
     Path("folder/empty.csv").write_text("id,text\n1,\n", encoding="utf-8")
     for arguments in (["reviews", "check", "folder"], ["index", "build", "folder", "--name", "x"]):
         ran = run(*arguments)
-        assert ran.code == 0 and "passed over: empty.csv: no row can be used" in ran.out
+        assert ran.code == 0 and "skipped: empty.csv: no row can be used" in ran.out
 
 
 def test_a_missing_file_whose_name_is_no_utf_8_is_named(run: Runner) -> None:
@@ -304,7 +305,7 @@ def test_ctrl_c_while_embedding_exits_130_and_the_next_run_goes_on(
                 raise KeyboardInterrupt
             return super().embed_documents(texts, progress=progress)
 
-    monkeypatch.setattr(writer, "EMBED_AT_ONCE", 1)
+    monkeypatch.setattr(generation, "EMBED_AT_ONCE", 1)
     with monkeypatch.context() as patch:
         patch.setattr("rag.index.ingest.make_embedder", lambda settings: Stopped())
         ran = run("index", "build", "first.csv", "--name", "hotel")
@@ -312,7 +313,7 @@ def test_ctrl_c_while_embedding_exits_130_and_the_next_run_goes_on(
     ran = run("index", "build", "first.csv", "--name", "hotel")
     assert (
         ran.code == 0
-        and "1 sentences embedded, 0 carried over, 1 found from an interrupted run." in ran.out
+        and "1 sentences embedded, 0 reused, 1 recovered from an interrupted run." in ran.out
     )
 
 
@@ -416,7 +417,10 @@ def test_an_index_of_the_first_format_is_named_everywhere(run: Runner) -> None:
     generation.mkdir(parents=True)
     (generation / "manifest.json").write_text('{"format_version": 1}')
     (generation.parent / "CURRENT").write_text(generation.name)
-    says = "has format version 1, and this program reads version 3. Rebuild the index from its review files"
+    says = (
+        "has format version 1, and this program reads version 3. Rebuild the index from its "
+        "review files"
+    )
     assert says in run("index", "list").out
     for arguments in (
         ["index", "info", "old"],

@@ -129,11 +129,11 @@ def test_tokens_are_counted_past_the_models_limit(bundled: Embedder) -> None:
 
 
 def test_progress_reaches_the_total() -> None:
-    calls: list[tuple[int, int]] = []
+    calls: list[tuple[str, int, int]] = []
     SentenceTransformerEmbedder(batch_size=1).embed_documents(
         ["good"] * 19, progress=lambda *call: calls.append(call)
     )
-    assert calls == [(8, 19), (16, 19), (19, 19)]
+    assert calls == [("embedding", done, 19) for done in (8, 16, 19)]
 
 
 @pytest.fixture(scope="module")

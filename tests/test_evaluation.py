@@ -145,7 +145,7 @@ def measure(
         FakeEmbedder(),
         ChosenGenerator(FakeGenerator(written), ""),
     )
-    report = evaluate_answers(pipeline, [asked], lambda done, total: None)
+    report = evaluate_answers(pipeline, [asked], lambda *_: None)
     assert len(report.results) == 1 and report.generator == FakeGenerator.name
     return report.results[0]
 
@@ -238,10 +238,10 @@ def test_a_question_the_generator_fails_on_is_counted_and_the_rest_go_on(
     questions = [dataclasses.replace(question(), id=str(number)) for number in (1, 2, 3)]
     if len(down) == 3:
         with pytest.raises(GeneratorError, match="down at 1"):
-            evaluate_answers(pipeline, questions, lambda done, total: None)
+            evaluate_answers(pipeline, questions, lambda *_: None)
         return
     seen: list[int] = []
-    report = evaluate_answers(pipeline, questions, lambda done, total: seen.append(done))
+    report = evaluate_answers(pipeline, questions, lambda _, done, total: seen.append(done))
     assert seen == asked == [1, 2, 3]
     assert (report.failed, len(report.results)) == (len(down), 3 - len(down))
     assert [int(r.id) for r in report.results] == [

@@ -18,8 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.config import index_fingerprint
-from rag.embedding import Progress, Vectors, no_progress
+from rag.embedding import Vectors
 from rag.index import (
+    BuildOptions,
+    Change,
     Manifest,
     ReviewIndex,
     build_index,
@@ -27,11 +29,13 @@ from rag.index import (
     disk,
     index_folder,
     list_indexes,
+    manifest,
     store,
     verify_index,
 )
 from rag.index.embedding_cache import WORK_FOLDER
-from rag.index.store import DATA_FILES
+from rag.index.manifest import DATA_FILES
+from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index, review
 
@@ -228,7 +232,7 @@ def test_a_file_that_was_changed_is_not_opened(folder: Path, name: str) -> None:
 def test_of_a_large_file_opening_checks_the_size_and_verify_all(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "HASHED_ON_OPENING", 20_000)
+    monkeypatch.setattr(manifest, "HASHED_ON_OPENING", 20_000)
     file = ReviewIndex.open(folder).generation / "vectors.npy"
     assert file.stat().st_size > 20_000
     one_bit(file)
@@ -252,7 +256,11 @@ def test_another_format_version_is_refused_with_what_to_do(folder: Path, version
     assert says in problem and "reviewqa index build FILE --name hotel" in problem
     with pytest.raises(IndexFileError, match="has format version"):  # nor is it updated
         change_index(
-            REVIEWS, EMBEDDER, folder, start="live", chunking="sentences", chunk_tokens=CHUNK_TOKENS
+            REVIEWS,
+            EMBEDDER,
+            folder,
+            Change(mode="update"),
+            BuildOptions(chunk_tokens=CHUNK_TOKENS),
         )
     build_fake_index(folder)
     assert verify_index(folder) == []
@@ -335,19 +343,15 @@ def test_a_missing_index_is_answered_with_those_that_are_there(
 
 
 def test_an_index_of_the_same_making_is_accepted(pristine: Path) -> None:
-    ReviewIndex.open(pristine).require_fingerprint(
-        index_fingerprint(EMBEDDER.identity, "sentences", CHUNK_TOKENS), EMBEDDER.identity
-    )
+    ReviewIndex.open(pristine).check_fingerprint(EMBEDDER, BuildOptions(chunk_tokens=CHUNK_TOKENS))
 
 
 def test_another_embedder_is_named_beside_the_one_it_was_built_with(pristine: Path) -> None:
-    other = FakeEmbedder("other").identity
+    other = FakeEmbedder("other")
     with pytest.raises(
-        IndexFileError, match=rf"built with the embedder {EMBEDDER.identity}.*{other}"
+        IndexFileError, match=rf"built with the embedder {EMBEDDER.identity}.*{other.identity}"
     ):
-        ReviewIndex.open(pristine).require_fingerprint(
-            index_fingerprint(other, "sentences", CHUNK_TOKENS), other
-        )
+        ReviewIndex.open(pristine).check_fingerprint(other, BuildOptions(chunk_tokens=CHUNK_TOKENS))
 
 
 @pytest.mark.parametrize(
@@ -357,8 +361,8 @@ def test_other_chunking_is_refused_with_what_it_was_built_with(
     pristine: Path, chunking: str, tokens: int
 ) -> None:
     with pytest.raises(IndexFileError, match=f"chunking sentences, {CHUNK_TOKENS} tokens"):
-        ReviewIndex.open(pristine).require_fingerprint(
-            index_fingerprint(EMBEDDER.identity, chunking, tokens), EMBEDDER.identity
+        ReviewIndex.open(pristine).check_fingerprint(
+            EMBEDDER, BuildOptions(chunking=chunking, chunk_tokens=tokens)
         )
 
 

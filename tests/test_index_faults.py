@@ -27,11 +27,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rag.index
-from rag.embedding import Progress, Vectors, no_progress
+from rag.embedding import Vectors
 from rag.files import sha256_of
 from rag.index import Manifest, ReviewIndex, build_index, disk, list_indexes, verify_index
 from rag.index.embedding_cache import WORK_FOLDER
-from rag.index.store import DATA_FILES, STANCE_FILE
+from rag.index.manifest import DATA_FILES, STANCE_FILE
+from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index
 from tests.test_index import EMBEDDER, entries
@@ -124,7 +125,7 @@ def test_an_embedder_that_fails_midway_leaves_the_old_index(folder: Path) -> Non
             self, texts: Sequence[str], *, progress: Progress = no_progress
         ) -> Vectors:
             for done in range(len(texts) // 2):
-                progress(done, len(texts))
+                progress("embedding", done, len(texts))
             raise MemoryError("out of memory")
 
     before = entries(folder)
@@ -234,12 +235,12 @@ def edit_manifest(generation: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**values, **changes}), encoding="utf-8")
 
 
-def accept_files(generation: Path) -> None:
+def accept_files(generation: Path, names: Sequence[str] = DATA_FILES) -> None:
     """Write the checksums of the files as they are into the manifest."""
     edit_manifest(
         generation,
-        files={name: sha256_of(generation / name) for name in DATA_FILES},
-        sizes={name: (generation / name).stat().st_size for name in DATA_FILES},
+        files={name: sha256_of(generation / name) for name in names},
+        sizes={name: (generation / name).stat().st_size for name in names},
     )
 
 

@@ -16,11 +16,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag.embedding import Progress, Vectors, no_progress
+from rag.embedding import Vectors
 from rag.files import sha256_of
-from rag.index import BuildProgress, Changed, ReviewIndex, change_index, store, verify_index, writer
+from rag.index import (
+    BuildOptions,
+    Change,
+    Changed,
+    ReviewIndex,
+    change_index,
+    generation,
+    store,
+    verify_index,
+)
 from rag.index.admin import rollback
-from rag.index.writer import no_build_progress
+from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, review
 from tests.faults import difference, in_fork, kept_batches
@@ -39,13 +48,13 @@ AT_ONCE = 4
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "EMBED_AT_ONCE", AT_ONCE)
+    monkeypatch.setattr(generation, "EMBED_AT_ONCE", AT_ONCE)
 
 
 def update(
     folder: Path,
     reviews: Sequence[Review] = ADDED,
-    progress: BuildProgress = no_build_progress,
+    progress: Progress = no_progress,
     *,
     embedder: FakeEmbedder | None = None,
     keep_generations: int = 2,
@@ -54,15 +63,13 @@ def update(
         reviews,
         embedder or FakeEmbedder(),
         folder,
-        start="live",
-        chunking="sentences",
-        chunk_tokens=CHUNK_TOKENS,
-        keep_generations=keep_generations,
-        progress=progress,
+        Change(mode="update"),
+        BuildOptions(chunk_tokens=CHUNK_TOKENS, keep_generations=keep_generations),
+        progress,
     )
 
 
-def interrupt(stage: str, at: int = 0) -> BuildProgress:
+def interrupt(stage: str, at: int = 0) -> Progress:
     """As Ctrl-C does, once a stage has come so far."""
 
     def progress(now: str, done: int, total: int) -> None:
@@ -203,15 +210,14 @@ def test_batches_of_another_embedder_are_not_used(interrupted: Path, wanted: Cha
 def test_batches_of_a_first_build_by_another_embedder_are_not_used(tmp_path: Path) -> None:
     folder = tmp_path / "hotel"
 
-    def first(embedder: FakeEmbedder, progress: BuildProgress = no_build_progress) -> Changed:
+    def first(embedder: FakeEmbedder, progress: Progress = no_progress) -> Changed:
         return change_index(
             REVIEWS,
             embedder,
             folder,
-            start="empty",
-            chunking="sentences",
-            chunk_tokens=CHUNK_TOKENS,
-            progress=progress,
+            Change(mode="new"),
+            BuildOptions(chunk_tokens=CHUNK_TOKENS),
+            progress,
         )
 
     with pytest.raises(KeyboardInterrupt):
@@ -302,7 +308,7 @@ def test_readers_never_fail_while_a_writer_switches_and_removes(
 
 
 @pytest.mark.parametrize("switches", [1, 3])
-@pytest.mark.parametrize(("step", "name"), [("is_dir", ""), ("read_text", "manifest.json")])
+@pytest.mark.parametrize(("step", "name"), [("is_dir", ""), ("is_symlink", "manifest.json")])
 def test_a_reader_finds_the_new_generation_when_the_old_one_goes_under_its_hands(
     folder: Path, monkeypatch: pytest.MonkeyPatch, step: str, name: str, switches: int
 ) -> None:

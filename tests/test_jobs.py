@@ -83,7 +83,7 @@ def working(job: Job) -> Job:
 
 
 def pid(job: Job) -> int:
-    value = json.loads((job.folder / "progress.json").read_text())["pid"]
+    value = json.loads((job.folder / "status.json").read_text())["pid"]
     assert isinstance(value, int)
     return value
 
@@ -277,7 +277,7 @@ def test_damaged_job_folders_harm_nobody(indexes: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b'{"sta', b"[1]", b'{"state": "wonderful"}', b'{"state": 7, "result": []}']
 )
-@pytest.mark.parametrize("name", ["result.json", "progress.json", "cancel"])
+@pytest.mark.parametrize("name", ["status.json", "cancel"])
 def test_half_written_files_are_read_without_an_error(
     finished: Job, tmp_path: Path, name: str, content: bytes
 ) -> None:
@@ -285,7 +285,7 @@ def test_half_written_files_are_read_without_an_error(
     (folder / name).write_bytes(content)
     job = Job.read(folder)
     assert job is not None and not job.running
-    assert job.state == ("died" if name == "result.json" else "done")
+    assert job.state == ("died" if name == "status.json" else "done")
 
 
 @pytest.fixture(scope="module")

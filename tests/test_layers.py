@@ -18,6 +18,7 @@ PACKAGES = ("rag", "finetune", "ui")
 LAYERS = {
     "rag.schema": 0,
     "rag.answer": 1,
+    "rag.progress": 0,
     "rag.config": 1,
     "rag.files": 1,
     "rag.filters": 1,

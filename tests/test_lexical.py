@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rag.index import ReviewIndex, verify_index
 from rag.index import bm25 as bm25_module
-from rag.index.bm25 import LEXICAL_FILES, Stems, as_share, stemmer_for
+from rag.index.bm25 import BM25_FILES, Stems, as_share, stemmer_for
 from rag.schema import IndexFileError, Review
 from tests.fakes import REVIEWS, build_fake_index, review
 
@@ -123,14 +123,14 @@ def test_many_threads_may_ask_at_once(hotel: ReviewIndex) -> None:
         np.testing.assert_array_equal(scores, alone[number % 4])
 
 
-@pytest.mark.parametrize("name", [name for name in LEXICAL_FILES if name.endswith(".row.npy")])
+@pytest.mark.parametrize("name", [name for name in BM25_FILES if name.endswith(".row.npy")])
 def test_rows_that_lead_nowhere_are_found(tmp_path: Path, name: str) -> None:
     index = build_fake_index(tmp_path / "x")
     with pytest.raises(ValueError, match="names rows"):
         rows = np.load(index.generation / name)
         rows[0] = 10_000
         np.save(index.generation / name, rows)
-        bm25_module.LexicalSearch(
+        bm25_module.BM25(
             index.generation, "english", sentences=index.manifest.sentences, reviews=len(REVIEWS)
         )
     with pytest.raises(IndexFileError, match="SHA-256 differs"):
@@ -155,7 +155,7 @@ def test_files_that_do_not_fit_together_are_told(
     path = index.generation / name
     path.write_bytes(content) if isinstance(content, bytes) else np.save(path, np.asarray(content))
     with pytest.raises(ValueError, match=says):
-        bm25_module.LexicalSearch(
+        bm25_module.BM25(
             index.generation, "english", sentences=index.manifest.sentences, reviews=len(REVIEWS)
         )
 

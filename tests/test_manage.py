@@ -11,7 +11,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from rag.index import ReviewIndex, admin, change_index, list_indexes, store, verify_index
+from rag.index import (
+    BuildOptions,
+    Change,
+    ReviewIndex,
+    admin,
+    change_index,
+    list_indexes,
+    store,
+    verify_index,
+)
 from rag.index.embedding_cache import WORK_FOLDER
 from rag.schema import IndexFileError
 from tests.fakes import CHUNK_TOKENS, COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
@@ -82,9 +91,8 @@ def test_what_is_changed_after_going_back_starts_from_there(tmp_path: Path) -> N
         REVIEWS[5:6],
         FakeEmbedder(),
         folder,
-        start="live",
-        chunking="sentences",
-        chunk_tokens=CHUNK_TOKENS,
+        Change(mode="update"),
+        BuildOptions(chunk_tokens=CHUNK_TOKENS),
     )
     assert [one.review_id for one in made.index.reviews()] == [
         REVIEWS[0].review_id,

@@ -57,7 +57,7 @@ def test_an_answer_metric_is_added_in_one_call(index: ReviewIndex) -> None:
     generator = ChosenGenerator(FakeGenerator("The pool was warm [1]."), "")
     pipeline = Pipeline(settings, index, FakeEmbedder(), generator)
     question = Question("q", "Was the pool warm?", "opinion", "test", "", frozenset(), "", ())
-    report = evaluate_answers(pipeline, [question], lambda done, total: None)
+    report = evaluate_answers(pipeline, [question], lambda *_: None)
     header, _, row = answer_table([report]).splitlines()
     assert header.endswith("| words per answer |") and row.endswith("| 4.00 |")
     assert report.as_dict()["words"] == report.as_dict()["results"][0]["words"] == 4

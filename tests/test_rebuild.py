@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from rag.config import Settings
-from rag.embedding import Progress, Vectors, no_progress
-from rag.index import ReviewIndex, list_indexes, store, verify_index, writer
-from rag.index.ingest import REJECTED, Mode, Rebuilt, rebuild
+from rag.embedding import Vectors
+from rag.index import Mode, ReviewIndex, generation, list_indexes, store, verify_index
+from rag.index.ingest import REJECTED, Rebuilt, rebuild
 from rag.ingest import ReadOptions
 from rag.ingest.formats import unpack
+from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError, ReviewFileError
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder
 
@@ -276,7 +277,7 @@ def test_ids_alone_can_be_deleted(work: Path) -> None:
 def test_an_interrupted_import_is_taken_up_again(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "EMBED_AT_ONCE", 4)
+    monkeypatch.setattr(generation, "EMBED_AT_ONCE", 4)
     write(
         work, "many.csv", "id,text\n" + "".join(f"r{n},Sentence number {n}.\n" for n in range(10))
     )

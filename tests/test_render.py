@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answer import Answer, AnswerSentence, Citation
+from rag.answer import Answer, AnswerSentence, Citation, plain_markdown
 from rag.answering import prompt
 from rag.schema import Chunk, RetrievedChunk, Review
 from tests.ui_fakes import XSS
@@ -28,6 +28,7 @@ TAGS = set("div section h2 h3 h4 p ul li span a article mark details summary bdi
 ATTRIBUTES = set(
     "class id href title tabindex dir role style aria-label aria-hidden aria-busy".split()
 )
+UNSUPPORTED, UNCITED = "not supported by the reviews it cites", "cites no review"
 TEXT = "I loved it. The ending 😭 was rushed. I would watch it again."
 
 
@@ -202,9 +203,9 @@ def test_an_unsupported_sentence_is_said_to_be_so_in_words() -> None:
         AnswerSentence("Yes.", True, 1, (citation(0, 11),)),
         AnswerSentence("No.", False, 0, (citation(0, 11),)),
     )
-    assert render.UNSUPPORTED not in show(answer(good, retrieved=(found(1),))).text
-    assert show(answer(good, bad, retrieved=(found(1),))).text.count(render.UNSUPPORTED) == 1
-    assert render.UNCITED in show(answer(AnswerSentence("No.", False, 0))).text
+    assert UNSUPPORTED not in show(answer(good, retrieved=(found(1),))).text
+    assert show(answer(good, bad, retrieved=(found(1),))).text.count(UNSUPPORTED) == 1
+    assert UNCITED in show(answer(AnswerSentence("No.", False, 0))).text
 
 
 def test_a_chip_links_to_its_card_and_shows_the_quote() -> None:
@@ -223,7 +224,7 @@ def test_a_chip_links_to_its_card_and_shows_the_quote() -> None:
     assert [chip["href"] for chip in chips] == ["#a1-r1", "#a1-r2"]
     assert chips[0]["title"] == TEXT[:11]
     assert "qa-weak" in (chips[1]["class"] or "")
-    assert "Reviews cited" in shown.text and "Also retrieved, not cited" in shown.text
+    assert "Reviews cited" in shown.text and "Also found, not cited" in shown.text
 
 
 def test_a_card_says_what_is_known_of_its_review() -> None:
@@ -236,8 +237,8 @@ def test_a_card_says_what_is_known_of_its_review() -> None:
             )
         )
     )
-    for words in ("8/10", "3 Oct 2021", "ann", "5 found this helpful", "Fine"):
-        assert words in shown.text
+    for fact in ("8/10", "3 Oct 2021", "ann", "5 found this helpful", "Fine"):
+        assert fact in shown.text
     assert "details" not in [tag for tag, _ in shown.tags]  # the chunk is the whole review
     assert "no rating" in show(answer(retrieved=(found(1),))).text
 
@@ -291,7 +292,7 @@ def test_the_foot_says_who_answered_and_what_was_dropped() -> None:
 
 @given(st.text())
 def test_plain_markdown_leaves_no_punctuation_unescaped(text: str) -> None:
-    escaped = render.plain_markdown(text)
+    escaped = plain_markdown(text)
     assert "\n" not in escaped
     rest = escaped
     for mark in "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~":

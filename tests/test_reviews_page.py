@@ -29,10 +29,10 @@ from ui.components import look as reviews_look
 from ui.pages import reviews as reviews_page
 
 SCRIPT = """
-import streamlit as st
-from ui import reviews_contents, reviews_page
-ask = st.Page(lambda: None, title="Ask", url_path="ask")
-st.navigation([st.Page(lambda: reviews_page.show(ask), title="Reviews", default=True), ask]).run()
+from dataclasses import replace
+from ui import app
+from ui.pages import ask, reviews
+app.main([replace(reviews.PAGE, url_path=""), replace(ask.PAGE, url_path="ask")])
 """
 CSV = (
     "Name,Stars,When,Body\n"
@@ -120,9 +120,10 @@ def click(test: AppTest, label: str) -> AppTest:
 def markup(test: AppTest) -> str:
     """All markup on the page, which must hold none of the files' own."""
     assert not test.exception
-    found = "\n".join(element.proto.body for element in test.get("html"))
-    assert "<script" not in found and "<img" not in found
-    return found
+    bodies = [element.proto.body for element in test.get("html")]
+    markup = "\n".join(body for body in bodies if "<style>" not in body)
+    assert "<script" not in markup and "<img" not in markup
+    return markup
 
 
 def start_button(test: AppTest) -> bool:
@@ -225,7 +226,7 @@ def test_running_work_is_shown_in_every_tab_and_cancelled_in_one(
         assert "Cancelled" in markup(tab)
         assert any("kept for the next time" in info.value for info in tab.info)
     does(works, "succeed")
-    click(one, "Start it again")
+    click(one.run(), "Start it again")
     ended(only_job(indexes))
     assert "Done" in markup(one.run())
 
@@ -237,7 +238,7 @@ def test_work_that_failed_or_died_says_so(indexes: Path, works: pytest.MonkeyPat
     test.run()
     assert "Failed" in markup(test) and "The disk is full\\. Make room\\." in test.error[0].value
     does(works, "wait")
-    click(test, "Start it again")
+    click(test.run(), "Start it again")
     os.kill(pid(working(only_job(indexes))), signal.SIGKILL)
     ended(only_job(indexes))
     assert "killed" in test.run().error[0].value
@@ -390,14 +391,14 @@ def test_a_new_index_cannot_take_anothers_name(indexes: Path) -> None:
     assert not start_button(test)
 
 
-def test_an_index_goes_back_a_generation_and_forth(indexes: Path) -> None:
+def test_an_index_goes_back_a_version_and_forth(indexes: Path) -> None:
     build_fake_index(indexes)
     first = live_generation(indexes / "masks").name
     build_fake_index(indexes, reviews=REVIEWS[:6])
     second = live_generation(indexes / "masks").name
     test = open_page(index="masks")
     shown = markup(test)
-    assert shown.index(">6<") < shown.index("live") < shown.index(">10<")
+    assert shown.index(">6<") < shown.index("in use") < shown.index(">10<")
     for generation in (first, second):
         assert next(button for button in test.button if button.key == "rollback").disabled
         next(box for box in test.checkbox if box.key and box.key.startswith("sure")).set_value(

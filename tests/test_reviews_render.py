@@ -1,4 +1,4 @@
-"""Jobs, files and generations in words."""
+"""Jobs, files and the versions of an index in words."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rag.jobs import Job, JobSpec, Stage, State
 from rag.schema import Review
 from tests.test_render import ATTRIBUTES, HOSTILE, TAGS, Markup
 from ui.render import reviews as markup
+from ui.render import words
 
 MORE_TAGS = TAGS | set("dl dt dd table thead tbody tr th td strong".split())
 MORE_ATTRIBUTES = ATTRIBUTES | {"scope"}
@@ -22,7 +23,7 @@ def stage(name: str, done: float, total: float, seconds: float = 10.0) -> Stage:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "said"),
     [
         (0, "0 s"),
         (59.4, "59 s"),
@@ -32,12 +33,12 @@ def stage(name: str, done: float, total: float, seconds: float = 10.0) -> Stage:
         (7500, "2 h 5 min"),
     ],
 )
-def test_spans_of_time(seconds: float, words: str) -> None:
-    assert markup.duration(seconds) == words
+def test_spans_of_time(seconds: float, said: str) -> None:
+    assert words.duration(seconds) == said
 
 
 @pytest.mark.parametrize(
-    ("number", "words"),
+    ("number", "said"),
     [
         (0, "0 bytes"),
         (999, "999 bytes"),
@@ -46,12 +47,12 @@ def test_spans_of_time(seconds: float, words: str) -> None:
         (5.2e9, "5.2 GB"),
     ],
 )
-def test_sizes(number: float, words: str) -> None:
-    assert markup.size(number) == words
+def test_sizes(number: float, said: str) -> None:
+    assert words.size(number) == said
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "said"),
     [
         (
             stage("embedding", 1024, 24000),
@@ -67,18 +68,18 @@ def test_sizes(number: float, words: str) -> None:
             "Reading and cleaning: 5.0 MB of 10 MB, 500 KB a second, about 10 s left",
         ),
         (stage("comparing", 500, 0), "Comparing: 500 reviews, 50 a second"),
-        (stage("resuming", 1, 900), "Found from an interrupted run: 1 sentence"),
+        (stage("resuming", 1, 900), "Recovered from an interrupted run: 1 sentence"),
         (stage("checking", 0, 1), "Checking, 10 s"),
         (stage("dreaming", 3, 9, 0.0), "Dreaming: 3 of 9"),
     ],
 )
-def test_how_far_a_stage_is(given: Stage, words: str) -> None:
-    assert markup.stage_line(given) == words
+def test_how_far_a_stage_is(given: Stage, said: str) -> None:
+    assert markup.stage_line(given) == said
 
 
 def test_stages_that_are_over() -> None:
     shown = Markup(markup.stages_html([stage("reading", 1500, 1500), stage("chunking", 7, 7, 0.2)]))
-    assert shown.text == "Reading and cleaning: 1.5 KB, 10 sCutting into sentences: 7 reviews"
+    assert shown.text == "Reading and cleaning: 1.5 KB, 10 sSplitting into sentences: 7 reviews"
     assert markup.stages_html([]) == ""
 
 
@@ -100,7 +101,7 @@ def test_nothing_from_outside_becomes_markup(text: str) -> None:
         markup.result_html({"reports": [report], "reviews": text, "new": text}),
         markup.job_heading_html(job),
         markup.stages_html([stage(text, 1, 2)]),
-        markup.generations_html([Generation(text, True, None, 5)]),
+        markup.versions_html([Generation(text, True, None, 5)]),
     ):
         page = Markup(shown)
         assert page.open == []
@@ -109,14 +110,14 @@ def test_nothing_from_outside_becomes_markup(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "asked", "words"),
+    ("state", "asked", "said"),
     [
         ("running", None, "Running"),
         ("running", 1.0, "Stopping"),
-        ("died", None, "Ended without a word"),
+        ("died", None, "Ended unexpectedly"),
     ],
 )
-def test_the_state_of_a_job_is_said_first(state: State, asked: float | None, words: str) -> None:
+def test_the_state_of_a_job_is_said_first(state: State, asked: float | None, said: str) -> None:
     job = Job(
         Path("x"),
         JobSpec(index="hotel", mode="new", files=()),
@@ -125,7 +126,7 @@ def test_the_state_of_a_job_is_said_first(state: State, asked: float | None, wor
         state,
         cancel_asked=asked,
     )
-    assert Markup(markup.job_heading_html(job)).text.startswith(f"{words} hotel")
+    assert Markup(markup.job_heading_html(job)).text.startswith(f"{said} hotel")
 
 
 def test_a_result_that_changed_nothing_says_so() -> None:
@@ -136,6 +137,6 @@ def test_a_result_that_changed_nothing_says_so() -> None:
 
 
 def test_long_texts_are_cut() -> None:
-    assert markup.cut("one\n two", 10) == "one two"
-    assert markup.cut("word " * 100, 12) == "word word wo …"
-    assert len(markup.cut("x" * 1_000_000)) == markup.PREVIEW_CHARACTERS + 2
+    assert words.excerpt("one\n two", 10) == "one two"
+    assert words.excerpt("word " * 100, 12) == "word word wo …"
+    assert len(words.excerpt("x" * 1_000_000)) == words.EXCERPT_CHARACTERS + 2

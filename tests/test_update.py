@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.embedding import Progress, Vectors, no_progress
-from rag.index import Changed, ReviewIndex, build_index, change_index, verify_index
+from rag.embedding import Vectors
+from rag.index import (
+    BuildOptions,
+    Change,
+    Changed,
+    Mode,
+    ReviewIndex,
+    build_index,
+    change_index,
+    verify_index,
+)
 from rag.index.embedding_cache import WORK_FOLDER
+from rag.progress import Progress, no_progress
 from rag.reader.stance import COMPLAINING, PRAISING
 from rag.retrieval import Limits, retrieve
 from rag.schema import IndexFileError, Review
@@ -41,10 +51,22 @@ class Counting(FakeEmbedder):
 
 
 def change(
-    folder: Path, reviews: Sequence[Review], embedder: FakeEmbedder | None = None, **more: Any
+    folder: Path,
+    reviews: Sequence[Review],
+    embedder: FakeEmbedder | None = None,
+    *,
+    mode: Mode = "update",
+    delete: Collection[str] = (),
+    progress: Progress = no_progress,
+    **options: Any,
 ) -> Changed:
     return change_index(
-        reviews, embedder or FakeEmbedder(), folder, **{"start": "live", **MADE_WITH, **more}
+        reviews,
+        embedder or FakeEmbedder(),
+        folder,
+        Change(mode=mode, delete=delete),
+        BuildOptions(**{**MADE_WITH, **options}),
+        progress,
     )
 
 
@@ -99,7 +121,7 @@ def test_a_text_that_is_there_often_is_embedded_once(tmp_path: Path) -> None:
     often = [
         review(str(number), "Always the same. " + "Again." * (number % 2)) for number in range(20)
     ]
-    made = change(tmp_path / "same", often, embedder, start="empty")
+    made = change(tmp_path / "same", often, embedder, mode="new")
     assert (made.new, made.embedded, made.index.manifest.sentences) == (20, 2, 30)
     assert embedder.seen.count("Always the same.") == embedder.seen.count("Again.") == 1
 
@@ -196,7 +218,7 @@ def test_any_run_of_changes_ends_where_a_clean_build_does(
             change_and_count({}, after, delete={gone})
         else:
             after = incoming if mode == "replace" else {**state, **incoming}
-            change_and_count(incoming, after, replace=mode == "replace")
+            change_and_count(incoming, after, mode=mode)
         state = after
     live = ReviewIndex.open(folder)
     found = list(live.reviews())
@@ -227,7 +249,7 @@ def test_an_update_with_other_settings_is_refused(tmp_path: Path) -> None:
 def test_an_interrupted_build_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.index.writer.EMBED_AT_ONCE", 4)
+    monkeypatch.setattr("rag.index.generation.EMBED_AT_ONCE", 4)
     folder = tmp_path / "hotel"
 
     def interrupt(stage: str, done: int, total: int) -> None:
@@ -235,12 +257,12 @@ def test_an_interrupted_build_goes_on_where_it_stopped(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        change(folder, REVIEWS, start="empty", progress=interrupt)
+        change(folder, REVIEWS, mode="new", progress=interrupt)
     assert (folder / WORK_FOLDER).is_dir()
     stages: list[str] = []
     embedder = Counting()
     made = change(
-        folder, REVIEWS, embedder, start="empty", progress=lambda stage, *_: stages.append(stage)
+        folder, REVIEWS, embedder, mode="new", progress=lambda stage, *_: stages.append(stage)
     )
     assert (made.resumed, made.embedded) == (8, 9) and "resuming" in stages
     assert made.index.manifest.sentences == 17 and not (folder / WORK_FOLDER).exists()
@@ -250,17 +272,15 @@ def test_an_interrupted_build_goes_on_where_it_stopped(
 def test_vectors_of_another_embedder_are_not_taken_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.index.writer.EMBED_AT_ONCE", 4)
+    monkeypatch.setattr("rag.index.generation.EMBED_AT_ONCE", 4)
 
     def interrupt(stage: str, done: int, total: int) -> None:
         if stage == "embedding" and done > 9:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        change(
-            tmp_path / "hotel", REVIEWS, FakeEmbedder("other"), start="empty", progress=interrupt
-        )
-    assert change(tmp_path / "hotel", REVIEWS, start="empty").resumed == 0
+        change(tmp_path / "hotel", REVIEWS, FakeEmbedder("other"), mode="new", progress=interrupt)
+    assert change(tmp_path / "hotel", REVIEWS, mode="new").resumed == 0
 
 
 def test_copies_speak_once(tmp_path: Path) -> None:
@@ -388,7 +408,7 @@ def test_readers_find_a_whole_index_whenever_they_open_it(tmp_path: Path) -> Non
     for reader in readers:
         reader.start()
     for count in range(1, 9):
-        change(folder, REVIEWS[:count], start="empty", keep_generations=0)
+        change(folder, REVIEWS[:count], mode="new", keep_generations=0)
     done.set()
     for reader in readers:
         reader.join()
@@ -398,5 +418,5 @@ def test_readers_find_a_whole_index_whenever_they_open_it(tmp_path: Path) -> Non
 def test_generations_kept_can_be_set(tmp_path: Path) -> None:
     folder = tmp_path / "hotel"
     for count in range(1, 5):
-        change(folder, REVIEWS[:count], start="empty", keep_generations=0)
+        change(folder, REVIEWS[:count], mode="new", keep_generations=0)
     assert len([path for path in folder.iterdir() if path.name[0].isdigit()]) == 1

@@ -11,11 +11,12 @@ import faiss
 import numpy as np
 import pytest
 
-from rag.embedding import Progress, Vectors, no_progress
+from rag.embedding import Vectors
 from rag.filters import parse_where
-from rag.index import ReviewIndex, change_index, vectors, verify_index
-from rag.index.store import APPROXIMATE_FILE
+from rag.index import BuildOptions, Change, Mode, ReviewIndex, change_index, vectors, verify_index
+from rag.index.manifest import APPROXIMATE_FILE
 from rag.index.vectors import VectorSearch, build_approximate, choose_type
+from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, review
 
@@ -142,32 +143,30 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> ReviewIndex:
         reviews,
         Clustered(),
         tmp_path_factory.mktemp("indexes") / "big",
-        start="empty",
-        chunking="sentences",
-        chunk_tokens=CHUNK_TOKENS,
-        vector_index="ivf_sq8",
+        Change(mode="new"),
+        BuildOptions(chunk_tokens=CHUNK_TOKENS, vector_index="ivf_sq8"),
     ).index
 
 
 def test_an_index_with_an_approximate_search_is_updated_and_checked(tmp_path: Path) -> None:
     folder = tmp_path / "big"
-    more: dict[str, Any] = {
-        "chunking": "sentences",
-        "chunk_tokens": CHUNK_TOKENS,
-        "vector_index": "ivf_sq8",
-    }
+    options = BuildOptions(chunk_tokens=CHUNK_TOKENS, vector_index="ivf_sq8")
     reviews = [
         review(f"r{n}", f"Sentence number {n}. And {n * 7} more words.", n % 10 + 1)
         for n in range(600)
     ]
-    first = change_index(reviews, Clustered(), folder, start="empty", **more).index
+    first = change_index(reviews, Clustered(), folder, Change(mode="new"), options).index
     assert (
         first.manifest.vector_index["type"] == "ivf_sq8"
         and first.manifest.vector_index["recall_at_10"] > 0.8
     )
     assert first.manifest.vector_index["lists_learnt"] == "now"
     made = change_index(
-        [review("new", "Quite new.", 3)], Clustered(), folder, start="live", delete={"r5"}, **more
+        [review("new", "Quite new.", 3)],
+        Clustered(),
+        folder,
+        Change(mode="update", delete={"r5"}),
+        options,
     )
     assert (made.new, made.removed, made.embedded) == (1, 1, 1)
     stated = made.index.manifest.vector_index
@@ -181,9 +180,8 @@ def test_an_index_with_an_approximate_search_is_updated_and_checked(tmp_path: Pa
     assert "r5" not in {
         one.review_id for one in made.index.sentences([int(row) for row in everything[0]])
     }
-    few = change_index(
-        [], Clustered(), folder, start="live", delete={f"r{n}" for n in range(100, 600)}, **more
-    ).index
+    gone = Change(mode="update", delete={f"r{n}" for n in range(100, 600)})
+    few = change_index([], Clustered(), folder, gone, options).index
     assert (
         few.manifest.vector_index["lists_learnt"] == "now"
     )  # those of three times as many would not suit
@@ -238,11 +236,13 @@ def test_auto_follows_the_number_of_vectors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vectors, "FLAT_MOST", 100)
-    made_with: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKENS}
+    options = BuildOptions(chunk_tokens=CHUNK_TOKENS)
+    modes: tuple[Mode, ...] = ("new", "update")
     reviews = [review(f"r{n}", f"Sentence number {n}.") for n in range(102)]
     kinds = []
-    for start, some in (("empty", reviews[:100]), ("live", reviews[100:])):
-        index = change_index(some, Clustered(), tmp_path / "grows", start=start, **made_with).index
+    for mode, some in zip(modes, (reviews[:100], reviews[100:]), strict=True):
+        change = Change(mode=mode)
+        index = change_index(some, Clustered(), tmp_path / "grows", change, options).index
         kinds.append(
             (index.manifest.vector_index["type"], (index.generation / APPROXIMATE_FILE).exists())
         )

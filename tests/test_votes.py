@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +16,8 @@ from rag.schema import SettingsError
 from tests.test_render import parsed
 from tests.ui_fakes import XSS
 from ui.components import votes
-from ui.components.votes import Tally, Vote, add_vote, read_votes, tally, tally_html
+from ui.components.votes import Tally, Vote, add_vote, read_votes, tally
+from ui.render import fragment
 
 
 def vote(winner: Any = "left", left: str = "a", right: str = "b", **more: Any) -> Vote:
@@ -52,7 +55,7 @@ def test_votes_are_kept_one_a_line_and_read_back(tmp_path: Path) -> None:
         ).encode(),
         b'{"question":"q","index":"i","left":"a","right":"b","winner":"me","blind":true,"time":"t"}',
         b'{"question":"q","index":"i","left":"a","right":"b","winner":"left","blind":1,"time":"t"}',
-        b'{"question":"q","index":"i","left":"a","right":"a","winner":"left","blind":true,"time":"t"}',
+        b'{"question":"q","index":"i","left":"a","right":"a","winner":"tied","blind":true,"time":""}',
     ],
 )
 def test_broken_lines_are_counted_and_spoil_no_other(line: bytes, tmp_path: Path) -> None:
@@ -98,11 +101,14 @@ def test_votes_at_the_same_time_all_arrive_whole(tmp_path: Path) -> None:
 def test_a_vote_that_cannot_be_kept_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="runs_dir"):
         add_vote(tmp_path / "file" / "votes.jsonl", vote())
-    monkeypatch.setattr("os.write", lambda descriptor, data: 1)
-    with pytest.raises(SettingsError, match="disk is full"):
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(SettingsError, match="No space left"):
         add_vote(tmp_path / "votes.jsonl", vote())
     with pytest.raises(SettingsError, match="Cannot read"):
         read_votes(tmp_path)
@@ -116,7 +122,11 @@ def test_wins_losses_and_ties_are_counted_for_each_model() -> None:
         vote("tied"),
         vote("neither", "a", "c"),
     ]
-    assert tally(given) == [Tally("a", 2, 1, 1, 1), Tally("b", 1, 2, 1, 0), Tally("c", 0, 0, 0, 1)]
+    assert tally(given) == [
+        ("a", Tally(2, 1, 1, 1)),
+        ("b", Tally(1, 2, 1, 0)),
+        ("c", Tally(0, 0, 0, 1)),
+    ]
     assert tally([]) == []
 
 
@@ -125,5 +135,5 @@ def test_the_table_escapes_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "tests.test_render.ATTRIBUTES", {*"class role aria-label tabindex scope dir".split()}
     )
-    page = parsed(tally_html([Tally(XSS, 1, 2, 3, 4)]))
+    page = parsed(fragment("compare.html", "tally", [(XSS, Tally(1, 2, 3, 4))]))
     assert sum(tag == "td" for tag, _ in page.tags) == 4

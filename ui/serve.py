@@ -14,25 +14,23 @@ from rag.schema import SettingsError
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Replace this process by the app's server. Raises `SettingsError` when the port is taken."""
-    with socket.socket(
-        socket.AF_INET6 if ":" in settings.server.host else socket.AF_INET, socket.SOCK_STREAM
-    ) as probe:
+    host, port = settings.server.host, settings.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.server.host, settings.server.port))
+            probe.bind((host, port))
         except OSError as error:
             raise SettingsError(
-                f"Cannot listen on {settings.server.host}:{settings.server.port} ({error.strerror}). "
-                "Another app may be running there; choose another port: reviewqa app --port "
-                f"{settings.server.port + 1}"
+                f"Cannot listen on {host}:{port} ({error.strerror}). Another app may be running "
+                f"there; choose another port: reviewqa app --port {port + 1}"
             ) from error
-    host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
-    announce(f"http://{host}:{settings.server.port}")
+    announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     environment = {
         **os.environ,
         **settings.as_environment(),
-        "STREAMLIT_SERVER_ADDRESS": settings.server.host,
-        "STREAMLIT_SERVER_PORT": str(settings.server.port),
+        "STREAMLIT_SERVER_ADDRESS": host,
+        "STREAMLIT_SERVER_PORT": str(port),
         "STREAMLIT_SERVER_HEADLESS": "true",
         "STREAMLIT_SERVER_MAX_UPLOAD_SIZE": str(settings.reading.max_upload_mb),
         "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",

@@ -19,7 +19,6 @@ from finetune.data.examples import (
 )
 from finetune.data.sources import ExampleMaker, Teacher
 from finetune.data.squad import is_squad, read_squad
-from finetune.events import Progress, no_progress
 from finetune.folders import DATA, run_folder
 from finetune.recipe import Recipe
 from rag.config import Settings
@@ -28,6 +27,7 @@ from rag.evaluation.question_sets import RetrievalQuestion, read_question_set
 from rag.evaluation.questions import Question, read_questions
 from rag.files import sha256_of
 from rag.index import ReviewIndex
+from rag.progress import Progress, no_progress
 from rag.schema import ReviewFileError, SettingsError
 
 _MADE_FROM = "made_from.json"

@@ -21,7 +21,6 @@ from finetune.cached_embedder import CachedEmbedder
 from finetune.data.examples import Example, ExampleSet
 from finetune.data.passages import PassageFinder, quotations
 from finetune.data.split import FEWEST, Reviews, Split, held_out_reviews
-from finetune.events import Progress, no_progress
 from finetune.recipe import DataRecipe
 from rag.answering import prompt
 from rag.answering.extractive import ExtractiveAnswerer
@@ -32,6 +31,7 @@ from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.questions import Question
 from rag.generators import Generator
 from rag.index import ReviewIndex
+from rag.progress import Progress, no_progress
 from rag.retrieval.evidence import Evidence
 from rag.schema import RetrievedChunk, Review
 from rag.understanding.intent import TASKS, wants_overview

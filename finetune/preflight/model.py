@@ -12,7 +12,8 @@ from finetune.preflight.checks import Check
 from finetune.preflight.estimate import empty_model, trainable_parameters
 from finetune.training.memory import LESS_MEMORY, PeakMemory
 from finetune.training.trainer import Prepared
-from rag.generators.loading import first_line, is_memory_error
+from rag.generators.loading import is_memory_error
+from rag.schema import first_line
 
 # their attention scores are capped, which only the eager implementation does
 _SOFTCAPPED = ("gemma2",)

@@ -16,9 +16,9 @@ from finetune.recipe import Recipe
 from finetune.training.arguments import Arguments
 from rag.config import BUNDLED_GENERATOR, Settings
 from rag.generators.bundled import smollm2_folder
-from rag.generators.loading import explain, first_line, load_tokenizer, load_weights
+from rag.generators.loading import explain, load_tokenizer, load_weights
 from rag.logging import quiet_libraries
-from rag.schema import ModelError, ReviewQAError, SettingsError
+from rag.schema import ModelError, ReviewQAError, SettingsError, first_line
 
 
 def base_folder(base_model: str, settings: Settings) -> str:

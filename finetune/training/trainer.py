@@ -34,7 +34,7 @@ from finetune.training.watch import Interrupted, RunawayError, Watch
 from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.logging import quiet_libraries
-from rag.schema import ModelError, ReviewFileError
+from rag.schema import ModelError, ReviewFileError, first_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
 @contextmanager
 def _failures(prepared: Prepared) -> Iterator[None]:
     """Whatever the libraries raise while training, as one of our errors."""
-    from rag.generators.loading import first_line, is_memory_error
+    from rag.generators.loading import is_memory_error
 
     try:
         yield

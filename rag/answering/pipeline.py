@@ -14,13 +14,13 @@ from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.grounding import is_refusal
 from rag.answering.model import Budget, ModelAnswerer
 from rag.answering.refusal import evidence_score
-from rag.config import Settings, index_fingerprint
+from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
 from rag.filters import Condition
 from rag.generators import Generator
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
-from rag.index import ReviewIndex, index_folder
+from rag.index import BuildOptions, ReviewIndex, index_folder
 from rag.retrieval import Retriever
 from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk
@@ -44,12 +44,7 @@ class Pipeline:
     def __init__(
         self, settings: Settings, index: ReviewIndex, embedder: Embedder, chosen: ChosenGenerator
     ) -> None:
-        index.require_fingerprint(
-            index_fingerprint(
-                embedder.identity, settings.index.chunking, settings.index.chunk_tokens
-            ),
-            embedder.identity,
-        )
+        index.check_fingerprint(embedder, BuildOptions.from_settings(settings))
         self.settings = settings
         self.index = index
         self.embedder = embedder

@@ -5,7 +5,7 @@ What each number means stands in `rag.evaluation.metrics`, and `reviewqa eval me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from rag.answering.pipeline import Pipeline
 from rag.evaluation.metrics import AnswerCase, QuestionResult, answer_metrics
 from rag.evaluation.questions import Question
 from rag.evaluation.report import markdown_table
+from rag.progress import Progress
 from rag.schema import GeneratorError
 
 
@@ -47,7 +48,7 @@ def answer_table(reports: Sequence[AnswerReport]) -> str:
 
 
 def evaluate_answers(
-    pipeline: Pipeline, questions: Sequence[Question], progress: Callable[[int, int], None]
+    pipeline: Pipeline, questions: Sequence[Question], progress: Progress
 ) -> AnswerReport:
     """Ask every question and measure the answers. A question the generator fails on is counted, and
     the rest go on.
@@ -60,7 +61,7 @@ def evaluate_answers(
             results.append(_result(question, pipeline))
         except GeneratorError as error:
             failures.append(error)
-        progress(number, len(questions))
+        progress("asking", number, len(questions))
     if failures and not results:
         raise failures[0]
     return AnswerReport(pipeline.answerer.name, results, len(failures))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -23,13 +23,12 @@ from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.significance import Comparison, Interval, interval, paired
 from rag.filters import Condition
 from rag.index import ReviewIndex
+from rag.progress import Progress, no_progress
 from rag.retrieval import Retriever
 from rag.schema import SettingsError
 
 _DEPTH = 10
 _MANY = 100  # chunks, and chunks of one review, when text is gathered for the spans
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ class RetrievalReport:
 def evaluate_retrieval(
     retriever: Retriever,
     questions: Sequence[RetrievalQuestion],
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
     *,
     name: str = "",
     least_reviews: int = 1,
@@ -134,7 +133,7 @@ def evaluate_retrieval(
             if metric.measure is not None
         }
         results[case.question.id] = RetrievalResult(case.question.domain, seconds, values)
-        progress(len(results), len(chosen))
+        progress("asking", len(results), len(chosen))
     left_out = len(questions) - len(answerable), len(answerable) - len(chosen)
     return RetrievalReport(name, results, *left_out)
 

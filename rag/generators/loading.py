@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.logging import quiet_libraries
-from rag.schema import GeneratorError, ModelError, ReviewQAError
+from rag.schema import GeneratorError, ModelError, ReviewQAError, first_line
 
 _log = logging.getLogger(__name__)
 
@@ -282,10 +282,6 @@ def is_memory_error(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(
         words in str(error).lower() for words in _MEMORY_WORDS
     )
-
-
-def first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

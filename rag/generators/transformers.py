@@ -15,8 +15,8 @@ from typing import Any
 from rag.answering.templates import check_template
 from rag.config import Settings
 from rag.generators.base import never_cancelled
-from rag.generators.loading import first_line, is_memory_error, load_model
-from rag.schema import GeneratorError, Message
+from rag.generators.loading import is_memory_error, load_model
+from rag.schema import GeneratorError, Message, first_line
 
 TURN_ENDS = ("<end_of_turn>", "<turn|>", "<|im_end|>")  # Gemma 1 to 3, Gemma 4, ChatML
 _THOUGHT, _THOUGHT_END = (

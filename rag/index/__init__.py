@@ -1,23 +1,29 @@
 """A review index on disk.
 
-`store` (layout and switch), `disk` (durable writes), `compare`, `cut`, `embedded` and `build`
-(writing a generation), `tables` and `vectors` (its files), `reader` (opening and searching),
-`verify`, `manage` (whole indexes).
+`store` (layout and switch), `manifest`, `disk` (durable writes); `options`, `diff`, `chunk_batch`,
+`embedding_cache`, `generation` and `writer` (writing a generation); `tables`, `vectors` and `bm25`
+(its files); `snapshot` (opening and searching), `filters`, `facets`; `verify`, `admin` (whole
+indexes), `ingest` (from review files).
 """
 
-from rag.index.snapshot import ReviewIndex
-from rag.index.store import Manifest, index_folder, list_indexes
+from rag.index.manifest import Manifest
+from rag.index.options import BuildOptions, Change, Mode
+from rag.index.snapshot import ReviewIndex, open_index
+from rag.index.store import index_folder, list_indexes
 from rag.index.verify import verify_index
-from rag.index.writer import BuildProgress, Changed, build_index, change_index
+from rag.index.writer import Changed, build_index, change_index
 
 __all__ = [
-    "BuildProgress",
+    "BuildOptions",
+    "Change",
     "Changed",
     "Manifest",
+    "Mode",
     "ReviewIndex",
     "build_index",
     "change_index",
     "index_folder",
     "list_indexes",
+    "open_index",
     "verify_index",
 ]

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rag.index import disk, store, tables
-from rag.index.embedding_cache import WORK_FOLDER, remove_embedded
+from rag.index.embedding_cache import WORK_FOLDER, remove_cache
+from rag.index.manifest import Manifest
 from rag.index.snapshot import ReviewIndex
 from rag.index.verify import problems_of
 from rag.schema import IndexFileError
@@ -30,7 +32,7 @@ class Generation:
 
     name: str
     live: bool
-    manifest: store.Manifest | None
+    manifest: Manifest | None
     size: int  # bytes on the disk
 
 
@@ -90,7 +92,7 @@ def collect_garbage(folder: Path, keep: int) -> tuple[list[str], int]:
             folder
         )  # a broken CURRENT must not cost the generation that it should name
         store.remove_unfinished(folder)
-        remove_embedded(folder)
+        remove_cache(folder)
         gone = store.prune(folder, keep)
         return gone, before - _size(folder)
 
@@ -176,7 +178,8 @@ def export_index(index: ReviewIndex, path: Path) -> int:
         if path.exists():
             raise IndexFileError(f"{path} is there already. Name another file, or remove it.")
         disk.remove(pending)
-        tables.write_table(pending, schema, _export_batches(index, schema))
+        starts = range(0, index.manifest.sentences, _EXPORT_ROWS)
+        tables.write_table(pending, schema, (_export_batch(index, row, schema) for row in starts))
         disk.move(pending, path)
     except OSError as error:
         raise IndexFileError(f"Cannot write {path}: {error.strerror or error}.") from error
@@ -186,31 +189,30 @@ def export_index(index: ReviewIndex, path: Path) -> int:
     return index.manifest.sentences
 
 
-def _export_batches(index: ReviewIndex, schema: pa.Schema) -> Iterator[pa.Table]:
-    for start in range(0, index.manifest.sentences, _EXPORT_ROWS):
-        rows = np.arange(start, min(start + _EXPORT_ROWS, index.manifest.sentences))
-        columns: dict[str, list[Any]] = {name: [] for name in schema.names if name != "vector"}
-        for row, sentence in zip(rows, index.sentences(rows), strict=True):
-            review_row, chunk_row = int(index.sentence_review[row]), int(index.sentence_chunk[row])
-            review = index.review(review_row)
-            first = row == 0 or index.sentence_review[row - 1] != review_row
-            leader = int(index.review_group[review_row])
-            begin, end = int(index.chunk_start[chunk_row]), int(index.chunk_end[chunk_row])
-            for name, value in (
-                *((name, getattr(review, name)) for name in tables.REVIEW_FIELDS if name != "text"),
-                ("review_text", review.text if first else None),
-                ("copy_of", "" if leader == review_row else index.review_id(leader)),
-                ("chunk_id", tables.chunk_id(review.review_id, begin, end)),
-                ("chunk_start", begin),
-                ("chunk_end", end),
-                ("sentence_start", sentence.start),
-                ("sentence_end", sentence.end),
-                ("sentence", sentence.text),
-            ):
-                columns[name].append(value)
-        flat = pa.array(index.vectors(rows).reshape(-1))
-        vector = pa.FixedSizeListArray.from_arrays(flat, index.manifest.dimension)
-        yield pa.table({**columns, "vector": vector}, schema=schema)
+def _export_batch(index: ReviewIndex, start: int, schema: pa.Schema) -> pa.Table:
+    """The next rows of an export, from the sentence at `start` on."""
+    rows = np.arange(start, min(start + _EXPORT_ROWS, index.manifest.sentences))
+    sentences = index.sentences(rows)
+    review_rows, chunk_rows = index.sentence_review[rows], index.sentence_chunk[rows]
+    before = index.sentence_review[start - 1] if start else -1
+    begins_review = np.diff(review_rows, prepend=before) != 0
+    leaders = index.review_group[review_rows]
+    reviews = index.reviews_table.take(pa.array(review_rows))
+    columns: dict[str, Any] = {
+        name: reviews.column(name) for name in tables.REVIEW_FIELDS if name != "text"
+    }
+    columns["review_text"] = pc.if_else(pa.array(begins_review), reviews.column("text"), None)
+    copied = index.reviews_table.column("review_id").take(pa.array(leaders))
+    columns["copy_of"] = pc.if_else(pa.array(leaders == review_rows), "", copied)
+    columns["chunk_id"] = [index.chunk(int(row)).chunk_id for row in chunk_rows]
+    columns["chunk_start"] = index.chunk_start[chunk_rows]
+    columns["chunk_end"] = index.chunk_end[chunk_rows]
+    columns["sentence_start"] = index.sentence_start[rows]
+    columns["sentence_end"] = index.sentence_end[rows]
+    columns["sentence"] = [sentence.text for sentence in sentences]
+    flat = pa.array(index.vectors(rows).reshape(-1))
+    columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, index.manifest.dimension)
+    return pa.table(columns, schema=schema)
 
 
 def require_index(folder: Path) -> None:
@@ -260,9 +262,9 @@ def _require_free(folder: Path) -> None:
         )
 
 
-def _manifest(generation: Path) -> store.Manifest | None:
+def _manifest(generation: Path) -> Manifest | None:
     try:
-        return store.Manifest.read(generation)
+        return Manifest.read(generation)
     except IndexFileError:
         return None
 

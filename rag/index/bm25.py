@@ -12,6 +12,7 @@ leaving out the rows it cannot serialise, with only a warning, so that all rows 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import Counter
@@ -27,12 +28,16 @@ from numpy.typing import NDArray
 
 from rag.embedding import Vectors
 from rag.index import disk
+from rag.index.tables import Columns
 from rag.index.vectors import map_array, write_array
+from rag.progress import Progress
+from rag.schema import well_formed
 
 TERMS_FILE = "words.json"
 _PARTS = {"weight": np.float32, "row": np.int32, "begin": np.int64}  # of each matrix: one file each
 _MATRICES = ("sentence_words", "review_words")
-LEXICAL_FILES = (TERMS_FILE, *(f"{matrix}.{part}.npy" for matrix in _MATRICES for part in _PARTS))
+_ARRAYS = itertools.product(_MATRICES, _PARTS)
+BM25_FILES = (TERMS_FILE, *(f"{matrix}.{part}.npy" for matrix, part in _ARRAYS))
 K1, B = 1.5, 0.75
 _ROWS = 2048  # reviews read at once
 
@@ -79,7 +84,6 @@ _ANY_WORD = regex.compile(
 )  # scripts without blanks: by character
 
 Scores = NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,33 +105,42 @@ class Matrix:
             total[self.row[here]] += self.weight[here]  # a row holds a word once
         return total
 
-    def problem(self, words: int) -> str:
-        """What is wrong with its shape; empty when nothing is."""
-        begin = self.begin
-        if len(begin) != words + 1 or len(self.weight) != len(self.row):
-            return f"{len(begin) - 1} columns for {words} words, {len(self.weight)} weights in {len(self.row)} rows"
-        if begin[0] != 0 or begin[-1] != len(self.row) or np.any(np.diff(begin) < 0):
-            return f"its columns do not cover its {len(self.row)} weights in order"
-        if len(self.row) and (self.row.min() < 0 or self.row.max() >= self.rows):
-            return f"it names rows {self.row.min()}..{self.row.max()} of {self.rows}"
-        return ""
+    def check(self, words: int) -> None:
+        """Raise `ValueError` where it does not fit together."""
+        weight, row, begin = self.weight, self.row, self.begin
+        arrays: tuple[NDArray[Any], ...] = (weight, row, begin)
+        for array, kind in zip(arrays, _PARTS.values(), strict=True):
+            if array.ndim != 1 or array.dtype != np.dtype(kind):
+                raise ValueError("it holds arrays of other types than were written")
+        if len(begin) != words + 1 or len(weight) != len(row):
+            raise ValueError(
+                f"{len(begin) - 1} columns for {words} words, {len(weight)} weights in {len(row)} "
+                "rows"
+            )
+        if begin[0] != 0 or begin[-1] != len(row) or np.any(np.diff(begin) < 0):
+            raise ValueError(f"its columns do not cover its {len(row)} weights in order")
+        if len(row) and (row.min() < 0 or row.max() >= self.rows):
+            raise ValueError(f"it names rows {row.min()}..{row.max()} of {self.rows}")
 
 
 class Stems:
     """Text to stemmed words. Not to be shared between threads: Snowball's stemmers are not."""
 
     def __init__(self, stemmer: str) -> None:
+        """`stemmer` is Snowball's name of a language, or empty. Raises `ValueError` for another."""
         import Stemmer
 
+        if stemmer and stemmer not in Stemmer.algorithms(aliases=True):
+            raise ValueError(f"there is no stemmer {stemmer!r}")
         self._stem: Callable[[str], str] = Stemmer.Stemmer(stemmer).stemWord if stemmer else str
-        self._known: dict[str, str] = {}
+        self._stems: dict[str, str] = {}
 
     def __call__(self, text: str) -> list[str]:
         """Every word of `text` in its order, case folded and stemmed."""
-        folded = text.casefold()
+        folded = well_formed(text).casefold()
         words = _WORD.findall(folded) if folded.isascii() else _ANY_WORD.findall(folded)
-        known = self._known
-        return [known.get(word) or known.setdefault(word, self._stem(word)) for word in words]
+        stems = self._stems
+        return [stems.get(word) or stems.setdefault(word, self._stem(word)) for word in words]
 
 
 def stemmer_for(languages: Iterable[str]) -> str:
@@ -136,57 +149,46 @@ def stemmer_for(languages: Iterable[str]) -> str:
 
     English where no language is known: short reviews do not tell theirs.
     """
-    known = Counter(filter(None, languages))
-    return _STEMMERS.get(known.most_common(1)[0][0], "") if known else "english"
+    counts = Counter(filter(None, languages))
+    return _STEMMERS.get(counts.most_common(1)[0][0], "") if counts else "english"
 
 
-class LexicalSearch:
+class BM25:
     """BM25 scores of all sentences and of all reviews. Safe to share between threads."""
 
     def __init__(self, generation: Path, stemmer: str, *, sentences: int, reviews: int) -> None:
-        """Open what `write_lexical` wrote. Raises `OSError`, `ValueError`, `KeyError` where it
-        cannot be read.
-        """
-        stated = json.loads((generation / TERMS_FILE).read_text(encoding="ascii"))
-        if not isinstance(stated, list) or not all(isinstance(word, str) for word in stated):
+        """Open what `write_bm25` wrote. Raises `OSError`, `ValueError` where it cannot be read."""
+        words = json.loads((generation / TERMS_FILE).read_text(encoding="ascii"))
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise ValueError(f"{TERMS_FILE} holds no list of words")
-        self.words = {word: number for number, word in enumerate(stated)}
+        Stems(stemmer)
+        self.words = {word: number for number, word in enumerate(words)}
         self.stemmer = stemmer
-        self.sentences, self.reviews = (
-            Matrix(*_mapped(generation, matrix), rows=rows)
-            for matrix, rows in zip(_MATRICES, (sentences, reviews), strict=True)
-        )
-        for name, matrix in zip(_MATRICES, (self.sentences, self.reviews), strict=True):
-            kinds = [array.dtype for array in (matrix.weight, matrix.row, matrix.begin)]
-            if kinds != list(_PARTS.values()) or any(
-                a.ndim != 1 for a in (matrix.weight, matrix.row, matrix.begin)
-            ):
-                raise ValueError(f"{name} holds arrays of other types than were written")
-            if problem := matrix.problem(len(stated)):
-                raise ValueError(f"{name} does not fit together: {problem}")
+        self.sentences = _open_matrix(generation, "sentence_words", len(words), sentences)
+        self.reviews = _open_matrix(generation, "review_words", len(words), reviews)
 
     def scores(self, text: str) -> tuple[Scores, Scores]:
         """BM25 of `text` with each sentence, (sentences,), and with each review, (reviews,); 0: no
         word in common.
         """
-        found = [
-            number
-            for stem in Stems(self.stemmer)(text)
-            if (number := self.words.get(stem)) is not None
-        ]
-        return self.sentences.scores(found), self.reviews.scores(found)
+        numbers = [self.words[stem] for stem in Stems(self.stemmer)(text) if stem in self.words]
+        return self.sentences.scores(numbers), self.reviews.scores(numbers)
 
 
-def _mapped(generation: Path, matrix: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    weight, row, begin = (map_array(generation / f"{matrix}.{part}.npy") for part in _PARTS)
-    return weight, row, begin
+def _open_matrix(generation: Path, name: str, words: int, rows: int) -> Matrix:
+    weight, row, begin = (map_array(generation / f"{name}.{part}.npy") for part in _PARTS)
+    matrix = Matrix(weight, row, begin, rows)
+    try:
+        matrix.check(words)
+    except ValueError as error:
+        raise ValueError(f"{name} does not fit together: {error}") from error
+    return matrix
 
 
-def write_lexical(
-    folder: Path, stemmer: str, sentences: dict[str, NDArray[np.int32]], progress: Progress
+def write_bm25(
+    folder: Path, stemmer: str, sentences: Columns, progress: Progress
 ) -> dict[str, disk.NewFile]:
-    """Write `LEXICAL_FILES` for the reviews.parquet in `folder` and these sentences (review_row,
-    start, end).
+    """Write `BM25_FILES` for the reviews.parquet in `folder` and these sentences.
 
     Returns the written files by name. Raises `OSError`.
     """
@@ -203,36 +205,32 @@ def write_lexical(
             of_review.extend(of_sentence)
         by_review.append(of_review)
         if len(by_review) % _ROWS == 0:
-            progress(len(by_sentence), total)
-    files = {}
+            progress("writing", len(by_sentence), total)
     with disk.new_file(folder / TERMS_FILE) as file:
         file.write(json.dumps(list(words)).encode("ascii"))
-    files[TERMS_FILE] = file
+    files = {TERMS_FILE: file}
     for matrix, corpus in zip(_MATRICES, (by_sentence, by_review), strict=True):
         for part, array in _weights(corpus, len(words)).items():
             name = f"{matrix}.{part}.npy"
             files[name] = write_array(folder / name, array.shape, _PARTS[part], iter([array]))
         corpus.clear()
-    progress(total, total)
+    progress("writing", total, total)
     return files
 
 
-def _texts(
-    reviews: Path, sentences: dict[str, NDArray[np.int32]]
-) -> Iterator[tuple[str, list[str]]]:
+def _texts(reviews: Path, sentences: Columns) -> Iterator[tuple[str, list[str]]]:
     """Title and sentences of each review, in the order of the rows."""
     start, end = sentences["start"].tolist(), sentences["end"].tolist()
-    ends = np.cumsum(np.bincount(sentences["review_row"], minlength=1)).tolist()
-    row = first = 0
+    counts = np.bincount(sentences["review_row"], minlength=1).tolist()
+    review = first = 0
     with pq.ParquetFile(reviews) as file:
         for batch in file.iter_batches(_ROWS, columns=["title", "text"]):
             for values in batch.to_pylist():
-                last = ends[row] if row < len(ends) else first
-                yield (
-                    values["title"] or "",
-                    [values["text"][start[n] : end[n]] for n in range(first, last)],
-                )
-                row, first = row + 1, last
+                last = first + (counts[review] if review < len(counts) else 0)
+                text = values["text"]
+                texts = [text[start[row] : end[row]] for row in range(first, last)]
+                yield values["title"] or "", texts
+                review, first = review + 1, last
 
 
 def _weights(corpus: list[list[int]], words: int) -> dict[str, NDArray[Any]]:
@@ -245,13 +243,13 @@ def _weights(corpus: list[list[int]], words: int) -> dict[str, NDArray[Any]]:
         }
     import bm25s
 
-    made = bm25s.BM25(k1=K1, b=B, method="lucene").build_index_from_ids(
+    columns = bm25s.BM25(k1=K1, b=B, method="lucene").build_index_from_ids(
         unique_token_ids=list(range(words)), corpus_token_ids=corpus, show_progress=False
     )
     return {
-        "weight": made["data"],
-        "row": made["indices"],
-        "begin": np.asarray(made["indptr"], dtype=np.int64),
+        "weight": columns["data"],
+        "row": columns["indices"],
+        "begin": np.asarray(columns["indptr"], dtype=np.int64),
     }
 
 

@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _MOST_AT_ONCE = 1 << 24  # bytes in one write call
 
@@ -103,24 +103,15 @@ def move(source: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, content: BinaryIO) -> None:
     """Give the file at `path` new content, atomically: a reader or a crash finds the old one or the
     new one.
     """
     pending = path.with_name(path.name + ".new")
     remove(pending)
     with new_file(pending) as file:
-        file.write(data)
+        shutil.copyfileobj(content, file, 1 << 20)
     move(pending, path)
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Give `target` the content of `source`, atomically."""
-    pending = target.with_name(target.name + ".new")
-    remove(pending)
-    with source.open("rb") as old, new_file(pending) as new:
-        shutil.copyfileobj(old, new, 1 << 20)
-    move(pending, target)
 
 
 def remove(path: Path) -> None:

@@ -53,7 +53,7 @@ class Facets:
 def facets_of(index: ReviewIndex) -> Facets:
     """The facets of all reviews in an index."""
     reviews = index.reviews_table
-    rated = reviews.select(["rating", "rating_min", "rating_max"]).filter(
+    rated = reviews.select(list(tables.RATING_COLUMNS)).filter(
         pc.is_valid(reviews.column("rating"))
     )
     scales = rated.group_by(["rating_min", "rating_max"]).aggregate([]).to_pylist()
@@ -74,10 +74,7 @@ def facets_of(index: ReviewIndex) -> Facets:
 
 def count_where(index: ReviewIndex, conditions: Sequence[Condition]) -> int:
     """How many reviews meet all conditions."""
-    meets = np.ones(index.reviews_table.num_rows, dtype=np.bool_)
-    for condition in conditions:
-        meets &= tables.meeting(index.reviews_table, condition)
-    return int(meets.sum())
+    return int(tables.meeting(index.reviews_table, conditions).sum())
 
 
 def _is_day(text: str | None) -> bool:
@@ -88,12 +85,8 @@ def _is_day(text: str | None) -> bool:
 
 
 def _values(column: pa.ChunkedArray) -> Values:
-    counted = [
-        (str(row["values"]), int(row["counts"]))
-        for row in pc.value_counts(column).to_pylist()
-        if row["values"]
-    ]
-    listed = (
-        sorted(counted, key=lambda row: (-row[1], row[0])) if len(counted) <= MOST_VALUES else []
-    )
+    counts = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
+    counted = [(str(value), int(count)) for value, count in counts.items() if value]
+    few = len(counted) <= MOST_VALUES
+    listed = sorted(counted, key=lambda row: (-row[1], row[0])) if few else []
     return Values(len(counted), tuple(listed))

@@ -14,40 +14,39 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from rag.config import Settings, index_fingerprint
+from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
-from rag.index import BuildProgress, Changed, ReviewIndex, change_index, disk, index_folder
+from rag.index import (
+    BuildOptions,
+    Change,
+    Mode,
+    ReviewIndex,
+    change_index,
+    disk,
+    index_folder,
+)
+from rag.index.options import Counts
 from rag.index.store import writer_lock
 from rag.ingest import STEPS, Import, ReadOptions, ReadReport, import_reviews
+from rag.progress import Progress
 from rag.schema import IndexFileError, Review
 
 REJECTED = "rejected.csv"
 _STAGING = ".reading-"
-Mode = Literal["new", "update", "replace"]
-"""new: the files are all there will be, and every sentence is embedded; update: they are added to
-what is there, and a review with a known id takes that one's place; replace: as update, and reviews
-that are not in them are removed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuilt:
-    """What an import did. Counts of reviews; `embedded`, `carried` and `resumed` count sentences."""
+@dataclass(slots=True, kw_only=True)
+class Rebuilt(Counts):
+    """What an import did, and what the index holds now."""
 
     name: str
     generation: str
     mode: Mode
-    new: int
-    changed: int
-    unchanged: int
-    removed: int
     reviews: int
     sentences: int
     chunks: int
-    embedded: int
-    carried: int
-    resumed: int
     exact_duplicates: int
     near_duplicates: int
     reports: list[ReadReport]
@@ -74,7 +73,7 @@ def rebuild(
     options: ReadOptions | None = None,
     delete: Sequence[str] = (),
     rejects: Path | None = None,
-    progress: BuildProgress,
+    progress: Progress,
     embedder: Embedder | None = None,
 ) -> Rebuilt:
     """Read the files at `locations` and write the next generation of the index `name` from them.
@@ -88,55 +87,43 @@ def rebuild(
     begun = time.monotonic()
     folder = index_folder(settings.paths.indexes_dir, name)
     options = options or ReadOptions(max_unpack_ratio=settings.reading.max_unpack_ratio)
+    build_options = BuildOptions.from_settings(settings)
     embedder = embedder or make_embedder(settings)
     live = None
     if mode != "new":
         live = ReviewIndex.open(folder)
         options = dataclasses.replace(options, steps=_steps_of(live, options))
-        settings = settings.changed(
-            {
-                "index.chunking": live.manifest.chunking,
-                "index.chunk_tokens": live.manifest.chunk_tokens,
-            }
-        )
+        made_with = {name: getattr(live.manifest, name) for name in ("chunking", "chunk_tokens")}
+        build_options = dataclasses.replace(build_options, **made_with)
     if not locations and not delete:
         raise IndexFileError("There is nothing to do: give review files, or ids to delete.")
-    # better told now than after an hour of reading
-    if live is not None:
-        live.require_fingerprint(
-            index_fingerprint(
-                embedder.identity, settings.index.chunking, settings.index.chunk_tokens
-            ),
-            embedder.identity,
-        )
+    if live is not None:  # better told now than after an hour of reading
+        live.check_fingerprint(embedder, build_options)
     with writer_lock(folder):
         pass
     with _staging(settings.paths.indexes_dir) as staging:
         imported = import_reviews(locations, staging, options, progress) if locations else None
-        kept_rejects = (
-            keep_rejects(imported.rejects, rejects or folder / REJECTED) if imported else None
-        )
-        incoming: Iterable[Review] = imported if imported is not None else ()
+        rejected = imported.rejects if imported is not None else None
+        kept_rejects = keep_rejects(rejected, rejects or folder / REJECTED)
+        incoming: Iterable[Review] = () if imported is None else imported
         if imported is not None and live is not None:
             incoming = _OnScale(imported, live)
-        changed = change_index(
-            incoming,
-            embedder,
-            folder,
-            start="empty" if mode == "new" else "live",
-            replace=mode == "replace",
-            delete=delete,
-            chunking=settings.index.chunking,
-            chunk_tokens=settings.index.chunk_tokens,
-            vector_index=settings.index.vector_index,
-            keep_generations=settings.index.keep_generations,
-            imports=[]
-            if imported is None
-            else [_record(report, options, mode) for report in imported.reports],
-            progress=progress,
-        )
-    reports = imported.reports if imported else []
-    return _rebuilt(name, mode, changed, reports, kept_rejects, time.monotonic() - begun)
+        reports = imported.reports if imported is not None else []
+        imports = [_record(report, options, mode) for report in reports]
+        change = Change(mode=mode, delete=delete, imports=imports)
+        changed = change_index(incoming, embedder, folder, change, build_options, progress)
+    manifest = changed.index.manifest
+    stated = ("reviews", "sentences", "chunks", "exact_duplicates", "near_duplicates")
+    return Rebuilt(
+        name=name,
+        generation=changed.index.generation.name,
+        mode=mode,
+        reports=reports,
+        rejects=kept_rejects,
+        seconds=time.monotonic() - begun,
+        **{field.name: getattr(changed, field.name) for field in dataclasses.fields(Counts)},
+        **{name: getattr(manifest, name) for name in stated},
+    )
 
 
 @contextlib.contextmanager
@@ -170,37 +157,6 @@ def _runs(process: int) -> bool:
     return True
 
 
-def _rebuilt(
-    name: str,
-    mode: Mode,
-    changed: Changed,
-    reports: list[ReadReport],
-    rejects: Path | None,
-    seconds: float,
-) -> Rebuilt:
-    made = changed.index.manifest
-    return Rebuilt(
-        name=name,
-        generation=changed.index.generation.name,
-        mode=mode,
-        new=changed.new,
-        changed=changed.changed,
-        unchanged=changed.unchanged,
-        removed=changed.removed,
-        reviews=made.reviews,
-        sentences=made.sentences,
-        chunks=made.chunks,
-        embedded=changed.embedded,
-        carried=changed.carried,
-        resumed=changed.resumed,
-        exact_duplicates=made.exact_duplicates,
-        near_duplicates=made.near_duplicates,
-        reports=reports,
-        rejects=rejects,
-        seconds=seconds,
-    )
-
-
 def _record(report: ReadReport, options: ReadOptions, mode: Mode) -> dict[str, Any]:
     """What the manifest keeps of a file that was read."""
     return {
@@ -226,26 +182,27 @@ def _steps_of(live: ReviewIndex, options: ReadOptions) -> tuple[str, ...]:
     )
 
 
-def keep_rejects(found: Path | None, wanted: Path | None) -> Path | None:
-    """Copy the rejected rows, if there are any, out of the staging folder to the file `wanted`, and
+def keep_rejects(rejected: Path | None, target: Path | None) -> Path | None:
+    """Copy the rejected rows, if there are any, out of the staging folder to the file `target`, and
     name it.
 
     Raises `IndexFileError` when it cannot be written.
     """
-    if found is None or wanted is None:
+    if rejected is None or target is None:
         return None
-    if wanted.is_dir():
+    if target.is_dir():
         raise IndexFileError(
-            f"Cannot write the rejected rows to {wanted}: it is a folder. Name a file."
+            f"Cannot write the rejected rows to {target}: it is a folder. Name a file."
         )
     try:
-        disk.make_folder(wanted.parent)
-        disk.copy_file(found, wanted)
+        disk.make_folder(target.parent)
+        with rejected.open("rb") as file:
+            disk.replace_file(target, file)
     except OSError as error:
         raise IndexFileError(
-            f"Cannot write the rejected rows to {wanted}: {error.strerror}."
+            f"Cannot write the rejected rows to {target}: {error.strerror}."
         ) from error
-    return wanted
+    return target
 
 
 class _OnScale:

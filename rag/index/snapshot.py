@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,14 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from rag.embedding import Vectors
+from rag.chunking import make_chunk
+from rag.config import Settings
+from rag.embedding import Embedder, Vectors
 from rag.filters import Condition
 from rag.index import tables
-from rag.index.bm25 import LexicalSearch, Scores
-from rag.index.store import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_files, live_generation
+from rag.index.bm25 import BM25, Scores
+from rag.index.manifest import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_files
+from rag.index.options import BuildOptions
+from rag.index.store import index_folder, live_generation
 from rag.index.vectors import Mask, VectorSearch, map_array
-from rag.reader.stance import StanceModel
-from rag.schema import Chunk, IndexFileError, Review, ReviewSentence
+from rag.schema import Chunk, IndexFileError, Review, ReviewSentence, first_line
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +33,9 @@ class ReviewIndex:
     """One generation of an index, read-only; it stays usable when a writer switches to a newer one.
 
     Row `i` of the sentences is vector `i`. A chunk row and a review row count in their own tables.
+    `reviews_table` holds the reviews as they are stored (`tables.REVIEW_SCHEMA`); `all_vectors`,
+    (sentences, dimension), is mapped into memory and not to be written to; `approximate` is the
+    approximate index over them, where there is one.
     """
 
     def __init__(self, generation: Path) -> None:
@@ -38,140 +43,112 @@ class ReviewIndex:
         self.name = generation.parent.name
         self.manifest = Manifest.read(generation)
         try:
-            self._reviews = pq.read_table(generation / "reviews.parquet", memory_map=True)
-            sentences = pq.read_table(generation / "sentences.parquet")
-            chunks = pq.read_table(generation / "chunks.parquet")
-            stance = pq.read_table(generation / STANCE_FILE).column("weight").to_numpy()
-            vectors = map_array(generation / "vectors.npy")
+            self.reviews_table = pq.read_table(generation / "reviews.parquet", memory_map=True)
+            self._read_rows()
+            self.stance = tables.read_stance(generation / STANCE_FILE)
             self.signatures = map_array(generation / "signatures.npy")
-            approximate = (
-                faiss.read_index(str(generation / APPROXIMATE_FILE))
-                if APPROXIMATE_FILE in self.manifest.data_files
-                else None
+            self.all_vectors: Vectors = map_array(generation / "vectors.npy")
+            approximate = self.manifest.approximate
+            self.approximate: faiss.Index | None = (
+                faiss.read_index(str(generation / APPROXIMATE_FILE)) if approximate else None
             )
-            self._check_shapes(
-                sentences.num_rows, chunks.num_rows, vectors, approximate, len(stance) - 1
-            )
-            self.stance = StanceModel(stance[:-1].astype(np.float32), float(stance[-1]))
-            self._search = VectorSearch(vectors, approximate)
-            self.lexical = LexicalSearch(
+            self._check_shapes()
+            self._search = VectorSearch(self.all_vectors, self.approximate)
+            self.bm25 = BM25(
                 generation,
                 self.manifest.stemmer,
-                sentences=sentences.num_rows,
-                reviews=self._reviews.num_rows,
+                sentences=self.manifest.sentences,
+                reviews=self.manifest.reviews,
             )
-            self._rating_fractions = tables.rating_fractions(self._reviews)
-            self._review_ids = self._reviews.column("review_id")
-            self._texts = self._reviews.column("text")
-            self.review_group = np.asarray(self._reviews.column("group").to_numpy())
-            self.sentence_review, self.sentence_start, self.sentence_end, self.sentence_chunk = (
-                _integers(sentences, name) for name in ("review_row", "start", "end", "chunk_row")
-            )
-            (
-                self.chunk_review,
-                self.chunk_start,
-                self.chunk_end,
-                self.chunk_first,
-                self.chunk_last,
-            ) = (
-                _integers(chunks, name)
-                for name in ("review_row", "start", "end", "first_sentence", "end_sentence")
-            )
+            self._rating_fractions = tables.rating_fractions(self.reviews_table)
+            self._review_ids = self.reviews_table.column("review_id")
+            self._texts = self.reviews_table.column("text")
+            self.review_group = np.asarray(self.reviews_table.column("group").to_numpy())
         except IndexFileError:
             raise
         except _UNREADABLE as error:
             raise IndexFileError(
-                f"The index in {generation} is damaged: {next(iter(str(error).splitlines()), '')} "
+                f"The index in {generation} is damaged: {first_line(error)} "
                 f"See `reviewqa index verify {self.name}`, then rebuild it or go back a generation."
             ) from error
 
-    def _check_shapes(
-        self,
-        sentences: int,
-        chunks: int,
-        vectors: Vectors,
-        approximate: faiss.Index | None,
-        stance: int,
-    ) -> None:
-        counts = (self._reviews.num_rows, sentences, chunks)
-        stated = (self.manifest.reviews, self.manifest.sentences, self.manifest.chunks)
-        searched = len(vectors) if approximate is None else approximate.ntotal
-        if counts != stated or len(vectors) != sentences or searched != sentences:
-            raise IndexFileError(
-                f"The index in {self.generation} does not fit together: reviews, sentences and "
-                f"chunks are {counts} "
-                f"and not {stated} as the manifest says, or there are {len(vectors)} vectors "
-                f"({searched} searched) for "
-                f"{sentences} sentences. Rebuild it."
-            )
-        dimensions = (
-            vectors.shape[1],
-            stance,
-            vectors.shape[1] if approximate is None else approximate.d,
+    def _read_rows(self) -> None:
+        """The tables of sentences and chunks, as arrays of whole numbers."""
+        sentences = pq.read_table(self.generation / "sentences.parquet")
+        self.sentence_review, self.sentence_start, self.sentence_end, self.sentence_chunk = (
+            np.asarray(sentences.column(name).to_numpy()) for name in tables.SENTENCE_COLUMNS
         )
-        if vectors.dtype != np.float32 or any(one != self.manifest.dimension for one in dimensions):
-            raise IndexFileError(
-                f"The index in {self.generation} does not fit together: its vectors have "
-                f"{vectors.shape[1]} dimensions "
-                f"of {vectors.dtype} and its stance model {stance}, where the manifest says "
-                f"{self.manifest.dimension} of float32. Rebuild it."
+        chunks = pq.read_table(self.generation / "chunks.parquet")
+        self.chunk_review, self.chunk_start, self.chunk_end, self.chunk_first, self.chunk_last = (
+            np.asarray(chunks.column(name).to_numpy()) for name in tables.CHUNK_COLUMNS
+        )
+
+    def _check_shapes(self) -> None:
+        """Raise `IndexFileError` where the files differ in the number of their rows or columns."""
+        vectors, approximate = self.all_vectors, self.approximate
+        manifest, sentences = self.manifest, len(self.sentence_review)
+        counts = (self.reviews_table.num_rows, sentences, len(self.chunk_review))
+        stated = (manifest.reviews, manifest.sentences, manifest.chunks)
+        searched = len(vectors) if approximate is None else approximate.ntotal
+        dimensions = {
+            vectors.shape[1],
+            len(self.stance.weights),
+            vectors.shape[1] if approximate is None else approximate.d,
+        }
+        problem = ""
+        if counts != stated or len(vectors) != sentences or searched != sentences:
+            problem = (
+                f"reviews, sentences and chunks are {counts} and not {stated} as the manifest "
+                f"says, or there are {len(vectors)} vectors ({searched} searched) for {sentences} "
+                "sentences"
             )
-        if self.signatures.shape != (self.manifest.reviews, tables.SIGNATURE_WORDS):
+        elif vectors.dtype != np.float32 or dimensions != {manifest.dimension}:
+            problem = (
+                f"its vectors have {vectors.shape[1]} dimensions of {vectors.dtype} and its stance "
+                f"model {len(self.stance.weights)}, where the manifest says {manifest.dimension} "
+                "of float32"
+            )
+        elif self.signatures.shape != (manifest.reviews, tables.SIGNATURE_WORDS):
+            problem = f"{len(self.signatures)} signatures for {manifest.reviews} reviews"
+        if problem:
             raise IndexFileError(
-                f"The index in {self.generation} does not fit together: {self.signatures.shape[0]} "
-                "signatures for "
-                f"{self.manifest.reviews} reviews. Rebuild it."
+                f"The index in {self.generation} does not fit together: {problem}. Rebuild it."
             )
 
     @classmethod
     def open(cls, folder: Path) -> ReviewIndex:
         """Open the live generation of the index in `folder`. Raises `IndexFileError`, also when a
-        file was changed.
+        file was changed: that is checked before anything parses it.
         """
-        while True:
-            generation = live_generation(folder)
-            try:
-                return cls._open_checked(generation)
-            except IndexFileError:
-                if live_generation(folder) == generation:
-                    raise
-                # a writer switched, and removed it, just then
+        generation = live_generation(folder)
+        try:
+            problems = damaged_files(generation, Manifest.read(generation), thorough=False)
+            if problems:
+                raise IndexFileError(
+                    f"The index in {generation} is damaged: {problems[0]} Rebuild it, or go back a "
+                    f"generation: reviewqa index rollback {folder.name}"
+                )
+            return cls(generation)
+        except IndexFileError:
+            if live_generation(folder) == generation:
+                raise
+        return cls.open(folder)  # a writer switched, and removed it, just then
 
-    @classmethod
-    def _open_checked(cls, generation: Path) -> ReviewIndex:
-        begun = time.perf_counter()
-        problems = damaged_files(
-            generation, Manifest.read(generation), thorough=False
-        )  # before anything parses them
-        if problems:
-            raise IndexFileError(
-                f"The index in {generation} is damaged: {problems[0]} Rebuild it, or go back a "
-                "generation: "
-                f"reviewqa index rollback {generation.parent.name}"
-            )
-        index = cls(generation)
-        seconds = time.perf_counter() - begun
-        _log.info(
-            "Opened the index %s: %d reviews, %.2f s.", index.name, index.manifest.reviews, seconds
-        )
-        return index
-
-    def require_fingerprint(self, fingerprint: str, embedder: str) -> None:
-        """Raise `IndexFileError` unless the index was built with this embedder and these settings."""
-        if self.manifest.fingerprint == fingerprint:
+    def check_fingerprint(self, embedder: Embedder, options: BuildOptions) -> None:
+        """Raise `IndexFileError` unless the index was built by this embedder with these options."""
+        manifest = self.manifest
+        if manifest.fingerprint == options.fingerprint(embedder.identity):
             return
-        if self.manifest.embedder != embedder:
+        if manifest.embedder != embedder.identity:
             raise IndexFileError(
-                f'The index "{self.name}" was built with the embedder {self.manifest.embedder}, '
-                "but the settings name "
-                f"{embedder}: their vectors cannot be compared. Set the embedder it was built "
-                "with, or rebuild it."
+                f'The index "{self.name}" was built with the embedder {manifest.embedder}, but the '
+                f"settings name {embedder.identity}: their vectors cannot be compared. Set the "
+                "embedder it was built with, or rebuild it."
             )
         raise IndexFileError(
             f'The index "{self.name}" was built with other settings (chunking '
-            f"{self.manifest.chunking}, "
-            f"{self.manifest.chunk_tokens} tokens, text cleaning {self.manifest.normalisation}). "
-            "Rebuild it."
+            f"{manifest.chunking}, {manifest.chunk_tokens} tokens, text cleaning "
+            f"{manifest.normalisation}). Rebuild it."
         )
 
     def search(
@@ -188,20 +165,17 @@ class ReviewIndex:
         """BM25 of `text` with each sentence, (sentences,), and with each review and its title,
         (reviews,).
         """
-        return self.lexical.scores(text)
+        return self.bm25.scores(text)
 
     def sentences_where(self, conditions: Sequence[Condition]) -> Mask:
         """(sentences,) True where the sentence's review meets all conditions."""
-        meets = np.ones(self.manifest.reviews, dtype=np.bool_)
-        for condition in conditions:
-            meets &= tables.meeting(self._reviews, condition)
-        return np.asarray(meets[self.sentence_review])
+        return np.asarray(tables.meeting(self.reviews_table, conditions)[self.sentence_review])
 
     def vectors(self, rows: Sequence[int] | NDArray[np.integer] | range | slice) -> Vectors:
         """(len(rows), dimension) vectors of sentences."""
         if not isinstance(rows, slice):
             rows = np.asarray(rows, dtype=np.int64)
-        return np.ascontiguousarray(self._search.vectors[rows])
+        return np.ascontiguousarray(self.all_vectors[rows])
 
     def recall(self) -> float:
         """Share of the true first ten sentences that search finds; 1 where search is exact."""
@@ -209,11 +183,11 @@ class ReviewIndex:
 
     def review(self, row: int) -> Review:
         """The review at a row."""
-        return tables.to_review(self._reviews.slice(row, 1).to_pylist()[0])
+        return tables.to_review(self.reviews_table.slice(row, 1).to_pylist()[0])
 
     def reviews(self, *, texts: bool = True) -> Iterator[Review]:
         """All reviews in their order; without their texts and titles if these are not wanted."""
-        table = self._reviews if texts else self._reviews.drop_columns(["text", "title"])
+        table = self.reviews_table if texts else self.reviews_table.drop_columns(["text", "title"])
         for batch in table.to_batches(max_chunksize=1000):
             for values in batch.to_pylist():
                 yield tables.to_review(values if texts else {**values, "text": ""})
@@ -226,15 +200,12 @@ class ReviewIndex:
 
     def chunk(self, row: int) -> Chunk:
         """The chunk at a row."""
-        start, end = int(self.chunk_start[row]), int(self.chunk_end[row])
         review_row = int(self.chunk_review[row])
-        review_id = self.review_id(review_row)
-        return Chunk(
-            tables.chunk_id(review_id, start, end),
-            review_id,
-            start,
-            end,
-            self.text(review_row)[start:end],
+        return make_chunk(
+            self.review_id(review_row),
+            self.text(review_row),
+            int(self.chunk_start[row]),
+            int(self.chunk_end[row]),
         )
 
     def sentences_of_chunk(self, row: int) -> tuple[ReviewSentence, ...]:
@@ -247,20 +218,13 @@ class ReviewIndex:
 
     def sentences(self, rows: Sequence[int] | NDArray[np.int64]) -> tuple[ReviewSentence, ...]:
         """The sentences at these rows, in the order given."""
-        found = []
-        for row in rows:
-            review_row = int(self.sentence_review[row])
-            start, end = int(self.sentence_start[row]), int(self.sentence_end[row])
-            found.append(
-                ReviewSentence(
-                    int(row),
-                    self.review_id(review_row),
-                    start,
-                    end,
-                    self.text(review_row)[start:end],
-                )
-            )
-        return tuple(found)
+        return tuple(self._sentence(int(row)) for row in rows)
+
+    def _sentence(self, row: int) -> ReviewSentence:
+        review_row = int(self.sentence_review[row])
+        start, end = int(self.sentence_start[row]), int(self.sentence_end[row])
+        text = self.text(review_row)[start:end]
+        return ReviewSentence(row, self.review_id(review_row), start, end, text)
 
     def sample_sentences(self, most: int, where: Mask | None = None) -> NDArray[np.int64]:
         """Rows of at most `most` sentences (of those in `where`), evenly spread over the index."""
@@ -284,25 +248,20 @@ class ReviewIndex:
         """Ids of all reviews, in their order."""
         return list(map(str, self._review_ids.to_pylist()))
 
+    def rows_by_id(self) -> dict[str, int]:
+        """The row of each review, by its id."""
+        return {review_id: row for row, review_id in enumerate(self.review_ids())}
+
     def text(self, review_row: int) -> str:
         """Text of the review at a row."""
         return str(self._texts[review_row].as_py())
 
-    @property
-    def all_vectors(self) -> Vectors:
-        """(sentences, dimension) all vectors, mapped into memory; not to be written to."""
-        return self._search.vectors
 
-    @property
-    def approximate(self) -> faiss.Index | None:
-        """The approximate index over the vectors, where there is one."""
-        return self._search.approximate
+def open_index(settings: Settings, name: str, embedder: Embedder) -> ReviewIndex:
+    """Open an index by name, and check that it was built with this embedder and these settings.
 
-    @property
-    def reviews_table(self) -> pa.Table:
-        """All reviews as they are stored (`tables.REVIEW_SCHEMA`)."""
-        return self._reviews
-
-
-def _integers(table: pa.Table, name: str) -> NDArray[np.int32]:
-    return np.asarray(table.column(name).to_numpy())
+    Raises `IndexFileError`.
+    """
+    index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, name))
+    index.check_fingerprint(embedder, BuildOptions.from_settings(settings))
+    return index

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from numpy.typing import NDArray
 from rag.filters import Condition
 from rag.index import disk
 from rag.reader.stance import StanceModel
-from rag.schema import Review
+from rag.schema import Review, well_formed
 
 REVIEW_SCHEMA = pa.schema(
     [
@@ -34,37 +37,42 @@ REVIEW_SCHEMA = pa.schema(
         ("source", pa.string()),
         ("line", pa.int64()),
         ("content", pa.binary(16)),  # `content_key`: tells whether a review has changed
-        (
-            "group",
-            pa.int64(),
-        ),  # row of the first review of which this one is a copy; its own where it is none
+        ("group", pa.int64()),  # row of the first review that it is a copy of, or its own
     ]
 )
 REVIEW_FIELDS = [name for name in REVIEW_SCHEMA.names if name not in ("content", "group")]
+RATING_COLUMNS = ("rating", "rating_min", "rating_max")
 SENTENCE_COLUMNS = ("review_row", "start", "end", "chunk_row")
 CHUNK_COLUMNS = ("review_row", "start", "end", "first_sentence", "end_sentence")
 SIGNATURE_WORDS = 68
 _ROWS = 4096  # reviews in a row group
+_CONTENT_FIELDS = [name for name in REVIEW_FIELDS if name not in ("review_id", "source", "line")]
+_TEXT_FIELDS = [
+    name
+    for name in REVIEW_FIELDS
+    if REVIEW_SCHEMA.field(name).type in (pa.string(), pa.large_string())
+]
 
 Columns = Mapping[str, NDArray[np.int32]]
 
 
+def well_formed_review(review: Review) -> Review:
+    """The review with texts that can be stored (see `rag.schema.well_formed`)."""
+    changes: dict[str, Any] = {}
+    for name in _TEXT_FIELDS:
+        value = getattr(review, name)
+        if (text := well_formed(value)) != value:
+            changes[name] = text
+    return replace(review, **changes) if changes else review
+
+
 def content_key(review: Review) -> bytes:
     """Hash of all that a reader of the review sees; where it was found (source, line) is left out."""
-    content = [
-        getattr(review, name)
-        for name in REVIEW_FIELDS
-        if name not in ("review_id", "source", "line")
-    ]
-    content = [
-        float(value) if isinstance(value, int) else value for value in content
-    ]  # 8 and 8.0 are one rating
+    content = []
+    for name in _CONTENT_FIELDS:
+        value = getattr(review, name)
+        content.append(float(value) if isinstance(value, int) else value)  # 8 and 8.0 are one
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).digest()
-
-
-def chunk_id(review_id: str, start: int, end: int) -> str:
-    """A chunk's id: its review and the characters it covers."""
-    return f"{review_id}:{start}-{end}"
 
 
 def to_review(values: Mapping[str, Any]) -> Review:
@@ -75,32 +83,32 @@ def to_review(values: Mapping[str, Any]) -> Review:
 def rating_fractions(reviews: pa.Table) -> NDArray[np.float64]:
     """(reviews,) ratings as 0..1 of their scale, NaN where there is none."""
     rating, low, high = (
-        np.asarray(reviews.column(name).to_numpy(), dtype=np.float64)
-        for name in ("rating", "rating_min", "rating_max")
+        np.asarray(reviews.column(name).to_numpy(), dtype=np.float64) for name in RATING_COLUMNS
     )
     width = high - low
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(width > 0, np.clip((rating - low) / width, 0, 1), np.nan)
 
 
-def meeting(reviews: pa.Table, condition: Condition) -> NDArray[np.bool_]:
+def meeting(reviews: pa.Table, conditions: Sequence[Condition]) -> NDArray[np.bool_]:
+    """(reviews,) True where all conditions hold."""
+    meets = np.ones(reviews.num_rows, dtype=np.bool_)
+    for condition in conditions:
+        meets &= _meeting(reviews, condition)
+    return meets
+
+
+def _meeting(reviews: pa.Table, condition: Condition) -> NDArray[np.bool_]:
     """(reviews,) True where the condition holds; it is asked once for each different value."""
-    names = (
-        ("rating", "rating_min", "rating_max")
-        if condition.field == "rating"
-        else (condition.field,)
-    )
-    codes = np.zeros(
-        reviews.num_rows, dtype=np.int64
-    )  # which combination of values each review has
+    names = RATING_COLUMNS if condition.field == "rating" else (condition.field,)
+    codes = np.zeros(reviews.num_rows, dtype=np.int64)  # which combination of values each one has
     for name in names:
         encoded = reviews.column(name).combine_chunks().dictionary_encode(null_encoding="encode")
         codes = codes * len(encoded.dictionary) + encoded.indices.to_numpy(zero_copy_only=False)
     _, first, which = np.unique(codes, return_index=True, return_inverse=True)
     examples = reviews.select(list(names)).take(pa.array(first)).to_pylist()
-    return np.array(
-        [condition.holds(Review("", "", **values)) for values in examples], dtype=np.bool_
-    )[which]
+    holds = [condition.holds(Review("", "", **values)) for values in examples]
+    return np.array(holds, dtype=np.bool_)[which]
 
 
 def write_table(path: Path, schema: pa.Schema, batches: Iterable[pa.Table]) -> disk.NewFile:
@@ -122,42 +130,27 @@ def review_batches(
 
     `content` holds the added reviews' content keys; `group` is of all reviews, kept and added.
     """
+    place = REVIEW_SCHEMA.get_field_index("group")
     for start in range(0, len(kept_rows), _ROWS):
         rows = kept_rows[start : start + _ROWS]
         batch = kept.take(pa.array(rows))
-        place = batch.schema.get_field_index("group")
-        yield batch.set_column(place, "group", pa.array(group[start : start + len(rows)])).cast(
-            REVIEW_SCHEMA
-        )
-    pending: list[Review] = []
-    done = 0
-
-    def table() -> pa.Table:
-        columns = {name: [getattr(review, name) for review in pending] for name in REVIEW_FIELDS}
-        columns["content"] = content[done : done + len(pending)]
-        columns["group"] = group[
-            len(kept_rows) + done : len(kept_rows) + done + len(pending)
-        ].tolist()
-        return pa.table(columns, schema=REVIEW_SCHEMA)
-
-    for review in added:
-        pending.append(review)
-        if len(pending) == _ROWS:
-            yield table()
-            done += len(pending)
-            pending = []
-    if pending:
-        yield table()
+        groups = pa.array(group[start : start + len(rows)])
+        yield batch.set_column(place, "group", groups).cast(REVIEW_SCHEMA)
+    reviews, done = iter(added), 0
+    while pending := list(itertools.islice(reviews, _ROWS)):
+        end = done + len(pending)
+        values = zip(*map(operator.attrgetter(*REVIEW_FIELDS), pending), strict=True)
+        columns: dict[str, Sequence[Any]] = dict(zip(REVIEW_FIELDS, values, strict=True))
+        columns["content"] = content[done:end]
+        columns["group"] = group[len(kept_rows) + done : len(kept_rows) + end].tolist()
+        yield pa.table(columns, schema=REVIEW_SCHEMA)
+        done = end
 
 
 def write_integers(path: Path, columns: Columns) -> disk.NewFile:
     """Write a table of int32 columns."""
-    schema = pa.schema([(name, pa.int32()) for name in columns])
-    return write_table(
-        path,
-        schema,
-        [pa.table({name: pa.array(column) for name, column in columns.items()}, schema)],
-    )
+    table = pa.table({name: pa.array(column, pa.int32()) for name, column in columns.items()})
+    return write_table(path, table.schema, [table])
 
 
 def write_stance(path: Path, model: StanceModel) -> disk.NewFile:
@@ -167,18 +160,9 @@ def write_stance(path: Path, model: StanceModel) -> disk.NewFile:
     return write_table(path, table.schema, [table])
 
 
-def read_ratings(path: Path) -> pa.Table:
-    """The rating columns alone."""
-    return pq.read_table(path, columns=["rating", "rating_min", "rating_max"])
-
-
-def read_languages(path: Path) -> list[str]:
-    """The language of each review, "" where it is not known."""
-    return list(map(str, pq.read_table(path, columns=["language"]).column("language").to_pylist()))
-
-
-def read_sources(path: Path) -> list[str]:
-    """Names of the files that the reviews came from, sorted."""
-    return sorted(
-        filter(None, pq.read_table(path, columns=["source"]).column("source").unique().to_pylist())
-    )
+def read_stance(path: Path) -> StanceModel:
+    """What `write_stance` wrote. Raises `ValueError` for weights that are no numbers."""
+    weights = pq.read_table(path).column("weight").to_numpy()
+    if not np.isfinite(weights).all():
+        raise ValueError(f"{path.name} holds weights that are no numbers")
+    return StanceModel(weights[:-1].astype(np.float32), float(weights[-1]))

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from rag.embedding import Vectors
 from rag.index import disk
+from rag.progress import Progress, no_progress
 
 Mask = NDArray[np.bool_]
 """(sentences,) True where a sentence may be found."""
@@ -102,7 +103,7 @@ def build_approximate(
     vectors: Vectors,
     *,
     trained: Any | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Any:
     """IVF-SQ8 over `vectors`. With `trained`, an index of earlier vectors, its lists are used and
     not learnt again.
@@ -129,7 +130,7 @@ def build_approximate(
     for start in range(0, count, _BLOCK):
         index.add(np.ascontiguousarray(vectors[start : start + _BLOCK]))
         release(vectors)
-        progress(min(start + _BLOCK, count), count)
+        progress("writing", min(start + _BLOCK, count), count)
     return index
 
 
@@ -186,18 +187,16 @@ class VectorSearch:
     def _exact_among(
         self, queries: Vectors, k: int, allowed: NDArray[np.int64]
     ) -> tuple[Vectors, NDArray[np.int64]]:
-        best = [np.empty(0, dtype=np.float32)] * len(queries)
-        rows = [np.empty(0, dtype=np.int64)] * len(queries)
-        for block, found in self._scored(queries, allowed):
-            for number in range(len(queries)):
-                scores = np.concatenate([best[number], found[number]])
-                names = np.concatenate([rows[number], block])
-                top = _top(scores, k)
-                best[number], rows[number] = scores[top], names[top]
-        shape = (len(queries), k)
-        return np.array(best, dtype=np.float32).reshape(shape), np.array(
-            rows, dtype=np.int64
-        ).reshape(shape)
+        best = np.empty((len(queries), 0), dtype=np.float32)
+        rows = np.empty((len(queries), 0), dtype=np.int64)
+        for block, cosines in self._scored(queries, allowed):
+            top = _tops(cosines, k)
+            best = np.concatenate([best, np.take_along_axis(cosines, top, axis=1)], axis=1)
+            rows = np.concatenate([rows, block[top]], axis=1)
+            top = _tops(best, k)
+            best = np.take_along_axis(best, top, axis=1)
+            rows = np.take_along_axis(rows, top, axis=1)
+        return best, rows
 
     def _scored(
         self, queries: Vectors, allowed: NDArray[np.int64]
@@ -227,9 +226,9 @@ class VectorSearch:
         rows = np.full((len(queries), k), -1, dtype=np.int64)
         for number, names in enumerate(candidates):
             names = names[names >= 0]
-            found = self.vectors[names] @ queries[number]
-            top = _top(found, k)
-            scores[number, : len(top)], rows[number, : len(top)] = found[top], names[top]
+            cosines = self.vectors[names] @ queries[number]
+            top = _top(cosines, k)
+            scores[number, : len(top)], rows[number, : len(top)] = cosines[top], names[top]
         return scores, rows
 
     def recall(self) -> float:
@@ -240,12 +239,15 @@ class VectorSearch:
         queries = np.ascontiguousarray(self.vectors[np.sort(some)])
         _, true = self._exact(queries, min(RECALL_AT, len(self.vectors)))
         release(self.vectors)
-        _, found = self.search(queries, true.shape[1])
-        return float(
-            np.mean(
-                [len(set(a) & set(b)) / true.shape[1] for a, b in zip(true, found, strict=True)]
-            )
-        )
+        _, rows = self.search(queries, true.shape[1])
+        shared = sum(len(np.intersect1d(*pair)) for pair in zip(true, rows, strict=True))
+        return shared / true.size
+
+
+def _tops(scores: Vectors, k: int) -> NDArray[np.int64]:
+    """(queries, at most k) places of the k largest of each line."""
+    tops = [_top(line, k) for line in scores]
+    return np.array(tops, dtype=np.int64).reshape(len(scores), -1 if tops else 0)
 
 
 def _top(scores: Vectors, k: int) -> NDArray[np.int64]:

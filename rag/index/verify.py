@@ -1,147 +1,179 @@
-"""Checking an index: every checksum, count and offset, and the name of whatever is broken."""
+"""Checking an index: every checksum, count and offset, and the name of whatever is broken.
+
+A checksum tells only that a file is the one that the manifest names. So the numbers are checked,
+too, and with the embedder that made the index a sample of its sentences is embedded again: vectors
+in another order, or those of other texts, have the right sums and lengths.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from rag.embedding import Embedder
 from rag.index import tables
+from rag.index.manifest import STANCE_FILE, Manifest, damaged_files
 from rag.index.snapshot import ReviewIndex
-from rag.index.store import Manifest, damaged_files, live_generation
-from rag.index.vectors import release
+from rag.index.store import live_generation
+from rag.index.vectors import release, sample
 from rag.schema import IndexFileError
 
 _BLOCK = 65_536
+_SAMPLE = 200  # sentences that are embedded again
+_SAME = 0.98  # cosine from which a vector is that of its sentence, made on whatever machine
+_NEVER_SO_LOW = 0.5  # recall of an approximate index over these very vectors
+_MOST_OUTSPOKEN = 4.0  # standard deviation of the stance of wording over an index; made 0.36
+_SHOWN = 3  # problems of one kind
 
 
-def verify_index(folder: Path) -> list[str]:
-    """What is wrong with the live generation, in sentences; empty when nothing is."""
+def verify_index(folder: Path, embedder: Embedder | None = None) -> list[str]:
+    """What is wrong with the live generation, in sentences; empty when nothing is.
+
+    A sample of the vectors is compared with what `embedder` makes of the sentences, if it is the
+    one that the index was built with.
+    """
     try:
-        return problems_of(live_generation(folder))
+        generation = live_generation(folder)
+        problems = problems_of(generation)
+        if problems:
+            return problems
+        index = ReviewIndex(generation)
     except IndexFileError as error:
         return [str(error)]
+    if embedder is not None and embedder.identity == index.manifest.embedder:
+        problems.extend(_text_problems(index, embedder))
+    if index.approximate is not None and index.recall() < _NEVER_SO_LOW:
+        problems.append("The approximate index does not find the vectors it was made from.")
+    return problems
 
 
 def problems_of(generation: Path) -> list[str]:
     """What is wrong with one generation's folder; empty when nothing is."""
     try:
-        manifest = Manifest.read(generation)
-    except IndexFileError as error:
-        return [str(error)]
-    problems = damaged_files(generation, manifest, thorough=True)
-    if problems:
-        return problems
-    try:
+        problems = damaged_files(generation, Manifest.read(generation), thorough=True)
+        if problems:
+            return problems
         index = ReviewIndex(generation)
     except IndexFileError as error:
         return [str(error)]
-    return _row_problems(index) or [
+    return list(_row_problems(index)) or [
         *_span_problems(index),
         *_review_problems(index),
         *_vector_problems(index),
+        *_stance_problems(index),
     ]
 
 
-def _row_problems(index: ReviewIndex) -> list[str]:
+def _row_problems(index: ReviewIndex) -> Iterator[str]:
     """Row numbers that lead nowhere, or to one another in no order."""
-    made = index.manifest
-    for what, named, count in (
-        ("sentence names a review", index.sentence_review, made.reviews),
-        ("sentence names a chunk", index.sentence_chunk, made.chunks),
-        ("chunk names a review", index.chunk_review, made.reviews),
+    manifest = index.manifest
+    for what, rows, count in (
+        ("sentence names a review", index.sentence_review, manifest.reviews),
+        ("sentence names a chunk", index.sentence_chunk, manifest.chunks),
+        ("chunk names a review", index.chunk_review, manifest.reviews),
     ):
-        if len(named) == 0:
-            return [f"The index is empty: no {what}."]
-        if named.min() < 0 or named.max() >= count:
-            return [
+        if len(rows) == 0:
+            yield f"The index is empty: no {what}."
+            return
+        if rows.min() < 0 or rows.max() >= count:
+            yield (
                 f"A {what} that is not there: there are {count}, and the rows named are "
-                f"{named.min()}..{named.max()}."
-            ]
-    problems = []
+                f"{rows.min()}..{rows.max()}."
+            )
+            return
     first, last = index.chunk_first.astype(np.int64), index.chunk_last.astype(np.int64)
-    expected = np.concatenate([[0], last[:-1]])
-    wrong = np.flatnonzero((first != expected) | (last <= first))
-    if len(wrong) or last[-1] != made.sentences:
-        row = int(wrong[0]) if len(wrong) else made.chunks - 1
-        return [
+    wrong = np.flatnonzero((first != np.concatenate([[0], last[:-1]])) | (last <= first))
+    if len(wrong) or last[-1] != manifest.sentences:
+        row = int(wrong[0]) if len(wrong) else manifest.chunks - 1
+        yield (
             f"The sentences of {_chunk(index, row)} do not follow those of the chunk before it, or "
             "end too soon."
-        ]
-    owner = np.repeat(np.arange(made.chunks), last - first)
-    for wrong in (
-        np.flatnonzero(index.sentence_chunk != owner),
-        np.flatnonzero(index.sentence_review != index.chunk_review[owner]),
-    ):
-        if len(wrong):
-            problems.append(
-                f"{_chunk(index, int(owner[wrong[0]]))} and its sentences do not name each other."
-            )
-    return problems
+        )
+        return
+    owner = np.repeat(np.arange(manifest.chunks), last - first)
+    stray = index.sentence_chunk != owner
+    for row in np.flatnonzero(stray | (index.sentence_review != index.chunk_review[owner]))[:1]:
+        yield f"{_chunk(index, int(owner[row]))} and its sentences do not name each other."
 
 
-def _span_problems(index: ReviewIndex) -> list[str]:
+def _span_problems(index: ReviewIndex) -> Iterator[str]:
     """Characters that are not in the review, or not in order."""
     lengths = np.asarray(pc.utf8_length(index.reviews_table.column("text")).to_numpy())
     start, end = index.sentence_start, index.sentence_end
-    problems = []
     for what, begins, ends, review in (
         ("Sentence", start, end, index.sentence_review),
         ("Chunk", index.chunk_start, index.chunk_end, index.chunk_review),
     ):
-        for row in np.flatnonzero((begins < 0) | (ends <= begins) | (ends > lengths[review]))[:3]:
-            problems.append(
+        for row in _first((begins < 0) | (ends <= begins) | (ends > lengths[review])):
+            yield (
                 f"{what} {row} is {begins[row]}..{ends[row]} of review "
-                f"{index.review_id(int(review[row]))!r}, "
-                f"which has {lengths[review[row]]} characters."
+                f"{index.review_id(int(review[row]))!r}, which has {lengths[review[row]]} "
+                "characters."
             )
     same = index.sentence_chunk[1:] == index.sentence_chunk[:-1]
-    for row in np.flatnonzero(same & (start[1:] < end[:-1]))[:3]:
-        problems.append(f"Sentences {row} and {row + 1} overlap.")
-    outer = (index.chunk_start != start[index.chunk_first]) | (
-        index.chunk_end != end[index.chunk_last - 1]
-    )
-    for row in np.flatnonzero(outer)[:3]:
-        problems.append(f"{_chunk(index, int(row))} does not begin and end with its sentences.")
-    again = index.chunk_review[1:] == index.chunk_review[:-1]
-    for row in np.flatnonzero(again & (index.chunk_start[1:] < index.chunk_end[:-1]))[:3]:
-        problems.append(f"{_chunk(index, int(row))} and the chunk after it overlap.")
-    return problems
+    for row in _first(same & (start[1:] < end[:-1])):
+        yield f"Sentences {row} and {row + 1} overlap."
+    begins_with_them = index.chunk_start == start[index.chunk_first]
+    ends_with_them = index.chunk_end == end[index.chunk_last - 1]
+    for row in _first(~(begins_with_them & ends_with_them)):
+        yield f"{_chunk(index, row)} does not begin and end with its sentences."
 
 
-def _review_problems(index: ReviewIndex) -> list[str]:
-    problems = []
-    ids = index.reviews_table.column("review_id")
-    different = pc.count_distinct(ids).as_py()
-    if different != len(ids):
-        problems.append(f"{len(ids) - different} reviews have an id that another one has.")
+def _review_problems(index: ReviewIndex) -> Iterator[str]:
+    reviews = index.reviews_table
+    copies = len(reviews) - pc.count_distinct(reviews.column("review_id")).as_py()
+    if copies:
+        yield f"{copies} reviews have an id that another one has."
     groups = index.review_group
     if groups.min() < 0 or groups.max() >= len(groups) or np.any(groups[groups] != groups):
-        problems.append(
-            "The groups of copied reviews name rows that are not there, or lead to others."
-        )
-    for row in (0, len(ids) // 2, len(ids) - 1):
-        if index.reviews_table.column("content")[row].as_py() != tables.content_key(
-            index.review(row)
-        ):
-            problems.append(
-                f"The content key of review {index.review_id(row)!r} is not that of its content."
-            )
-    return problems
+        yield "The groups of copied reviews name rows that are not there, or lead to others."
+    for row in (0, len(reviews) // 2, len(reviews) - 1):
+        if reviews.column("content")[row].as_py() != tables.content_key(index.review(row)):
+            yield f"The content key of review {index.review_id(row)!r} is not that of its content."
 
 
-def _vector_problems(index: ReviewIndex) -> list[str]:
-    problems: list[str] = []
+def _vector_problems(index: ReviewIndex) -> Iterator[str]:
     for start in range(0, index.manifest.sentences, _BLOCK):
         lengths = np.linalg.norm(index.vectors(slice(start, start + _BLOCK)), axis=1)
-        for row in np.flatnonzero(~(np.abs(lengths - 1) <= 1e-3))[:3]:
-            problems.append(f"Vector {start + row} has length {lengths[row]:.4f} instead of 1.")
+        for row in _first(~(np.abs(lengths - 1) <= 1e-3)):
+            yield f"Vector {start + row} has length {lengths[row]:.4f} instead of 1."
         release(index.all_vectors)
-    return problems
+
+
+def _stance_problems(index: ReviewIndex) -> Iterator[str]:
+    """Weights under which the index's own sentences are no more or less outspoken than any can be."""
+    rows = sample(index.all_vectors, _BLOCK)
+    stances = index.vectors(rows) @ index.stance.weights + index.stance.offset
+    spread, mean = float(np.std(stances)), float(np.mean(stances))
+    if not (spread <= _MOST_OUTSPOKEN and abs(mean) <= _MOST_OUTSPOKEN):
+        yield (
+            f"{STANCE_FILE} holds absurd weights: over the sentences they give {mean:.3g} on "
+            f"average, with a spread of {spread:.3g}."
+        )
+
+
+def _text_problems(index: ReviewIndex, embedder: Embedder) -> Iterator[str]:
+    """Sentences, of a sample that is the same each time, whose vector is not theirs."""
+    rows = sample(index.all_vectors, _SAMPLE)
+    texts = [sentence.text for sentence in index.sentences(rows)]
+    cosines = np.einsum("ij,ij->i", index.vectors(rows), embedder.embed_documents(texts))
+    wrong = np.flatnonzero(~(cosines >= _SAME))
+    if len(wrong):
+        row = int(rows[wrong[0]])
+        yield (
+            f"{len(wrong)} of {len(rows)} vectors that were made again are not those of their "
+            f"sentences, first vector {row} (cosine {cosines[wrong[0]]:.2f}). Rebuild the index."
+        )
+
+
+def _first(wrong: NDArray[np.bool_]) -> list[int]:
+    """The first few rows that are wrong."""
+    return [int(row) for row in np.flatnonzero(wrong)[:_SHOWN]]
 
 
 def _chunk(index: ReviewIndex, row: int) -> str:
-    review_row = int(index.chunk_review[row])
-    start, end = int(index.chunk_start[row]), int(index.chunk_end[row])
-    return f"Chunk {tables.chunk_id(index.review_id(review_row), start, end)}"
+    return f"Chunk {index.chunk(row).chunk_id}"

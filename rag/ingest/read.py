@@ -30,9 +30,9 @@ from rag.ingest.language import detect_language, language_name
 from rag.ingest.report import MOST_PREVIEWED, ReadReport, count_in, most_first
 from rag.ingest.staging import StagedReviews
 from rag.ingest.values import parse_date, parse_rating, parse_votes
+from rag.progress import Progress, no_progress
 from rag.schema import Review, ReviewFileError
 
-Progress = Callable[[str, int, int], None]
 SAMPLE_ROWS = 1000  # rows looked at before the columns are decided
 NO_TEXT = "no text"
 _LONGEST_ID = 200
@@ -42,17 +42,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
     """How files are read: columns given by hand (field -> column), cleaning steps, whether a bad
-    row stops all.
+    row stops all; of how many files at each location, and how many rows of each file (None: all).
     """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[str, ...] = STEPS
     strict: bool = False
     max_unpack_ratio: float = 200.0
-
-
-def no_read_progress(stage: str, done: int, total: int) -> None:
-    """The default for `progress`: say nothing."""
+    most_files: int | None = None
+    most_rows: int | None = None
 
 
 class Import:
@@ -142,7 +140,7 @@ def import_reviews(
     locations: Sequence[str | Path],
     staging: Path,
     options: ReadOptions | None = None,
-    progress: Progress = no_read_progress,
+    progress: Progress = no_progress,
 ) -> Import:
     """Read all reviews at `locations` (see `open_sources`) into the folder `staging`.
 
@@ -154,7 +152,8 @@ def import_reviews(
     options = options or ReadOptions()
     imported = Import(staging)
     opened = [
-        open_sources(location, max_unpack_ratio=options.max_unpack_ratio) for location in locations
+        open_sources(location, max_unpack_ratio=options.max_unpack_ratio)[: options.most_files]
+        for location in locations
     ]
     total = sum(source.total for sources in opened for source in sources)
     before = 0
@@ -198,7 +197,7 @@ def _read_source(
 ) -> None:
     report = ReadReport(file=source.name, format=source.format)
     staged = imported._begin(report)
-    rows = iter(source)
+    rows = itertools.islice(source, options.most_rows)
     sample = list(itertools.islice(rows, SAMPLE_ROWS))
     report.format = source.format  # some are known only when reading has begun
     if not sample:

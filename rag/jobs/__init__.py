@@ -3,15 +3,17 @@
 app's page, or the app itself, is closed.
 
     <indexes_dir>/.jobs/<job>/job.json        what to do; written once
-                              progress.json   how far each stage has come; replaced again and again
-                              result.json     how it ended; written once, at the end cancel
-                              somebody asked it to stop; when rejects.csv     the rows that could
-                              not be used log.txt         what the process printed LOCK
-                              locked by the running process, through the operating system
+                              status.json     how far each stage has come, and how it ended
+                              cancel          somebody asked it to stop; when, its time says
+                              rejects.csv     the rows that could not be used
+                              log.txt         what the process printed
+                              LOCK            locked by the running process, through the operating
+                                              system
 """
 
+from rag.index.options import Mode
 from rag.jobs.files import named_file, remove_unused_uploads, store_upload
-from rag.jobs.job import Job, JobError, JobSpec, Mode, Stage, State, list_jobs
+from rag.jobs.job import Job, JobError, JobSpec, Stage, State, list_jobs
 from rag.jobs.launch import forget, start, start_again
 
 __all__ = [

@@ -4,7 +4,7 @@ inside one folder.
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 import secrets
 import shutil
@@ -61,8 +61,10 @@ def remove_unused_uploads(indexes_dir: Path) -> None:
     except OSError:
         return
     for folder in folders:
-        if folder not in needed and (folder in used or _age(folder) > ABANDONED_S):
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            abandoned = time.time() - folder.stat().st_mtime > ABANDONED_S
+            if folder not in needed and (folder in used or abandoned):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def named_file(folder: Path, name: str) -> Path:
@@ -76,7 +78,8 @@ def named_file(folder: Path, name: str) -> Path:
         inside = path.is_relative_to(root) and path != root
         if inside and not path.exists():
             raise ReviewFileError(f'There is no file "{name.strip()}" in {root}.')
-        if inside and all(link.resolve().is_relative_to(root) for link in _links(path)):
+        links = (entry for entry in path.rglob("*") if entry.is_symlink()) if inside else ()
+        if inside and all(link.resolve().is_relative_to(root) for link in links):
             return path
     except (OSError, ValueError, RuntimeError) as error:
         raise ReviewFileError(f'"{name}" cannot be the name of a file ({error}).') from error
@@ -84,20 +87,3 @@ def named_file(folder: Path, name: str) -> Path:
         f'"{name.strip()}" is not inside {root}, the only folder that the app reads. '
         "Put the file there, or set reviews_dir to another folder."
     )
-
-
-def _links(path: Path) -> list[Path]:
-    """The symbolic links below a folder."""
-    return [
-        Path(entry)
-        for folder, folders, files in os.walk(path)
-        for entry in (os.path.join(folder, name) for name in (*folders, *files))
-        if os.path.islink(entry)
-    ]
-
-
-def _age(folder: Path) -> float:
-    try:
-        return time.time() - folder.stat().st_mtime
-    except OSError:
-        return 0.0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
 import re
 import signal
@@ -12,32 +10,35 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
 
 from rag.config import Settings
+from rag.index.options import Mode
 from rag.schema import ReviewQAError
 
 JOBS_FOLDER = ".jobs"
 JOB_FILE = "job.json"
-PROGRESS_FILE = "progress.json"
-RESULT_FILE = "result.json"
+STATUS_FILE = "status.json"
 CANCEL_FILE = "cancel"
 REJECTS_FILE = "rejects.csv"
 LOG_FILE = "log.txt"
 LOCK_FILE = "LOCK"
 GRACE_S = 10.0  # between asking a job to stop and ending it by force
 
-Mode = Literal["new", "update", "replace"]
 State = Literal["running", "done", "failed", "cancelled", "died"]
 
 DIED = (
     "The work ended without a word: its process was killed, or the machine went down. The index is "
-    "whole. "
-    "Start it again, and it goes on from what had been embedded."
+    "whole. Start it again, and it goes on from what had been embedded."
 )
 CANCELLED = "Cancelled before it was done. What had been embedded is kept for the next time."
 
 _JOB_NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
+_LOOK_S = 0.02  # how long a lock is tried for: others who look hold it for less
+Record = TypeVar("Record")
 
 
 class JobError(ReviewQAError):
@@ -73,17 +74,39 @@ class Stage:
     @property
     def rate(self) -> float | None:
         """How many a second, or None while that cannot be told."""
-        elapsed = self.updated - self.started
-        return (
-            (self.done - self.first) / elapsed if elapsed > 0 and self.done > self.first else None
-        )
+        elapsed, done = self.updated - self.started, self.done - self.first
+        return done / elapsed if elapsed > 0 and done > 0 else None
 
     @property
     def seconds_left(self) -> float | None:
         """How long the rest of this stage takes at this rate, or None while that cannot be told."""
-        return (
-            (self.total - self.done) / self.rate if self.rate and self.total > self.done else None
-        )
+        left = self.total - self.done
+        return left / self.rate if self.rate and left > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """`JOB_FILE`: written once, when the job is started."""
+
+    spec: JobSpec
+    settings: Settings
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`STATUS_FILE`: replaced again and again by the job's process, the last time when it ends."""
+
+    pid: int
+    stages: tuple[Stage, ...] = ()
+    state: Literal["running", "done", "failed", "cancelled"] = "running"
+    message: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+    finished: float | None = None
+
+
+JOB = TypeAdapter(JobRecord)
+STATUS = TypeAdapter(Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,51 +143,35 @@ class Job:
     @property
     def can_be_forced(self) -> bool:
         """Whether it was asked to stop, and had its time to do so."""
-        return (
-            self.running
-            and self.cancel_asked is not None
-            and time.time() - self.cancel_asked >= GRACE_S
-        )
+        asked = self.cancel_asked
+        return self.running and asked is not None and time.time() - asked >= GRACE_S
 
     @classmethod
     def read(cls, folder: Path) -> Job | None:
         """The job in `folder`, or None where there is none that can be read."""
-        running = is_locked(
-            folder / LOCK_FILE
-        )  # before the result: whoever lets go of the lock has written it
-        job = read_json(folder / JOB_FILE)
-        outcome = read_json(folder / RESULT_FILE)
-        try:
-            spec = JobSpec(
-                **{
-                    **job["spec"],
-                    **{name: tuple(job["spec"][name]) for name in ("files", "steps", "delete")},
-                }
-            )
-            settings, started = Settings.model_validate(job["settings"]), float(job["started"])
-        except (KeyError, TypeError, ValueError, ReviewQAError):
+        # before the status: whoever lets go of the lock has written how it ended
+        running = is_locked(folder / LOCK_FILE)
+        record = read_record(JOB, folder / JOB_FILE)
+        if record is None:
             return None
-        asked = _cancel_asked(folder)
-        state: State = outcome.get(
-            "state", "running" if running else "cancelled" if asked is not None else "died"
-        )
-        if state not in ("running", "done", "failed", "cancelled", "died"):
-            state = "died"
-        result = outcome.get("result")
-        finished = outcome.get("finished")
+        status = read_record(STATUS, folder / STATUS_FILE) or Status(pid=0)
+        asked = None
+        with contextlib.suppress(OSError):
+            asked = (folder / CANCEL_FILE).stat().st_mtime
+        state: State = status.state
+        if state == "running" and not running:
+            state = "died" if asked is None else "cancelled"
         return cls(
             folder=folder,
-            spec=spec,
-            settings=settings,
-            started=started,
+            spec=record.spec,
+            settings=record.settings,
+            started=record.started,
             state=state,
-            message=str(
-                outcome.get("message") or {"died": DIED, "cancelled": CANCELLED}.get(state, "")
-            ),
-            finished=finished if isinstance(finished, float) else None,
+            message=status.message or {"died": DIED, "cancelled": CANCELLED}.get(state, ""),
+            finished=status.finished,
             cancel_asked=asked,
-            stages=_stages(folder),
-            result=result if isinstance(result, dict) else {},
+            stages=status.stages,
+            result=status.result,
         )
 
     def cancel(self) -> None:
@@ -178,7 +185,7 @@ class Job:
             return
         if now.cancel_asked is None:
             try:
-                write_json(self.folder / CANCEL_FILE, {"asked": time.time()})
+                (self.folder / CANCEL_FILE).touch()
             except OSError as error:
                 raise JobError(
                     f"The job could not be asked to stop ({error.strerror}). Try again."
@@ -192,69 +199,48 @@ def list_jobs(indexes_dir: Path) -> list[Job]:
     """The jobs on the indexes in a folder, newest first. Folders that hold no readable job are
     passed over.
     """
-    found = [job for folder in job_folders(indexes_dir) if (job := Job.read(folder)) is not None]
-    return sorted(found, key=lambda job: job.started, reverse=True)
+    jobs = [job for folder in job_folders(indexes_dir) if (job := Job.read(folder)) is not None]
+    return sorted(jobs, key=lambda job: job.started, reverse=True)
 
 
 def job_folders(indexes_dir: Path) -> list[Path]:
     """Every folder that has the name of a job."""
-    with contextlib.suppress(OSError):
-        return [
-            path for path in (indexes_dir / JOBS_FOLDER).iterdir() if _JOB_NAME.fullmatch(path.name)
-        ]
-    return []
+    try:
+        paths = list((indexes_dir / JOBS_FOLDER).iterdir())
+    except OSError:
+        return []
+    return [path for path in paths if _JOB_NAME.fullmatch(path.name)]
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock file. Looking takes a shared lock, so those who look see no
-    one but holders.
-    """
+    """Whether a process holds the lock file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with FileLock(path, timeout=_LOOK_S, poll_interval=_LOOK_S / 4):
+            return False
+    except Timeout:
+        return True
     except OSError:
         return False
+
+
+def read_record(kind: TypeAdapter[Record], path: Path) -> Record | None:
+    """The record in a file; None where it is missing, half-written or none of this kind."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+        return kind.validate_json(path.read_bytes())
+    except (OSError, ValueError, ReviewQAError):
+        return None
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The table in a file; an empty one where it is missing, half-written or no table."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_record(kind: TypeAdapter[Record], path: Path, record: Record) -> None:
     """Replace a file's content, so that a reader finds the old or the new. Raises `OSError`."""
     pending = path.with_name(f".{path.name}.{os.getpid()}")
-    pending.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    pending.write_bytes(kind.dump_json(record, indent=1))
     os.replace(pending, path)
-
-
-def _cancel_asked(folder: Path) -> float | None:
-    if not (folder / CANCEL_FILE).exists():
-        return None
-    asked = read_json(folder / CANCEL_FILE).get("asked")
-    return asked if isinstance(asked, float) else 0.0
-
-
-def _stages(folder: Path) -> tuple[Stage, ...]:
-    try:
-        return tuple(Stage(**stage) for stage in read_json(folder / PROGRESS_FILE)["stages"])
-    except (KeyError, TypeError):
-        return ()
 
 
 def _send(folder: Path, number: signal.Signals) -> None:
     """Signal a job's process. Its id is trusted only while the lock is held: ids are used again."""
-    pid = read_json(folder / PROGRESS_FILE).get("pid")
-    if isinstance(pid, int) and pid > 1 and is_locked(folder / LOCK_FILE):
+    status = read_record(STATUS, folder / STATUS_FILE)
+    if status is not None and status.pid > 1 and is_locked(folder / LOCK_FILE):
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
+            os.kill(status.pid, number)

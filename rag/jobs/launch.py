@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import fcntl
 import secrets
 import shutil
 import subprocess
@@ -15,35 +13,33 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from filelock import FileLock, lock_descriptor
+
 from rag.config import Settings
 from rag.index import index_folder
 from rag.jobs.files import remove_unused_uploads
 from rag.jobs.job import (
     CANCEL_FILE,
+    JOB,
     JOB_FILE,
     JOBS_FOLDER,
     LOCK_FILE,
     LOG_FILE,
-    PROGRESS_FILE,
     REJECTS_FILE,
-    RESULT_FILE,
+    STATUS_FILE,
     Job,
     JobError,
+    JobRecord,
     JobSpec,
     is_locked,
     job_folders,
     list_jobs,
-    write_json,
+    write_record,
 )
 
 KEEP = 20  # finished jobs
-PROCESS = (
-    sys.executable,
-    "-P",
-    "-u",
-    "-m",
-    "rag.jobs",
-)  # -P: a file json.py in the working folder is not ours
+# -P: a file json.py in the working folder is not ours
+PROCESS = (sys.executable, "-P", "-u", "-m", "rag.jobs.run")
 
 
 def start(settings: Settings, spec: JobSpec, *, process: Sequence[str] = PROCESS) -> Job:
@@ -53,33 +49,27 @@ def start(settings: Settings, spec: JobSpec, *, process: Sequence[str] = PROCESS
     `IndexFileError` for a name that no index can have.
     """
     index_folder(settings.paths.indexes_dir, spec.index)
-    indexes_dir = settings.paths.indexes_dir.absolute()
-    now = time.time()
-    folder = (
-        indexes_dir
-        / JOBS_FOLDER
-        / f"{datetime.fromtimestamp(now):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-    )
-    with _alone(indexes_dir):
-        _refuse_second(indexes_dir, spec.index)
-        _prune(indexes_dir)
+    settings = settings.changed({"paths.indexes_dir": settings.paths.indexes_dir.absolute()})
+    record = JobRecord(spec, settings, time.time())
+    name = f"{datetime.fromtimestamp(record.started):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    folder = settings.paths.indexes_dir / JOBS_FOLDER / name
+    with _alone(settings.paths.indexes_dir, spec.index):
+        _prune(settings.paths.indexes_dir)
         try:
             folder.mkdir()
-            _spawn(folder, spec, settings.changed({"paths.indexes_dir": indexes_dir}), now, process)
+            return _spawn(folder, record, process)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-    return _read(folder)
 
 
 def start_again(job: Job, *, process: Sequence[str] = PROCESS) -> Job:
     """Start a job that ended once more, as it was. Raises `JobError` as `start` does."""
-    with _alone(job.settings.paths.indexes_dir):
-        _refuse_second(job.settings.paths.indexes_dir, job.spec.index)
-        for name in (RESULT_FILE, CANCEL_FILE, PROGRESS_FILE, REJECTS_FILE, LOCK_FILE):
+    record = JobRecord(job.spec, job.settings, time.time())
+    with _alone(job.settings.paths.indexes_dir, job.spec.index):
+        for name in (STATUS_FILE, CANCEL_FILE, REJECTS_FILE):
             (job.folder / name).unlink(missing_ok=True)
-        _spawn(job.folder, job.spec, job.settings, time.time(), process)
-    return _read(job.folder)
+        return _spawn(job.folder, record, process)
 
 
 def forget(job: Job) -> None:
@@ -93,45 +83,34 @@ def forget(job: Job) -> None:
 
 
 @contextlib.contextmanager
-def _alone(indexes_dir: Path) -> Iterator[None]:
-    """Nobody else starts or removes a job meanwhile. What the disk refuses becomes a `JobError`."""
+def _alone(indexes_dir: Path, index: str = "") -> Iterator[None]:
+    """Nobody else starts or removes a job meanwhile, and none works on `index`. What cannot be
+    written becomes a `JobError`.
+    """
     folder = indexes_dir / JOBS_FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / LOCK_FILE, "wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with FileLock(folder / LOCK_FILE):
+            for job in list_jobs(indexes_dir):
+                if job.running and job.spec.index == index:
+                    raise JobError(
+                        f'The index "{index}" is being worked on since '
+                        f"{datetime.fromtimestamp(job.started):%H:%M}. Wait until that is done, or "
+                        "cancel it."
+                    )
             yield
-    except OSError as error:
-        raise JobError(
-            f"The work could not be started in {folder}: {error.strerror or error}."
-        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise JobError(f"The work could not be started in {folder}: {reason}.") from error
 
 
-def _refuse_second(indexes_dir: Path, index: str) -> None:
-    other = next(
-        (job for job in list_jobs(indexes_dir) if job.running and job.spec.index == index), None
-    )
-    if other is not None:
-        raise JobError(
-            f'The index "{index}" is being worked on since '
-            f"{datetime.fromtimestamp(other.started):%H:%M}. "
-            "Wait until that is done, or cancel it."
-        )
-
-
-def _spawn(
-    folder: Path, spec: JobSpec, settings: Settings, now: float, process: Sequence[str]
-) -> None:
+def _spawn(folder: Path, record: JobRecord, process: Sequence[str]) -> Job:
     """Write what the job does and start its process, which inherits the lock: there is no moment
     without it.
     """
-    values = settings.model_dump(mode="json")
     with open(folder / LOCK_FILE, "wb") as lock, open(folder / LOG_FILE, "ab") as log:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        write_json(
-            folder / JOB_FILE,
-            {"spec": dataclasses.asdict(spec), "settings": values, "started": now},
-        )
+        lock_descriptor(lock.fileno())
+        write_record(JOB, folder / JOB_FILE, record)
         child = subprocess.Popen(
             [*process, str(folder)],
             stdin=subprocess.DEVNULL,
@@ -140,23 +119,15 @@ def _spawn(
             start_new_session=True,
             pass_fds=(lock.fileno(),),
         )
-    threading.Thread(
-        target=child.wait, daemon=True
-    ).start()  # so that the process leaves no zombie behind
+    # so that the process leaves no zombie behind
+    threading.Thread(target=child.wait, daemon=True).start()
+    return Job(folder, record.spec, record.settings, record.started, "running")
 
 
 def _prune(indexes_dir: Path) -> None:
     """Remove all finished jobs but the newest, and what has the name of a job and is none."""
-    ended = [job.folder for job in list_jobs(indexes_dir) if not job.running]
-    unreadable = [path for path in job_folders(indexes_dir) if Job.read(path) is None]
-    for folder in (*ended[KEEP:], *unreadable):
-        if not is_locked(folder / LOCK_FILE):
+    kept = [job.folder for job in list_jobs(indexes_dir) if not job.running][:KEEP]
+    for folder in job_folders(indexes_dir):
+        if folder not in kept and not is_locked(folder / LOCK_FILE):
             shutil.rmtree(folder, ignore_errors=True)
     remove_unused_uploads(indexes_dir)
-
-
-def _read(folder: Path) -> Job:
-    job = Job.read(folder)
-    if job is None:
-        raise JobError(f"The job in {folder} was removed as soon as it was started.")
-    return job

@@ -1,14 +1,18 @@
-"""The inside of a job's process: do the work, write down how far it is, and how it ended."""
+"""The process of a job: do the work, write down how far it is, and how it ended.
+
+``python -m rag.jobs.run FOLDER`` does the work of the app's jobs; `rag.jobs.launch` starts it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,82 +21,113 @@ from rag.jobs.job import (
     CANCEL_FILE,
     CANCELLED,
     LOG_FILE,
-    PROGRESS_FILE,
-    RESULT_FILE,
+    REJECTS_FILE,
+    STATUS,
+    STATUS_FILE,
     Job,
     JobError,
     Stage,
-    write_json,
+    Status,
+    write_record,
 )
+from rag.progress import Progress
 from rag.schema import ReviewQAError
 
 WRITE_EVERY_S = 0.3
+Work = Callable[[Job, Progress], dict[str, Any]]
+"""Does what a job's spec says, and returns what is to be told of it; must be fit for JSON."""
 
 
-class Progress:
-    """Called with (stage, done, total); others read it in progress.json. Raises `KeyboardInterrupt`
-    when cancelled.
+class JobProgress:
+    """A `Progress` that others read in `STATUS_FILE`. Raises `KeyboardInterrupt` when the job is
+    cancelled.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._stages: list[Stage] = []
         self._written = 0.0
-        self._write()
+        self.status = Status(os.getpid())
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Stage `stage` has done this much of `total`."""
-        now = time.time()
-        if not self._stages or self._stages[-1].name != stage:
-            self._stages.append(Stage(stage, done, total, done, now, now))
-            self._write()
+        now, stages = time.time(), self.status.stages
+        begins = not stages or stages[-1].name != stage
+        if begins:
+            stages = (*stages, Stage(stage, done, total, done, now, now))
         else:
-            self._stages[-1] = replace(self._stages[-1], done=done, total=total, updated=now)
-            if done >= total or now - self._written >= WRITE_EVERY_S:
-                self._write()
+            stages = (*stages[:-1], replace(stages[-1], done=done, total=total, updated=now))
+        self.status = replace(self.status, stages=stages)
+        if begins or done >= total or now - self._written >= WRITE_EVERY_S:
+            self.write()
 
-    def _write(self) -> None:
-        # The request is looked for, too: a signal may come before there is a handler, or while C
-        # code runs.
+    def write(self) -> None:
+        """Tell others. The request to stop is looked for, too: a signal may come before there is a
+        handler, or while C code runs.
+        """
         if (self._folder / CANCEL_FILE).exists():
             raise KeyboardInterrupt
         self._written = time.time()
-        with contextlib.suppress(
-            OSError
-        ):  # a full disk must not end the work on account of its progress
-            stages = [asdict(stage) for stage in self._stages]
-            write_json(self._folder / PROGRESS_FILE, {"pid": os.getpid(), "stages": stages})
-
-
-Work = Callable[[Job, Progress], dict[str, Any]]
-"""Does what a job's spec says, and returns what is to be told of it; must be fit for JSON."""
+        with contextlib.suppress(OSError):  # a full disk must not end the work
+            write_record(STATUS, self._folder / STATUS_FILE, self.status)
 
 
 def run_job(folder: Path, work: Work) -> None:
     """Do the work of the job in `folder`, and write its outcome. Raises `JobError` where there is
     no job.
     """
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell's background process inherits it ignored
+    # a shell's background process inherits it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     job = Job.read(folder)
     if job is None:
         raise JobError(f"{folder} holds no job that can be read.")
-    outcome: dict[str, Any]
+    progress = JobProgress(folder)
+    outcome: dict[str, Any] = {"state": "failed"}
     try:
-        outcome = {"state": "done", "result": work(job, Progress(folder))}
+        progress.write()
+        outcome = {"state": "done", "result": work(job, progress)}
     except KeyboardInterrupt:
         outcome = {"state": "cancelled", "message": CANCELLED}
     except ReviewQAError as error:
-        outcome = {"state": "failed", "message": str(error)}
+        outcome["message"] = str(error)
     except BaseException as error:
         traceback.print_exc()
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        outcome = {
-            "state": "failed",
-            "message": f"Something unforeseen went wrong ({what}). The index is whole. "
-            f"The details are in {folder / LOG_FILE}.",
-        }
+        outcome["message"] = (
+            f"Something unforeseen went wrong ({what}). The index is whole. The details are in "
+            f"{folder / LOG_FILE}."
+        )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # from here on there is nothing left to cancel
-    write_json(folder / RESULT_FILE, {**outcome, "finished": time.time()})
+    status = replace(progress.status, **outcome, finished=time.time())
+    write_record(STATUS, folder / STATUS_FILE, status)
     remove_unused_uploads(job.settings.paths.indexes_dir)
+
+
+def rebuild_index(job: Job, progress: Progress) -> dict[str, Any]:
+    """The work of the app's jobs."""
+    from rag.index.ingest import rebuild
+    from rag.ingest.read import ReadOptions
+    from rag.logging import quiet_libraries
+
+    quiet_libraries()
+    spec = job.spec
+    options = ReadOptions(
+        mapping=spec.mapping,
+        steps=spec.steps,
+        strict=spec.strict,
+        max_unpack_ratio=job.settings.reading.max_unpack_ratio,
+    )
+    return rebuild(
+        job.settings,
+        spec.index,
+        spec.files,
+        mode=spec.mode,
+        options=options,
+        delete=spec.delete,
+        rejects=job.folder / REJECTS_FILE,
+        progress=progress,
+    ).as_dict()
+
+
+if __name__ == "__main__":
+    os.nice(5)  # whoever asks a question meanwhile comes first
+    run_job(Path(sys.argv[1]), rebuild_index)

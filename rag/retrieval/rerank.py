@@ -14,7 +14,7 @@ import numpy as np
 from rag.config import Settings
 from rag.embedding import Vectors
 from rag.logging import quiet_libraries
-from rag.schema import ModelError
+from rag.schema import ModelError, first_line
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class CrossEncoderReranker:
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(
                 f'Cannot load the reranker "{self.name}": '
-                f"{next(iter(str(error).splitlines()), '')} "
+                f"{first_line(error)} "
                 "Give a folder with a cross-encoder, a hub name where a hub can be reached, or "
                 f'"{NONE}".'
             ) from error

@@ -28,7 +28,7 @@ changed over time; what can be read off the reviews' ratings and dates.
 INTENTS: tuple[Intent, ...] = get_args(Intent)
 QUESTIONS_FILE = "intents.jsonl"
 WEIGHTS_FILE = "intents.npz"
-RIDGE = 10
+RIDGE = 3.0
 
 Floats = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Floats]

@@ -18,7 +18,6 @@ in the hub's cache on this machine, and those named with `--embedder` and `--rer
 from __future__ import annotations
 
 import argparse
-import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -119,10 +118,9 @@ def report(
     for domain, questions in sets.items():
         retriever = Retriever(settings, index_of(settings, data, domain), embedder)
         with StageProgress() as progress:
-            asking = functools.partial(progress, f"{name}, {domain}")
             reports.append(
                 evaluate_retrieval(
-                    retriever, questions, asking, name=name, least_reviews=LEAST_REVIEWS
+                    retriever, questions, progress, name=name, least_reviews=LEAST_REVIEWS
                 )
             )
     return merged(name, reports)

@@ -26,10 +26,11 @@ from pathlib import Path
 import numpy as np
 
 from rag.config import Settings, load_settings
-from rag.embedding import Embedder, Progress, Vectors, make_embedder, no_progress, query_vector
+from rag.embedding import Embedder, Vectors, make_embedder, query_vector
 from rag.filters import Condition, parse_where
 from rag.index import ReviewIndex, build_index, index_folder, list_indexes
 from rag.ingest import read_reviews
+from rag.progress import Progress, no_progress
 from rag.retrieval import Limits, Ranking, Retriever, retrieve
 from rag.retrieval.fusion import Query
 from rag.understanding.intent import content_words, wants_overview
@@ -57,7 +58,7 @@ class StandIn:
 
     def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
         """(len(texts), dimension) unit vectors that have nothing to do with the texts."""
-        progress(len(texts), len(texts))
+        progress("embedding", len(texts), len(texts))
         return mixtures(self._like, len(texts), self._rng)
 
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
-from rag.index import ReviewIndex, index_folder, list_indexes
-from rag.index.ingest import Mode, rebuild
+from rag.index import Mode, ReviewIndex, index_folder, list_indexes
+from rag.index.ingest import rebuild
 from rag.schema import Review
 from tests.benchmarks.measuring import REVIEWS, options, show, temporary_settings
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ui.cli import terminal
-from ui.cli.options import Context, example, opened_index, picked_index
+from ui.cli.options import Context, example, picked_index
 
 if TYPE_CHECKING:
     from finetune.data.pairs import Pair
@@ -78,8 +78,9 @@ def embedder(
     from finetune.data.pairs import KINDS
     from finetune.embedder import Material, Training, adapt_embedder, training_pairs
     from finetune.gate import hold_out
+    from rag.embedding import make_embedder
     from rag.evaluation.questions import read_questions
-    from rag.index import index_folder
+    from rag.index import index_folder, open_index
 
     settings = context.settings()
     # a model's name is as an index's: it cannot leave its folder
@@ -87,7 +88,8 @@ def embedder(
     any_gain, resume = stated.pop("accept") == _ANY_GAIN, stated.pop("resume")
     training = Training(**{**stated, "kinds": stated["kinds"] or KINDS}, any_gain=any_gain)
     asked = read_questions(questions) if questions is not None else []
-    index, base = opened_index(settings, picked_index(settings, name))
+    base = make_embedder(settings)
+    index = open_index(settings, picked_index(settings, name), base)
     if dry_run:
         held_out = hold_out(index, asked)
         _show_pairs(training_pairs(Material(index, base, asked), held_out, training), held_out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from rag.config import Settings
 from ui.cli import terminal
-from ui.cli.options import Context, example, opened_index, picked_index
+from ui.cli.options import Context, example, picked_index
 
 if TYPE_CHECKING:
     from rag.evaluation.question_sets import RetrievalQuestion
@@ -80,7 +79,7 @@ def answers(
             settings = context.settings({"generator.name": generator})
             pipeline = Pipeline.open(settings, picked_index(settings, name))
             with terminal.StageProgress() as progress:
-                report = evaluate_answers(pipeline, asked, functools.partial(progress, "asking"))
+                report = evaluate_answers(pipeline, asked, progress)
             del pipeline  # its model makes room for the next one's
             reports.append(report)
             if report.failed:
@@ -161,7 +160,7 @@ def retrieval(
     for setting in settings or ("",):
         changes = _changes(setting, len(sets))
         index = changes.pop("index", None)
-        changed = context.settings(**changes)
+        changed = context.settings(changes)
         names = (index,) if index is not None else indexes or (picked_index(changed, None),)
         name = setting or "as set"
         measured = [
@@ -211,17 +210,20 @@ def _measured(
     setting: str,
     least_reviews: int,
 ) -> RetrievalReport:
+    from rag.embedding import make_embedder
     from rag.evaluation.retrieval import evaluate_retrieval
+    from rag.index import open_index
     from rag.retrieval import Retriever
 
-    retriever = Retriever(settings, *opened_index(settings, name))
+    embedder = make_embedder(settings)
+    retriever = Retriever(settings, open_index(settings, name, embedder), embedder)
     # the models load on first use, and no question should be timed with that
     retriever.retrieve("warm up")
     with terminal.StageProgress() as progress:
         return evaluate_retrieval(
             retriever,
             questions,
-            functools.partial(progress, "asking"),
+            progress,
             name=setting,
             least_reviews=least_reviews,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 import tempfile
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag.schema import ReviewQAError
+from rag.schema import IndexFileError, ReviewQAError
 from ui.cli import terminal
-from ui.cli.options import Context, example, read_options, reading_options
+from ui.cli.options import Context, Reading, example, reading_options
+from ui.render.words import plural
 
 if TYPE_CHECKING:
-    from rag.index.ingest import Mode
+    from rag.index import Mode
 
 
 @click.group("reviews", epilog=example("reviewqa reviews check my-reviews.csv"))
@@ -28,41 +30,26 @@ def reviews_group() -> None:
 )
 @click.argument("files", nargs=-1, required=True)
 @reading_options
-@click.option(
-    "--rejects",
-    type=click.Path(path_type=Path),
-    help="Write all rows that cannot be used to this CSV file.",
-)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
-def check(
-    context: Context,
-    files: tuple[str, ...],
-    mapping: tuple[str, ...],
-    strict: bool,
-    skipped: tuple[str, ...],
-    rejects: Path | None,
-    as_json: bool,
-) -> None:
+def check(context: Context, files: tuple[str, ...], options: Reading, as_json: bool) -> None:
     """Read and clean FILES without building anything: the columns found, ten reviews, what is
     dropped and why.
     """
     from rag.index.ingest import keep_rejects
     from rag.ingest import import_reviews
 
-    options = read_options(context.settings(), mapping, strict, skipped)
+    reading = options.checked(context.settings())
     with tempfile.TemporaryDirectory(prefix="reviewqa-") as staging:
         with terminal.StageProgress() as progress:
-            imported = import_reviews(files, Path(staging), options, progress)
-        keep_rejects(imported.rejects, rejects)
+            imported = import_reviews(files, Path(staging), reading, progress)
+        keep_rejects(imported.rejects, options.rejects)
         if as_json:
             terminal.say_json(terminal.import_object(imported))
             return
         for report in imported.reports:
-            terminal.say(terminal.report_lines(report))
-            if report.preview:
-                terminal.say(terminal.preview_lines(report))
-        terminal.say(terminal.import_line(imported))
+            terminal.show("report", report, True)
+        terminal.show("totals", imported)
 
 
 @click.group("index", epilog=example("reviewqa index build my-reviews.csv --name my-hotel"))
@@ -77,25 +64,12 @@ def index_group() -> None:
 @click.argument("files", nargs=-1, required=True)
 @click.option("--name", required=True, help="Name of the index.")
 @reading_options
-@click.option(
-    "--rejects",
-    type=click.Path(path_type=Path),
-    help="Where rows that cannot be used are written, as CSV.",
-)
 @click.pass_obj
-def build(
-    context: Context,
-    files: tuple[str, ...],
-    name: str,
-    mapping: tuple[str, ...],
-    strict: bool,
-    skipped: tuple[str, ...],
-    rejects: Path | None,
-) -> None:
+def build(context: Context, files: tuple[str, ...], name: str, options: Reading) -> None:
     """Build an index from review FILES alone: files of any usual kind, archives, folders, or
     hf:NAME.
     """
-    _rebuild(context, name, files, "new", mapping, strict, skipped, (), rejects)
+    _ingest(context, name, files, options, "new")
 
 
 @index_group.command("update", epilog=example("reviewqa index update my-hotel new-reviews.csv"))
@@ -110,22 +84,14 @@ def build(
     metavar="ID",
     help="Remove a review; @FILE for a file of ids; may be repeated.",
 )
-@click.option(
-    "--rejects",
-    type=click.Path(path_type=Path),
-    help="Where rows that cannot be used are written, as CSV.",
-)
 @click.pass_obj
 def update(
     context: Context,
     name: str,
     files: tuple[str, ...],
-    mapping: tuple[str, ...],
-    strict: bool,
-    skipped: tuple[str, ...],
+    options: Reading,
     replace: bool,
     deleted: tuple[str, ...],
-    rejects: Path | None,
 ) -> None:
     """Add review FILES to the index NAME; a review whose id is known takes that one's place.
 
@@ -133,82 +99,73 @@ def update(
     """
     if replace and not files:
         raise click.UsageError("--replace needs the files that hold the reviews to keep.")
-    mode: Mode = "replace" if replace else "update"
-    _rebuild(context, name, files, mode, mapping, strict, skipped, _ids(deleted), rejects)
+    ids = [review_id for text in deleted for review_id in _ids(text)]
+    _ingest(context, name, files, options, "replace" if replace else "update", ids)
 
 
-def _ids(stated: tuple[str, ...]) -> tuple[str, ...]:
-    ids: list[str] = []
-    for text in stated:
-        if not text.startswith("@"):
-            ids.append(text)
-            continue
-        try:
-            ids += [
-                line.strip()
-                for line in Path(text[1:]).read_text(encoding="utf-8-sig").splitlines()
-                if line.strip()
-            ]
-        except (OSError, UnicodeDecodeError) as error:
-            raise click.FileError(
-                text[1:], getattr(error, "strerror", "") or "not a text file"
-            ) from error
-    return tuple(ids)
+def _ids(text: str) -> list[str]:
+    """A review's id, or those in a file, a line each, where it is given as ``@FILE``."""
+    if not text.startswith("@"):
+        return [text]
+    try:
+        lines = Path(text[1:]).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.FileError(
+            text[1:], getattr(error, "strerror", "") or "not a text file"
+        ) from error
+    return [line.strip() for line in lines if line.strip()]
 
 
-def _rebuild(
+def _ingest(
     context: Context,
     name: str,
     files: tuple[str, ...],
+    options: Reading,
     mode: Mode,
-    mapping: tuple[str, ...],
-    strict: bool,
-    skipped: tuple[str, ...],
-    delete: tuple[str, ...],
-    rejects: Path | None,
+    delete: list[str] | None = None,
 ) -> None:
     from rag.index.ingest import rebuild
 
     settings = context.settings()
-    options = read_options(settings, mapping, strict, skipped)
+    reading = options.checked(settings)
     with terminal.StageProgress() as progress:
-        made = rebuild(
+        outcome = rebuild(
             settings,
             name,
             files,
             mode=mode,
-            options=options,
-            delete=delete,
-            rejects=rejects,
+            options=reading,
+            delete=delete or (),
+            rejects=options.rejects,
             progress=progress,
         )
-    for report in made.reports:
-        terminal.say(terminal.report_lines(report))
-    terminal.say(terminal.rebuilt_lines(made))
+    for report in outcome.reports:
+        terminal.show("report", report)
+    terminal.show("ingested", outcome)
 
 
 @index_group.command("list", epilog=example("reviewqa index list"))
 @click.pass_obj
 def list_command(context: Context) -> None:
     """List the indexes, a line each."""
-    from rag.index import Manifest, index_folder, list_indexes
+    from rag.index import Manifest, list_indexes
     from rag.index.store import live_generation
 
-    settings = context.settings()
-    names = list_indexes(settings.paths.indexes_dir)
+    indexes_dir = context.settings().paths.indexes_dir
+    names = list_indexes(indexes_dir)
     for name in names:
         try:
-            made = Manifest.read(live_generation(index_folder(settings.paths.indexes_dir, name)))
+            manifest = Manifest.read(live_generation(context.index_folder(name)))
         except ReviewQAError as error:
             terminal.say(f"{name}\tdamaged: {error}")
             continue
         terminal.say(
-            f"{name}\t{made.reviews} reviews\t{made.sentences} sentences\tbuilt {made.created}"
+            f"{name}\t{manifest.reviews} reviews\t{manifest.sentences} sentences\t"
+            f"built {manifest.created}"
         )
     if not names:
         terminal.say(
-            f"No indexes in {settings.paths.indexes_dir}. Build one: reviewqa index build FILE --name "
-            "NAME",
+            f"No indexes in {indexes_dir}. Build one: reviewqa index build FILE --name NAME",
             err=True,
         )
 
@@ -217,33 +174,49 @@ def list_command(context: Context) -> None:
 @click.argument("name")
 @click.pass_obj
 def info(context: Context, name: str) -> None:
-    """Print what an index holds, how it was made, and its generations, as JSON."""
-    from rag.index import Manifest, admin, index_folder
+    """Print what an index holds, how it was made, and its versions ("generations"), as JSON."""
+    from rag.index import Manifest, admin
     from rag.index.store import live_generation
 
-    folder = index_folder(context.settings().paths.indexes_dir, name)
-    generation = live_generation(folder)
-    others = [
+    folder = context.index_folder(name)
+    live = live_generation(folder)
+    generations = [
         {
-            "name": one.name,
-            "live": one.live,
-            "reviews": one.manifest.reviews if one.manifest else None,
-            "bytes": one.size,
+            "name": generation.name,
+            "live": generation.live,
+            "reviews": generation.manifest.reviews if generation.manifest else None,
+            "bytes": generation.size,
         }
-        for one in admin.list_generations(folder)
+        for generation in admin.list_generations(folder)
     ]
-    made = dataclasses.asdict(Manifest.read(generation))
-    terminal.say_json({"name": name, "generation": generation.name, "generations": others, **made})
+    facts = {"name": name, "generation": live.name, "generations": generations}
+    terminal.say_json({**facts, **dataclasses.asdict(Manifest.read(live))})
 
 
 @index_group.command("verify", epilog=example("reviewqa index verify squid-game"))
 @click.argument("name")
 @click.pass_obj
 def verify(context: Context, name: str) -> None:
-    """Check every checksum, count and offset of an index; exit code 1 when something is wrong."""
-    from rag.index import index_folder, verify_index
+    """Check every checksum, count and offset of an index, and a sample of its vectors against its
+    sentences; exit code 1 when something is wrong.
+    """
+    from rag.embedding import embedder_of
+    from rag.index import Manifest, index_folder, verify_index
+    from rag.index.store import live_generation
 
-    problems = verify_index(index_folder(context.settings().paths.indexes_dir, name))
+    settings = context.settings()
+    folder = index_folder(settings.paths.indexes_dir, name)
+    embedder = None
+    with contextlib.suppress(IndexFileError):  # `verify_index` will name what is wrong
+        identity = Manifest.read(live_generation(folder)).embedder
+        embedder = embedder_of(settings, identity)
+        if embedder is None:
+            terminal.say(
+                f"The vectors were not compared with the sentences: {identity}, which made them, "
+                "is not the embedder of the settings.",
+                err=True,
+            )
+    problems = verify_index(folder, embedder)
     for problem in problems:
         terminal.say(problem, err=True)
     if problems:
@@ -256,19 +229,20 @@ def verify(context: Context, name: str) -> None:
 @click.option(
     "--to",
     "generation",
-    metavar="GENERATION",
-    help="Which generation; default the one before the live one.",
+    metavar="VERSION",
+    help="Which version, as `reviewqa index info` names it; default the one before the one in use.",
 )
 @click.pass_obj
 def rollback(context: Context, name: str, generation: str | None) -> None:
-    """Make an earlier generation of an index the live one again."""
-    from rag.index import Manifest, admin, index_folder
+    """Go back to an earlier version of an index."""
+    from rag.index import Manifest, admin
 
-    folder = index_folder(context.settings().paths.indexes_dir, name)
-    now = admin.rollback(folder, generation)
-    made = Manifest.read(folder / now)
+    folder = context.index_folder(name)
+    live = admin.rollback(folder, generation)
+    manifest = Manifest.read(folder / live)
     terminal.say(
-        f'The index "{name}" is back at {now}: {made.reviews} reviews, built {made.created}.'
+        f'The index "{name}" is back at {live}: {manifest.reviews} reviews, built '
+        f"{manifest.created}."
     )
 
 
@@ -277,19 +251,16 @@ def rollback(context: Context, name: str, generation: str | None) -> None:
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
-    help="How many earlier generations stay; default index.keep_generations.",
+    help="How many earlier versions stay; default index.keep_generations.",
 )
 @click.pass_obj
 def gc(context: Context, name: str, keep: int | None) -> None:
-    """Remove old generations and what interrupted builds left, and say how much room that made."""
-    from rag.index import admin, index_folder
+    """Remove old versions and what interrupted builds left, and say how much room that made."""
+    from rag.index import admin
 
-    settings = context.settings()
-    gone, room = admin.collect_garbage(
-        index_folder(settings.paths.indexes_dir, name),
-        settings.index.keep_generations if keep is None else keep,
-    )
-    terminal.say(f"{len(gone)} generations removed, {room / 1e6:.1f} MB free again.")
+    kept = context.settings().index.keep_generations if keep is None else keep
+    removed, room = admin.collect_garbage(context.index_folder(name), kept)
+    terminal.say(f"{plural(len(removed), 'version')} removed, {room / 1e6:.1f} MB free again.")
 
 
 @index_group.command("copy", epilog=example("reviewqa index copy my-hotel my-hotel-before"))
@@ -297,11 +268,10 @@ def gc(context: Context, name: str, keep: int | None) -> None:
 @click.argument("target")
 @click.pass_obj
 def copy(context: Context, name: str, target: str) -> None:
-    """Copy the live generation of the index NAME to a new index TARGET."""
-    from rag.index import admin, index_folder
+    """Copy the index NAME, as it is now, to a new index TARGET."""
+    from rag.index import admin
 
-    indexes_dir = context.settings().paths.indexes_dir
-    admin.copy_index(index_folder(indexes_dir, name), index_folder(indexes_dir, target))
+    admin.copy_index(context.index_folder(name), context.index_folder(target))
     terminal.say(f'"{target}" is a copy of "{name}".')
 
 
@@ -311,10 +281,9 @@ def copy(context: Context, name: str, target: str) -> None:
 @click.pass_obj
 def rename(context: Context, name: str, target: str) -> None:
     """Rename the index NAME to TARGET."""
-    from rag.index import admin, index_folder
+    from rag.index import admin
 
-    indexes_dir = context.settings().paths.indexes_dir
-    admin.rename_index(index_folder(indexes_dir, name), index_folder(indexes_dir, target))
+    admin.rename_index(context.index_folder(name), context.index_folder(target))
     terminal.say(f'"{name}" is now "{target}".')
 
 
@@ -323,12 +292,12 @@ def rename(context: Context, name: str, target: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def delete(context: Context, name: str, yes: bool) -> None:
-    """Delete an index with all its generations; asks first."""
-    from rag.index import admin, index_folder
+    """Delete an index with all its versions; asks first."""
+    from rag.index import admin
 
-    folder = index_folder(context.settings().paths.indexes_dir, name)
+    folder = context.index_folder(name)
     admin.require_index(folder)
-    if not yes and not click.confirm(f'Delete the index "{name}" with all its generations?'):
+    if not yes and not click.confirm(f'Delete the index "{name}" with all its versions?'):
         terminal.say("Nothing is deleted.", err=True)
         sys.exit(1)
     admin.delete_index(folder)
@@ -341,9 +310,9 @@ def delete(context: Context, name: str, yes: bool) -> None:
 @click.pass_obj
 def export(context: Context, name: str, file: Path) -> None:
     """Write reviews, chunks, sentences and vectors of an index to one Parquet FILE."""
-    from rag.index import ReviewIndex, admin, index_folder
+    from rag.index import ReviewIndex, admin
 
-    index = ReviewIndex.open(index_folder(context.settings().paths.indexes_dir, name))
+    index = ReviewIndex.open(context.index_folder(name))
     rows = admin.export_index(index, file)
     terminal.say(
         f"{rows} sentences of {index.manifest.reviews} reviews, with their vectors, are in {file}."

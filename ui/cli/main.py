@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -20,7 +21,8 @@ from ui.cli.config import config_command
 from ui.cli.eval import eval_group
 from ui.cli.finetune import finetune_group
 from ui.cli.index import index_group, reviews_group
-from ui.cli.options import Context, example, picked_index
+from ui.cli.options import Context, example, options_as, picked_index
+from ui.render.words import one_line
 
 
 @click.group(
@@ -57,9 +59,21 @@ cli.add_command(finetune_group)
 cli.add_command(config_command)
 
 
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """How a question is asked and its answer printed."""
+
+    index: str | None
+    generator: str | None
+    as_json: bool
+    show_prompt: bool
+    where: str
+    previous: tuple[str, ...]
+
+
 @cli.command(epilog=example('reviewqa ask "Is the dubbing any good?" --index squid-game --json'))
 @click.argument("question")
-@click.option("--index", "name", help="Name of the index; may be left out when there is only one.")
+@click.option("--index", help="Name of the index; may be left out when there is only one.")
 @click.option(
     "--generator",
     help='"auto", "extractive", "openai", "smollm2-135m", or a model\'s name or folder.',
@@ -72,42 +86,36 @@ cli.add_command(config_command)
 @click.option(
     "--after", "previous", multiple=True, help="A question asked before this one; may be repeated."
 )
+@options_as(AskOptions)
 @click.pass_obj
-def ask(
-    context: Context,
-    question: str,
-    name: str | None,
-    generator: str | None,
-    as_json: bool,
-    show_prompt: bool,
-    where: str,
-    previous: tuple[str, ...],
-) -> None:
+def ask(context: Context, question: str, options: AskOptions) -> None:
     """Answer QUESTION from the reviews of an index."""
     from rag.answering.pipeline import Pipeline
     from rag.filters import parse_where
 
-    conditions = parse_where(where)
-
+    where = parse_where(options.where)
     if not question.strip():
         raise click.BadParameter("the question is empty", param_hint="QUESTION")
-    question, *earlier = (  # bytes of the command line that are no UTF-8
-        text.encode(errors="replace").decode() for text in (question, *previous)
+    # bytes of the command line that are no UTF-8 cannot be embedded
+    question, *previous = (
+        text.encode(errors="replace").decode() for text in (question, *options.previous)
     )
-    settings = context.settings({"generator.name": generator})
-    pipeline = Pipeline.open(settings, picked_index(settings, name))
-    if show_prompt:
-        messages = pipeline.messages(question, conditions, earlier)
-        terminal.say_json(messages) if as_json else terminal.say(
-            "\n".join(m["content"] for m in messages)
-        )
+    settings = context.settings({"generator.name": options.generator})
+    pipeline = Pipeline.open(settings, picked_index(settings, options.index))
+    if options.show_prompt:
+        messages = pipeline.messages(question, where, previous)
+        if options.as_json:
+            terminal.say_json(messages)
+        else:
+            terminal.say("\n".join(message["content"] for message in messages))
         return
-    for piece in pipeline.stream(question, where=conditions, previous=earlier):
-        if isinstance(piece, Answer):
-            terminal.say_json(terminal.answer_object(piece)) if as_json else terminal.say(
-                terminal.answer_footer(piece)
-            )
-        elif not as_json:
+    for piece in pipeline.stream(question, where=where, previous=previous):
+        if options.as_json and isinstance(piece, Answer):
+            terminal.say_json(piece.to_dict())
+        elif isinstance(piece, Answer):
+            terminal.say("\n")
+            terminal.show("footer", piece)
+        elif not options.as_json:
             terminal.say(piece, newline=False)
 
 
@@ -134,20 +142,22 @@ def main() -> None:
         terminal.say("Interrupted.", err=True)
         sys.exit(130)
     except ReviewQAError as error:
-        terminal.say(f"error: {' '.join(str(error).split())}", err=True)
+        terminal.say(f"error: {one_line(str(error))}", err=True)
         sys.exit(1)
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader left; flushing at exit must not complain
+        # whoever read this has left; flushing at exit must not complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise
         terminal.say(
             f"error: something unforeseen went wrong ({type(error).__name__}: "
-            f"{' '.join(str(error).split())}). "
-            f"Run it again with {DEBUG_VARIABLE}=1 for the details.",
+            f"{one_line(str(error))}). Run it again with {DEBUG_VARIABLE}=1 for the details.",
             err=True,
         )
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

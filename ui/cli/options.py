@@ -4,8 +4,11 @@ command's help.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +17,6 @@ import click
 from rag.config import Settings, load_settings, load_with_origins
 
 if TYPE_CHECKING:
-    from rag.embedding import SentenceTransformerEmbedder
-    from rag.index import ReviewIndex
     from rag.ingest import ReadOptions
 
 Command = Callable[..., Any]
@@ -41,16 +42,72 @@ class Context:
         """The settings, and where each value that is no default came from, by name."""
         return load_with_origins(self._file, overrides=self._overrides)
 
+    def index_folder(self, name: str) -> Path:
+        """The folder of an index. Raises `IndexFileError` where no index can have that name."""
+        from rag.index import index_folder
+
+        return index_folder(self.settings().paths.indexes_dir, name)
+
+
+def options_as(record: type[Any]) -> Callable[[Command], Command]:
+    """Let a command take all options that the dataclass `record` has fields for as one value,
+    `options`.
+    """
+    names = [field.name for field in dataclasses.fields(record)]
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def run(*arguments: Any, **stated: Any) -> Any:
+            options = record(**{name: stated.pop(name) for name in names})
+            return command(*arguments, options=options, **stated)
+
+        return run
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How review files are read, as the options of a command say."""
+
+    mapping: tuple[str, ...]
+    strict: bool
+    skipped: tuple[str, ...]
+    rejects: Path | None
+
+    def checked(self, settings: Settings) -> ReadOptions:
+        """The options as `rag.ingest` takes them. Raises `click.BadParameter`."""
+        from rag.ingest import STEPS, ReadOptions
+
+        for step in self.skipped:
+            if step not in STEPS:
+                raise click.BadParameter(
+                    f"{step!r} is not a cleaning step: {', '.join(STEPS)}", param_hint="--no-clean"
+                )
+        return ReadOptions(
+            mapping=parse_mapping(self.mapping),
+            steps=tuple(step for step in STEPS if step not in self.skipped),
+            strict=self.strict,
+            max_unpack_ratio=settings.reading.max_unpack_ratio,
+        )
+
 
 def reading_options(command: Command) -> Command:
-    """The options of every command that reads review files."""
+    """The options of every command that reads review files, as one `Reading`."""
+    command = options_as(Reading)(command)
     for option in (
+        click.option(
+            "--rejects",
+            type=click.Path(path_type=Path),
+            help="Write all rows that cannot be used to this CSV file.",
+        ),
         click.option(
             "--no-clean",
             "skipped",
             multiple=True,
             metavar="STEP",
-            help="Leave out a cleaning step: html, furniture, unicode, spaces or language; may be repeated.",
+            help="Leave out a cleaning step: html, furniture, unicode, spaces or language; may be "
+            "repeated.",
         ),
         click.option("--strict", is_flag=True, help="Stop at the first row that cannot be used."),
         click.option(
@@ -58,30 +115,12 @@ def reading_options(command: Command) -> Command:
             "mapping",
             multiple=True,
             metavar="FIELD=COLUMN,...",
-            help="Which column holds a field; an empty COLUMN switches the field off; may be repeated.",
+            help="Which column holds a field; an empty COLUMN switches the field off; may be "
+            "repeated.",
         ),
     ):
         command = option(command)
     return command
-
-
-def read_options(
-    settings: Settings, mapping: Sequence[str], strict: bool, skipped: Sequence[str]
-) -> ReadOptions:
-    """The options as `rag.ingest` takes them. Raises `click.BadParameter`."""
-    from rag.ingest import STEPS, ReadOptions
-
-    for step in skipped:
-        if step not in STEPS:
-            raise click.BadParameter(
-                f"{step!r} is no cleaning step: {', '.join(STEPS)}", param_hint="--no-clean"
-            )
-    return ReadOptions(
-        mapping=parse_mapping(mapping),
-        steps=tuple(step for step in STEPS if step not in skipped),
-        strict=strict,
-        max_unpack_ratio=settings.reading.max_unpack_ratio,
-    )
 
 
 def parse_mapping(stated: Sequence[str]) -> dict[str, str]:
@@ -122,20 +161,3 @@ def picked_index(settings: Settings, name: str | None) -> str:
         if names
         else "There is no index yet."
     )
-
-
-def opened_index(settings: Settings, name: str) -> tuple[ReviewIndex, SentenceTransformerEmbedder]:
-    """The index, and the embedder that it was built with. Raises `IndexFileError` where that is not
-    the one that is set.
-    """
-    from rag.config import index_fingerprint
-    from rag.embedding import make_embedder
-    from rag.index import ReviewIndex, index_folder
-
-    index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, name))
-    embedder = make_embedder(settings)
-    fingerprint = index_fingerprint(
-        embedder.identity, settings.index.chunking, settings.index.chunk_tokens
-    )
-    index.require_fingerprint(fingerprint, embedder.identity)
-    return index, embedder

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import unicodedata
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
 
-from rag.answer import Answer
-from rag.schema import rating_words
+from ui.render import fragment
 
-if TYPE_CHECKING:  # loading them costs a second
-    from rag.index.ingest import Rebuilt
-    from rag.ingest import Import, ReadReport
+if TYPE_CHECKING:  # loading it takes a while
+    from rag.ingest import Import
 
 
 def safe(text: str) -> str:
@@ -48,22 +46,14 @@ def json_text(value: Any, indent: int | None = None) -> str:
     return "".join(json.dumps(c)[1:-1] if c != "\n" and _drives(c) else c for c in text)
 
 
-class StageProgress:
+class StageProgress(contextlib.AbstractContextManager["StageProgress"]):
     """A progress bar a stage on standard error: counts, rate and time left."""
 
     def __init__(self) -> None:
         self._stage = ""
         self._bar: tqdm[Any] | None = None
 
-    def __enter__(self) -> StageProgress:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
@@ -86,69 +76,9 @@ class StageProgress:
         self._bar.update(done - self._bar.n)
 
 
-def report_lines(report: ReadReport) -> str:
-    """What became of a file's rows, and which column was taken for what, and why."""
-    known = f" This is the layout of {report.layout}." if report.layout else ""
-    lines = [
-        f"{report.file} ({report.format}): {report.read} rows read, {report.kept} kept.{known}"
-    ]
-    lines += [
-        f"  {field} = {choice.name!r}: {choice.reason}" for field, choice in report.columns.items()
-    ]
-    if report.rating_scale:
-        lines.append(f"  ratings on the scale {report.rating_scale}")
-    lines += [f"  dropped {count}: {reason}" for reason, count in report.dropped.items()]
-    lines += [f"    {example}" for example in report.examples]
-    if report.cleaned:
-        lines.append(
-            "  cleaned: "
-            + ", ".join(f"{step} in {count} rows" for step, count in report.cleaned.items())
-        )
-    if report.languages:
-        lines.append(
-            "  languages: "
-            + ", ".join(f"{code} {count}" for code, count in report.languages.items())
-        )
-    if report.skipped:
-        lines.append(f"  passed over: {report.skipped}")
-    if report.renamed:
-        lines.append(
-            f"  {report.renamed} ids were there before; these reviews got ids that end in -2 or so."
-        )
-    return "\n".join(lines)
-
-
-def preview_lines(report: ReadReport) -> str:
-    """The first reviews as they would be stored."""
-    lines = []
-    for review in report.preview:
-        about = [
-            review.review_id,
-            review.title,
-            review.date,
-            review.author,
-            review.item,
-            review.language,
-        ]
-        if review.rating is not None:
-            about.insert(1, f"rated {rating_words(review)}")
-        text = " ".join(review.text.split())
-        lines.append(
-            f"  | {', '.join(filter(None, about))}\n  |   "
-            f"{text[:160]}{' ...' if len(text) > 160 else ''}"
-        )
-    return "\n".join(lines)
-
-
-def import_line(imported: Import) -> str:
-    """All files together, and the copies among their reviews."""
-    return (
-        f"In all: {imported.read} rows read, {imported.kept} kept, "
-        f"{sum(imported.dropped.values())} dropped. "
-        f"Copies of other reviews: {imported.exact_duplicates} exact, {imported.near_duplicates} "
-        "nearly so; "
-        "each group speaks once."
-    )
+def show(macro: str, *values: object) -> None:
+    """Print what a macro of ``terminal.txt`` makes of `values`."""
+    say(fragment("terminal.txt", macro, *values).rstrip("\n"))
 
 
 def import_object(imported: Import) -> dict[str, Any]:
@@ -160,109 +90,3 @@ def import_object(imported: Import) -> dict[str, Any]:
         "duplicates": {"exact": imported.exact_duplicates, "near": imported.near_duplicates},
         "files": [report.as_dict() for report in imported.reports],
     }
-
-
-def rebuilt_lines(made: Rebuilt) -> str:
-    """What an import did to an index."""
-    if not (made.new or made.changed or made.removed):
-        return (
-            f'Nothing is new: the index "{made.name}" stays as it is, with {made.reviews} reviews.'
-        )
-    lines = [
-        f"{made.new} new, {made.changed} changed, {made.unchanged} unchanged, {made.removed} "
-        "removed reviews; "
-        f"{made.embedded} sentences embedded, {made.carried} carried over"
-        + (f", {made.resumed} found from an interrupted run." if made.resumed else "."),
-        f"Copies of other reviews: {made.exact_duplicates} exact, {made.near_duplicates} nearly "
-        "so; "
-        "each group speaks once.",
-    ]
-    if made.rejects is not None:
-        lines.append(f"The rows that were dropped are in {made.rejects}.")
-    lines.append(
-        f'The index "{made.name}" is live: {made.reviews} reviews, {made.chunks} chunks, '
-        f"{made.sentences} sentences, "
-        f'in {made.seconds:.0f} s. Ask it: reviewqa ask "..." --index {made.name}'
-    )
-    return "\n".join(lines)
-
-
-def answer_object(answer: Answer) -> dict[str, Any]:
-    """The answer as `reviewqa ask --json` prints it."""
-    return {
-        "question": answer.question,
-        "searched_for": answer.searched_for,
-        "answer": answer.text,
-        "refused": answer.refused,
-        "generator": answer.generator,
-        "generator_reason": answer.generator_reason,
-        "sentences": [
-            {
-                "text": sentence.text,
-                "heading": sentence.heading,
-                "supported": sentence.supported,
-                "score": round(sentence.score, 4),
-                "citations": [
-                    {
-                        "number": citation.number,
-                        "review_id": citation.review_id,
-                        "start": citation.start,
-                        "end": citation.end,
-                        "quote": citation.quote,
-                    }
-                    for citation in sentence.citations
-                ],
-            }
-            for sentence in answer.sentences
-        ],
-        "retrieved": [
-            {
-                "number": found.number,
-                "review_id": found.review.review_id,
-                "chunk_id": found.chunk.chunk_id,
-                "score": round(found.score, 4),
-                "text": found.chunk.text,
-            }
-            for found in answer.retrieved
-        ],
-        "dropped_markers": answer.dropped_markers,
-        "notes": list(answer.notes),
-        "timings": {name: round(value, 4) for name, value in answer.timings.items()},
-    }
-
-
-def answer_footer(answer: Answer) -> str:
-    """What follows a streamed answer: what is not supported, what was cited, and who answered."""
-    lines = ["", ""]
-    if answer.searched_for:
-        lines += [f'Searched for: "{answer.searched_for}"', ""]
-    unsupported = [sentence.text for sentence in answer.sentences if not sentence.supported]
-    if unsupported:
-        lines += [
-            "Not supported by the reviews they cite:",
-            *(f"  ! {text}" for text in unsupported),
-            "",
-        ]
-    cited = {citation.number for sentence in answer.sentences for citation in sentence.citations}
-    shown = [
-        found
-        for found in answer.retrieved
-        if found.number in cited or (answer.refused and found.number <= 3)
-    ]
-    if shown:
-        lines.append("Closest reviews:" if answer.refused else "Cited reviews:")
-    for found in shown:
-        about = ", ".join(
-            filter(
-                None,
-                (found.review.review_id, f"rated {rating_words(found.review)}", found.review.date),
-            )
-        )
-        lines.append(f"  [{found.number}] {about}: {' '.join(found.chunk.text.split())}")
-    lines += [
-        "",
-        *answer.notes,
-        f"Answered by {answer.generator}: {answer.generator_reason}. "
-        f"{answer.timings['total_s']:.1f} s.",
-    ]
-    return "\n".join(lines)

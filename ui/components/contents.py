@@ -1,21 +1,22 @@
-"""What is in a file, on the page "Reviews": its columns, its cleaning, its first reviews; the user
-sets them right.
+"""What is in a review file: its columns, its cleaning, its first reviews. The user can correct the
+first two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from rag.answer import plain_markdown
 from rag.config import Settings
-from rag.index import index_folder
-from rag.index.store import Manifest, live_generation
-from rag.ingest import STEPS, ReadOptions
+from rag.index import Manifest, index_folder
+from rag.index.store import live_generation
+from rag.ingest import STEPS, ReadOptions, ReadReport
 from ui.components.look import SAMPLE_ROWS, Look, look
-from ui.render import answers as render
 from ui.render import reviews as markup
 
 if TYPE_CHECKING:
@@ -43,46 +44,54 @@ STEP_NAMES = {
 }
 
 
-def show(
-    settings: Settings, location: Path, index: str | None
-) -> tuple[Look, dict[str, str], tuple[str, ...]]:
-    """What is in the file, and how the user wants it read: columns and cleaning steps."""
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What was seen in a file, and how the user wants it read. An empty `mapping` leaves it to the
+    program which column is what.
+    """
+
+    seen: Look
+    mapping: dict[str, str]
+    steps: tuple[str, ...]
+
+
+def show(settings: Settings, location: Path, index: str | None) -> Contents:
+    """Draw what is in the file. `index` is the one that it is added to, if any."""
     st.subheader("3. What is in it", anchor=False)
     steps = _steps(settings, index)
     above = st.container()
     seen, mapping = _columns(settings, location, steps)
     with above:
         if seen.error:
-            st.error(render.plain_markdown(seen.error))
+            st.error(plain_markdown(seen.error))
         if not seen.whole:
+            of_first = " of the first file in it" if seen.files > 1 else ""
             st.caption(
-                f"The first {SAMPLE_ROWS:,} "
-                f"rows{' of the first file in it' if seen.files > 1 else ''} were read for "
-                "this; the whole of it is read when you start."
+                f"The first {SAMPLE_ROWS:,} rows{of_first} were read for this; the whole of it is "
+                "read when you start."
             )
     if seen.report is not None:
-        _report(seen)
-    return seen, mapping, steps
+        _report(seen, seen.report)
+    return Contents(seen, mapping, steps)
 
 
 def _steps(settings: Settings, index: str | None) -> tuple[str, ...]:
     """The cleaning steps; an index that is there keeps its own, or it would not know its reviews
     again.
     """
+    own: Sequence[str] = STEPS
     with st.expander("Cleaning"):
         if index is not None:
-            imports = Manifest.read(
-                live_generation(index_folder(settings.paths.indexes_dir, index))
-            ).imports
-            own = tuple(imports[0].get("cleaning", STEPS)) if imports else STEPS
+            folder = index_folder(settings.paths.indexes_dir, index)
+            imports = Manifest.read(live_generation(folder)).imports
+            own = imports[0].get("cleaning", STEPS) if imports else STEPS
             st.caption("As the index was made, so that reviews that are there are known again.")
-            for step in STEPS:
-                st.checkbox(
-                    STEP_NAMES[step], value=step in own, disabled=True, key=f"own-{index}-{step}"
-                )
-            return own
+        key = "step" if index is None else f"own-{index}"
+        fixed = index is not None
         return tuple(
-            step for step in STEPS if st.checkbox(STEP_NAMES[step], value=True, key=f"step-{step}")
+            step
+            for step in STEPS
+            if st.checkbox(STEP_NAMES[step], step in own, key=f"{key}-{step}", disabled=fixed)
         )
 
 
@@ -95,35 +104,27 @@ def _columns(
     The text comes first: without it nothing else is recognised, and another text may change all
     else.
     """
-    st.markdown("**Columns** · what each is taken for, and why; set right what is wrong.")
-    places = [
-        column.container(gap="xxsmall")
-        for _ in range(0, len(FIELD_NAMES), 3)
-        for column in st.columns(3)
-    ]
+    st.markdown("**Columns** · what each is taken for, and why; correct what is wrong.")
+    rows = [st.columns(3) for _ in range(0, len(FIELD_NAMES), 3)]
+    places = [column.container(gap="xxsmall") for row in rows for column in row]
     seen = _look(settings, location, {}, steps)
     text = _column(places[0], location, "text", seen)
     recognised = seen.report is not None and seen.report.columns["text"].name == text
     if text != NO_COLUMN and not recognised:
         seen = _look(settings, location, {"text": text}, steps)
     if text == NO_COLUMN or seen.report is None:
-        return Look(
-            seen.columns,
-            seen.whole,
-            seen.files,
-            error=seen.error or "Choose the column that holds the text.",
-        ), {}
-    found = {field: choice.name for field, choice in seen.report.columns.items()}
+        error = seen.error or "Choose the column that holds the text."
+        return Look(seen.columns, seen.whole, seen.files, error=error), {}
+    suggested = {field: choice.name for field, choice in seen.report.columns.items()}
     chosen = {"text": text}
     for field, place in zip(list(FIELD_NAMES)[1:], places[1:], strict=True):
         name = _column(place, location, field, seen, text)
         if name != NO_COLUMN:
             chosen[field] = name
-    if chosen == found:
+    if chosen == suggested:
         return seen, {} if recognised else {"text": text}
-    mapping = {
-        field: chosen.get(field, "") for field in FIELD_NAMES
-    }  # all of them: what is shown is what is done
+    # all fields are named: what is shown is what is done
+    mapping = {field: chosen.get(field, "") for field in FIELD_NAMES}
     return _look(settings, location, mapping, steps), mapping
 
 
@@ -131,52 +132,40 @@ def _column(place: DeltaGenerator, location: Path, field: str, seen: Look, text:
     """The column that the user wants for a field; at first the one that was recognised."""
     choice = seen.report.columns.get(field) if seen.report is not None else None
     options = [NO_COLUMN, *seen.columns]
-    known = choice.name if choice is not None and choice.name in options else NO_COLUMN
-    wanted = place.selectbox(
+    suggested = choice.name if choice is not None and choice.name in options else NO_COLUMN
+    picked = place.selectbox(
         FIELD_NAMES[field],
         options,
-        index=options.index(known),
+        index=options.index(suggested),
         key=f"column-{location}-{field}-{text}",
     )
-    if wanted != known:
+    if picked != suggested:
         place.caption("set by you")
     elif choice is not None:
-        place.caption(render.plain_markdown(choice.reason))
-    return str(wanted)
+        place.caption(plain_markdown(choice.reason))
+    return str(picked)
 
 
 def _look(
     settings: Settings, location: Path, mapping: Mapping[str, str], steps: tuple[str, ...]
 ) -> Look:
-    """What `look` says; the latest answers are remembered, for a page is drawn at every click."""
-    about = location.stat()
-    key = (str(location), about.st_size, about.st_mtime_ns, tuple(sorted(mapping.items())), steps)
-    remembered: dict[Any, Look] = st.session_state.setdefault("looks", {})
-    if key not in remembered:
-        options = ReadOptions(
-            mapping=mapping, steps=steps, max_unpack_ratio=settings.reading.max_unpack_ratio
-        )
-        with st.spinner("Reading the file …"):
-            remembered[key] = look(location, options)
-        while len(remembered) > 4:
-            del remembered[next(iter(remembered))]
-    return remembered[key]
+    """What `look` says, remembered while the file stays as it is: every click draws the page."""
+    ratio = settings.reading.max_unpack_ratio
+    options = ReadOptions(mapping=mapping, steps=steps, max_unpack_ratio=ratio)
+    stat = location.stat()
+    return _remembered(repr((location, stat.st_size, stat.st_mtime_ns, options)), location, options)
 
 
-def _report(seen: Look) -> None:
-    assert seen.report is not None
-    others = "".join(markup.report_html(report.as_dict()) for report in seen.others[:OTHERS])
-    if seen.others[OTHERS:]:
-        others += (
-            f'<p class="qa-meta">And {markup.plural(len(seen.others) - OTHERS, "file")} more.</p>'
-        )
+@st.cache_resource(show_spinner="Reading the file …", max_entries=8)
+def _remembered(key: str, _location: Path, _options: ReadOptions) -> Look:
+    return look(_location, _options)
+
+
+def _report(seen: Look, report: ReadReport) -> None:
     copies = [("exact copies", seen.exact_duplicates), ("near copies", seen.near_duplicates)]
-    st.html(
-        '<div class="qa '
-        f'qa-report">{markup.report_html(seen.report.as_dict(), copies)}{others}</div>'
-    )
-    shown = len(seen.report.preview)
-    st.markdown(
-        f"**{'The first review' if shown == 1 else f'The first {shown} reviews'}**, cleaned"
-    )
-    st.html(markup.preview_html(seen.report.preview))
+    reports = [report, *seen.others[:OTHERS]]
+    st.html(markup.files_html(reports, copies, more=len(seen.others[OTHERS:])))
+    number = len(report.preview)
+    title = "The first review" if number == 1 else f"The first {number} reviews"
+    st.markdown(f"**{title}**, cleaned")
+    st.html(markup.preview_html(report.preview))

@@ -1,16 +1,16 @@
-"""The questions of a session: what was answered, what a follow-up leans on, and the list of them in
-the sidebar.
+"""The questions of a session: the box to ask one, what a follow-up refers to, and the list of them
+in the sidebar.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 
-from rag.answer import Answer
+from rag.answer import Answer, plain_markdown
 from rag.config import Settings
-from ui.render import answers as render
 
 MAX_HISTORY = 50
 MAX_QUESTION = 500  # characters
@@ -19,9 +19,9 @@ NEW_TOPIC = "New topic"
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """An answer, its index, and which reviews were asked: ``41 of 330 reviews: rating >= 8``; ""
-    for all.
+class Exchange:
+    """A question's answer, its index, and which reviews were asked: ``41 of 330 reviews: rating >=
+    8``; "" for all.
     """
 
     answer: Answer
@@ -36,27 +36,56 @@ class Turn:
         return f"{self.answer.question} ({conditions})" if conditions else self.answer.question
 
 
-def earlier(index: str) -> tuple[str, ...]:
-    """The questions to this index that the next one may lean on, oldest first: up to the one that
+def question_box(
+    key: str, button: str, ask: Callable[[str], None], *, enabled: bool = True
+) -> None:
+    """A line to type a question into, kept under `key` in the session, and a button that gives it
+    to `ask`.
+    """
+    with st.form(f"{key}-form", border=False):
+        left, right = st.columns([7, 1], vertical_alignment="bottom")
+        left.text_input(
+            "Your question",
+            key=key,
+            max_chars=MAX_QUESTION,
+            placeholder="What would you like to know?",
+        )
+        right.form_submit_button(
+            button,
+            type="primary",
+            width="stretch",
+            disabled=not enabled,
+            on_click=lambda: ask(tidy(st.session_state[key])),
+        )
+
+
+def tidy(question: str) -> str:
+    """A question as it is asked: without space around it, and no longer than may be."""
+    return question.strip()[:MAX_QUESTION]
+
+
+def earlier(index: str) -> list[str]:
+    """The questions to this index that the next one may refer to, oldest first, up to the one that
     is shown.
     """
-    return tuple(turn.answer.question for turn in _before(index))
+    return [exchange.answer.question for exchange in _before(index)]
 
 
-def _before(index: str) -> list[Turn]:
+def _before(index: str) -> list[Exchange]:
     state = st.session_state
     end = len(state.history) if state.shown is None else state.shown + 1
-    return [turn for turn in state.history[state.topic_from : end] if turn.index == index]
+    topic = state.history[state.topic_from : end]
+    return [exchange for exchange in topic if exchange.index == index]
 
 
 def topic(settings: Settings, index: str) -> None:
-    """Which question the next one may lean on, and the way to begin anew."""
+    """Which question the next one may refer to, and the way to begin anew."""
     before = _before(index)
     if settings.answering.follow_ups == "off" or not before:
         return
     last = before[-1].answer.searched_for or before[-1].answer.question
     with st.container(key="topic", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(render.plain_markdown(f"A follow-up builds on “{last}”"), width="content")
+        st.markdown(plain_markdown(f"A follow-up builds on “{last}”"), width="content")
         st.button(NEW_TOPIC, key="new-topic", type="tertiary", on_click=_new_topic)
 
 
@@ -71,11 +100,9 @@ def history() -> None:
         return
     with st.sidebar, st.container(key="history", gap="small"):
         st.caption("Questions so far")
-        for number in range(
-            len(state.history) - 1, max(-1, len(state.history) - 1 - MAX_HISTORY), -1
-        ):
+        for number, exchange in list(enumerate(state.history))[: -MAX_HISTORY - 1 : -1]:
             st.button(
-                render.plain_markdown(state.history[number].label),
+                plain_markdown(exchange.label),
                 key=f"history-{number}",
                 type="secondary" if number == state.shown else "tertiary",
                 width="stretch",

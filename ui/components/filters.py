@@ -5,23 +5,27 @@ conditions of `rag.filters`.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from rag.answer import plain_markdown
 from rag.filters import Condition, parse_where, where_text
 from rag.index import ReviewIndex
 from rag.index.facets import Facets, Values, count_where, facets_of
 from rag.schema import SettingsError
-from ui.render import answers as render
+from ui.render import fragment
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 TITLE = "Only some reviews"
 NONE_LEFT = "No review meets these conditions, so nothing was asked."
 CLEAR = "Ask all reviews"
-_PREFIX = "filter-"  # of the keys of all controls
+_PREFIX = "keep-filter-"  # of the keys of all controls
 _STEPS = 20  # of a rating that is no whole number
 
 
@@ -43,13 +47,6 @@ class Chosen:
         )
 
 
-def keep() -> None:
-    """Let the controls outlive a visit to another page, where they are not drawn."""
-    for key in list(st.session_state):
-        if str(key).startswith(_PREFIX):
-            st.session_state[key] = st.session_state[key]
-
-
 def show(index: ReviewIndex) -> Chosen | None:
     """Draw the controls; what they choose, or None where the address holds conditions that cannot
     be read.
@@ -59,16 +56,14 @@ def show(index: ReviewIndex) -> Chosen | None:
     try:
         stated = parse_where(st.session_state.where_of_address)
     except SettingsError as error:
-        st.error(render.plain_markdown(f"The address asks for some reviews only. {error}"))
+        st.error(plain_markdown(f"The address asks for some reviews only. {error}"))
         st.button(CLEAR, key="clear-filters", on_click=_clear)
         return None
     with st.expander(TITLE, key="filters"):
         conditions = (*stated, *_controls(facets))
         chosen = Chosen(conditions, count_where(index, conditions), facets.reviews)
         if stated:
-            st.caption(
-                render.plain_markdown(f"From the address of this page: {where_text(stated)}")
-            )
+            st.caption(plain_markdown(f"From the address of this page: {where_text(stated)}"))
         if conditions:
             st.caption("The same on the command line:")
             st.code(
@@ -78,7 +73,7 @@ def show(index: ReviewIndex) -> Chosen | None:
         with st.container(
             key="filtered", horizontal=True, vertical_alignment="center", gap="small"
         ):
-            st.html(f'<p dir="auto">{render.escape(f"Asking {chosen.line}")}</p>', width="content")
+            st.html(fragment("answer.html", "asking", chosen.line), width="content")
             st.button(CLEAR, key="clear-filters", type="tertiary", on_click=_clear)
     return chosen
 
@@ -114,38 +109,31 @@ def _controls(facets: Facets) -> list[Condition]:
     conditions: list[Condition] = []
     key = f"{_PREFIX}{{}}-{st.session_state.filters_round}".format
     if facets.items.different > len(facets.items.listed):
-        words = st.text_input(
-            "Item contains", key=key("item"), placeholder=f"{facets.items.different:,} items"
-        ).strip()
+        hint = f"{facets.items.different:,} items"
+        words = st.text_input("Item contains", key=key("item"), placeholder=hint).strip()
         conditions += [Condition("item", "~", (words,))] if words else []
     else:
-        conditions += _one_of("item", "Item", facets.items, key)
+        conditions += _values("item", facets.items, st, key)
     left, right = st.columns(2, gap="large")
-    with left:
-        conditions += _rating(facets, key("rating"))
-    with right:
-        conditions += _dates(facets, key)
-    with left:
-        conditions += _one_of("language", "Language", facets.languages, key)
-    with right:
-        conditions += _one_of("source", "Source", facets.sources, key)
-    if not (
-        facets.rated
-        or facets.dates
-        or any(v.different > 1 for v in (facets.items, facets.languages, facets.sources))
-    ):
+    conditions += _rating(facets, left, key("rating"))
+    conditions += _dates(facets, right, key)
+    conditions += _values("language", facets.languages, left, key)
+    conditions += _values("source", facets.sources, right, key)
+    values = (facets.items, facets.languages, facets.sources)
+    if not (facets.rated or facets.dates or any(field.different > 1 for field in values)):
         st.caption(
             "These reviews have no items, ratings, dates, languages or sources to choose by."
         )
     return conditions
 
 
-def _one_of(field: str, label: str, values: Values, key: Callable[[str], str]) -> list[Condition]:
+def _values(field: str, values: Values, place: Any, key: Callable[[str], str]) -> list[Condition]:
+    """The values of a field to choose from, where there are at least two."""
     if len(values.listed) < 2:
         return []
     counts = dict(values.listed)
-    picked = st.multiselect(
-        label,
+    picked = place.multiselect(
+        field.capitalize(),
         list(counts),
         key=key(field),
         format_func=lambda value: f"{value} ({counts[value]:,})",
@@ -154,18 +142,29 @@ def _one_of(field: str, label: str, values: Values, key: Callable[[str], str]) -
     return [Condition(field, "=", tuple(picked))] if picked else []
 
 
-def _rating(facets: Facets, key: str) -> list[Condition]:
+def _rating(facets: Facets, place: Any, key: str) -> list[Condition]:
+    """A slider with two ends: over the marks where all reviews share a scale, else in percent."""
     if not facets.rated:
         return []
-    low, high = facets.ratings or (0.0, 100.0)
-    unit, label = ("", "Rating") if facets.ratings else ("%", "Rating, in percent of its scale")
-    picked: tuple[float, float]
-    if not facets.ratings:
-        picked = _range(label, 0, 100, 5, key, format="%d%%")
-    elif facets.whole_marks and low.is_integer() and high.is_integer() and high - low <= _STEPS:
-        picked = _range(label, int(low), int(high), 1, key)
-    else:
-        picked = _range(label, low, high, (high - low) / _STEPS, key)
+    low: float
+    high: float
+    step: float
+    low, high, step, unit = 0, 100, 5, "%"
+    if facets.ratings:
+        (low, high), unit = facets.ratings, ""
+        step = (high - low) / _STEPS
+        if facets.whole_marks and low.is_integer() and high.is_integer() and step <= 1:
+            low, high, step = int(low), int(high), 1
+    # what it begins with goes into the session, where `keep` may have put something else
+    st.session_state.setdefault(key, (low, high))
+    picked: tuple[float, float] = place.slider(
+        "Rating, in percent of its scale" if unit else "Rating",
+        low,
+        high,
+        step=step,
+        key=key,
+        format="%d%%" if unit else None,
+    )
     sides = ((">=", picked[0], picked[0] > low), ("<=", picked[1], picked[1] < high))
     return [
         Condition("rating", sign, (f"{value:.6g}{unit}",))
@@ -174,31 +173,14 @@ def _rating(facets: Facets, key: str) -> list[Condition]:
     ]
 
 
-def _range(
-    label: str, low: float, high: float, step: float, key: str, **more: Any
-) -> tuple[float, float]:
-    """A slider with two ends; what it begins with goes into the session, where `keep` may have put
-    something else.
-    """
-    st.session_state.setdefault(key, (low, high))
-    picked: tuple[float, float] = st.slider(label, low, high, step=step, key=key, **more)
-    return picked
-
-
-def _dates(facets: Facets, key: Callable[[str], str]) -> list[Condition]:
+def _dates(facets: Facets, place: DeltaGenerator, key: Callable[[str], str]) -> list[Condition]:
     if facets.dates is None or facets.dates[0] == facets.dates[1]:
         return []
     first, last = (date.fromisoformat(day) for day in facets.dates)
     conditions: list[Condition] = []
-    places: Sequence[tuple[str, str]] = (("From", ">="), ("To", "<="))
-    for place, (label, sign) in zip(st.columns(2), places, strict=True):
-        picked = place.date_input(
-            label,
-            None,
-            min_value=first,
-            max_value=last,
-            key=key(label.lower()),
-            format="YYYY-MM-DD",
+    for column, label, sign in zip(place.columns(2), ("From", "To"), (">=", "<="), strict=True):
+        picked = column.date_input(
+            label, None, first, last, key=key(label.lower()), format="YYYY-MM-DD"
         )
         if picked is not None:
             conditions.append(Condition("date", sign, (picked.isoformat(),)))

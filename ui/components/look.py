@@ -5,8 +5,8 @@ first reviews.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
-import json
 import re
 import tempfile
 from collections.abc import Sequence
@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.ingest import ReadOptions, ReadReport, import_reviews
-from rag.ingest.formats.rows import Row, RowSource, open_sources
+from rag.ingest.formats.rows import RowSource, open_sources
 from rag.schema import ReviewFileError
 
 WHOLE_ROWS = 4000  # a file with so many rows at most is read to its end: a few seconds
 SAMPLE_ROWS = 1000  # of a larger one, so many
-SAMPLE_NAME = "sample.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +49,22 @@ def look(location: Path, options: ReadOptions) -> Look:
 
 def _look(location: Path, options: ReadOptions) -> Look:
     sources = open_sources(location, max_unpack_ratio=options.max_unpack_ratio)
-    sample = list(itertools.islice(sources[0], SAMPLE_ROWS))
     whole = _is_small(sources)
+    if not whole:
+        options = dataclasses.replace(options, most_files=1, most_rows=SAMPLE_ROWS)
     with tempfile.TemporaryDirectory(prefix="reviewqa-look-") as folder:
-        staging = Path(folder) / "staging"
-        staging.mkdir()
-        read = location if whole else _write_sample(sample, Path(folder))
         try:
-            imported = import_reviews([read], staging, options)
+            imported = import_reviews([location], Path(folder), options)
         except ReviewFileError as error:
-            message = (
-                str(error).replace(str(read), location.name).replace(SAMPLE_NAME, location.name)
-            )
-            message = re.split(r" (?:Say|Name) .*--map", message)[
-                0
-            ]  # here it is chosen from a list
-            return Look(_columns(sample), whole, len(sources), error=message)
-        report = imported.reports[0]
-        if whole and report.skipped:  # the first file of several may be of another kind
-            report = next(one for one in imported.reports if not one.skipped)
-            sample = list(
-                itertools.islice(
-                    next(one for one in sources if one.name == report.file), SAMPLE_ROWS
-                )
-            )
-        if not whole:
-            _place(report, sources[0], sample)
-        others = [one for one in imported.reports if one is not report]
+            # here a column is chosen from a list
+            message = re.split(r" (?:Say|Name) .*--map", str(error))[0]
+            return Look(_columns(sources[0]), whole, len(sources), error=message)
+        # the first file of several may be of another kind
+        report = next(report for report in imported.reports if not report.skipped)
+        source = next(source for source in sources if source.name == report.file)
+        others = [other for other in imported.reports if other is not report]
         copies = imported.exact_duplicates, imported.near_duplicates
-        return Look(_columns(sample), whole, len(sources), report, others, *copies)
+        return Look(_columns(source), whole, len(sources), report, others, *copies)
 
 
 def _is_small(sources: Sequence[RowSource]) -> bool:
@@ -94,37 +80,6 @@ def _is_small(sources: Sequence[RowSource]) -> bool:
     return True
 
 
-def _columns(rows: Sequence[Row]) -> list[str]:
+def _columns(source: RowSource) -> list[str]:
+    rows = itertools.islice(source, SAMPLE_ROWS)
     return list(dict.fromkeys(name for row in rows for name in row.cells))
-
-
-def _write_sample(rows: Sequence[Row], folder: Path) -> Path:
-    """The rows that can be read, in a file of their own."""
-    path = folder / SAMPLE_NAME
-    with path.open("w", encoding="utf-8") as file:
-        for row in rows:
-            if not row.problem:
-                cells = {
-                    name: None if value != value else value for name, value in row.cells.items()
-                }  # no NaN in JSON
-                file.write(json.dumps(cells, default=str) + "\n")
-    return path
-
-
-def _place(report: ReadReport, source: RowSource, rows: Sequence[Row]) -> None:
-    """Let the report of a sample speak of the file that it was taken from, and of the rows that
-    cannot be read.
-    """
-    lines = [row.line for row in rows if not row.problem]
-    report.file, report.format = source.name, source.format
-    places = [
-        re.fullmatch(rf"{re.escape(SAMPLE_NAME)}, line (\d+): (.*)", text, re.DOTALL)
-        for text in report.examples
-    ]
-    report.examples = [
-        f"{source.name}, line {lines[int(place[1]) - 1]}: {place[2]}" for place in places if place
-    ]
-    for row in rows:
-        if row.problem:
-            report.read += 1
-            report.drop(row.problem, f"{source.name}, line {row.line}")

@@ -1,66 +1,60 @@
-"""Which model answers: the list to choose from, and the pipeline that asks the chosen one."""
+"""Which model answers: the list to choose from, the pipeline that asks the chosen one, and its
+answer while it comes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 import rag.embedding
+from rag.answer import Answer, plain_markdown
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.embedding import Embedder
+from rag.filters import Condition
 from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.store import index_folder, live_generation
-from ui.render import answers as render
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-DEFAULT_INDEX = "squid-game"
 LABEL = "Model that answers"
 PICKED = "you chose it"
-FIRST, SECOND = "compare-first", "compare-second"
-_KEY = "generator"
-_KEPT = (_KEY, FIRST, SECOND, "compare-index", "compare-blind")
-
-
-def keep() -> None:
-    """Let what was chosen outlive a visit to another page, where it is not drawn."""
-    for key in _KEPT:
-        if key in st.session_state:
-            st.session_state[key] = st.session_state[key]
+KEY = "keep-generator"
+_REDRAW_S = 0.05  # between two drawings of an answer that is being written
 
 
 def pick(settings: Settings) -> ListedGenerator:
     """The list in the sidebar; at first what the address names, or else what the settings say."""
     listed = list_generators(settings)
-    names, wanted = [one.name for one in listed], st.query_params.get("generator", listed[0].name)
-    chosen = select(LABEL, _KEY, listed, wanted, place=st.sidebar)
-    if wanted not in names and chosen == listed[0]:
+    asked_for = st.query_params.get("generator", listed[0].name)
+    chosen = select(LABEL, KEY, listed, asked_for, place=st.sidebar)
+    if chosen == listed[0] and asked_for not in [generator.name for generator in listed]:
         st.warning(
-            render.plain_markdown(
-                f'There is no model "{wanted}" on the list here; {chosen.name} answers in its '
-                "place."
+            plain_markdown(
+                f'There is no model "{asked_for}" on the list here; {chosen.name} answers instead.'
             )
         )
     return chosen
 
 
 def select(
-    label: str, key: str, listed: Sequence[ListedGenerator], wanted: str, place: DeltaGenerator
+    label: str, key: str, listed: Sequence[ListedGenerator], first: str, place: DeltaGenerator
 ) -> ListedGenerator:
-    """A list to choose from, which begins with the one that is `wanted`, or the first where that is
-    not on it.
+    """A list to choose from. It begins with the one called `first`, or with the first of the list
+    where there is none of that name.
     """
-    by_name, state = {one.name: one for one in listed}, st.session_state
-    if state.setdefault(key, wanted) not in by_name:  # also a model that has been removed since
+    by_name, state = {generator.name: generator for generator in listed}, st.session_state
+    if state.setdefault(key, first) not in by_name:  # also a model that has been removed since
         state[key] = listed[0].name
-    with place:
-        name = st.selectbox(
-            label, list(by_name), key=key, format_func=lambda name: by_name[name].label
-        )
+    name = place.selectbox(
+        label, list(by_name), key=key, format_func=lambda name: by_name[name].label
+    )
     return by_name[name]
 
 
@@ -84,13 +78,11 @@ def _embedder(settings_key: str, _settings: Settings) -> Embedder:
 def _pipeline(
     index: str, generation: str, settings_key: str, picked: bool, _settings: Settings
 ) -> Pipeline:
-    """The pipeline over an index. `generation` is part of the key so that a rebuilt index is opened
-    anew.
+    """The pipeline over an index. `generation` is part of the key so that an index that was built
+    anew is opened anew.
     """
-    any_model = repr(
-        _settings.changed({"generator.name": "auto", "generator.adapter": ""})
-    )  # another model is no other embedder
-    pipeline = Pipeline.open(_settings, index, _embedder(any_model, _settings))
+    any_model = _settings.changed({"generator.name": "auto", "generator.adapter": ""})
+    pipeline = Pipeline.open(_settings, index, _embedder(repr(any_model), _settings))
     if picked:
         pipeline.reason = PICKED
     return pipeline
@@ -108,3 +100,33 @@ def _make_room(model: str) -> None:
     if _in_memory().get("model") != model:
         _pipeline.clear()
         _in_memory()["model"] = model
+
+
+def stream_answer(
+    pipeline: Pipeline,
+    question: str,
+    draw: Callable[[str], None],
+    where: Sequence[Condition] = (),
+    previous: Sequence[str] = (),
+) -> Answer:
+    """Ask, and let `draw` show what has been written so far, again and again. When this ends in any
+    way, also because a click ended the run of the page, the model stops writing.
+    """
+    text, drawn, ended = "", 0.0, threading.Event()
+    draw(text)
+    try:
+        for piece in pipeline.stream(question, ended.is_set, tuple(where), tuple(previous)):
+            if isinstance(piece, Answer):
+                return piece
+            text += piece
+            if time.monotonic() - drawn >= _REDRAW_S:
+                draw(text)
+                drawn = time.monotonic()
+    finally:
+        ended.set()
+    raise AssertionError("an answer ends every stream")
+
+
+def index_line(pipeline: Pipeline) -> str:
+    """What the foot of an answer says of its index."""
+    return f"Index {pipeline.index.name}: {pipeline.index.manifest.reviews} reviews."

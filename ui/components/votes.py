@@ -7,16 +7,19 @@ time, or a power cut, spoil no other vote.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple
+
+from pydantic.dataclasses import dataclass
 
 from rag.schema import SettingsError
-from ui.render.answers import escape
 
 VOTES_FILE = "votes.jsonl"  # in `runs_dir`
 
@@ -24,7 +27,7 @@ Winner = Literal["left", "right", "tied", "neither"]
 """Which answer is better; "tied": they are as good as each other; "neither": both are bad."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, config={"strict": True})
 class Vote:
     """One judgement: the question, the index that was asked, the two models as they stood, and
     when, in UTC.
@@ -39,18 +42,13 @@ class Vote:
     time: str
 
 
-_KINDS = {name: bool if name == "blind" else str for name in Vote.__slots__}
-
-
-@dataclass(slots=True)
-class Tally:
+class Tally(NamedTuple):
     """How often a model's answer was judged to be what."""
 
-    model: str
-    won: int = 0
-    lost: int = 0
-    tied: int = 0
-    neither: int = 0
+    won: int
+    lost: int
+    tied: int
+    neither: int
 
 
 def now() -> str:
@@ -63,18 +61,12 @@ def add_vote(file: Path, vote: Vote) -> None:
     line = json.dumps(asdict(vote), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(
-            file, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644
-        )
-        try:
-            size = os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        with file.open("ab") as end:  # written at once when it is closed: it is short
+            if end.tell() and not file.read_bytes().endswith(b"\n"):
                 line = b"\n" + line  # a line cut off by a power cut must not spoil this one
-            if os.write(descriptor, line) != len(line):
-                raise OSError("the disk is full")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            end.write(line)
+            end.flush()
+            os.fsync(end.fileno())
     except OSError as error:
         raise SettingsError(
             f"The vote was not kept: cannot write {file} ({error.strerror or error}). "
@@ -84,63 +76,35 @@ def add_vote(file: Path, vote: Vote) -> None:
 
 def read_votes(file: Path) -> tuple[list[Vote], int]:
     """The votes in a file, oldest first, and how many of its lines could not be read; none where
-    there is no file.
+    there is no file. Raises `SettingsError` where it cannot be read at all.
     """
     try:
-        lines = file.read_bytes().splitlines()
+        lines = [line for line in file.read_bytes().splitlines() if line.strip()]
     except FileNotFoundError:
         return [], 0
     except OSError as error:
         raise SettingsError(f"Cannot read the votes in {file}: {error.strerror}.") from error
-    read = [_vote(line) for line in lines if line.strip()]
-    votes = [vote for vote in read if vote is not None]
-    return votes, len(read) - len(votes)
+    votes = [vote for vote in map(_vote, lines) if vote is not None]
+    return votes, len(lines) - len(votes)
 
 
 def _vote(line: bytes) -> Vote | None:
-    try:
-        fields = json.loads(line)
-    except ValueError:  # UnicodeDecodeError is one
-        return None
-    if not isinstance(fields, dict) or any(
-        type(fields.get(name)) is not kind for name, kind in _KINDS.items()
-    ):
-        return None
-    vote = Vote(**{name: fields[name] for name in _KINDS})
-    return vote if vote.winner in get_args(Winner) and vote.left != vote.right else None
+    with contextlib.suppress(ValueError, TypeError):  # pydantic's and Unicode's errors are such
+        vote = Vote(**json.loads(line))
+        return vote if vote.left != vote.right else None
+    return None
 
 
-def tally(votes: Iterable[Vote]) -> list[Tally]:
+def tally(votes: Iterable[Vote]) -> list[tuple[str, Tally]]:
     """What the votes come to for each model: most won first, then fewest lost."""
-    found: dict[str, Tally] = {}
+    outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     for vote in votes:
-        left, right = (found.setdefault(name, Tally(name)) for name in (vote.left, vote.right))
-        if vote.winner in ("left", "right"):
-            better, worse = (left, right) if vote.winner == "left" else (right, left)
-            better.won += 1
-            worse.lost += 1
-        else:
-            for one in (left, right):
-                setattr(one, vote.winner, getattr(one, vote.winner) + 1)
-    return sorted(found.values(), key=lambda one: (-one.won, one.lost, one.model))
-
-
-def tally_html(tallies: Iterable[Tally]) -> str:
-    """The tally as a table."""
-    head = "".join(
-        f'<th scope="col">{title}</th>'
-        for title in ("Model", "Won", "Lost", "Tied", "Neither good")
-    )
-    rows = [
-        f'<tr><th scope="row" dir="auto">{escape(one.model)}</th>'
-        + "".join(
-            f'<td class="qa-number-cell">{n}</td>'
-            for n in (one.won, one.lost, one.tied, one.neither)
-        )
-        + "</tr>"
-        for one in tallies
+        for side, model in (("left", vote.left), ("right", vote.right)):
+            decided = vote.winner in ("left", "right")
+            outcome = ("won" if vote.winner == side else "lost") if decided else vote.winner
+            outcomes[model][outcome] += 1
+    tallies = [
+        (model, Tally(*(counts[outcome] for outcome in Tally._fields)))
+        for model, counts in outcomes.items()
     ]
-    return (
-        '<div class="qa qa-scroll" role="region" aria-label="Votes so far" tabindex="0">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    return sorted(tallies, key=lambda entry: (-entry[1].won, entry[1].lost, entry[0]))

@@ -1,34 +1,30 @@
-"""The page "Compare": one question to two models, their checked answers side by side, and a vote."""
+"""The page "Compare": one question to two models, their checked answers, and a vote."""
 
 from __future__ import annotations
 
 import random
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
-from rag.answer import Answer
+from rag.answer import Answer, plain_markdown
+from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
 from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.store import list_indexes
-from ui.components import conversation, errors, models, votes
+from ui.components import conversation, indexes, models, votes
+from ui.components.navigation import COMPARE, Page
 from ui.components.votes import Vote, Winner
 from ui.render import answers as render
+from ui.render import fragment
+from ui.render.words import plural
 
-TITLE = "Compare"
-INTRO = (
-    "Ask two models the same question, and say which answer is better. The same program finds the "
-    "reviews for both and "
-    "checks what they write. They are asked one after the other, so that one at a time is in "
-    "memory."
-)
 BLIND = "Blind: hide which is which until you have voted"
 SAME = "Choose two different models."
+FIRST, SECOND = "keep-compare-first", "keep-compare-second"
+INDEX_KEY, BLIND_KEY = "keep-compare-index", "keep-compare-blind"
 STOPPED = "Stopped. Neither answer was kept."
 BUTTONS: dict[Winner, str] = {
     "left": "Left is better",
@@ -36,7 +32,6 @@ BUTTONS: dict[Winner, str] = {
     "tied": "As good",
     "neither": "Neither",
 }
-_REDRAW_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +62,29 @@ class Pair:
         return self.blind and self.vote is None
 
 
-def show(no_index: Callable[[Settings], None]) -> None:
-    """Draw the page. `no_index` says what to do where there is no index yet."""
-    st.title(TITLE, anchor=False)
-    st.markdown(INTRO)
-    with st.container(key="compare"), errors.shown():
-        settings = load_settings()
-        names = list_indexes(settings.paths.indexes_dir)
-        if names:
-            _page(settings, names)
-        else:
-            no_index(settings)
+def show() -> None:
+    """Draw the page.
 
-
-def _page(settings: Settings, names: list[str]) -> None:
-    """Session state: `compare_pair` is shown, `compare_to_ask` is the question that waits,
+    Session state: `compare_pair` is shown, `compare_to_ask` is the question that waits,
     `compare_asked` counts, and `compare_asking` is true while two are asked: if it is still so on
-    the next run, that was stopped."""
+    the next run, that was stopped.
+    """
+    settings = load_settings()
+    names = list_indexes(settings.paths.indexes_dir)
+    if not names:
+        indexes.say_how_to_build(settings.paths.indexes_dir)
+        return
     state = st.session_state
     for key, value in (("pair", None), ("to_ask", None), ("asked", 0), ("asking", False)):
         state.setdefault(f"compare_{key}", value)
-    index, first, second, blind = _chosen(settings, names)
-    different = first != second
-    _question_box(different)
+    index, pair, blind = _choices(settings, names)
+    different = pair[0] != pair[1]
+    conversation.question_box("compare-question", "Ask both", _ask, enabled=different)
     file = settings.paths.runs_dir / votes.VOTES_FILE
     if not different:
         st.caption(SAME)
     elif state.compare_to_ask:
-        _ask(settings, index, (first, second), blind)
+        _answer(settings, index, pair, blind)
     if state.compare_asking:
         state.compare_asking = False
         st.caption(STOPPED)
@@ -103,134 +93,94 @@ def _page(settings: Settings, names: list[str]) -> None:
     _tally(file)
 
 
-def _chosen(
+def _ask(question: str) -> None:
+    st.session_state.compare_to_ask = question or None
+
+
+def _choices(
     settings: Settings, names: list[str]
-) -> tuple[str, ListedGenerator, ListedGenerator, bool]:
+) -> tuple[str, tuple[ListedGenerator, ListedGenerator], bool]:
     """The index, the two models, and whether to hide which is which."""
     listed = list_generators(settings)
-    first = next((one for one in listed if one.tuned), listed[0])
-    others = [one for one in listed if one != first]
-    second = min(others, key=lambda one: (one.generator != "extractive", one.generator == "auto"))
+    first = next((generator for generator in listed if generator.tuned), listed[0])
+    second = min(
+        (generator for generator in listed if generator != first),
+        key=lambda other: (other.generator != "extractive", other.generator == "auto"),
+    )
     state = st.session_state
     places = st.columns(3)
-    wanted = (st.query_params.get("index", ""), models.DEFAULT_INDEX, names[0])
-    if state.get("compare-index") not in names:
-        state["compare-index"] = next(name for name in wanted if name in names)
-    index = places[0].selectbox("Reviews to ask", names, key="compare-index")
-    left = models.select("First model", models.FIRST, listed, first.name, places[1])
-    right = models.select("Second model", models.SECOND, listed, second.name, places[2])
-    state.setdefault("compare-blind", True)
-    return index, left, right, st.toggle(BLIND, key="compare-blind")
+    if state.get(INDEX_KEY) not in names:
+        state[INDEX_KEY] = indexes.default(names)
+    index = places[0].selectbox(indexes.LABEL, names, key=INDEX_KEY)
+    left = models.select("First model", FIRST, listed, first.name, places[1])
+    right = models.select("Second model", SECOND, listed, second.name, places[2])
+    state.setdefault(BLIND_KEY, True)
+    return index, (left, right), st.toggle(BLIND, key=BLIND_KEY)
 
 
-def _question_box(enabled: bool) -> None:
-    with st.form("compare-form", border=False):
-        left, right = st.columns([7, 1], vertical_alignment="bottom")
-        left.text_input(
-            "Your question",
-            key="compare-question",
-            max_chars=conversation.MAX_QUESTION,
-            placeholder="What would you like to know?",
-        )
-        right.form_submit_button(
-            "Ask both", type="primary", width="stretch", disabled=not enabled, on_click=_ask_typed
-        )
-
-
-def _ask_typed() -> None:
-    st.session_state.compare_to_ask = (
-        st.session_state["compare-question"].strip()[: conversation.MAX_QUESTION] or None
-    )
-
-
-def _ask(
+def _answer(
     settings: Settings, index: str, pair: tuple[ListedGenerator, ListedGenerator], blind: bool
 ) -> None:
     """Ask both, the first model first, wherever its answer will stand: the order of asking gives
-    nothing away.
+    nothing away. Their words are shown while they come, unless that must be hidden.
     """
     state = st.session_state
     question, state.compare_to_ask, state.compare_pair = state.compare_to_ask, None, None
     state.compare_asking = True
     state.compare_asked += 1
     said, place, stop = st.empty(), st.empty(), st.empty()
-    stop.button(
-        "Stop", key="compare-stop"
-    )  # a click ends this run; the next one finds `compare_asking`
+    # a click on it ends this run; the next one finds `compare_asking`
+    stop.button("Stop", key="compare-stop")
+
+    def draw(text: str) -> None:
+        place.html(render.progress_html(question, "" if blind else text))
+
     sides = []
     try:
         for number, model in enumerate(pair, start=1):
-            said.caption(render.plain_markdown(f"Asking {model.name} ({number} of {len(pair)}) …"))
-            sides.append(_answered(settings, index, model, question, place, shown=not blind))
+            said.caption(plain_markdown(f"Asking {model.name} ({number} of {len(pair)}) …"))
+            draw("")
+            sides.append(_side(models.open_pipeline(settings, index, model), model, question, draw))
     except Exception:
         state.compare_asking = False
-        for one in (said, place, stop):
-            one.empty()
+        for drawn in (said, place, stop):
+            drawn.empty()
         raise
     if blind and random.random() < 0.5:
         sides.reverse()
-    left, right = sides
-    state.compare_pair, state.compare_asking = (
-        Pair(state.compare_asked, index, left, right, blind),
-        False,
-    )
+    state.compare_pair = Pair(state.compare_asked, index, sides[0], sides[1], blind)
+    state.compare_asking = False
     st.rerun()
 
 
-def _answered(
-    settings: Settings,
-    index: str,
-    model: ListedGenerator,
-    question: str,
-    place: Any,
-    *,
-    shown: bool,
+def _side(
+    pipeline: Pipeline, model: ListedGenerator, question: str, draw: Callable[[str], None]
 ) -> Side:
-    """A model's answer, its words `shown` while they come. Nothing here keeps the model once it has
-    answered.
+    """The answer of `model`. Nothing here keeps the pipeline once it has answered: its model must
+    make room for the next one.
     """
-    place.html(render.progress_html(question, ""))
-    pipeline = models.open_pipeline(settings, index, model)
-    text, drawn, answer, ended = "", 0.0, None, threading.Event()
-    try:
-        for piece in pipeline.stream(question, ended.is_set):
-            if isinstance(piece, Answer):
-                answer = piece
-                continue
-            text += piece
-            if shown and time.monotonic() - drawn >= _REDRAW_S:
-                place.html(render.progress_html(question, text))
-                drawn = time.monotonic()
-    finally:
-        ended.set()  # also when a click ended this run: a model must not go on writing for nobody
-    assert answer is not None
+    answer = models.stream_answer(pipeline, question, draw)
     # what "auto" means may be another model tomorrow
     name = f"auto: {pipeline.answerer.name}" if model.generator == "auto" else model.name
-    return Side(name, answer, f"Index {index}: {pipeline.index.manifest.reviews} reviews.")
+    return Side(name, answer, models.index_line(pipeline))
 
 
 def _shown(pair: Pair, file: Path) -> None:
     st.html(render.heading_html(pair.left.answer))
-    for place, title, side in zip(
-        st.columns(2, gap="medium"), ("Left", "Right"), (pair.left, pair.right), strict=True
-    ):
-        with place:
-            name = "" if pair.hidden else f": {side.model}"
-            above = f'<h3 class="qa-side" dir="auto">{render.escape(title + name)}</h3>'
-            answer = render.answer_html(
-                side.answer,
-                prefix=f"c{pair.number}{title.lower()}",
-                index_line=side.index_line,
-                heading=False,
-                told_by_whom=not pair.hidden,
-            )
-            st.html(above + answer)
+    sides = {"Left": pair.left, "Right": pair.right}
+    for place, (title, side) in zip(st.columns(2, gap="medium"), sides.items(), strict=True):
+        answer = render.answer_html(
+            side.answer,
+            prefix=f"c{pair.number}{title.lower()}",
+            index_line=side.index_line,
+            heading=False,
+            told_by_whom=not pair.hidden,
+        )
+        name = title if pair.hidden else f"{title}: {side.model}"
+        place.html(fragment("compare.html", "side", name) + answer)
     with st.container(key="vote", horizontal=True, vertical_alignment="center", gap="small"):
         if pair.vote:
-            st.html(
-                '<p class="qa-voted" role="status">Your vote is kept: '
-                f"{BUTTONS[pair.vote].lower()}.</p>"
-            )
+            st.html(fragment("compare.html", "voted", BUTTONS[pair.vote].lower()))
             return
         for winner, label in BUTTONS.items():
             if st.button(label, key=f"vote-{winner}"):
@@ -238,29 +188,39 @@ def _shown(pair: Pair, file: Path) -> None:
 
 
 def _vote(pair: Pair, winner: Winner, file: Path) -> None:
-    votes.add_vote(
-        file,
-        Vote(
-            question=pair.left.answer.question,
-            index=pair.index,
-            left=pair.left.model,
-            right=pair.right.model,
-            winner=winner,
-            blind=pair.blind,
-            time=votes.now(),
-        ),
+    vote = Vote(
+        question=pair.left.answer.question,
+        index=pair.index,
+        left=pair.left.model,
+        right=pair.right.model,
+        winner=winner,
+        blind=pair.blind,
+        time=votes.now(),
     )
+    votes.add_vote(file, vote)
     st.session_state.compare_pair = replace(pair, vote=winner)
     st.rerun()
 
 
 def _tally(file: Path) -> None:
-    read, broken = votes.read_votes(file)
-    if read:
+    kept, broken = votes.read_votes(file)
+    if kept:
         st.subheader("Votes so far", anchor=False)
-        st.html(votes.tally_html(votes.tally(read)))
+        st.html(fragment("compare.html", "tally", votes.tally(kept)))
     if broken:
-        lines = "1 line" if broken == 1 else f"{broken} lines"
         st.caption(
-            render.plain_markdown(f"{lines} of {file} could not be read, and are not counted.")
+            plain_markdown(
+                f"{plural(broken, 'line')} of {file} could not be read, and "
+                f"{'is' if broken == 1 else 'are'} not counted."
+            )
         )
+
+
+PAGE = Page(
+    title="Compare",
+    url_path=COMPARE,
+    intro="Ask two models the same question, and say which answer is better. The same program "
+    "finds the reviews for both and checks what they write. They are asked one after the other, "
+    "so that only one is in memory at a time.",
+    show=show,
+)

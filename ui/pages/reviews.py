@@ -2,118 +2,115 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from rag import jobs
+from rag.answer import plain_markdown
 from rag.config import Settings, load_settings
 from rag.index import index_folder, list_indexes
 from rag.index.admin import list_generations, rollback
 from rag.jobs import JobSpec, Mode
 from rag.schema import IndexFileError
-from ui.components import contents as reviews_contents
-from ui.components import errors
-from ui.components import jobs as reviews_jobs
-from ui.components.look import Look
-from ui.render import answers as render
+from ui.components import contents, errors
+from ui.components import jobs as jobs_list
+from ui.components.contents import Contents
+from ui.components.navigation import REVIEWS, Page
 from ui.render import reviews as markup
 
-if TYPE_CHECKING:
-    from streamlit.navigation.page import Page
-
-TITLE = "Reviews"
-INTRO = (
-    "Make an index from a file of reviews, or bring one up to date. The work goes on in the "
-    "background: "
-    "this page can be closed, and shows it again when it is opened."
-)
 NEW = "A new index"
 UPLOAD, NAMED = "Upload a file", "Name a file on this machine"
 TYPES = "csv tsv txt json jsonl ndjson parquet xlsx sqlite sqlite3 db gz zst zip".split()
 UPDATE = "More reviews: added to those that are there"
-REPLACE = "All the reviews there are: those that are not in the file go away"
+REPLACE = "All the reviews there are: those that are not in the file are removed"
+BUTTONS: dict[Mode, str] = {
+    "new": "Make the index",
+    "update": "Update the index",
+    "replace": "Replace the reviews",
+}
 
 
-def show(ask_page: Page) -> None:
-    """Draw the page. `ask_page` is where a finished index is asked."""
-    st.title(TITLE, anchor=False)
-    st.markdown(INTRO)
-    with st.container(key="reviews"), errors.shown():
-        settings = load_settings()
-        reviews_jobs.show(settings, ask_page)
-        index, mode, agreed = _target(settings)
-        location = _location(settings)
-        if location is None:
-            return
-        seen, mapping, steps = reviews_contents.show(
-            settings, location, index if mode != "new" else None
-        )
-        _start(settings, seen, index, mode, agreed, location, mapping, steps)
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The index's name ("" until one is given), what is done to it, and whether that was agreed
+    to.
+    """
+
+    index: str
+    mode: Mode
+    agreed: bool = True
 
 
-def _target(settings: Settings) -> tuple[str, Mode, bool]:
-    """The index's name ("" until one is given), what is done to it, and whether that was agreed to."""
+def show() -> None:
+    """Draw the page: the work that runs, and a form in four steps."""
+    settings = load_settings()
+    jobs_list.show(settings)
+    target = _target(settings)
+    location = _location(settings)
+    if location is not None:
+        changed = None if target.mode == "new" else target.index
+        _start(settings, target, location, contents.show(settings, location, changed))
+
+
+def _target(settings: Settings) -> Target:
     st.subheader("1. Which index", anchor=False)
     names = list_indexes(settings.paths.indexes_dir)
-    wanted = st.query_params.get("index", "")
+    asked_for = st.query_params.get("index", "")
+    position = 1 + names.index(asked_for) if asked_for in names else 0
     left, right = st.columns(2)
-    target = left.selectbox(
-        "Index",
-        [NEW, *names],
-        index=1 + names.index(wanted) if wanted in names else 0,
-        key="target",
-    )
-    if target == NEW:
-        name = right.text_input(
-            "Name of the new index", key=_key("name"), max_chars=64, placeholder="my-hotel"
-        ).strip()
-        if name in names:
-            right.warning(
-                render.plain_markdown(f'There is an index "{name}" already: choose it on the left.')
-            )
-            return "", "new", False
-        with right, errors.shown():
-            index_folder(settings.paths.indexes_dir, name or "x")
-            return name, "new", True
-        return "", "new", False
+    index = left.selectbox("Index", [NEW, *names], index=position, key="target")
+    if index == NEW:
+        with right:
+            return Target(_new_name(settings, names), "new")
     with right:
         choice = st.radio("The file holds", [UPDATE, REPLACE], key=_key("mode"))
         agreed = choice == UPDATE or st.checkbox(
-            f"Yes, remove the reviews of {render.plain_markdown(target)} that are not in the file",
-            key=_key(f"agreed-{target}"),
+            f"Yes, remove the reviews of {plain_markdown(index)} that are not in the file",
+            key=_key(f"agreed-{index}"),
         )
     with errors.shown():
-        _generations(settings, target)
-    return target, "update" if choice == UPDATE else "replace", agreed
+        _versions(settings, index)
+    return Target(index, "update" if choice == UPDATE else "replace", agreed)
 
 
-def _generations(settings: Settings, name: str) -> None:
-    """The generations of an index, and the way back to another one."""
+def _new_name(settings: Settings, names: list[str]) -> str:
+    """The name that the user gives, or "" where no new index can have it."""
+    name = st.text_input(
+        "Name of the new index", key=_key("name"), max_chars=64, placeholder="my-hotel"
+    ).strip()
+    if name in names:
+        st.warning(plain_markdown(f'There is an index "{name}" already: choose it on the left.'))
+        return ""
+    with errors.shown():
+        index_folder(settings.paths.indexes_dir, name or "x")
+        return name
+    return ""
+
+
+def _versions(settings: Settings, name: str) -> None:
+    """The versions of an index, and the way back to another one."""
     folder = index_folder(settings.paths.indexes_dir, name)
-    found = list_generations(folder)
-    with st.expander(f"Generations of {render.plain_markdown(name)} ({len(found)})"):
-        st.html(markup.generations_html(found))
-        others = [
-            generation
-            for generation in found
-            if not generation.live and generation.manifest is not None
-        ]
+    versions = list_generations(folder)
+    with st.expander(f"Versions of {plain_markdown(name)} ({len(versions)})"):
+        st.html(markup.versions_html(versions))
+        others = [version for version in versions if not version.live and version.manifest]
         if not others:
-            st.caption("There is no other generation to go back to.")
+            st.caption("There is no other version to go back to.")
             return
-        live = next((generation.name for generation in found if generation.live), "")
+        live = next((version.name for version in versions if version.live), "")
         before = next((number for number, other in enumerate(others) if other.name < live), 0)
         chosen = st.selectbox(
             "Go back to",
             others,
             index=before,
-            format_func=markup.generation_label,
-            key=f"generation-{name}-{live}",
+            format_func=markup.version_label,
+            key=f"version-{name}-{live}",
         )
         sure = st.checkbox(
-            "Yes, answer from that one. Nothing is removed, and the way forward is the same.",
+            "Yes, answer from this version. Nothing is removed, and you can return in the same "
+            "way.",
             key=f"sure-{name}-{live}",
         )
         if st.button("Go back", disabled=not sure, key="rollback"):
@@ -129,35 +126,31 @@ def _location(settings: Settings) -> Path | None:
     )
     if kind == UPLOAD:
         return _uploaded(settings)
-    st.caption(
-        render.plain_markdown(f"Files and folders inside {settings.paths.reviews_dir.absolute()}.")
-    )
+    st.caption(plain_markdown(f"Files and folders inside {settings.paths.reviews_dir.absolute()}."))
     name = st.text_input("File or folder", key=_key("named"), placeholder="my-reviews.csv").strip()
     return jobs.named_file(settings.paths.reviews_dir, name) if name else None
 
 
 def _uploaded(settings: Settings) -> Path | None:
     """The uploaded file, kept on the disk so that a job can read it when the page is closed."""
-    state = st.session_state
+    state, most = st.session_state, settings.reading.max_upload_mb
     st.caption(
         "CSV or TSV (any separator), JSON, JSON Lines, Parquet, Excel (xlsx), SQLite; also as gz, "
-        "zst or zip. "
-        f"At most {settings.reading.max_upload_mb} MB."
+        f"zst or zip. At most {most} MB."
     )
     given = st.file_uploader(
         "Review file",
         TYPES,
         key=_key("upload"),
-        max_upload_size=settings.reading.max_upload_mb,
+        max_upload_size=most,
         label_visibility="collapsed",
     )
     if given is None:
         return None
-    if given.size > settings.reading.max_upload_mb * 2**20:
+    if given.size > most * 2**20:
         st.error(
-            f"The file is larger than {settings.reading.max_upload_mb} MB. Put it on this machine and name "
-            "it, "
-            "or set max_upload_mb higher."
+            f"The file is larger than {most} MB. Put it on this machine and name it, or set "
+            "reading.max_upload_mb higher."
         )
         return None
     kept: tuple[str, Path] | None = state.get("kept_upload")
@@ -167,48 +160,36 @@ def _uploaded(settings: Settings) -> Path | None:
     return kept[1]
 
 
-def _start(
-    settings: Settings,
-    seen: Look,
-    index: str,
-    mode: Mode,
-    agreed: bool,
-    location: Path,
-    mapping: dict[str, str],
-    steps: tuple[str, ...],
-) -> None:
+def _start(settings: Settings, target: Target, location: Path, content: Contents) -> None:
     st.subheader("4. Start", anchor=False)
     strict = st.checkbox(
         "Stop at the first row that cannot be used, rather than leave it out", key="strict"
     )
-    missing = [
-        *(["a name for the index"] if not index else []),
-        *(["your agreement that reviews are removed"] if index and not agreed else []),
-        *(["a file that can be read"] if seen.error else []),
-    ]
+    needed = {
+        "a name for the index": not target.index,
+        "your agreement that reviews are removed": bool(target.index) and not target.agreed,
+        "a file that can be read": bool(content.seen.error),
+    }
+    missing = [what for what, lacking in needed.items() if lacking]
     if missing:
         st.caption(f"Still missing: {', '.join(missing)}.")
-    label = {
-        "new": "Make the index",
-        "update": "Update the index",
-        "replace": "Replace the reviews",
-    }[mode]
-    if st.button(label, type="primary", disabled=bool(missing), key="start"):
-        if mode == "new" and index in list_indexes(settings.paths.indexes_dir):
-            raise IndexFileError(
-                f'There is an index "{index}" already. Choose it above to change it.'
-            )
-        spec = JobSpec(
-            index=index,
-            mode=mode,
-            files=(str(location),),
-            mapping=mapping,
-            steps=steps,
-            strict=strict,
+    if not st.button(BUTTONS[target.mode], type="primary", disabled=bool(missing), key="start"):
+        return
+    if target.mode == "new" and target.index in list_indexes(settings.paths.indexes_dir):
+        raise IndexFileError(
+            f'There is an index "{target.index}" already. Choose it above to change it.'
         )
-        jobs.start(settings, spec)
-        _clear()
-        st.rerun()
+    spec = JobSpec(
+        index=target.index,
+        mode=target.mode,
+        files=(str(location),),
+        mapping=content.mapping,
+        steps=content.steps,
+        strict=strict,
+    )
+    jobs.start(settings, spec)
+    _clear()
+    st.rerun()
 
 
 def _key(name: str) -> str:
@@ -221,5 +202,13 @@ def _key(name: str) -> str:
 def _clear() -> None:
     """Make the form ready for the next file."""
     st.session_state.form += 1
-    for key in ("kept_upload", "looks"):
-        st.session_state.pop(key, None)
+    st.session_state.pop("kept_upload", None)
+
+
+PAGE = Page(
+    title="Reviews",
+    url_path=REVIEWS,
+    intro="Make an index from a file of reviews, or bring one up to date. The work goes on in the "
+    "background: this page can be closed, and shows it again when it is opened.",
+    show=show,
+)

@@ -13,7 +13,7 @@ from typing import IO, Any
 from rag.ingest.formats.flatten import make_row
 from rag.ingest.formats.rows import DAMAGED, MAX_CELL, Row
 from rag.ingest.formats.unpack import FREE_UNPACKED, Packed
-from rag.schema import ReviewFileError
+from rag.schema import ReviewFileError, first_line
 
 _BATCH = 512  # rows
 _PATIENCE = 60.0  # seconds in which a table must give a row
@@ -67,7 +67,7 @@ class ParquetSource:
             except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
                 if not number:
                     raise self._unreadable(error) from error
-                yield Row(number + 1, {}, f"{DAMAGED} ({str(error).splitlines()[0]})")
+                yield Row(number + 1, {}, f"{DAMAGED} ({first_line(error)})")
         self.done = self.total
 
 

@@ -1,0 +1,255 @@
+"""The files of one generation, written into its building folder."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from rag.config import NORMALISATION
+from rag.embedding import Embedder, Vectors
+from rag.files import size_text
+from rag.index import bm25, disk, manifest, tables, vectors
+from rag.index.chunk_batch import (
+    GenerationRows,
+    chunk_reviews,
+    rows_of_generation,
+    sentence_texts,
+)
+from rag.index.diff import Comparison
+from rag.index.embedding_cache import EmbeddingCache, Keys, as_keys, text_key
+from rag.index.options import BuildOptions
+from rag.index.snapshot import ReviewIndex
+from rag.ingest.duplicates import Groups, group
+from rag.progress import Progress
+from rag.reader.stance import COMPLAINING, MOST_SENTENCES, PRAISING, StanceModel, fit_stance
+from rag.schema import IndexFileError, Review
+
+EMBED_AT_ONCE = 4096  # sentences in a batch that is kept: half a minute of work on two cores
+_MOST_IMPORTS = 100  # that the manifest remembers
+_BYTES_A_SENTENCE = 200  # beside its vector: text, words, spans
+
+
+class GenerationWriter:
+    """Writes the files of one generation into its building folder, and counts where its vectors
+    came from.
+    """
+
+    def __init__(
+        self,
+        building: Path,
+        live: ReviewIndex | None,
+        comparison: Comparison,
+        embedder: Embedder,
+        options: BuildOptions,
+        progress: Progress,
+    ) -> None:
+        self._building = building
+        self._live = live
+        self._comparison = comparison
+        self._counts = comparison.counts
+        self._embedder = embedder
+        self._options = options
+        self._progress = progress
+        self._files: dict[str, disk.NewFile] = {}
+
+    def write(
+        self,
+        incoming: Iterable[Review],
+        cache: EmbeddingCache,
+        imports: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Write all files, the manifest last. Raises `IndexFileError`, `OSError`."""
+        batch = chunk_reviews(
+            self._taken(incoming),
+            self._embedder.count_tokens,
+            self._options,
+            len(self._comparison.content),
+            self._progress,
+        )
+        rows = rows_of_generation(self._live, self._comparison.stay, batch)
+        total = len(rows.sentences["start"])
+        if not total:
+            raise IndexFileError("The reviews hold no text to build an index from.")
+        self._counts.carried = len(rows.kept)
+        self._require_space(len(batch.keys), total)
+        self._embed(sentence_texts(self._taken(incoming), batch), batch.keys, cache)
+
+        self._progress("writing", 0, total)
+        self._write("sentences.parquet", tables.write_integers, rows.sentences)
+        self._write("chunks.parquet", tables.write_integers, rows.chunks)
+        stored = self._write_vectors(rows.kept, cache.find(batch.keys), cache)
+        groups = self._write_reviews(incoming)
+        written = pq.read_table(
+            self._building / "reviews.parquet",
+            columns=[*tables.RATING_COLUMNS, "language", "source"],
+        )
+        stemmer = bm25.stemmer_for(written.column("language").to_pylist())
+        self._files |= bm25.write_bm25(self._building, stemmer, rows.sentences, self._progress)
+        ratings = tables.rating_fractions(written)[rows.sentences["review_row"]]
+        self._write(manifest.STANCE_FILE, tables.write_stance, self._stance(stored, ratings))
+        search = self._write_approximate(stored)
+        earlier = [] if self._live is None else self._live.manifest.imports
+        self._manifest(
+            rows,
+            groups,
+            sources=sorted(filter(None, written.column("source").unique().to_pylist())),
+            imports=[*earlier, *map(dict, imports)][-_MOST_IMPORTS:],
+            vector_index=search,
+            stemmer=stemmer,
+        ).write(self._building)
+        self._progress("writing", total, total)
+
+    def _write(self, name: str, write: Callable[..., disk.NewFile], *values: Any) -> None:
+        self._files[name] = write(self._building / name, *values)
+
+    def _require_space(self, added: int, total: int) -> None:
+        """Tell before an hour of embedding that the result will not fit."""
+        needed = 4 * self._embedder.dimension * (added + total) + _BYTES_A_SENTENCE * total
+        free = shutil.disk_usage(self._building).free
+        if free < needed:
+            folder = self._building.parent
+            raise IndexFileError(
+                f"The new index needs about {size_text(needed)} and {size_text(free)} are free in "
+                f"{folder}. Make room, for example with: reviewqa index gc {folder.name}"
+            )
+
+    def _taken(self, incoming: Iterable[Review]) -> Iterator[Review]:
+        taken = itertools.compress(incoming, self._comparison.take)
+        return map(tables.well_formed_review, taken)
+
+    def _embed(self, texts: Iterable[str], keys: Keys, cache: EmbeddingCache) -> None:
+        """Embed each text that has no vector yet, once."""
+        unique, first = np.unique(keys, return_index=True)
+        self._counts.resumed = int((cache.find(unique) >= 0).sum())
+        self._lend_changed(cache)
+        missing = cache.find(unique) < 0
+        self._counts.carried += len(unique) - int(missing.sum()) - self._counts.resumed
+        if self._counts.resumed:
+            self._progress("resuming", self._counts.resumed, self._counts.resumed)
+        rows = np.sort(first[missing])
+        selected = np.isin(np.arange(len(keys)), rows)
+        missing_texts = itertools.compress(texts, selected)
+
+        def progress(stage: str, done: int, total: int) -> None:
+            self._progress("embedding", self._counts.embedded + done, len(rows))
+
+        while some := list(itertools.islice(missing_texts, EMBED_AT_ONCE)):
+            embedded = self._embedder.embed_documents(some, progress=progress)
+            if embedded.shape != (len(some), self._embedder.dimension):
+                raise IndexFileError(
+                    f"The embedder returned vectors of shape {embedded.shape} for {len(some)} "
+                    f"sentences of {self._embedder.dimension} dimensions."
+                )
+            done = self._counts.embedded
+            cache.add(keys[rows[done : done + len(some)]], embedded)
+            self._counts.embedded += len(some)
+
+    def _lend_changed(self, cache: EmbeddingCache) -> None:
+        """A changed review's sentences that did not change keep their vectors."""
+        if self._live is None or not self._counts.changed:
+            return
+        leaves = np.ones(self._live.manifest.reviews, dtype=np.bool_)
+        leaves[self._comparison.stay] = False
+        rows = np.flatnonzero(leaves[self._live.sentence_review])
+        keys = b"".join(text_key(sentence.text) for sentence in self._live.sentences(rows))
+        cache.lend(as_keys(keys), self._live.all_vectors, rows)
+
+    def _write_vectors(
+        self, kept: NDArray[np.int64], places: NDArray[np.int64], cache: EmbeddingCache
+    ) -> Vectors:
+        """All vectors, mapped into memory: those that stay, then those of the sentences that come."""
+        total = len(kept) + len(places)
+
+        def blocks() -> Iterator[Vectors]:
+            done = 0
+            carried = vectors.blocks_of(kept, self._live.vectors) if self._live else ()
+            for block in itertools.chain(carried, vectors.blocks_of(places, cache.vectors)):
+                yield block
+                done += len(block)
+                if self._live is not None:
+                    vectors.release(self._live.all_vectors)
+                self._progress("writing", done, total)
+
+        shape = (total, self._embedder.dimension)
+        self._write("vectors.npy", vectors.write_array, shape, np.float32, blocks())
+        return vectors.map_array(self._building / "vectors.npy")
+
+    def _write_reviews(self, incoming: Iterable[Review]) -> Groups:
+        """The reviews and their signatures; which of them are copies."""
+        comparison = self._comparison
+        signatures, kept = comparison.signatures, tables.REVIEW_SCHEMA.empty_table()
+        if self._live is not None:
+            signatures = np.concatenate([self._live.signatures[comparison.stay], signatures])
+            kept = self._live.reviews_table
+        shape = signatures.shape
+        self._write("signatures.npy", vectors.write_array, shape, np.uint32, iter([signatures]))
+        groups = group(signatures)
+        added = self._taken(incoming)
+        batches: Iterator[pa.Table] = tables.review_batches(
+            kept, comparison.stay, added, comparison.content, groups.leader
+        )
+        self._write("reviews.parquet", tables.write_table, tables.REVIEW_SCHEMA, batches)
+        return groups
+
+    def _stance(self, stored: Vectors, ratings: NDArray[np.float64]) -> StanceModel:
+        """Fitted on a sample where the index is large: more would not change it."""
+        sample = stored
+        if len(stored) > MOST_SENTENCES:
+            rated = np.flatnonzero(~np.isnan(ratings))
+            among = rated if len(rated) >= MOST_SENTENCES else None
+            rows = vectors.sample(stored, MOST_SENTENCES, among)
+            sample, ratings = stored[rows], ratings[rows]
+            vectors.release(stored)
+        praising = self._embedder.embed_documents(PRAISING)
+        return fit_stance(sample, ratings, praising, self._embedder.embed_documents(COMPLAINING))
+
+    def _write_approximate(self, stored: Vectors) -> dict[str, Any]:
+        """The approximate index, if these vectors ask for one; what the manifest says about search."""
+        kind = vectors.choose_type(self._options.vector_index, len(stored))
+        if kind == "flat":
+            return {"type": "flat", "recall_at_10": 1.0}
+        lists = vectors.lists_for(len(stored))
+        learnt = None if self._live is None else self._live.approximate
+        if learnt is not None and not 0.5 <= learnt.nlist / lists <= 2:
+            learnt = None  # learnt from far fewer vectors, or far more
+        index = vectors.build_approximate(stored, trained=learnt, progress=self._progress)
+        name = manifest.APPROXIMATE_FILE
+        self._files[name] = vectors.write_approximate(index, self._building / name)
+        return {
+            "type": kind,
+            "lists": index.nlist,
+            "lists_learnt": "earlier" if learnt is not None else "now",
+            "recall_at_10": round(vectors.VectorSearch(stored, index).recall(), 4),
+        }
+
+    def _manifest(self, rows: GenerationRows, groups: Groups, **stated: Any) -> manifest.Manifest:
+        """The manifest of what was written; `stated` are its entries that only the caller knows."""
+        embedder, options = self._embedder, self._options
+        return manifest.Manifest(
+            format_version=manifest.FORMAT_VERSION,
+            fingerprint=options.fingerprint(embedder.identity),
+            embedder=embedder.identity,
+            dimension=embedder.dimension,
+            chunking=options.chunking,
+            chunk_tokens=options.chunk_tokens,
+            normalisation=NORMALISATION,
+            reviews=len(groups.leader),
+            sentences=len(rows.sentences["start"]),
+            chunks=len(rows.chunks["start"]),
+            voices=int(np.sum(groups.leader == np.arange(len(groups.leader)))),
+            exact_duplicates=groups.exact,
+            near_duplicates=groups.near,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            files={name: file.sha256 for name, file in self._files.items()},
+            sizes={name: file.size for name, file in self._files.items()},
+            **stated,
+        )
