@@ -160,16 +160,11 @@ def adapt_embedder(
         "reviews": material.index.manifest.reviews,
         "hard_negatives": sum(bool(pair.negative) for pair in pairs),
         "training": asdict(training),
-        "held_out": {
-            "questions": len(held_out.questions),
-            "proxy": held_out.proxy,
-            "reviews_searched": len(gate.reviews),
-        },
+        "held_out": gate.size,
     }
     result = replace(result, record=record | _outcome(result))
     if result.accepted:
-        text = json.dumps(result.record, indent=1)
-        (draft / RECORD).write_text(text, encoding="utf-8")
+        (draft / RECORD).write_text(json.dumps(result.record, indent=1), encoding="utf-8")
         os.replace(draft, folder)
     shutil.rmtree(work, ignore_errors=True)
     return result if result.accepted else replace(result, folder=None)

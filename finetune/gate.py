@@ -95,6 +95,15 @@ class Gate:
     held_out: HeldOut
     progress: Progress
 
+    @property
+    def size(self) -> dict[str, int | bool]:
+        """How many questions and reviews there are, and whether titles stand for questions."""
+        return {
+            "questions": len(self.held_out.questions),
+            "proxy": self.held_out.proxy,
+            "reviews_searched": len(self.reviews),
+        }
+
     def measure(self, name: str, embedder: Embedder) -> RetrievalReport:
         """How well an embedder finds what was held out; `name` is its stage."""
 
