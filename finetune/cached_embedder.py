@@ -11,7 +11,7 @@ from rag.embedding import Embedder, Vectors
 from rag.progress import Progress, no_progress
 
 
-class RememberingEmbedder:
+class CachedEmbedder:
     """Another embedder, with all its vectors kept in memory (1.5 KB each for the bundled one)."""
 
     def __init__(self, embedder: Embedder) -> None:
@@ -28,21 +28,21 @@ class RememberingEmbedder:
         return self._embedder.dimension
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._remembered(texts, self._queries, self._embedder.embed_queries)
+        return self._cached(texts, self._queries, self._embedder.embed_queries)
 
     def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
-        return self._remembered(
+        return self._cached(
             texts, self._documents, partial(self._embedder.embed_documents, progress=progress)
         )
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._embedder.count_tokens(texts)
 
-    def _remembered(
-        self, texts: Sequence[str], known: dict[str, Vectors], embed: Callable[[list[str]], Vectors]
+    def _cached(
+        self, texts: Sequence[str], cache: dict[str, Vectors], embed: Callable[[list[str]], Vectors]
     ) -> Vectors:
-        if new := [text for text in dict.fromkeys(texts) if text not in known]:
-            known.update(zip(new, embed(new), strict=True))
+        if new := [text for text in dict.fromkeys(texts) if text not in cache]:
+            cache.update(zip(new, embed(new), strict=True))
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return np.stack([known[text] for text in texts])
+        return np.stack([cache[text] for text in texts])

@@ -13,42 +13,32 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from finetune.data.pairs import KINDS, MOST, Pair, make_pairs
+from finetune.data.pairs import KINDS, MOST, Draw, Pair, make_pairs
+from finetune.gate import Gate, HeldOut, gate_reviews, hold_out
 from rag.config import Settings
-from rag.embedding import Embedder, SentenceTransformerEmbedder
-from rag.evaluation.question_sets import RetrievalQuestion
+from rag.embedding import SentenceTransformerEmbedder
 from rag.evaluation.questions import Question
-from rag.evaluation.retrieval import RetrievalReport, compare, evaluate_retrieval
+from rag.evaluation.retrieval import RetrievalReport, compare
 from rag.evaluation.significance import Comparison
-from rag.index import ReviewIndex, build_index
+from rag.index import ReviewIndex
 from rag.logging import quiet_libraries
 from rag.progress import Progress, no_progress
-from rag.retrieval import Retriever
-from rag.schema import ModelError, Review, SettingsError, first_line
+from rag.schema import ModelError, SettingsError, first_line
 
 RECORD = "adaptation.json"
 METRIC = "nDCG@10"
 SIGNIFICANT = 0.05
-GATE_REVIEWS = (
-    2000  # reviews searched for the comparison: all gold ones, and others up to this number
-)
-HELD_OUT = 0.2  # of the reviews, where titles stand in for questions
-_FEWEST_QUESTIONS = 20
 _LIBRARIES = ("sentence-transformers", "transformers", "torch")
 
-"""Called with (stage, done, total). Stages: "pairs", "training", "embedding", "before", "after"."""
+STAGES = ("pairs", "training", "embedding", "before", "after")
+"""What progress is told of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +53,7 @@ class Training:
     seed: int = 0
     kinds: tuple[str, ...] = KINDS
     most: int = MOST  # pairs of each kind
+    any_gain: bool = False  # accept a rise that may be chance
 
     def __post_init__(self) -> None:
         unknown = set(self.kinds) - set(KINDS)
@@ -74,14 +65,12 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
-    """What the comparison is made on; `reviews` (reviews,) may be trained on. A `proxy` has titles
-    for questions.
-    """
+class Material:
+    """What the embedder is adapted to: an index that it built, and questions about its reviews."""
 
-    questions: list[RetrievalQuestion]
-    reviews: NDArray[np.bool_]
-    proxy: bool
+    index: ReviewIndex
+    embedder: SentenceTransformerEmbedder
+    questions: Sequence[Question] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,84 +87,33 @@ class Adapted:
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
-def hold_out(index: ReviewIndex, questions: Sequence[Question]) -> HeldOut:
-    """The dev questions of the set; or, without any, titles of a fifth of the reviews, copies kept
-    together.
-
-    Raises `SettingsError` where there are fewer than 20 of either.
-    """
-    known = set(index.review_ids())
-    dev = [
-        RetrievalQuestion(
-            one.id, one.question, one.kind, one.split, dict.fromkeys(one.review_ids & known, 1)
-        )
-        for one in questions
-        if one.split == "dev" and one.review_ids & known
-    ]
-    everything = np.ones(index.manifest.reviews, dtype=np.bool_)
-    if len(dev) >= _FEWEST_QUESTIONS:
-        return HeldOut(dev, everything, proxy=False)
-    if questions:
-        raise SettingsError(
-            f'The question set has {len(dev)} questions of the split "dev" whose reviews are in '
-            "the index "
-            f'"{index.name}"; at least {_FEWEST_QUESTIONS} are needed to tell whether the embedder '
-            "got better."
-        )
-    leaders = np.unique(index.review_group)
-    chosen = np.random.default_rng(0).permutation(leaders)[: max(1, round(HELD_OUT * len(leaders)))]
-    held = np.isin(index.review_group, chosen)
-    titles = [
-        RetrievalQuestion(f"title-{row}", review.title, "title", "held out", {review.review_id: 1})
-        for row, review in enumerate(index.reviews())
-        if held[row] and len(review.title.split()) >= 3
-    ]
-    if len(titles) < _FEWEST_QUESTIONS:
-        raise SettingsError(
-            f'The index "{index.name}" has {len(titles)} titles of three words or more among the '
-            "reviews held out, and "
-            f"at least {_FEWEST_QUESTIONS} are needed. Give a question set: --questions FILE."
-        )
-    return HeldOut(titles, ~held, proxy=True)
-
-
-def training_pairs(
-    index: ReviewIndex,
-    embedder: Embedder,
-    questions: Sequence[Question],
-    held_out: HeldOut,
-    training: Training,
-) -> list[Pair]:
+def training_pairs(material: Material, held_out: HeldOut, training: Training) -> list[Pair]:
     """Pairs from the training questions and from the reviews that are not held out. Raises
     `SettingsError`: too few.
     """
+    questions = [question for question in material.questions if question.split == "train"]
     pairs = make_pairs(
-        index,
-        embedder,
-        [one for one in questions if one.split == "train"],
+        material.index,
+        material.embedder,
+        questions,
         kinds=training.kinds,
-        most=training.most,
+        draw=Draw(training.most, training.seed),
         reviews=held_out.reviews,
-        seed=training.seed,
     )
     if len(pairs) < 2:
         raise SettingsError(
-            f'The index "{index.name}" gives {len(pairs)} pairs to train on. Its reviews need '
-            "titles or neighbouring "
-            "sentences, or the question set training questions."
+            f'The index "{material.index.name}" gives {len(pairs)} pairs to train on. Its reviews '
+            "need titles or neighbouring sentences, or the question set training questions."
         )
     return pairs
 
 
 def adapt_embedder(
     settings: Settings,
-    index: ReviewIndex,
-    embedder: SentenceTransformerEmbedder,
-    questions: Sequence[Question],
+    material: Material,
     folder: Path,
     training: Training,
     *,
-    any_gain: bool = False,
     resume: bool = False,
     progress: Progress = no_progress,
 ) -> Adapted:
@@ -183,83 +121,78 @@ def adapt_embedder(
     was made.
 
     An interrupted training leaves its checkpoints beside `folder`, and goes on from them with
-    `resume`. With `any_gain` a rise that may be chance is enough. Raises `SettingsError` and
-    `ModelError`.
+    `resume`. Raises `SettingsError` and `ModelError`.
     """
     if folder.exists():
         raise SettingsError(
             f"There is already something at {folder}. Take another name, or remove it."
         )
-    held_out = hold_out(index, questions)
+    held_out = hold_out(material.index, material.questions)
     progress("pairs", 0, 1)
-    pairs = training_pairs(index, embedder, questions, held_out, training)
+    pairs = training_pairs(material, held_out, training)
     progress("pairs", 1, 1)
     work = folder.parent / f".training-{folder.name}"
     if not resume:
         shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
-    made = work / "model"
-    _train(embedder, pairs, work, made, training, resume, progress)
-    adapted = SentenceTransformerEmbedder(str(made), batch_size=settings.embedding.batch_size)
-    searched = _gate_reviews(index, held_out)
-    before = _measured("before", settings, searched, embedder, held_out, progress)
-    after = _measured("after", settings, searched, adapted, held_out, progress)
+    draft = work / "model"
+    _train(material.embedder, pairs, work, training, progress)
+    batch_size = settings.embedding.batch_size
+    adapted = SentenceTransformerEmbedder(str(draft), batch_size=batch_size)
+    gate = Gate(settings, gate_reviews(material.index, held_out), held_out, progress)
+    before = gate.measure("before", material.embedder)
+    after = gate.measure("after", adapted)
     difference = compare(before, after, METRIC)
-    accepted = difference.difference > 0 and (any_gain or difference.p_value < SIGNIFICANT)
-    counts = dict(Counter(pair.kind for pair in pairs))
+    better = training.any_gain or difference.p_value < SIGNIFICANT
+    result = Adapted(
+        accepted=difference.difference > 0 and better,
+        folder=folder,
+        pairs=dict(Counter(pair.kind for pair in pairs)),
+        before=before,
+        after=after,
+        difference=difference,
+        proxy=held_out.proxy,
+    )
     record = {
-        "base": embedder.identity,
+        "base": material.embedder.identity,
         "adapted": adapted.identity,
-        "index": index.name,
-        "reviews": index.manifest.reviews,
-        "pairs": counts,
+        "index": material.index.name,
+        "reviews": material.index.manifest.reviews,
         "hard_negatives": sum(bool(pair.negative) for pair in pairs),
         "training": asdict(training),
-        "held_out": {
-            "questions": len(held_out.questions),
-            "proxy": held_out.proxy,
-            "reviews_searched": len(searched),
-        },
-        "before": before.as_dict()["means"],
-        "after": after.as_dict()["means"],
-        METRIC: asdict(difference),
-        "accepted": accepted,
+        "held_out": gate.size,
+    }
+    result = replace(result, record=record | _outcome(result))
+    if result.accepted:
+        (draft / RECORD).write_text(json.dumps(result.record, indent=1), encoding="utf-8")
+        os.replace(draft, folder)
+    shutil.rmtree(work, ignore_errors=True)
+    return result if result.accepted else replace(result, folder=None)
+
+
+def _outcome(result: Adapted) -> dict[str, Any]:
+    """What the record says of the comparison."""
+    return {
+        "pairs": result.pairs,
+        "before": result.before.as_dict()["means"],
+        "after": result.after.as_dict()["means"],
+        METRIC: asdict(result.difference),
+        "accepted": result.accepted,
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
-    if accepted:
-        (made / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
-        os.replace(made, folder)
-    shutil.rmtree(work, ignore_errors=True)
-    return Adapted(
-        accepted,
-        folder if accepted else None,
-        counts,
-        before,
-        after,
-        difference,
-        held_out.proxy,
-        record,
-    )
 
 
 def _train(
     embedder: SentenceTransformerEmbedder,
     pairs: Sequence[Pair],
     work: Path,
-    made: Path,
     training: Training,
-    resume: bool,
     progress: Progress,
 ) -> None:
+    """Train into ``work/model``, from the last checkpoint that is in ``work/checkpoints``."""
     quiet_libraries()
-    import torch
-    from datasets import Dataset
-    from sentence_transformers import (
-        SentenceTransformerTrainer,
-        SentenceTransformerTrainingArguments,
-    )
+    from sentence_transformers import SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
-    from sentence_transformers.sentence_transformer.training_args import BatchSamplers
     from transformers import PrinterCallback, TrainerCallback
     from transformers.trainer_utils import get_last_checkpoint
 
@@ -267,24 +200,50 @@ def _train(
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             progress("training", state.global_step, state.max_steps)
 
-    # a dataset's rows must all have the same columns
-    with_miss = [
-        {"anchor": p.anchor, "positive": p.positive, "negative": p.negative}
-        for p in pairs
-        if p.negative
-    ]
-    without = [{"anchor": p.anchor, "positive": p.positive} for p in pairs if not p.negative]
-    data = {
-        name: Dataset.from_list(rows)
-        for name, rows in (("with", with_miss), ("without", without))
-        if len(rows) > 1
-    }
+    data = _datasets(pairs)
     model = embedder.fresh_model()
     model.model_card_data.generate_widget_examples = False  # no card is written
-    steps = sum(-(-len(one) // training.batch_size) for one in data.values()) * training.epochs
-    steps = training.max_steps if training.max_steps > 0 else steps
-    arguments = SentenceTransformerTrainingArguments(
-        output_dir=str(work / "checkpoints"),
+    batches = sum(-(-len(rows) // training.batch_size) for rows in data.values())
+    steps = training.max_steps if training.max_steps > 0 else batches * training.epochs
+    checkpoints, draft = work / "checkpoints", work / "model"
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=_arguments(training, steps, checkpoints),
+        train_dataset=data,
+        loss=MultipleNegativesRankingLoss(model),
+        callbacks=[Told()],
+    )
+    trainer.remove_callback(PrinterCallback)  # progress is told by us
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    try:
+        trainer.train(resume_from_checkpoint=last)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ModelError(f"The training failed: {first_line(error)}") from error
+    shutil.rmtree(draft, ignore_errors=True)
+    model.save_pretrained(str(draft), safe_serialization=True, create_model_card=False)
+
+
+def _datasets(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Pairs with and without a near miss: a dataset's rows must all have the same columns."""
+    from datasets import Dataset
+
+    rows: dict[str, list[dict[str, str]]] = {"with": [], "without": []}
+    for pair in pairs:
+        row = {"anchor": pair.anchor, "positive": pair.positive}
+        if pair.negative:
+            rows["with"].append(row | {"negative": pair.negative})
+        else:
+            rows["without"].append(row)
+    return {name: Dataset.from_list(part) for name, part in rows.items() if len(part) > 1}
+
+
+def _arguments(training: Training, steps: int, checkpoints: Path) -> Any:
+    import torch
+    from sentence_transformers import SentenceTransformerTrainingArguments
+    from sentence_transformers.sentence_transformer.training_args import BatchSamplers
+
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(checkpoints),
         num_train_epochs=training.epochs,
         max_steps=training.max_steps,
         per_device_train_batch_size=training.batch_size,
@@ -301,74 +260,3 @@ def _train(
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
-    trainer = SentenceTransformerTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=data,
-        loss=MultipleNegativesRankingLoss(model),
-        callbacks=[Told()],
-    )
-    trainer.remove_callback(PrinterCallback)  # progress is told by us
-    checkpoints = work / "checkpoints"
-    last = get_last_checkpoint(str(checkpoints)) if resume and checkpoints.is_dir() else None
-    try:
-        trainer.train(resume_from_checkpoint=last)
-    except (RuntimeError, ValueError, OSError) as error:
-        raise ModelError(f"The training failed: {first_line(error)}") from error
-    shutil.rmtree(made, ignore_errors=True)
-    model.save_pretrained(str(made), safe_serialization=True, create_model_card=False)
-
-
-def _gate_reviews(index: ReviewIndex, held_out: HeldOut) -> list[Review]:
-    """All reviews, or of a large index the gold ones and a sample."""
-    gold = {review_id for one in held_out.questions for review_id in one.relevance}
-    ids = index.review_ids()
-    others = np.array(
-        [row for row, review_id in enumerate(ids) if review_id not in gold], dtype=np.int64
-    )
-    room = max(0, GATE_REVIEWS - len(gold))
-    chosen = set(np.random.default_rng(0).permutation(others)[:room].tolist())
-    return [
-        one for row, one in enumerate(index.reviews()) if one.review_id in gold or row in chosen
-    ]
-
-
-def _measured(
-    name: str,
-    settings: Settings,
-    reviews: Sequence[Review],
-    embedder: Embedder,
-    held_out: HeldOut,
-    progress: Progress,
-) -> RetrievalReport:
-    def building(stage: str, done: int, total: int) -> None:
-        if stage == "embedding":
-            progress("embedding", done, total)
-
-    with _temporary_folder() as folder:
-        index = build_index(
-            [_untitled(one) for one in reviews] if held_out.proxy else reviews,
-            embedder,
-            folder / name,
-            chunking=settings.index.chunking,
-            chunk_tokens=settings.index.chunk_tokens,
-            progress=building,
-        )
-        retriever = Retriever(settings, index, embedder)
-        return evaluate_retrieval(
-            retriever,
-            held_out.questions,
-            lambda _, done, total: progress(name, done, total),
-            name=name,
-        )
-
-
-def _untitled(review: Review) -> Review:
-    """Without its title, which would be found by its own words."""
-    return replace(review, title="")
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="reviewqa-") as folder:
-        yield Path(folder)

@@ -2,63 +2,82 @@
 
 The keys of `[quantization]`, `[lora]` and `[training]` are the libraries' own argument names
 (bitsandbytes through transformers, peft, and transformers' Trainer with TRL's SFTTrainer), also
-those that a newer version has renamed: `finetune.train.arguments` turns them into what the installed
-versions take.
+those that a newer version has renamed: `finetune.training.arguments` turns them into what the
+installed versions take.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-import math
 import tomllib
-import types
-import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rag.answering import prompt
 from rag.schema import SettingsError
 
 RECIPES = Path(__file__).parent / "recipes"
-EXAMPLE_KINDS = ("reviews", "answers", "tasks")
-DTYPES = ("float16", "bfloat16", "float32")
+ALL_LINEAR = "all-linear"  # as a target: every linear layer but the one that writes the next token
+
+ExampleKind = Literal["reviews", "answers", "tasks"]
+EXAMPLE_KINDS: tuple[str, ...] = get_args(ExampleKind)
+DType = Literal["float16", "bfloat16", "float32"]
+Strategy = Literal["no", "steps", "epoch"]
+
+Count = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+_WORDS = {  # pydantic's -> ours
+    "Input should": "must",
+    "Tuple should": "must",
+    "a valid tuple": "a list",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "a word",
+    "a valid boolean": "true or false",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    " after validation, not 0": "",
+}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataRecipe:
-    """What the examples are.
+class Section(BaseModel):
+    """A table of a recipe. Values are taken as they are: 8.0 is no count, and 1 is not true."""
 
-    `examples`: "reviews" (the plain text of each review, for next-token adaptation), "answers" (a
-    question, retrieved passages, an answer that cites), "tasks" (summarise and explain; positive
-    and negative aspects; over groups of reviews). Of the "answers", a share of `no_answer` gets no
-    passage that answers, and the refusal for target; each has `distractors` passages that do not
-    answer among those that do.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    examples: tuple[str, ...]
-    max_length: int = 1024  # tokens of an example
-    distractors: int = 3
-    no_answer: float = 0.05
-    held_out: float = 0.1  # share of the items (or reviews) kept for evaluation
 
-    def __post_init__(self) -> None:
-        if not self.examples or set(self.examples) - set(EXAMPLE_KINDS):
-            raise SettingsError(
-                f"examples = {list(self.examples)} must be some of: {', '.join(EXAMPLE_KINDS)}."
-            )
-        for name, low, high in (
-            ("max_length", 16, 1_000_000),
-            ("distractors", 0, 50),
-            ("no_answer", 0, 1),
-            ("held_out", 0.01, 0.5),
-        ):
-            if not low <= getattr(self, name) <= high:
-                raise SettingsError(
-                    f"{name} = {getattr(self, name)} must lie between {low} and {high}."
-                )
+class DataRecipe(Section):
+    """What the examples are."""
+
+    examples: tuple[ExampleKind, ...] = Field(
+        min_length=1,
+        strict=False,  # TOML has lists
+        description='"reviews" (the plain text of each review, for next-token adaptation), '
+        '"answers" (a question, retrieved passages, an answer that cites), "tasks" (summarise and '
+        "explain; positive and negative aspects; over groups of reviews).",
+    )
+    max_length: int = Field(default=1024, ge=16, le=1_000_000, description="Tokens of an example.")
+    distractors: int = Field(
+        default=3, ge=0, le=50, description="Passages beside those that answer, which do not."
+    )
+    no_answer: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description='Share of the "answers" that gets no passage that answers, and the refusal '
+        "for target.",
+    )
+    held_out: float = Field(
+        default=0.1,
+        ge=0.01,
+        le=0.5,
+        description="Share of the items (or reviews) kept for evaluation.",
+    )
 
     @property
     def template(self) -> str:
@@ -66,140 +85,123 @@ class DataRecipe:
         return "" if set(self.examples) == {"reviews"} else prompt.ANSWERING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantization:
+class Quantization(Section):
     """How the base model's weights are held while training (transformers' `BitsAndBytesConfig`)."""
 
-    load_in_4bit: bool = False
-    bnb_4bit_quant_type: str = "nf4"
-    bnb_4bit_compute_dtype: str = "bfloat16"
-    bnb_4bit_use_double_quant: bool = False
-    bnb_4bit_quant_storage: str = (
-        "uint8"  # FSDP shards 4-bit weights only if they are stored as the other weights are
+    load_in_4bit: bool = Field(default=False, description="In 4 bits, or as the training computes.")
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = Field(default="nf4", description="The 4-bit code.")
+    bnb_4bit_compute_dtype: DType = Field(default="bfloat16", description="What is computed in.")
+    bnb_4bit_use_double_quant: bool = Field(
+        default=False, description="The scales are quantized too."
+    )
+    bnb_4bit_quant_storage: Literal["uint8", "float16", "bfloat16", "float32"] = Field(
+        default="uint8",
+        description="What the codes are stored in. FSDP shards 4-bit weights only if they are "
+        "stored as the other weights are.",
     )
 
-    def __post_init__(self) -> None:
-        _one_of("bnb_4bit_quant_type", self.bnb_4bit_quant_type, ("nf4", "fp4"))
-        _one_of("bnb_4bit_compute_dtype", self.bnb_4bit_compute_dtype, DTYPES)
-        _one_of("bnb_4bit_quant_storage", self.bnb_4bit_quant_storage, ("uint8", *DTYPES))
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lora:
+class Lora(Section):
     """The adapter (peft's `LoraConfig`)."""
 
-    r: int
-    lora_alpha: int
-    target_modules: tuple[str, ...]
-    lora_dropout: float = 0.0
-    bias: str = "none"
-    task_type: str = "CAUSAL_LM"
-    exclude_modules: str = ""  # a pattern: the vision and audio towers of a model that has them
-    use_rslora: bool = False
-
-    def __post_init__(self) -> None:
-        if (
-            self.r < 1
-            or self.lora_alpha < 1
-            or not 0 <= self.lora_dropout < 1
-            or not self.target_modules
-        ):
-            raise SettingsError(
-                "[lora]: r and lora_alpha must be 1 or more, lora_dropout in [0, 1), and there "
-                "must be "
-                "target_modules."
-            )
-        _one_of("bias", self.bias, ("none", "all", "lora_only"))
-        _one_of("task_type", self.task_type, ("CAUSAL_LM",))
+    r: Count = Field(description="Rank of the adapter's matrices.")
+    lora_alpha: Count = Field(description="The adapter counts lora_alpha / r times.")
+    target_modules: tuple[str, ...] = Field(
+        min_length=1,
+        strict=False,
+        description='Names of the linear layers that it goes on, or "all-linear" alone.',
+    )
+    lora_dropout: Share = Field(
+        default=0.0, description="Share of its inputs left out while training."
+    )
+    bias: Literal["none", "all", "lora_only"] = Field(
+        default="none", description="Biases that learn."
+    )
+    task_type: Literal["CAUSAL_LM"] = Field(default="CAUSAL_LM", description="What the model does.")
+    exclude_modules: str = Field(
+        default="", description="A pattern: the vision and audio towers of a model that has them."
+    )
+    use_rslora: bool = Field(default=False, description="Count lora_alpha / √r times instead.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
+class Training(Section):
     """How to train (transformers' `TrainingArguments` and TRL's `SFTConfig`); None leaves it to the
     library.
     """
 
-    num_train_epochs: float = 1.0
-    per_device_train_batch_size: int = 8
-    per_device_eval_batch_size: int | None = None
-    gradient_accumulation_steps: int = 1
-    gradient_checkpointing: bool = True
-    optim: str = "adamw_torch"
-    learning_rate: float = 2e-4
-    lr_scheduler_type: str = "cosine"
-    warmup_ratio: float = 0.03
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
-    fp16: bool = False
-    bf16: bool = False
-    max_steps: int = -1
-    logging_steps: int = 10
-    save_steps: int = 0
-    save_total_limit: int | None = None
-    evaluation_strategy: str = "no"
-    eval_steps: int | None = None
-    eval_accumulation_steps: int | None = None
-    group_by_length: bool = False
-    packing: bool = False
-    neftune_noise_alpha: float | None = None
-    report_to: str = "none"
-    seed: int = 42
+    num_train_epochs: float = Field(
+        default=1.0, gt=0, description="Times that each example is seen."
+    )
+    per_device_train_batch_size: Count = Field(default=8, description="Examples at once.")
+    per_device_eval_batch_size: Count | None = Field(
+        default=None, description="The same in evaluation."
+    )
+    gradient_accumulation_steps: Count = Field(
+        default=1, description="Batches to an optimizer step."
+    )
+    gradient_checkpointing: bool = Field(
+        default=True,
+        description="Compute activations twice rather than keep them: slower, smaller.",
+    )
+    optim: str = Field(default="adamw_torch", description="The optimizer.")
+    learning_rate: float = Field(default=2e-4, gt=0, description="The highest of the schedule.")
+    lr_scheduler_type: str = Field(default="cosine", description="How the learning rate falls.")
+    warmup_ratio: Share = Field(  # from 1 on, transformers 5 takes it for a number of steps
+        default=0.03, description="Share of the steps in which the learning rate rises."
+    )
+    weight_decay: NotNegative = Field(default=0.0, description="Of the adapter's weights, a step.")
+    max_grad_norm: NotNegative = Field(
+        default=1.0, description="Longer gradients are shortened to it."
+    )
+    fp16: bool = Field(default=False, description="Compute in fp16, which a Gemma overflows.")
+    bf16: bool = Field(default=False, description="Compute in bf16.")
+    max_steps: int = Field(default=-1, ge=-1, description="Optimizer steps; -1 for whole epochs.")
+    logging_steps: Count = Field(
+        default=10, description="Steps from one line of the log to the next."
+    )
+    save_steps: int = Field(default=0, ge=0, description="Steps to a checkpoint; 0: ten in a run.")
+    save_total_limit: Count | None = Field(default=None, description="Checkpoints that are kept.")
+    evaluation_strategy: Strategy = Field(
+        default="no", description="When the held-out loss is measured."
+    )
+    eval_steps: Count | None = Field(default=None, description="Steps between two measurements.")
+    eval_accumulation_steps: Count | None = Field(
+        default=None, description="Batches held on the GPU."
+    )
+    group_by_length: bool = Field(
+        default=False, description="Batches of examples of about one length."
+    )
+    packing: bool = Field(default=False, description="Several examples to a sequence.")
+    neftune_noise_alpha: float | None = Field(default=None, description="Noise on the embeddings.")
+    report_to: str = Field(default="none", description='Where to log: "none", "tensorboard", ...')
+    seed: int = Field(
+        default=42, description="Of the split, the order and the adapter's first weights."
+    )
 
-    def __post_init__(self) -> None:
-        for name in (
-            "per_device_train_batch_size",
-            "per_device_eval_batch_size",
-            "gradient_accumulation_steps",
-            "logging_steps",
-            "save_total_limit",
-            "eval_steps",
-            "eval_accumulation_steps",
-        ):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise SettingsError(f"{name} = {value} must be at least 1.")
-        for name in ("learning_rate", "num_train_epochs"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise SettingsError(f"{name} = {getattr(self, name)} must be greater than 0.")
-        for name in ("weight_decay", "max_grad_norm", "save_steps"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise SettingsError(f"{name} = {getattr(self, name)} must not be less than 0.")
-        if (
-            not 0 <= self.warmup_ratio < 1
-        ):  # from 1 on, transformers 5 takes it for a number of steps
-            raise SettingsError(
-                f"warmup_ratio = {self.warmup_ratio} must be a share of the steps, 0 or more and "
-                "under 1."
-            )
-        if self.max_steps == 0 or self.max_steps < -1:
-            raise SettingsError(
-                f"max_steps = {self.max_steps} must be at least 1, or -1 for whole epochs."
-            )
-        _one_of("evaluation_strategy", self.evaluation_strategy, ("no", "steps", "epoch"))
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
         if self.fp16 and self.bf16:
-            raise SettingsError("fp16 and bf16 are both true: choose one.")
+            raise ValueError("fp16 and bf16 are both true: choose one")
+        if self.max_steps == 0:
+            raise ValueError("max_steps = 0 must be at least 1, or -1 for whole epochs")
+        return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """A whole recipe. `output` names the run and the merged model; `licence` is the base model's,
-    `gated` whether its licence must be accepted on the hub before it can be downloaded;
-    `attn_implementation` "" is the model's default.
-    """
+class Recipe(Section):
+    """A whole recipe."""
 
-    base_model: str
-    output: str
+    base_model: str = Field(description="A name on the hub, a folder, or the bundled model's name.")
+    output: str = Field(description="Names the run and the merged model.")
     data: DataRecipe
     lora: Lora
     training: Training
-    quantization: Quantization = field(default_factory=Quantization)
-    licence: str = ""
-    gated: bool = False
-    attn_implementation: str = ""
-
-
-def _one_of(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise SettingsError(f'{name} = "{value}" must be one of: {", ".join(known)}.')
+    quantization: Quantization = Quantization()
+    licence: str = Field(default="", description="The base model's.")
+    gated: bool = Field(
+        default=False,
+        description="Whether the licence must be accepted on the hub before a download.",
+    )
+    attn_implementation: str = Field(default="", description='"" is the model\'s default.')
 
 
 def recipe_names() -> list[str]:
@@ -207,29 +209,40 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
-    """A recipe by the name of one that comes with the program, or the path of a TOML file.
+def load_recipe(recipe: Recipe | Path | str, changes: Sequence[str] = ()) -> Recipe:
+    """A recipe by the name of one that comes with the program, by the path of a TOML file, or one
+    that is loaded.
 
     `changes` are ``key=value`` or ``section.key=value``, the value in TOML, and stand above the
-    file's. Raises `SettingsError`, with the file and the key.
+    recipe's. Raises `SettingsError`, with the file and the key.
     """
-    path = Path(name)
+    where, table = _loaded(recipe)
+    for change in changes:
+        _apply(table, change)
+    try:
+        return Recipe.model_validate(table)
+    except ValidationError as error:
+        raise _explained(error, where) from error
+
+
+def _loaded(recipe: Recipe | Path | str) -> tuple[str, dict[str, Any]]:
+    """Where a recipe is from, and its table."""
+    if isinstance(recipe, Recipe):
+        return f'the recipe of "{recipe.output}"', recipe.model_dump()
+    path = Path(recipe)
     if path.suffix != ".toml":
-        path = RECIPES / f"{name}.toml"
+        path = RECIPES / f"{recipe}.toml"
         if not path.is_file() or path.parent != RECIPES:
             raise SettingsError(
-                f'There is no recipe "{name}". Known: {", ".join(recipe_names())}; or give the '
+                f'There is no recipe "{recipe}". Known: {", ".join(recipe_names())}; or give the '
                 "path of a .toml file."
             )
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return str(path), tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"Cannot read the recipe {path}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}.") from error
-    for change in changes:
-        _apply(table, change)
-    return typing.cast(Recipe, _read(Recipe, table, str(path)))
 
 
 def _apply(table: dict[str, Any], change: str) -> None:
@@ -247,47 +260,29 @@ def _apply(table: dict[str, Any], change: str) -> None:
     target[name] = value
 
 
-def _read(kind: type, table: Mapping[str, Any], where: str) -> Any:
-    """A dataclass from a TOML table. Raises `SettingsError` for unknown, missing and mistyped keys."""
-    hints = typing.get_type_hints(kind)
-    known = {one.name: one for one in dataclasses.fields(kind)}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f' Did you mean "{near[0]}"?' if near else f" Known: {', '.join(known)}."
-            raise SettingsError(f'Unknown key "{key}" in {where}.{hint}')
-        wanted = hints[key]
-        if dataclasses.is_dataclass(wanted):
-            if not isinstance(value, dict):
-                raise SettingsError(f'"{key}" in {where} must be a section: [{key}].')
-            values[key] = _read(typing.cast(type, wanted), value, f"[{key}] of {where}")
-        else:
-            values[key] = _typed(wanted, value, f'"{key}" in {where}')
-    missing = [
-        name
-        for name, one in known.items()
-        if name not in values
-        and one.default is dataclasses.MISSING
-        and one.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise SettingsError(f"{where} lacks {', '.join(missing)}.")
-    try:
-        return kind(**values)
-    except SettingsError as error:
-        raise SettingsError(f"{where}: {error}") from error
-
-
-def _typed(wanted: Any, value: Any, what: str) -> Any:
-    if isinstance(wanted, types.UnionType):  # "int | None": TOML has no null
-        wanted = next(one for one in typing.get_args(wanted) if one is not type(None))
-    if typing.get_origin(wanted) is tuple:
-        if isinstance(value, list) and all(isinstance(one, str) for one in value):
-            return tuple(value)
-        raise SettingsError(f"{what} must be a list of words, not {value!r}.")
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
-        return value
-    raise SettingsError(f"{what} must be of type {wanted.__name__}, not {value!r}.")
+def _explained(error: ValidationError, where: str) -> SettingsError:
+    """The first thing that is wrong, in words; an unknown key before all, as it may be what is
+    missing.
+    """
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    problem = problems[0]
+    path = [part for part in problem["loc"] if isinstance(part, str)]
+    *section, key = path or [""]
+    place = f"[{section[0]}] of {where}" if section else where
+    if problem["type"] == "extra_forbidden":
+        model: Any = Recipe.model_fields[section[0]].annotation if section else Recipe
+        near = difflib.get_close_matches(key, model.model_fields, n=1)
+        hint = f"Known: {', '.join(model.model_fields)}."
+        if near:
+            hint = f'Did you mean "{near[0]}"?'
+        return SettingsError(f'Unknown key "{key}" in {place}. {hint}')
+    if problem["type"] == "missing":
+        return SettingsError(f"{place} lacks {key}.")
+    if problem["type"] == "model_type":
+        return SettingsError(f'"{key}" in {place} must be a section: [{key}].')
+    if problem["type"] == "value_error":
+        return SettingsError(f"[{key}] of {where}: {problem['ctx']['error']}.")
+    words = problem["msg"]
+    for theirs, ours in _WORDS.items():
+        words = words.replace(theirs, ours)
+    return SettingsError(f'"{key}" in {place} {words}, not {problem["input"]!r}.')

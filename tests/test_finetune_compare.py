@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.compare import (
+from finetune.comparison import (
     BETTER,
     NOT_BETTER,
     WORSE,
@@ -17,7 +17,7 @@ from finetune.compare import (
     difference,
     verdict,
 )
-from finetune.compare_report import (
+from finetune.comparison_report import (
     html_report,
     json_report,
     loss_curve,
@@ -133,6 +133,7 @@ def compared(**more: object) -> Compared:
         str(more.get("index", "hotel")),
         31,
         {"log": log},
+        Path(str(more.get("folder", "."))),
     )
 
 
@@ -149,13 +150,13 @@ def test_the_report_shows_models_beside_each_other_and_escapes_what_they_wrote()
 
 
 def test_it_is_written_in_three_forms_and_the_numbers_can_be_read_again(tmp_path: Path) -> None:
-    write_report(compared(), tmp_path / "run")
+    write_report(compared(folder=tmp_path / "run"))
     assert json.loads((tmp_path / "run" / "report.json").read_text()) == json.loads(
         json.dumps(json_report(compared()))
     )
     (tmp_path / "taken").write_text("")
     with pytest.raises(ReviewFileError, match="Cannot write the report"):
-        write_report(compared(), tmp_path / "taken")
+        write_report(compared(folder=tmp_path / "taken"))
 
 
 def test_without_losses_there_is_no_curve() -> None:

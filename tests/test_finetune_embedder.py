@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finetune.embedder import RECORD, Adapted, Training, adapt_embedder, hold_out
+from finetune.embedder import RECORD, Adapted, Material, Training, adapt_embedder
+from finetune.gate import hold_out
 from rag.config import Settings
 from rag.embedding import SentenceTransformerEmbedder
 from rag.evaluation.questions import Question
@@ -77,7 +78,8 @@ def adapt(
     training: Training = QUICK,
     **more: object,
 ) -> Adapted:
-    return adapt_embedder(SETTINGS, index, embedder, questions(), folder, training, **more)  # type: ignore[arg-type]
+    material = Material(index, embedder, questions())
+    return adapt_embedder(SETTINGS, material, folder, training, **more)  # type: ignore[arg-type]
 
 
 def test_an_embedder_that_finds_better_is_kept_with_its_record(
@@ -118,8 +120,8 @@ def test_an_embedder_that_finds_better_is_kept_with_its_record(
 def test_an_embedder_that_finds_no_better_is_refused(
     index: ReviewIndex, embedder: SentenceTransformerEmbedder, tmp_path: Path, any_gain: bool
 ) -> None:
-    training = replace(QUICK, max_steps=1, learning_rate=1e-9)
-    found = adapt(index, embedder, tmp_path / "same", training, any_gain=any_gain)
+    training = replace(QUICK, max_steps=1, learning_rate=1e-9, any_gain=any_gain)
+    found = adapt(index, embedder, tmp_path / "same", training)
     assert not found.accepted and found.folder is None and found.difference.difference == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -165,7 +167,10 @@ def test_without_questions_titles_of_reviews_held_out_stand_in(
         review_id for review_id, may in zip(index.review_ids(), held.reviews, strict=True) if may
     }
     found = adapt_embedder(
-        SETTINGS, index, embedder, [], tmp_path / "x", replace(QUICK, kinds=("title",), epochs=2)
+        SETTINGS,
+        Material(index, embedder),
+        tmp_path / "x",
+        replace(QUICK, kinds=("title",), epochs=2),
     )
     assert (
         found.proxy

@@ -11,11 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.data.encode import IGNORED, REFUSED, TOO_LONG, Encoded, encode, end_of_turn, preview
+from finetune.data.encode import (
+    IGNORED,
+    REFUSED,
+    TOO_LONG,
+    Encoded,
+    encode,
+    end_of_turn,
+    preview_text,
+)
 from finetune.data.examples import Example
 from rag.answering import prompt
 from rag.generators.transformers import prompt_ids
-from rag.schema import Message
+from rag.schema import Chunk, Message, RetrievedChunk, Review
 from tests.tiny_models import FAMILIES, TURN_END, tiny_tokenizer
 
 ALL = (*FAMILIES, "gemma3-vision")
@@ -34,9 +42,11 @@ def tokenizer(family: str) -> Any:
 
 
 def messages(*reviews: str) -> tuple[Message, ...]:
-    return tuple(
-        prompt.build_phrasing_messages("How was the pool?", [(prompt.PRAISE_HEADING, reviews)])
-    )
+    retrieved = [
+        RetrievedChunk(number, Chunk("c", "r", 0, len(text), text), Review("r", text), 1.0, ())
+        for number, text in enumerate(reviews, 1)
+    ]
+    return tuple(prompt.build_messages("How was the pool?", retrieved))
 
 
 def example(target: str, *, name: str = "q", asked: tuple[Message, ...] | None = None) -> Example:
@@ -157,7 +167,7 @@ def test_no_token_of_a_long_text_is_lost(family: str, text: str, room: int) -> N
     family=st.sampled_from(ALL),
     texts=st.lists(WORDS, min_size=1, max_size=4),
     target=WORDS,
-    most=st.integers(16, 900),
+    most=st.integers(16, 1500),
 )
 def test_any_example_is_whole_or_left_out(
     family: str, texts: list[str], target: str, most: int
@@ -180,7 +190,7 @@ def test_any_example_is_whole_or_left_out(
 
 def test_the_preview_marks_what_carries_loss(family: str, tokenizer: Any) -> None:
     (found,) = encode([example("The pool was warm. [1]")], tokenizer, PLENTY).sequences
-    text = preview(found, tokenizer)
+    text = preview_text(found, tokenizer)
     asked, _, rest = text.partition("⟦")
     assert rest == f"The pool was warm. [1]{TURN_END[family]}⟧"
     assert (
@@ -188,11 +198,14 @@ def test_the_preview_marks_what_carries_loss(family: str, tokenizer: Any) -> Non
         and "How was the pool?" in asked
     )
     (whole,) = encode([plain("Warm.")], tokenizer, PLENTY).sequences
-    assert preview(whole, tokenizer).startswith("⟦") and preview(whole, tokenizer).count("⟦") == 1
+    assert (
+        preview_text(whole, tokenizer).startswith("⟦")
+        and preview_text(whole, tokenizer).count("⟦") == 1
+    )
     mixed = Encoded(
         "x", found.input_ids[-4:], [found.input_ids[-4], IGNORED, *found.input_ids[-2:]]
     )
-    assert preview(mixed, tokenizer).count("⟦") == 2
+    assert preview_text(mixed, tokenizer).count("⟦") == 2
 
 
 def test_an_answer_ends_as_the_tokenizer_ends_a_text_where_there_is_no_chat() -> None:

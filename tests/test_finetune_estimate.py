@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.preflight.checks import estimate_of
 from finetune.preflight.estimate import (
     Estimate,
     empty_model,
@@ -19,8 +18,8 @@ from finetune.preflight.estimate import (
     trainable_parameters,
 )
 from finetune.recipe import Recipe, load_recipe
-from finetune.train.arguments import Device, resolve
-from finetune.train.trainer import tuned_model
+from finetune.training.arguments import Device, resolve
+from finetune.training.trainer import tuned_model
 from rag.config import Settings
 from tests.test_finetune_preflight import GPU, made, own_changes
 from tests.tiny_models import COMPOSITE_FAMILIES, FAMILIES, tiny_config, tiny_tokenizer
@@ -36,8 +35,8 @@ def test_trainable_parameters_are_what_peft_makes(family: str, tmp_path: Path) -
     model = tuned_model(good, Settings())
     found = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     empty = empty_model(good.config)
-    assert trainable_parameters(empty, good.recipe) == found == estimate_of(good).trainable > 0
-    assert estimate_of(good).parameters == sum(
+    assert trainable_parameters(empty, good.recipe) == found == good.estimate.trainable > 0
+    assert good.estimate.parameters == sum(
         parameter.numel() for name, parameter in model.named_parameters() if "lora_" not in name
     )
     on = {

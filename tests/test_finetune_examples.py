@@ -5,6 +5,7 @@ are kept.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,11 +28,11 @@ from finetune.data.examples import (
     read_examples,
     write_examples,
 )
+from finetune.data.make import questions_of
 from finetune.data.sources import ExampleMaker
 from finetune.data.split import held_out_reviews
 from finetune.data.squad import is_squad, read_squad
-from finetune.recipe import DataRecipe
-from finetune.run import sources_of
+from finetune.recipe import DataRecipe, ExampleKind
 from rag.answering import prompt
 from rag.config import Settings
 from rag.evaluation.question_sets import RetrievalQuestion
@@ -39,7 +40,6 @@ from rag.evaluation.questions import Question
 from rag.index import ReviewIndex
 from rag.schema import Message, Review, ReviewFileError, SettingsError
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, FakeGenerator, build_fake_index
-from tests.prompts import read_prompt
 
 TOPICS = ("pool", "bed", "lift", "staff", "view", "bar", "bath", "food", "taxi", "desk")
 SAYS = {
@@ -97,7 +97,7 @@ def questions(split: str = "", **changes: Any) -> list[Question]:
     ]
 
 
-def maker(index: ReviewIndex, *kinds: str, seed: int = 0, **changes: Any) -> ExampleMaker:
+def maker(index: ReviewIndex, *kinds: ExampleKind, seed: int = 0, **changes: Any) -> ExampleMaker:
     data = DataRecipe(
         examples=kinds, **{"distractors": 1, "no_answer": 0.0, "held_out": 0.3, **changes}
     )
@@ -122,16 +122,22 @@ def shown(examples: Sequence[Example]) -> set[str]:
     return {review for one in examples for review in one.reviews}
 
 
+def shown_in(messages: Sequence[Message]) -> dict[int, str]:
+    """The reviews of a prompt by their numbers."""
+    tags = re.findall(r'<review number="(\d+)".*>\n(.*)\n</review>', messages[-1]["content"])
+    return {int(number): text for number, text in tags}
+
+
 def without_copies(reviews: set[str]) -> set[str]:
     return {one.removesuffix("-copy") for one in reviews}
 
 
 @pytest.mark.parametrize(
-    "kinds", [("reviews",), ("answers",), ("tasks",), ("phrases",), ("reviews", "answers", "tasks")]
+    "kinds", [("reviews",), ("answers",), ("tasks",), ("reviews", "answers", "tasks")]
 )
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_nothing_held_out_is_ever_trained_on(
-    one_item: ReviewIndex, five_items: ReviewIndex, kinds: tuple[str, ...], seed: int
+    one_item: ReviewIndex, five_items: ReviewIndex, kinds: tuple[ExampleKind, ...], seed: int
 ) -> None:
     for index in (one_item, five_items):
         items = {one.review_id: one.item for one in index.reviews()}
@@ -167,17 +173,16 @@ def test_answers_cite_what_bears_them_out_among_distractors(five_items: ReviewIn
     found = maker(five_items, "answers").make(questions("train"))
     assert len(both(found)) == 10 and not found.left_out
     for one in both(found):
-        _, reviews = read_prompt(one.messages)
+        reviews = shown_in(one.messages)
         numbers = {
             number for marker in prompt.strip_markers(one.target)[1] for number in marker.numbers
         }
         topic = one.id
-        assert numbers == {review.number for review in reviews if f"The {topic} was" in review.text}
+        assert numbers == {number for number, text in reviews.items() if f"The {topic} was" in text}
         assert len(numbers) == 2 and len(reviews) == 3 and one.source == "questions"
         assert all(text.format(topic) in one.target for text in SAYS.values())
     orders = {
-        tuple(one.id in review.text for review in read_prompt(one.messages)[1])
-        for one in both(found)
+        tuple(one.id in text for text in shown_in(one.messages).values()) for one in both(found)
     }
     assert len(orders) > 1  # the distractor is not always in the same place
 
@@ -222,10 +227,9 @@ def test_questions_of_a_test_split_are_never_used(
 ) -> None:
     mixed = [*questions("train")[:5], *questions("test")[5:8], *questions("dev")[8:]]
     for index in (one_item, five_items):
-        for kinds in (("answers",), ("phrases",)):
-            found = maker(index, *kinds).make(mixed)
-            assert not {one.id.partition("-")[0] for one in both(found)} & set(TOPICS[5:8])
-            assert found.left_out["it is of the test split"] == 3
+        found = maker(index, "answers").make(mixed)
+        assert not {one.id for one in both(found)} & set(TOPICS[5:8])
+        assert found.left_out["it is of the test split"] == 3
     dev = maker(one_item, "answers").make(mixed)
     assert {one.id for one in dev.train} <= set(TOPICS[:5]) and {
         one.id for one in dev.held_out
@@ -240,8 +244,8 @@ def test_questions_of_a_test_split_are_never_used(
 
 def quoting(messages: Sequence[Message]) -> str:
     """A teacher that repeats the first passage."""
-    _, reviews = read_prompt(messages)
-    return f"{reviews[0].text} [{reviews[0].number}]"
+    reviews = shown_in(messages)
+    return f"{reviews[1]} [1]"
 
 
 def test_a_teacher_answers_what_has_no_answer_and_is_checked(five_items: ReviewIndex) -> None:
@@ -298,19 +302,6 @@ def test_tasks_are_over_groups_of_reviews_and_pass_the_check(five_items: ReviewI
     assert not both(refused) and set(refused.left_out) == {
         "the answer is a refusal (from fake generator)"
     }
-
-
-def test_phrases_are_quotations_and_key_points(five_items: ReviewIndex) -> None:
-    found = maker(five_items, "phrases", variants=3).make(questions("train"))
-    assert {one.kind for one in both(found)} == {"phrase"}
-    assert len({one.id for one in both(found)}) == len(both(found))
-    assert any("-" in one.id for one in found.train) and not any(
-        "-" in one.id for one in found.held_out
-    )
-    for one in both(found):
-        assert "<review" not in one.messages[0]["content"] and prompt.strip_markers(one.target)[1]
-        topic = one.id.partition("-")[0]
-        assert any(text.format(topic) in one.target for text in SAYS.values())
 
 
 def spans(index: ReviewIndex) -> list[RetrievalQuestion]:
@@ -549,12 +540,11 @@ def test_each_question_file_goes_with_the_index_it_is_about(
     ):
         row = {"id": name, "question": "How?", "review_ids": ids}
         (tmp_path / f"{name}.jsonl").write_text(json.dumps(row), encoding="utf-8")
-    first, second = sources_of(
-        [five_items, other], [tmp_path / f"{name}.jsonl" for name in ("rooms", "pools", "free")]
-    )
-    assert first.index is five_items and [one.id for one in first.questions] == ["pools", "free"]
-    assert second.index is other and [one.id for one in second.questions] == ["rooms"]
+    files = [tmp_path / f"{name}.jsonl" for name in ("rooms", "pools", "free")]
+    by_index = questions_of([five_items, other], files)
+    assert [one.id for one in by_index[five_items.name]] == ["pools", "free"]
+    assert [one.id for one in by_index[other.name]] == ["rooms"]
     with pytest.raises(
         ReviewFileError, match=r"none\.jsonl is about a review of the index hotels, rooms"
     ):
-        sources_of([five_items, other], [tmp_path / "none.jsonl"])
+        questions_of([five_items, other], [tmp_path / "none.jsonl"])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from finetune.data.pairs import KINDS, make_pairs
+from finetune.data.pairs import KINDS, Draw, make_pairs
 from rag.evaluation.questions import Question
 from rag.index import ReviewIndex
 from tests.fakes import FakeEmbedder, build_fake_index, review
@@ -135,8 +135,10 @@ def test_pairs_of_any_reviews(
         tmp_path_factory.mktemp("x") / "x", reviews, embedder=FakeEmbedder(dimension=64)
     )
     embedder = FakeEmbedder(dimension=64)
-    pairs = make_pairs(index, embedder, [question("pool warm", "r0", "r1")], most=most)
-    assert pairs == make_pairs(index, embedder, [question("pool warm", "r0", "r1")], most=most)
+    pairs = make_pairs(index, embedder, [question("pool warm", "r0", "r1")], draw=Draw(most))
+    assert pairs == make_pairs(
+        index, embedder, [question("pool warm", "r0", "r1")], draw=Draw(most)
+    )
     assert all(sum(pair.kind == kind for pair in pairs) <= most for kind in KINDS)
     plain = [
         (" ".join(p.anchor.casefold().split()), " ".join(p.positive.casefold().split()))

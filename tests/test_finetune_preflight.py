@@ -16,15 +16,18 @@ import pytest
 
 from finetune.data.encode import IGNORED, TOO_LONG, Encoded, EncodedSet
 from finetune.data.examples import Example, ExampleSet, write_examples
-from finetune.preflight.checks import Check, check_data, estimate_of, memory_check, passed
-from finetune.preflight.estimate import in_words
+from finetune.folders import DATA, run_folder
+from finetune.preflight.checks import Check, passed
+from finetune.preflight.estimate import empty_model, in_words
+from finetune.preflight.fit import check_fit, check_memory, check_targets
 from finetune.preflight.model import check_model, check_step
+from finetune.preflight.tokens import check_tokens
 from finetune.recipe import load_recipe
-from finetune.train.arguments import Device
-from finetune.train.trainer import DATA, Prepared, prepare, steps_of, tuned_model
+from finetune.training.arguments import Device
+from finetune.training.trainer import Prepared, prepare, steps_of, train_adapter, tuned_model
 from rag.answering import prompt
 from rag.config import Settings
-from rag.schema import Message, ModelError
+from rag.schema import Chunk, Message, ModelError, RetrievedChunk, Review
 from tests.tiny_models import COMPOSITE_FAMILIES, FAMILIES, make_tiny_model
 
 RECIPE = """
@@ -32,7 +35,8 @@ base_model = "{base}"
 output = "tuned"
 licence = "none needed"
 [data]
-examples = ["phrases"]
+examples = ["answers"]
+max_length = 2000
 [lora]
 r = 4
 lora_alpha = 8
@@ -55,9 +59,10 @@ ALWAYS = {
     "licence",
     "disk",
     "memory",
+    "vocabulary",
+    "target modules",
 }
 LOADED = {
-    "target modules",
     "trainable parameters",
     "attention",
     "gradients",
@@ -75,10 +80,9 @@ def own_changes(family: str) -> list[str]:
 
 def example(number: int, words: int = 4) -> Example:
     text = "The pool was warm." + " Very warm." * words
-    messages = prompt.build_phrasing_messages(
-        "How was the pool?", [(prompt.PRAISE_HEADING, [text] * (1 + number % 2))]
-    )
-    return Example(f"q{number}", "phrase", "questions", tuple(messages), f"{text} [1]", ("r",))
+    retrieved = RetrievedChunk(1, Chunk("c", "r", 0, len(text), text), Review("r", text), 1.0, ())
+    messages = prompt.build_messages("How was the pool?", [retrieved] * (1 + number % 2))
+    return Example(f"q{number}", "answer", "questions", tuple(messages), f"{text} [1]", ("r",))
 
 
 def with_system(one: Example) -> Example:
@@ -99,8 +103,13 @@ def made(
         make_tiny_model(base, family)
     file = folder / "recipe.toml"
     file.write_text(RECIPE.format(base=base), encoding="utf-8")
-    write_examples(ExampleSet(list(train), [example(9)], {}), folder / "run" / DATA)
-    return prepare(load_recipe(str(file), changes), folder / "run", Settings(), device)
+    recipe, settings = load_recipe(file, changes), Settings().changed({"paths.runs_dir": folder})
+    write_examples(ExampleSet(list(train), [example(9)], {}), run_folder(settings, recipe) / DATA)
+    return prepare(recipe, settings, device)
+
+
+def check_data(prepared: Prepared) -> list[Check]:
+    return [*check_tokens(prepared), *check_fit(prepared)]
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +148,7 @@ def test_a_good_run_passes_every_check(family: str, four_bit: bool, tmp_path: Pa
     if four_bit:
         changes += ["quantization.load_in_4bit=true", "quantization.bnb_4bit_compute_dtype=float32"]
     good = made(tmp_path, family, *changes)
-    checks = [*check_data(good), memory_check(good)]
+    checks = check_data(good)
     model = tuned_model(good, Settings())
     checks += check_model(good, model)
     more, step = check_step(good, model)
@@ -250,7 +259,7 @@ def test_padding_is_looked_at_with_one_example_too(prepared: Prepared) -> None:
 def test_examples_that_are_too_long(tmp_path: Path) -> None:
     train = [*map(example, range(3)), example(7, 200), example(8, 200)]
     found = verdict(check_data(made(tmp_path, "gemma1", train=train)), "no answer cut", "warning")
-    assert "2 of 6 examples" in found.saw and "max_length = 1024" in found.saw
+    assert "2 of 6 examples" in found.saw and "max_length = 2000" in found.saw
     few = replace(made(tmp_path, "gemma1"))
     few.held_out.left_out[TOO_LONG] = 1
     assert "1 of 7 examples" in verdict(check_data(few), "no answer cut", "ok").saw
@@ -349,23 +358,66 @@ def test_a_gemma_2_whose_attention_is_not_capped(tmp_path: Path) -> None:
 
 
 def with_lora(prepared: Prepared, **changes: Any) -> Prepared:
-    return replace(
-        prepared, recipe=replace(prepared.recipe, lora=replace(prepared.recipe.lora, **changes))
-    )
+    lora = prepared.recipe.lora.model_copy(update=changes)
+    return replace(prepared, recipe=prepared.recipe.model_copy(update={"lora": lora}))
 
 
-def test_a_target_module_that_does_not_exist(prepared: Prepared, model: Any) -> None:
-    targets = (*prepared.recipe.lora.target_modules, "w_proj")
-    found = verdict(
-        check_model(with_lora(prepared, target_modules=targets), model), "target modules", "failed"
-    )
-    assert "w_proj 0" in found.saw and "q_proj 2" in found.saw
+def targets_of(prepared: Prepared, *targets: str) -> Check:
+    chosen = with_lora(prepared, target_modules=targets).recipe
+    return check_targets(empty_model(prepared.config), chosen)
 
 
-def test_a_target_module_may_have_more_than_a_name(prepared: Prepared, model: Any) -> None:
-    named = with_lora(prepared, target_modules=("self_attn.q_proj", "layers.0.mlp.up_proj"))
-    found = verdict(check_model(named, model), "target modules", "ok")
-    assert "self_attn.q_proj 2" in found.saw and "layers.0.mlp.up_proj 1" in found.saw
+def test_a_target_module_that_does_not_exist(prepared: Prepared) -> None:
+    check = targets_of(prepared, *prepared.recipe.lora.target_modules, "w_proj")
+    assert check.verdict == "failed" and "w_proj 0" in check.saw and "q_proj 2" in check.saw
+    assert '["all-linear"]' in check.mend
+
+
+def test_a_target_module_may_have_more_than_a_name(prepared: Prepared) -> None:
+    check = targets_of(prepared, "self_attn.q_proj", "layers.0.mlp.up_proj")
+    assert check.verdict == "ok"
+    assert "self_attn.q_proj 2" in check.saw and "layers.0.mlp.up_proj 1" in check.saw
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_adapter_on_what_writes_the_next_token(tmp_path: Path, tied: bool) -> None:
+    make_tiny_model(tmp_path / "gemma2", "gemma2", tie_word_embeddings=tied)
+    good = made(tmp_path, "gemma2", *own_changes("gemma2"))
+    check = targets_of(good, "q_proj", "lm_head")
+    assert check.verdict == "failed" and "lm_head writes the next token" in check.saw
+    assert ("share their weights" in check.saw) == tied
+    assert check.mend == 'Set lora.target_modules = ["q_proj"].'
+    assert targets_of(good, "lm_head").mend == 'Set lora.target_modules = ["all-linear"].'
+    check = targets_of(good, "q_proj", "embed_tokens")
+    assert check.verdict == "failed" and "embed_tokens is the input embedding" in check.saw
+
+
+def test_training_without_the_checks_refuses_such_an_adapter_too(tmp_path: Path) -> None:
+    make_tiny_model(tmp_path / "gemma1", "gemma1", tie_word_embeddings=False)
+    unchecked = made(tmp_path, "gemma1", 'lora.target_modules=["q_proj", "lm_head"]')
+    with pytest.raises(ModelError, match="lm_head"):
+        train_adapter(unchecked, Settings().changed({"paths.runs_dir": tmp_path}))
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *COMPOSITE_FAMILIES])
+def test_all_linear_is_every_linear_layer_but_the_last(family: str, tmp_path: Path) -> None:
+    changes = [*own_changes(family), 'lora.target_modules=["all-linear"]']
+    good = made(tmp_path, family, *changes)
+    model = tuned_model(good, Settings())
+    checks = [*check_data(good), *check_model(good, model), *check_step(good, model)[0]]
+    assert passed(checks), [check for check in checks if check.verdict == "failed"]
+    assert not any("lm_head" in name for name, _ in model.named_parameters() if "lora_" in name)
+    check = targets_of(good, "all-linear", "q_proj")
+    assert check.verdict == "failed" and '["all-linear"]' in check.mend
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model(tmp_path: Path) -> None:
+    good = made(tmp_path, "gemma1")
+    good.tokenizer.add_tokens(["swimmingpool"])
+    new = len(good.tokenizer) - 1
+    more = [Encoded("new", [*good.train.sequences[0].input_ids, new], [new] * 9)]
+    check = verdict(check_fit(replace(good, train=EncodedSet(more))), "vocabulary", "failed")
+    assert f"token {new}" in check.saw and "resize_token_embeddings" in check.mend
 
 
 def test_base_weights_that_would_be_trained(prepared: Prepared, model: Any) -> None:
@@ -446,13 +498,15 @@ def test_packing_that_mixes_examples(tmp_path: Path) -> None:
 
 
 def test_too_little_memory(prepared: Prepared) -> None:
-    needed = estimate_of(prepared).total
+    needed = prepared.estimate.total
     for free, wanted in (
         (needed - 1, "failed"),
         (int(needed * 1.05), "warning"),
         (needed * 2, "ok"),
     ):
-        found = memory_check(replace(prepared, device=replace(prepared.device, free_bytes=free)))
+        found = check_memory(
+            replace(prepared, device=replace(prepared.device, free_bytes=free)), prepared.estimate
+        )
         assert found.verdict == wanted and in_words(needed) in found.saw
 
 
@@ -490,7 +544,7 @@ def test_a_schedule_that_never_comes(prepared: Prepared) -> None:
 
 def test_a_licence_behind_a_gate(prepared: Prepared) -> None:
     def with_licence(**changes: Any) -> list[Check]:
-        return check_data(replace(prepared, recipe=replace(prepared.recipe, **changes)))
+        return check_data(replace(prepared, recipe=prepared.recipe.model_copy(update=changes)))
 
     found = verdict(
         with_licence(gated=True, licence="Gemma Terms of Use", base_model="a/b"),

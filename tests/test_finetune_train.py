@@ -9,21 +9,28 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from finetune.compare import compare_models
-from finetune.compare_report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, write_report
-from finetune.merge import INTO_DEQUANTISED, INTO_ORIGINAL, merge, merged_model
-from finetune.preflight.checks import passed
+import finetune
+from finetune.comparison import Exam, compare_models
+from finetune.comparison_report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, write_report
+from finetune.data.make import MadeData, Sources, make_examples
+from finetune.events import Callbacks, TrainingStep
+from finetune.folders import ADAPTER, CHECKPOINTS, run_folder
+from finetune.merging import (
+    INTO_DEQUANTISED,
+    INTO_ORIGINAL,
+    as_trained,
+    merge_into_base,
+    merged_model,
+)
 from finetune.recipe import Recipe, load_recipe
-from finetune.run import Source, check, make_data, run_folder
-from finetune.train.trainer import ADAPTER, CHECKPOINTS, prepare, train, tuned_model
-from finetune.train.watch import Interrupted, RunawayError, Watch
+from finetune.training.trainer import prepare, train_adapter, tuned_model
+from finetune.training.watch import Interrupted, RunawayError, Watch
 from rag.answering import prompt
 from rag.answering.pipeline import Pipeline
 from rag.answering.templates import RECORD, read_record
@@ -134,9 +141,21 @@ def settings_in(folder: Path) -> Settings:
     )
 
 
-def with_data(recipe: Recipe, settings: Settings, index: ReviewIndex) -> Path:
-    make_data(recipe, settings, FakeEmbedder(), [Source(index, questions())], [])
-    return run_folder(settings, recipe)
+def question_file(folder: Path) -> Path:
+    """The questions as a file."""
+    file = folder / "asked.jsonl"
+    rows = [
+        {"id": one.id, "question": one.question, "kind": one.kind, "split": one.split}
+        | {"review_ids": sorted(one.review_ids), "key_points": one.key_points}
+        for one in questions()
+    ]
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return file
+
+
+def with_data(recipe: Recipe, settings: Settings, index: ReviewIndex) -> MadeData:
+    sources = Sources([index], [question_file(settings.paths.runs_dir.parent)])
+    return make_examples(recipe, settings, FakeEmbedder(), sources)
 
 
 @pytest.mark.parametrize("family", ["gemma1", "gemma2", "gemma3", "gemma4"])
@@ -147,36 +166,32 @@ def test_from_reviews_to_a_merged_model_that_answers(
 
     base = make_tiny_model(tmp_path / "base", family)
     recipe, settings, embedder = recipe_for(base, tmp_path), settings_in(tmp_path), FakeEmbedder()
-    run = with_data(recipe, settings, index)
-    assert (
-        make_data(recipe, settings, embedder, [Source(index, questions())], [])[1] is False
-    )  # there already
+    assert not with_data(recipe, settings, index).reused
+    assert with_data(recipe, settings, index).reused
 
-    checks, prepared, model, step = check(recipe, settings)
-    assert passed(checks), [one for one in checks if one.verdict == "failed"]
-    assert step is not None and step.seconds > 0
-    trained = train(prepared, settings, model=model)
+    checked = finetune.check(recipe, settings=settings)
+    assert checked.passed, [check for check in checked.checks if check.verdict == "failed"]
+    assert checked.step is not None and checked.step.seconds > 0
+    trained = finetune.train(recipe, settings=settings)
     loss = trained.record["held_out_loss"]
     assert loss["after"] < loss["before"]
     assert {path.name for path in trained.folder.iterdir()} == ADAPTER_FILES
     assert json.loads((trained.folder / "adapter_config.json").read_text())[
         "base_model_name_or_path"
     ] == str(base)
+    prepared = prepare(recipe, settings)
     assert trained.record["template_hash"] == prompt.template_hash()
     assert trained.record["steps"] == prepared.steps and trained.record["peak_memory_bytes"] > 0
-    assert train(prepared, settings).again is False
-    del model
+    assert finetune.train(recipe, settings=settings).reused
 
     # the merge into the 4-bit weights, in fp32, is the trained model; the other one is not, and
     # says by how much
     exact = merged_model(recipe, settings, trained.folder, INTO_DEQUANTISED, "float32")
     ids = torch.tensor([prepared.held_out.sequences[0].input_ids])
-    from finetune.merge import as_trained
-
     with torch.inference_mode():
         expected = as_trained(recipe, settings, trained.folder)(input_ids=ids).logits
         assert float((exact(input_ids=ids).logits - expected).abs().max()) < 1e-4
-    done = merge(recipe, run, settings, dtype="float32")
+    done = finetune.merge(recipe, settings=settings, dtype="float32")
     original, dequantised = done.divergence[INTO_ORIGINAL], done.divergence[INTO_DEQUANTISED]
     assert original is not None and dequantised is not None and dequantised < 1e-6 < original
     assert done.way == INTO_DEQUANTISED and done.folder == tmp_path / "models" / "tuned"
@@ -184,22 +199,22 @@ def test_from_reviews_to_a_merged_model_that_answers(
     assert "_name_or_path" not in json.loads((done.folder / "config.json").read_text())
     assert "quantization_config" not in json.loads((done.folder / "config.json").read_text())
     assert f"{original:.6f}" in (done.folder / "README.md").read_text()
-    assert merge(recipe, run, settings, dtype="float32").again is False
+    assert finetune.merge(recipe, settings=settings, dtype="float32").reused
 
     # it is served at once, with the stop tokens that it was trained to end with
     monkeypatch.setattr(transformers, "_loaded", {})
     served = choose_generator(settings)
-    assert served.generator.name == "tuned"
-    assert prepared.tokenizer.convert_ids_to_tokens(prepared.train.sequences[0].labels[-1]) in (
-        served.generator.stop_tokens
-    )
+    assert served.generator is not None and served.generator.name == "tuned"
+    stops = json.loads((done.folder / "generation_config.json").read_text())["eos_token_id"]
+    assert prepared.train.sequences[0].labels[-1] in stops
     answer = Pipeline(settings, index, embedder, served).ask("How was the pool?")
     assert answer.generator == "tuned"
 
-    found = compare_models(recipe, run, settings, index, embedder, questions()[6:])
+    run = run_folder(settings, recipe)
+    found = compare_models(recipe, settings, Exam(index, embedder, questions()[6:]))
     assert [one.name for one in found.contenders] == ["base", "adapter", "merged"]
-    assert all(len(one.tasks) == 2 and one.report.questions == 2 for one in found.contenders)
-    write_report(found, run)
+    assert all(len(one.tasks) == 2 and len(one.report.results) == 2 for one in found.contenders)
+    write_report(found)
     page = (run / HTML_FILE).read_text()
     assert "<polyline" in page and "<script" not in page and found.verdict.capitalize() in page
     assert found.verdict in (run / MARKDOWN_FILE).read_text().splitlines()[0]
@@ -230,27 +245,24 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
 
     recipe, settings = quick
     run = run_folder(settings, recipe)
-    whole = train(prepare(recipe, run, settings), settings)
+    whole = train_adapter(prepare(recipe, settings), settings)
     expected = load_file(whole.folder / "adapter_model.safetensors")
     shutil.rmtree(run / ADAPTER)
 
-    told: list[int] = []
-    notes: list[str] = []
-    monkeypatch.setattr("finetune.train.memory._resident", partial(next, itertools.count(0, 2**30)))
+    steps: list[TrainingStep] = []
+    monkeypatch.setattr(
+        "finetune.training.memory._resident", partial(next, itertools.count(0, 2**30))
+    )
 
-    def progress(stage: str, done: int, total: int, note: str) -> None:
-        told.append(done)
-        notes.append(note)
-
+    stopping = Callbacks(on_event=steps.append, stopped=lambda: bool(steps))
     with pytest.raises(Interrupted, match="--resume"):
-        train(
-            prepare(recipe, run, settings), settings, stopped=lambda: bool(told), progress=progress
-        )
-    assert told == [1] and not (run / ADAPTER).exists()
-    again = train(prepare(recipe, run, settings), settings, resume=True, progress=progress)
-    assert again.record["resumed"] and told[1] == 2  # the second step came next
-    assert all("loss" in note and "tokens/s" in note for note in notes)
-    assert float(notes[-1].split()[-2]) >= 1 and notes[-1].endswith(" GiB")  # the most memory held
+        train_adapter(prepare(recipe, settings), settings, callbacks=stopping)
+    assert [step.step for step in steps] == [1] and not (run / ADAPTER).exists()
+    telling = Callbacks(on_event=steps.append)
+    again = train_adapter(prepare(recipe, settings), settings, resume=True, callbacks=telling)
+    assert again.record["resumed"] and steps[1].step == 2  # the second step came next
+    assert all(step.loss > 0 and step.tokens_per_second > 0 for step in steps)
+    assert steps[-1].memory >= 2**30  # the most that was held
     found = load_file(again.folder / "adapter_model.safetensors")
     assert found.keys() == expected.keys()
     assert all((found[name] - expected[name]).abs().max() < 1e-5 for name in found)
@@ -259,17 +271,14 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
 
 def test_other_work_does_not_go_on_from_a_checkpoint(quick: tuple[Recipe, Settings]) -> None:
     recipe, settings = quick
-    run = run_folder(settings, recipe)
     with pytest.raises(Interrupted):
-        train(prepare(recipe, run, settings), settings, stopped=lambda: True)
-    other = replace(recipe, lora=replace(recipe.lora, r=4))
+        train_adapter(
+            prepare(recipe, settings), settings, callbacks=Callbacks(stopped=lambda: True)
+        )
+    other = load_recipe(recipe, ["lora.r=4"])
     steps: list[int] = []
-    done = train(
-        prepare(other, run, settings),
-        settings,
-        resume=True,
-        progress=lambda _s, now, _t, _n: steps.append(now),
-    )
+    callbacks = Callbacks(progress=lambda stage, done, total: steps.append(done))
+    done = train_adapter(prepare(other, settings), settings, resume=True, callbacks=callbacks)
     assert steps[0] == 1 and not done.record["resumed"]
 
 
@@ -282,7 +291,7 @@ def test_other_work_does_not_go_on_from_a_checkpoint(quick: tuple[Recipe, Settin
     ],
 )
 def test_a_loss_that_runs_away_stops_with_a_diagnosis(losses: list[float], says: str) -> None:
-    watch = Watch(lambda *told: None, lambda: False, 1.0)
+    watch = Watch(Callbacks(), 1.0)
     with pytest.raises(RunawayError, match=says.replace(".", r"\.")) as caught:
         for step, loss in enumerate(losses):
             watch.check(loss, step, lambda: 1e-3)
@@ -293,12 +302,12 @@ def test_a_training_that_becomes_nan_is_stopped(quick: tuple[Recipe, Settings]) 
     import torch
 
     recipe, settings = quick
-    prepared = prepare(recipe, run_folder(settings, recipe), settings)
+    prepared = prepare(recipe, settings)
     model = tuned_model(prepared, settings)
     with torch.no_grad():
         next(p for n, p in model.named_parameters() if "lora_A" in n).fill_(math.nan)
     with pytest.raises(RunawayError, match="became nan at step 1"):
-        train(prepared, settings, model=model)
+        train_adapter(prepared, settings, model=model)
     assert not (prepared.folder / ADAPTER).exists()
 
 
@@ -311,7 +320,8 @@ def test_evaluating_first_leaves_4_bit_weights_trainable(
     import torch
 
     recipe, settings = recipe_for(base, tmp_path), settings_in(tmp_path)
-    prepared = prepare(recipe, with_data(recipe, settings, index), settings)
+    with_data(recipe, settings, index)
+    prepared = prepare(recipe, settings)
     model = tuned_model(prepared, settings)
     ids = torch.tensor([prepared.train.sequences[0].input_ids])
     with torch.no_grad():
@@ -335,14 +345,14 @@ def test_a_model_tuned_on_another_prompt_is_refused(
     quick: tuple[Recipe, Settings], index: ReviewIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe, settings = quick
-    run = run_folder(settings, recipe)
-    adapter = train(prepare(recipe, run, settings), settings).folder
+    adapter = train_adapter(prepare(recipe, settings), settings).folder
     monkeypatch.setattr(transformers, "_loaded", {})
     asked = settings.changed(
         {"generator.name": recipe.base_model, "generator.adapter": str(adapter)}
     )
-    assert "adapter" in choose_generator(asked).generator.name
-    merge(recipe, run, settings)
+    generator = choose_generator(asked).generator
+    assert generator is not None and "adapter" in generator.name
+    merge_into_base(recipe, settings)
     monkeypatch.setattr(prompt, "_RULES", prompt._RULES + "\n- Rhyme.")
     for one in (
         asked,
@@ -354,10 +364,9 @@ def test_a_model_tuned_on_another_prompt_is_refused(
 
 def test_packing_puts_several_examples_into_a_sequence(quick: tuple[Recipe, Settings]) -> None:
     recipe, settings = quick
-    run = run_folder(settings, recipe)
-    alone = train(prepare(recipe, run, settings), settings)
-    packed_recipe = replace(recipe, training=replace(recipe.training, packing=True))
-    packed = train(prepare(packed_recipe, run, settings), settings)
+    alone = train_adapter(prepare(recipe, settings), settings)
+    packed_recipe = load_recipe(recipe, ["training.packing=true"])
+    packed = train_adapter(prepare(packed_recipe, settings), settings)
     assert packed.record["steps"] < alone.record["steps"]
     assert packed.record["held_out_loss"]["after"] < packed.record["held_out_loss"]["before"]
     assert packed.record["held_out_loss"]["before"] == pytest.approx(
@@ -366,27 +375,27 @@ def test_packing_puts_several_examples_into_a_sequence(quick: tuple[Recipe, Sett
 
 
 def test_merging_says_what_stands_in_the_way(
-    quick: tuple[Recipe, Settings], monkeypatch: pytest.MonkeyPatch
+    quick: tuple[Recipe, Settings], index: ReviewIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe, settings = quick
     run = run_folder(settings, recipe)
     with pytest.raises(ModelError, match="no trained adapter"):
-        merge(recipe, run, settings)
+        merge_into_base(recipe, settings)
     with pytest.raises(ModelError, match="neither an adapter"):
-        compare_models(recipe, run, settings, None, FakeEmbedder(), [])  # type: ignore[arg-type]
-    train(prepare(recipe, run, settings), settings)
+        compare_models(recipe, settings, Exam(index, FakeEmbedder()))
+    train_adapter(prepare(recipe, settings), settings)
     target = settings.paths.models_dir / recipe.output
     target.mkdir(parents=True)
     with pytest.raises(ModelError, match="not a merged model of this program"):
-        merge(recipe, run, settings)
+        merge_into_base(recipe, settings)
     target.rmdir()
     usage: Any = shutil.disk_usage(run)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(ModelError, match="are free"):
-        merge(recipe, run, settings)
+        merge_into_base(recipe, settings)
     assert not target.exists() and not list(settings.paths.models_dir.glob(".*"))
     monkeypatch.undo()
-    done = merge(recipe, run, settings)
+    done = merge_into_base(recipe, settings)
     assert done.way == INTO_ORIGINAL and done.divergence == {
         INTO_ORIGINAL: None
     }  # the only way without 4 bits

@@ -1,15 +1,22 @@
-"""The README's fine-tuning commands run: in a file of their own, so that they run beside the
+"""The commands of docs/fine-tuning.md run: in a file of their own, so that they run beside the
 others.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.test_readme import ROOT, commands, run
+from tests.test_readme import ROOT, run
 from tests.tiny_models import make_tiny_model
+
+
+def commands() -> list[str]:
+    text = (ROOT / "docs" / "fine-tuning.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if "finetune" in line]
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +45,9 @@ def test_the_fine_tuning_commands_run_with_a_small_model(folder: Path) -> None:
     make_tiny_model(folder / "tiny-smollm2", "smollm2")
     small = " --set training.max_steps=1 --set training.per_device_train_batch_size=2 --set data.max_length=256"
     small += " --set training.gradient_accumulation_steps=1 --set base_model=tiny"
-    smaller = f"{small}-smollm2 --set data.variants=1 --set data.max_length=2048"
-    tuning = [line for line in commands() if "finetune" in line and "finetune embedder" not in line]
-    assert len(tuning) == 9
-    for command in tuning:
+    smaller = f"{small}-smollm2 --set data.max_length=2048"
+    assert len(commands()) == 9
+    for command in commands():
         command = command.replace("rag/sample/questions.jsonl", "few-asked.jsonl")
         command = command.replace(
             "--questions finetune/products", "--questions finetune/products/hotel.jsonl"
@@ -50,6 +56,6 @@ def test_the_fine_tuning_commands_run_with_a_small_model(folder: Path) -> None:
             command += small if "gemma-2b-it" in command else smaller
         done = run(command, folder)
         assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
-    for name in ("gemma_Squid_Game", "smollm2-135m-phrasing"):
+    for name in ("gemma_Squid_Game", "smollm2-135m-reviews"):
         assert (folder / "finetune" / "runs" / name / "report.html").is_file()
         assert (folder / "models" / name / "model.safetensors").is_file()

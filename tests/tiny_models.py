@@ -327,24 +327,30 @@ def _script(model: Any, chain: Sequence[int]) -> None:
             head[following, place] = 1.0
 
 
-def make_tiny_adapter(folder: Path, model_folder: Path, *, seed: int = 1) -> Path:
+def make_tiny_adapter(
+    folder: Path,
+    model_folder: Path,
+    *,
+    seed: int = 1,
+    targets: Sequence[str] = ("q_proj", "v_proj", "down_proj"),
+    new_tokens: int = 0,
+) -> Path:
     """Write a LoRA adapter for the model in `model_folder`, with weights that change its output;
-    returns `folder`.
+    returns `folder`. With `new_tokens` the vocabulary is enlarged by so many.
     """
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     base = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
-    targets = (
-        r".*language_model.*\.(q_proj|v_proj|down_proj)"
-        if hasattr(base.config, "vision_config")
-        else None
-    )
+    if new_tokens:
+        rows = base.get_input_embeddings().weight.shape[0]
+        base.resize_token_embeddings(rows + new_tokens, mean_resizing=False)
+    in_text = rf".*language_model.*\.({'|'.join(targets)})"
     config = LoraConfig(
         r=4,
         lora_alpha=8,
-        target_modules=targets or ["q_proj", "v_proj", "down_proj"],
+        target_modules=in_text if hasattr(base.config, "vision_config") else list(targets),
         task_type="CAUSAL_LM",
     )
     torch.manual_seed(seed)
@@ -352,12 +358,15 @@ def make_tiny_adapter(folder: Path, model_folder: Path, *, seed: int = 1) -> Pat
         warnings.filterwarnings(
             "ignore", message="`is_gradient_checkpointing` is deprecated"
         )  # peft 0.21
+        warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")
         model: Any = get_peft_model(base, config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_" in name:
                 parameter.normal_(std=0.5)
-    model.save_pretrained(folder)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Setting `save_embedding_layers` to `True`")
+        model.save_pretrained(folder)
     return folder
 
 

@@ -8,8 +8,9 @@ asked to continue.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,12 +42,12 @@ class EncodedSet:
     @property
     def tokens(self) -> int:
         """Of all sequences together."""
-        return sum(len(one.input_ids) for one in self.sequences)
+        return sum(len(sequence.input_ids) for sequence in self.sequences)
 
     @property
     def longest(self) -> int:
         """Tokens of the longest sequence."""
-        return max((len(one.input_ids) for one in self.sequences), default=0)
+        return max((len(sequence.input_ids) for sequence in self.sequences), default=0)
 
 
 def encode(examples: Iterable[Example], tokenizer: Any, max_length: int) -> EncodedSet:
@@ -55,25 +56,24 @@ def encode(examples: Iterable[Example], tokenizer: Any, max_length: int) -> Enco
     No answer is ever cut: an example whose prompt and answer do not fit is left out and counted,
     and so is one whose messages the chat template refuses.
     """
-    found = EncodedSet()
+    encoded = EncodedSet()
     end = end_of_turn(tokenizer)
     for example in examples:
         if not example.messages:
-            found.sequences += _of_text(example, tokenizer, max_length)
+            encoded.sequences += _of_text(example, tokenizer, max_length)
             continue
         try:
             prompt = prompt_ids(tokenizer, example.messages)
         except GeneratorError:
-            found.left_out[REFUSED] += 1
+            encoded.left_out[REFUSED] += 1
             continue
         answer = [*_ids(tokenizer, example.target), end]
         if len(prompt) + len(answer) > max_length:
-            found.left_out[TOO_LONG] += 1
+            encoded.left_out[TOO_LONG] += 1
             continue
-        found.sequences.append(
-            Encoded(example.id, prompt + answer, [IGNORED] * len(prompt) + answer)
-        )
-    return found
+        labels = [IGNORED] * len(prompt) + answer
+        encoded.sequences.append(Encoded(example.id, prompt + answer, labels))
+    return encoded
 
 
 def _of_text(example: Example, tokenizer: Any, max_length: int) -> list[Encoded]:
@@ -86,9 +86,8 @@ def _of_text(example: Example, tokenizer: Any, max_length: int) -> list[Encoded]
     first = ids[:1] if ids[0] == tokenizer.bos_token_id else []
     body, room = ids[len(first) :], max_length - len(first)
     windows = [first + body[start : start + room] for start in range(0, len(body), room)]
-    if (
-        len(windows) > 1 and len(windows[-1]) == 1
-    ):  # predicted from nothing, it would carry no loss: make it two
+    if len(windows) > 1 and len(windows[-1]) == 1:
+        # predicted from nothing, it would carry no loss: make it two
         windows[-1].insert(0, windows[-2].pop())
     return [
         Encoded(f"{example.id}/{number}" if number else example.id, window, list(window))
@@ -100,37 +99,24 @@ def end_of_turn(tokenizer: Any) -> int:
     """The token that ends an answer: the chat format's own, where the tokenizer has one, else the
     end of a text.
     """
-    special = {
-        token.content: id for id, token in tokenizer.added_tokens_decoder.items() if token.special
-    }
-    for name in TURN_ENDS:
-        if name in special:
-            return int(special[name])
-    return int(tokenizer.eos_token_id)
+    added = tokenizer.added_tokens_decoder.items()
+    special = {token.content: id for id, token in added if token.special}
+    ends = [special[name] for name in TURN_ENDS if name in special]
+    return int(ends[0] if ends else tokenizer.eos_token_id)
 
 
-def preview(sequence: Encoded, tokenizer: Any) -> str:
+def preview_text(sequence: Encoded, tokenizer: Any) -> str:
     """The sequence as text, with what carries loss between ⟦ and ⟧."""
-    pieces: list[str] = []
-    for lossy, ids in _runs(sequence):
+    pieces = []
+    pairs = zip(sequence.input_ids, sequence.labels, strict=True)
+    for lossy, run in itertools.groupby(pairs, lambda pair: pair[1] != IGNORED):
+        ids = [token for token, _ in run]
         text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         pieces.append(f"⟦{text}⟧" if lossy else text)
     return "".join(pieces)
 
 
-def _runs(sequence: Encoded) -> list[tuple[bool, list[int]]]:
-    runs: list[tuple[bool, list[int]]] = []
-    for token, label in zip(sequence.input_ids, sequence.labels, strict=True):
-        lossy = label != IGNORED
-        if not runs or runs[-1][0] != lossy:
-            runs.append((lossy, []))
-        runs[-1][1].append(token)
-    return runs
-
-
 def _ids(tokenizer: Any, text: str) -> list[int]:
-    """Of a text alone: what looks like a control token in it is spelled out, and controls nothing."""
-    ids: Sequence[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True)[
-        "input_ids"
-    ]
-    return list(ids)
+    """Of a text alone: what looks like a control token in it is spelled out."""
+    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+    return list(encoded["input_ids"])

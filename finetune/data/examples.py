@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from finetune.report import render
 from rag.answering.prompt import REFUSAL, strip_markers
 from rag.files import sha256_of
 from rag.schema import Message, ReviewFileError
@@ -56,30 +58,31 @@ def joined(sets: Sequence[ExampleSet]) -> ExampleSet:
     set.
     """
     seen: set[str] = set()
+    union = ExampleSet([], [], Counter[str]())
 
-    def renamed(number: int, example: Example) -> Example:
-        name = example.id
-        while name in seen:
-            name = f"{number}-{name}"
-        seen.add(name)
-        return replace(example, id=name)
+    def add(number: int, examples: Sequence[Example], side: list[Example]) -> None:
+        for example in examples:
+            name = example.id
+            while name in seen:
+                name = f"{number}-{name}"
+            seen.add(name)
+            side.append(replace(example, id=name))
 
-    train = [renamed(number, one) for number, part in enumerate(sets, 1) for one in part.train]
-    held_out = [
-        renamed(number, one) for number, part in enumerate(sets, 1) for one in part.held_out
-    ]
-    return ExampleSet(
-        train, held_out, dict(sum((Counter(part.left_out) for part in sets), Counter[str]()))
-    )
+    for number, part in enumerate(sets, 1):
+        add(number, part.train, union.train)
+    for number, part in enumerate(sets, 1):
+        add(number, part.held_out, union.held_out)
+    left_out = sum((Counter(part.left_out) for part in sets), Counter[str]())
+    return replace(union, left_out=dict(left_out))
 
 
-def write_examples(found: ExampleSet, folder: Path) -> None:
+def write_examples(examples: ExampleSet, folder: Path) -> None:
     """Write both splits and the data card into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, examples in ((TRAIN_FILE, found.train), (HELD_OUT_FILE, found.held_out)):
-        lines = (json.dumps(asdict(example), ensure_ascii=False) + "\n" for example in examples)
+    for name, side in ((TRAIN_FILE, examples.train), (HELD_OUT_FILE, examples.held_out)):
+        lines = (json.dumps(asdict(example), ensure_ascii=False) + "\n" for example in side)
         (folder / name).write_text("".join(lines), encoding="utf-8")
-    (folder / CARD_FILE).write_text(data_card(found), encoding="utf-8")
+    (folder / CARD_FILE).write_text(data_card(examples), encoding="utf-8")
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -90,31 +93,25 @@ def read_examples(path: Path) -> list[Example]:
         raise ReviewFileError(
             f"Cannot read the examples {path}: {error}. Make them: reviewqa finetune data."
         ) from error
-    found = []
+    examples = []
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            messages = tuple(
-                {"role": str(one["role"]), "content": str(one["content"])}
-                for one in row["messages"]
-            )
-            found.append(
-                Example(
-                    str(row["id"]),
-                    str(row["kind"]),
-                    str(row["source"]),
-                    messages,
-                    str(row["target"]),
-                    tuple(map(str, row["reviews"])),
-                )
-            )
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ReviewFileError(
-                f"{path}, line {number}: not an example ({type(error).__name__}: {error})."
-            ) from error
-    return found
+        if line.strip():
+            try:
+                examples.append(_example(json.loads(line)))
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise ReviewFileError(
+                    f"{path}, line {number}: not an example ({type(error).__name__}: {error})."
+                ) from error
+    return examples
+
+
+def _example(row: dict[str, Any]) -> Example:
+    messages = tuple(
+        {"role": str(message["role"]), "content": str(message["content"])}
+        for message in row["messages"]
+    )
+    id, kind, source, target = (str(row[name]) for name in ("id", "kind", "source", "target"))
+    return Example(id, kind, source, messages, target, tuple(map(str, row["reviews"])))
 
 
 def data_hash(folder: Path) -> str:
@@ -122,66 +119,62 @@ def data_hash(folder: Path) -> str:
     return sha256_of(folder / TRAIN_FILE)
 
 
-def data_card(found: ExampleSet) -> str:
-    """What is in the examples, in Markdown: counts, lengths, shares, and one example of each kind."""
-    lines = ["# Training examples", "", "| | train | held out |", "|---|---|---|"]
-    both = (found.train, found.held_out)
-    lines.append("| examples | " + " | ".join(str(len(part)) for part in both) + " |")
-    for kind in sorted({one.kind for part in both for one in part}):
-        counts = (sum(one.kind == kind for one in part) for part in both)
-        lines.append(f"| of the kind {kind} | " + " | ".join(map(str, counts)) + " |")
-    for source in sorted({one.source for part in both for one in part}):
-        counts = (sum(one.source == source for one in part) for part in both)
-        lines.append(f"| from {source} | " + " | ".join(map(str, counts)) + " |")
-    lines.append(
-        "| reviews shown | "
-        + " | ".join(str(len({r for one in p for r in one.reviews})) for p in both)
-        + " |"
-    )
-    lines.append(
-        "| refusals | " + " | ".join(_share(one.refuses for one in part) for part in both) + " |"
-    )
-    lines.append(
-        "| words of the target, median | " + " | ".join(_words(part) for part in both) + " |"
-    )
-    lines.append(
-        "| reviews cited by an answer, mean | " + " | ".join(_cited(part) for part in both) + " |"
-    )
-    lines += ["", "No review is shown in both splits, nor a copy of one.", ""]
-    if found.left_out:
-        lines += ["Left out:", ""]
-        lines += [f"- {count}: {reason}" for reason, count in sorted(found.left_out.items())] + [""]
-    for kind in sorted({one.kind for one in found.train}):
-        one = next(example for example in found.train if example.kind == kind)
-        prompt = "".join(message["content"] for message in one.messages)
-        lines += [
-            f"## An example of the kind {kind}",
-            "",
-            *_fenced(prompt),
-            "Target:",
-            "",
-            *_fenced(one.target),
-        ]
-    return "\n".join(lines)
+def data_card(examples: ExampleSet) -> str:
+    """What is in the examples, in Markdown: counts, lengths, shares, and one example of each
+    kind.
+    """
+    sides = (examples.train, examples.held_out)
+    everything = [*examples.train, *examples.held_out]
+    kinds = sorted({example.kind for example in everything})
+    sources = sorted({example.source for example in everything})
+    rows: list[list[object]] = [["examples", *map(len, sides)]]
+    for field, values, title in (("kind", kinds, "of the kind"), ("source", sources, "from")):
+        for value in values:
+            rows.append([f"{title} {value}", *(_count(side, field, value) for side in sides)])
+    for title, measure in _MEASURES.items():
+        rows.append([title, *map(measure, sides)])
+    shown = []
+    first = {example.kind: example for example in reversed(examples.train)}
+    for kind, example in sorted(first.items()):
+        prompt = "".join(message["content"] for message in example.messages)
+        shown.append((kind, _fenced(prompt), _fenced(example.target)))
+    left_out = sorted(examples.left_out.items())
+    return render("data_card.md.jinja", rows=rows, left_out=left_out, shown=shown)
 
 
-def _fenced(text: str) -> list[str]:
-    return ["~~~~text", text.replace("~~~~", "~ ~ ~ ~"), "~~~~", ""] if text else []
+def _fenced(text: str) -> str:
+    return text.replace("~~~~", "~ ~ ~ ~")
 
 
-def _share(values: Iterable[bool]) -> str:
-    counts = Counter(values)
-    return f"{counts[True] / max(1, counts.total()):.0%}"
+def _count(side: Sequence[Example], field: str, value: str) -> int:
+    return sum(getattr(example, field) == value for example in side)
 
 
-def _words(part: Sequence[Example]) -> str:
-    return f"{statistics.median(len(one.target.split()) for one in part):.0f}" if part else "-"
+def _reviews(side: Sequence[Example]) -> str:
+    return str(len(set[str]().union(*(example.reviews for example in side))))
 
 
-def _cited(part: Sequence[Example]) -> str:
-    counts = [
-        len({number for marker in strip_markers(one.target)[1] for number in marker.numbers})
-        for one in part
-        if one.messages and not one.refuses
-    ]
+def _refusals(side: Sequence[Example]) -> str:
+    return f"{sum(example.refuses for example in side) / max(1, len(side)):.0%}"
+
+
+def _words(side: Sequence[Example]) -> str:
+    lengths = [len(example.target.split()) for example in side]
+    return f"{statistics.median(lengths):.0f}" if lengths else "-"
+
+
+def _cited(side: Sequence[Example]) -> str:
+    counts = []
+    for example in side:
+        if example.messages and not example.refuses:
+            markers = strip_markers(example.target)[1]
+            counts.append(len(set[int]().union(*(marker.numbers for marker in markers))))
     return f"{statistics.fmean(counts):.1f}" if counts else "-"
+
+
+_MEASURES = {
+    "reviews shown": _reviews,
+    "refusals": _refusals,
+    "words of the target, median": _words,
+    "reviews cited by an answer, mean": _cited,
+}

@@ -11,7 +11,7 @@ is too often right), and, for a question, none of the other reviews that answer 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,7 +44,15 @@ class Pair:
     review_row: int  # of the positive
 
 
-class _Found(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How many pairs of each kind at most; the same ones for the same seed."""
+
+    most: int = MOST
+    seed: int = 0
+
+
+class _Candidate(NamedTuple):
     anchor: str
     sentence_row: int
     right_groups: frozenset[int] = frozenset()  # of copies, whose reviews answer the anchor as well
@@ -56,12 +64,10 @@ def make_pairs(
     questions: Sequence[Question] = (),
     *,
     kinds: Sequence[str] = KINDS,
-    most: int = MOST,
+    draw: Draw = Draw(),
     reviews: NDArray[np.bool_] | None = None,
-    seed: int = 0,
 ) -> list[Pair]:
-    """Pairs of the kinds wanted, at most `most` of each, each pair of texts once; the same ones for
-    the same seed.
+    """Pairs of the kinds wanted, each pair of texts once.
 
     `embedder` is the one that the index was built with; `reviews` (reviews,) limits which reviews
     may be used.
@@ -70,21 +76,23 @@ def make_pairs(
     makers = {
         "question": lambda: _from_questions(index, embedder, questions, allowed),
         "title": lambda: _from_titles(index, embedder, allowed),
-        "neighbour": lambda: _from_neighbours(index, allowed, most, seed),
+        "neighbour": lambda: _from_neighbours(index, allowed, draw),
     }
     pairs: list[Pair] = []
     seen: set[tuple[str, str]] = set()
     for kind in kinds:
-        found: list[_Found] = []
-        for one in makers[kind]():
-            key = (_plain(one.anchor), _plain(index.sentences([one.sentence_row])[0].text))
+        candidates: list[_Candidate] = []
+        for candidate in makers[kind]():
+            positive = index.sentences([candidate.sentence_row])[0].text
+            key = (_plain(candidate.anchor), _plain(positive))
             if key[0] != key[1] and key not in seen:
                 seen.add(key)
-                found.append(one)
-        if len(found) > most:
-            chosen = np.random.default_rng(seed).choice(len(found), most, replace=False)
-            found = [found[place] for place in np.sort(chosen)]
-        pairs += _with_negatives(index, embedder, kind, found, allowed)
+                candidates.append(candidate)
+        if len(candidates) > draw.most:
+            generator = np.random.default_rng(draw.seed)
+            chosen = generator.choice(len(candidates), draw.most, replace=False)
+            candidates = [candidates[place] for place in np.sort(chosen)]
+        pairs += _with_negatives(index, embedder, kind, candidates, allowed)
     return pairs
 
 
@@ -93,30 +101,25 @@ def _from_questions(
     embedder: Embedder,
     questions: Sequence[Question],
     allowed: NDArray[np.bool_],
-) -> Iterator[_Found]:
+) -> Iterator[_Candidate]:
     rows_of = {review_id: row for row, review_id in enumerate(index.review_ids())}
     answerable = [question for question in questions if question.review_ids]
     if not answerable:
         return
     vectors = embedder.embed_queries([question.question for question in answerable])
     for question, vector in zip(answerable, vectors, strict=True):
-        found = []
-        gold = [
-            rows_of[review_id] for review_id in sorted(question.review_ids) if review_id in rows_of
-        ]
+        ids = sorted(question.review_ids)
+        gold = [rows_of[review_id] for review_id in ids if review_id in rows_of]
         right = frozenset(index.review_group[gold].tolist())
-        for row in gold:
-            if allowed[row]:
-                cosine, sentence = _best_sentence(index, vector, row)
-                if cosine >= _NEAR_ENOUGH:
-                    found.append((cosine, sentence))
-        for _, sentence in sorted(found, reverse=True)[:_PER_QUESTION]:
-            yield _Found(question.question, sentence, right)
+        best = [_best_sentence(index, vector, row) for row in gold if allowed[row]]
+        near = sorted((pair for pair in best if pair[0] >= _NEAR_ENOUGH), reverse=True)
+        for _, sentence in near[:_PER_QUESTION]:
+            yield _Candidate(question.question, sentence, right)
 
 
 def _from_titles(
     index: ReviewIndex, embedder: Embedder, allowed: NDArray[np.bool_]
-) -> Iterator[_Found]:
+) -> Iterator[_Candidate]:
     titles = [
         (row, review.title)
         for row, review in enumerate(index.reviews())
@@ -124,24 +127,21 @@ def _from_titles(
     ]
     for start in range(0, len(titles), _AT_ONCE):
         block = titles[start : start + _AT_ONCE]
-        for (row, title), vector in zip(
-            block, embedder.embed_queries([title for _, title in block]), strict=True
-        ):
-            yield _Found(title, _best_sentence(index, vector, row)[1])
+        vectors = embedder.embed_queries([title for _, title in block])
+        for (row, title), vector in zip(block, vectors, strict=True):
+            yield _Candidate(title, _best_sentence(index, vector, row)[1])
 
 
 def _from_neighbours(
-    index: ReviewIndex, allowed: NDArray[np.bool_], most: int, seed: int
-) -> Iterator[_Found]:
+    index: ReviewIndex, allowed: NDArray[np.bool_], draw: Draw
+) -> Iterator[_Candidate]:
     chunk, review = index.sentence_chunk, index.sentence_review
     following = np.flatnonzero((chunk[1:] == chunk[:-1]) & allowed[review[:-1]])
-    some = np.sort(
-        np.random.default_rng(seed).permutation(following)[: 2 * most]
-    )  # some will be too short
-    for first in some.tolist():
-        one, other = index.sentences([first, first + 1])
-        if min(len(one.text.split()), len(other.text.split())) >= _LEAST_WORDS["neighbour"]:
-            yield _Found(one.text, first + 1)
+    order = np.random.default_rng(draw.seed).permutation(following)
+    for row in np.sort(order[: 2 * draw.most]).tolist():  # some will be too short
+        first, second = (sentence.text for sentence in index.sentences([row, row + 1]))
+        if min(len(first.split()), len(second.split())) >= _LEAST_WORDS["neighbour"]:
+            yield _Candidate(first, row + 1)
 
 
 def _best_sentence(index: ReviewIndex, vector: Vectors, review_row: int) -> tuple[float, int]:
@@ -155,36 +155,25 @@ def _with_negatives(
     index: ReviewIndex,
     embedder: Embedder,
     kind: str,
-    found: Sequence[_Found],
+    candidates: Sequence[_Candidate],
     allowed: NDArray[np.bool_],
-) -> Iterable[Pair]:
+) -> Iterator[Pair]:
     usable = allowed[index.sentence_review]
-    for start in range(0, len(found), _AT_ONCE):
-        block = found[start : start + _AT_ONCE]
-        anchors = embedder.embed_queries([one.anchor for one in block])
-        nearest = (anchors * index.vectors(np.array([one.sentence_row for one in block]))).sum(
-            axis=1
-        )
-        cosines, sentences = index.search(anchors, _LOOKED_AT, None if usable.all() else usable)
-        for one, limit, near, candidates in zip(block, nearest, cosines, sentences, strict=True):
-            review = int(index.sentence_review[one.sentence_row])
-            right = one.right_groups | {int(index.review_group[review])}
-            negative = next(
-                (
-                    int(candidate)
-                    for cosine, candidate in zip(near, candidates, strict=True)
-                    if candidate >= 0
-                    and cosine < _MARGIN * limit
-                    and int(index.review_group[index.sentence_review[candidate]]) not in right
-                ),
-                None,
-            )
-            texts = index.sentences(
-                [one.sentence_row] if negative is None else [one.sentence_row, negative]
-            )
-            yield Pair(
-                kind, one.anchor, texts[0].text, texts[1].text if len(texts) > 1 else "", review
-            )
+    for start in range(0, len(candidates), _AT_ONCE):
+        block = candidates[start : start + _AT_ONCE]
+        anchors = embedder.embed_queries([candidate.anchor for candidate in block])
+        positives = index.vectors(np.array([candidate.sentence_row for candidate in block]))
+        limits = _MARGIN * (anchors * positives).sum(axis=1)
+        cosines, rows = index.search(anchors, _LOOKED_AT, None if usable.all() else usable)
+        for place, candidate in enumerate(block):
+            review = int(index.sentence_review[candidate.sentence_row])
+            right = candidate.right_groups | {int(index.review_group[review])}
+            far_enough = rows[place][(rows[place] >= 0) & (cosines[place] < limits[place])]
+            groups = index.review_group[index.sentence_review[far_enough]]
+            negatives = far_enough[~np.isin(groups, list(right))][:1].tolist()
+            texts = [near.text for near in index.sentences([candidate.sentence_row, *negatives])]
+            negative = texts[1] if negatives else ""
+            yield Pair(kind, candidate.anchor, texts[0], negative, review)
 
 
 def _plain(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rag.evaluation.question_sets import RetrievalQuestion, Span
 from rag.index import ReviewIndex
-from rag.schema import ReviewFileError
+from rag.schema import Review, ReviewFileError
 
 
 def is_squad(path: Path) -> bool:
@@ -31,49 +31,47 @@ def read_squad(path: Path, index: ReviewIndex) -> list[RetrievalQuestion]:
     Raises `ReviewFileError` where none is left.
     """
     by_text = {_plain(review.text): review for review in index.reviews()}
+    questions = []
     try:
-        paragraphs = [
-            p
-            for part in json.loads(path.read_text(encoding="utf-8"))["data"]
-            for p in part["paragraphs"]
-        ]
-        found = []
-        for paragraph in paragraphs:
-            review = by_text.get(_plain(paragraph["context"]))
-            if review is None:
-                continue
-            for one in paragraph["qas"]:
-                spans = _spans(one, review.review_id, review.text)
-                found.append(
-                    RetrievalQuestion(
-                        str(one["id"]),
-                        str(one["question"]),
-                        "squad",
-                        "",
-                        {review.review_id: 1},
-                        review.item,
-                        spans,
-                    )
-                )
+        for document in json.loads(path.read_text(encoding="utf-8"))["data"]:
+            for paragraph in document["paragraphs"]:
+                review = by_text.get(_plain(paragraph["context"]))
+                if review is not None:
+                    questions += [_question(row, review) for row in paragraph["qas"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        said = f"{type(error).__name__}: {error}"
         raise ReviewFileError(
-            f"{path} is not a question file of SQuAD's shape ({said})."
+            f"{path} is not a question file of SQuAD's shape ({type(error).__name__}: {error})."
         ) from error
-    if not found:
+    if not questions:
         raise ReviewFileError(
             f'None of the paragraphs of {path} is a review of the index "{index.name}". Build the '
             "index from this file."
         )
-    return found
+    return questions
 
 
-def _spans(question: dict[str, Any], review_id: str, text: str) -> tuple[Span, ...]:
-    if question.get("is_impossible"):
+def _question(row: dict[str, Any], review: Review) -> RetrievalQuestion:
+    return RetrievalQuestion(
+        id=str(row["id"]),
+        question=str(row["question"]),
+        domain="squad",
+        split="",
+        relevance={review.review_id: 1},
+        item_id=review.item,
+        spans=_spans(row, review),
+    )
+
+
+def _spans(row: dict[str, Any], review: Review) -> tuple[Span, ...]:
+    if row.get("is_impossible"):
         return ()
-    answers = {str(one["text"]) for one in question.get("answers", ()) if str(one["text"]).strip()}
-    places = ((answer, text.find(answer)) for answer in sorted(answers))
-    return tuple((review_id, start, start + len(answer)) for answer, start in places if start >= 0)
+    answers = sorted({str(answer["text"]) for answer in row.get("answers", ())})
+    starts = {answer: review.text.find(answer) for answer in answers if answer.strip()}
+    return tuple(
+        (review.review_id, start, start + len(answer))
+        for answer, start in starts.items()
+        if start >= 0
+    )
 
 
 def _plain(text: str) -> str:

@@ -9,11 +9,12 @@ input is kept, and one layer's activations at a time.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from finetune.recipe import Recipe
-from finetune.train.arguments import Arguments, Device
+from finetune.recipe import ALL_LINEAR, Recipe
+from finetune.training.arguments import Arguments, Device
 
 _BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 _NF4_BYTES = 0.5 + 4 / 64  # a code of four bits, and an fp32 scale for every 64 of them
@@ -56,22 +57,27 @@ def empty_model(config: Any) -> Any:
     return model
 
 
+def is_named(layer: str, target: str) -> bool:
+    """Whether a target means this layer: its whole name, or the end of it."""
+    return f".{layer}".endswith(f".{target}")
+
+
 def target_layers(model: Any, recipe: Recipe) -> dict[str, tuple[int, int]]:
     """(inputs, outputs) of every linear layer that the adapter goes on, by name: as peft matches
     them.
     """
-    import re
-
     from torch.nn import Linear
 
-    wanted, excluded = recipe.lora.target_modules, recipe.lora.exclude_modules
-    return {
-        name: (module.in_features, module.out_features)
-        for name, module in model.named_modules()
-        if isinstance(module, Linear)
-        and any(name == one or name.endswith(f".{one}") for one in wanted)
-        and not (excluded and re.fullmatch(excluded, name))
-    }
+    targets, excluded = recipe.lora.target_modules, recipe.lora.exclude_modules
+    head = model.get_output_embeddings()
+    layers = {}
+    for name, layer in model.named_modules():
+        named = any(is_named(name, target) for target in targets)
+        if targets == (ALL_LINEAR,):
+            named = layer is not head
+        if named and isinstance(layer, Linear) and not (excluded and re.fullmatch(excluded, name)):
+            layers[name] = (layer.in_features, layer.out_features)
+    return layers
 
 
 def trainable_parameters(model: Any, recipe: Recipe) -> int:
@@ -83,58 +89,62 @@ def estimate(
     config: Any, recipe: Recipe, arguments: Arguments, device: Device, longest: int
 ) -> Estimate:
     """For batches of sequences of `longest` tokens."""
-    from torch.nn import Linear
-
     model = empty_model(config)
     text = config.get_text_config()
     width = _BYTES[arguments.dtype]
-    embeddings = model.get_output_embeddings()
-    linear = sum(
-        module.weight.numel()
-        for module in model.modules()
-        if isinstance(module, Linear) and module is not embeddings
-    )
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    packed = (
-        (_NF4_DOUBLE if recipe.quantization.bnb_4bit_use_double_quant else _NF4_BYTES)
-        if (arguments.quantization is not None)
-        else width
-    )
     trainable = trainable_parameters(model, recipe)
-    optimizer = next(
-        (
-            size
-            for name, size in _OPTIMIZER_BYTES.items()
-            if arguments.training["optim"].endswith(name)
-        ),
-        8,
-    )
     tokens = longest * recipe.training.per_device_train_batch_size
-    hidden, inner = text.hidden_size, text.intermediate_size
-    heads = text.num_attention_heads * (
-        getattr(text, "head_dim", None) or hidden // text.num_attention_heads
-    )
-    # what a layer keeps for its backward pass: inputs of the norms and of the projections, queries,
-    # keys and values, the gated product and its factors, and the adapter's copies of what it reads
-    layer = tokens * width * (6 * hidden + 4 * heads + 5 * inner) + tokens * 4 * 7 * recipe.lora.r
-    if (
-        model.config._attn_implementation == "eager"
-    ):  # scores, capped and in fp32, and their share of the whole
-        layer += tokens * longest * text.num_attention_heads * (3 * 4 + 2 * width)
-    kept = tokens * hidden * width * text.num_hidden_layers
+    logits = min(tokens, _LOGIT_CHUNK) * text.vocab_size * 4 * 3 + tokens * text.hidden_size * 4 * 2
     return Estimate(
         parameters=parameters,
         trainable=trainable,
-        weights=int(linear * packed + (parameters - linear) * width),
-        adapter=trainable * (4 + 4 + optimizer),
-        activations=int(
-            kept + layer
-            if recipe.training.gradient_checkpointing
-            else layer * text.num_hidden_layers
-        ),
-        logits=int(min(tokens, _LOGIT_CHUNK) * text.vocab_size * 4 * 3 + tokens * hidden * 4 * 2),
+        weights=_weights(model, parameters, recipe, arguments),
+        adapter=trainable * (4 + 4 + _optimizer_bytes(arguments)),
+        activations=_activations(model.config, recipe, width, longest),
+        logits=logits,
         overhead=_OVERHEAD if device.kind == "cuda" else 0,
     )
+
+
+def _weights(model: Any, parameters: int, recipe: Recipe, arguments: Arguments) -> int:
+    """Bytes of the base model: its linear layers, but for the head, may be in 4 bits."""
+    from torch.nn import Linear
+
+    width = packed = float(_BYTES[arguments.dtype])
+    if arguments.quantization is not None:
+        packed = _NF4_DOUBLE if recipe.quantization.bnb_4bit_use_double_quant else _NF4_BYTES
+    head = model.get_output_embeddings()
+    linear = sum(
+        layer.weight.numel()
+        for layer in model.modules()
+        if isinstance(layer, Linear) and layer is not head
+    )
+    return int(linear * packed + (parameters - linear) * width)
+
+
+def _optimizer_bytes(arguments: Arguments) -> int:
+    optimizer = arguments.training["optim"]
+    sizes = (size for name, size in _OPTIMIZER_BYTES.items() if optimizer.endswith(name))
+    return next(sizes, 8)
+
+
+def _activations(config: Any, recipe: Recipe, width: int, longest: int) -> int:
+    """Bytes that the layers keep for their backward pass."""
+    text = config.get_text_config()
+    tokens = longest * recipe.training.per_device_train_batch_size
+    hidden, heads = text.hidden_size, text.num_attention_heads
+    across = heads * (getattr(text, "head_dim", None) or hidden // heads)
+    # inputs of the norms and of the projections, queries, keys and values, the gated product and
+    # its factors, and the adapter's copies of what it reads
+    layer = tokens * width * (6 * hidden + 4 * across + 5 * text.intermediate_size)
+    layer += tokens * 4 * 7 * recipe.lora.r
+    if config._attn_implementation == "eager":
+        # scores, capped and in fp32, and their share of the whole
+        layer += tokens * longest * heads * (3 * 4 + 2 * width)
+    if not recipe.training.gradient_checkpointing:
+        return int(layer * text.num_hidden_layers)
+    return int(tokens * hidden * width * text.num_hidden_layers + layer)
 
 
 def in_words(size: int) -> str:

@@ -9,112 +9,19 @@ from typing import Any
 
 from finetune.data.encode import IGNORED, Encoded
 from finetune.preflight.checks import Check
-from finetune.preflight.estimate import empty_model, target_layers, trainable_parameters
-from finetune.train.memory import LESS_MEMORY, PeakMemory
-from finetune.train.trainer import Prepared
+from finetune.preflight.estimate import empty_model, trainable_parameters
+from finetune.training.memory import LESS_MEMORY, PeakMemory
+from finetune.training.trainer import Prepared
 from rag.generators.loading import is_memory_error
 from rag.schema import first_line
 
-_SOFTCAPPED = (
-    "gemma2",
-)  # their attention scores are capped, which only the eager implementation does
+# their attention scores are capped, which only the eager implementation does
+_SOFTCAPPED = ("gemma2",)
+_CAPPING = ("eager", "flash_attention_2")
 _NO_GRADIENTS = (
     "With checkpointing the inputs must require gradients, non-reentrant; a loss that is no number "
-    "points to the "
-    "number type."
+    "points to the number type."
 )
-
-
-def check_model(prepared: Prepared, model: Any) -> list[Check]:
-    """What the loaded model with its fresh adapter says."""
-    return [
-        *_targets(prepared),
-        *_trainable(prepared, model),
-        *_attention(prepared, model),
-        *_packing(prepared, model),
-    ]
-
-
-def _targets(prepared: Prepared) -> Iterator[Check]:
-    layers = target_layers(empty_model(prepared.config), prepared.recipe)
-    counts = {
-        one: sum(f".{name}".endswith(f".{one}") for name in layers)
-        for one in prepared.recipe.lora.target_modules
-    }
-    missing = [name for name, count in counts.items() if not count]
-    saw = ", ".join(f"{name} {count}" for name, count in counts.items())
-    if missing:
-        yield Check(
-            "target modules",
-            "failed",
-            f"no layer is named {', '.join(missing)} ({saw})",
-            "Set lora.target_modules to the names that this model's linear layers have.",
-        )
-    else:
-        yield Check("target modules", "ok", saw)
-
-
-def _trainable(prepared: Prepared, model: Any) -> Iterator[Check]:
-    expected = trainable_parameters(empty_model(prepared.config), prepared.recipe)
-    found = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    extra = [
-        name
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad and "lora_" not in name
-    ]
-    saw = f"{found:,} trainable, r (inputs + outputs) of the target layers gives {expected:,}"
-    if extra or found != expected:
-        yield Check(
-            "trainable parameters",
-            "failed",
-            saw + (f"; also {extra[0]}" if extra else ""),
-            "Only the adapter should learn: see lora.target_modules and lora.exclude_modules.",
-        )
-    else:
-        yield Check("trainable parameters", "ok", saw)
-
-
-def _attention(prepared: Prepared, model: Any) -> Iterator[Check]:
-    used = model.config._attn_implementation
-    if prepared.config.model_type in _SOFTCAPPED and used not in ("eager", "flash_attention_2"):
-        yield Check(
-            "attention",
-            "warning",
-            f"{used}, which does not cap the attention scores as {prepared.config.model_type} was "
-            "trained to",
-            'Set attn_implementation = "eager" in the recipe.',
-        )
-    else:
-        yield Check("attention", "ok", str(used))
-
-
-def _packing(prepared: Prepared, model: Any) -> Iterator[Check]:
-    """Whether packed examples see each other: the second must come out as it does alone."""
-    if not prepared.recipe.training.packing or len(prepared.train.sequences) < 2:
-        return
-    import torch
-
-    first, second = (one.input_ids[:64] for one in prepared.train.sequences[:2])
-    places = [*range(len(first)), *range(len(second))]
-    with torch.no_grad():
-        model.eval()
-        device = next(model.parameters()).device
-        packed = model(
-            input_ids=torch.tensor([first + second], device=device),
-            position_ids=torch.tensor([places], device=device),
-        ).logits[0, len(first) :]
-        alone = model(input_ids=torch.tensor([second], device=device)).logits[0]
-        model.train()
-    mixed = float((packed - alone).abs().max()) > 0.05 * float(alone.abs().max())
-    saw = "an example is " + (
-        "changed by the one packed before it" if mixed else "the same packed and alone"
-    )
-    mend = (
-        "Set training.packing = false, or attn_implementation to a flash attention."
-        if mixed
-        else ""
-    )
-    yield Check("packing", "failed" if mixed else "ok", saw, mend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +31,60 @@ class Step:
     seconds: float
     peak: int
     tokens: int
+
+
+def check_model(prepared: Prepared, model: Any) -> list[Check]:
+    """What the loaded model with its fresh adapter says."""
+    return [_trainable(prepared, model), _attention(prepared, model), *_packing(prepared, model)]
+
+
+def _trainable(prepared: Prepared, model: Any) -> Check:
+    expected = trainable_parameters(empty_model(prepared.config), prepared.recipe)
+    learning = {n: p.numel() for n, p in model.named_parameters() if p.requires_grad}
+    extra = next((name for name in learning if "lora_" not in name), "")
+    count = sum(learning.values())
+    saw = f"{count:,} trainable, r (inputs + outputs) of the target layers gives {expected:,}"
+    wrong = extra or count != expected
+    return Check.of(
+        "trainable parameters",
+        saw,
+        saw + (f"; also {extra}" if extra else "") if wrong else "",
+        "Only the adapter should learn: see lora.target_modules and lora.exclude_modules.",
+    )
+
+
+def _attention(prepared: Prepared, model: Any) -> Check:
+    used, family = str(model.config._attn_implementation), prepared.config.model_type
+    uncapped = family in _SOFTCAPPED and used not in _CAPPING
+    doubt = f"{used}, which does not cap the attention scores as {family} was trained to"
+    mend = 'Set attn_implementation = "eager" in the recipe.'
+    return Check.warning("attention", used, doubt if uncapped else "", mend)
+
+
+def _packing(prepared: Prepared, model: Any) -> Iterator[Check]:
+    """Whether packed examples see each other: the second must come out as it does alone."""
+    if not prepared.recipe.training.packing or len(prepared.train.sequences) < 2:
+        return
+    import torch
+
+    first, second = (sequence.input_ids[:64] for sequence in prepared.train.sequences[:2])
+    places = [*range(len(first)), *range(len(second))]
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.no_grad():
+        packed = model(
+            input_ids=torch.tensor([first + second], device=device),
+            position_ids=torch.tensor([places], device=device),
+        ).logits[0, len(first) :]
+        alone = model(input_ids=torch.tensor([second], device=device)).logits[0]
+    model.train()
+    mixed = float((packed - alone).abs().max()) > 0.05 * float(alone.abs().max())
+    yield Check.of(
+        "packing",
+        "an example is the same packed and alone",
+        "an example is changed by the one packed before it" if mixed else "",
+        "Set training.packing = false, or attn_implementation to a flash attention.",
+    )
 
 
 def check_step(prepared: Prepared, model: Any) -> tuple[list[Check], Step | None]:
@@ -145,102 +106,85 @@ def check_step(prepared: Prepared, model: Any) -> tuple[list[Check], Step | None
             activation_checkpointing_kwargs=training["activation_checkpointing_kwargs"]
         )
     kind, began = prepared.device.kind, time.monotonic()
+    autocast = torch.autocast(kind, getattr(torch, dtype), enabled=dtype != "float32")
     try:
-        with (
-            PeakMemory(kind) as memory,
-            torch.autocast(kind, getattr(torch, dtype), enabled=dtype != "float32"),
-        ):
+        with PeakMemory(kind) as memory, autocast:
             loss = model(**tensors).loss
             loss.backward()
-        loss = loss.detach()
     except (RuntimeError, MemoryError) as error:
         model.zero_grad(set_to_none=True)
-        if is_memory_error(error):
-            return [
-                Check(
-                    "memory",
-                    "failed",
-                    f"a batch of the longest examples does not fit: {first_line(error)}",
-                    LESS_MEMORY,
-                )
-            ], None
-        return [Check("gradients", "failed", first_line(error), _NO_GRADIENTS)], None
-    seconds = time.monotonic() - began
-    # at the start B is zero, and so is the gradient of A: B's is what tells that the adapter is
-    # reached
-    reached = {
-        name: bool(p.grad is not None and p.grad.abs().sum() > 0 and torch.isfinite(p.grad).all())
-        for name, p in model.named_parameters()
-        if "lora_B" in name
-    }
-    touched = [
-        name for name, p in model.named_parameters() if not p.requires_grad and p.grad is not None
-    ]
+        if not is_memory_error(error):
+            return [Check("gradients", "failed", first_line(error), _NO_GRADIENTS)], None
+        saw = f"a batch of the longest examples does not fit: {first_line(error)}"
+        return [Check("memory", "failed", saw, LESS_MEMORY)], None
+    tokens = sum(len(sequence.input_ids) for sequence in batch)
+    step = Step(time.monotonic() - began, memory.peak, tokens)
+    checks = [_gradients(model, loss.detach())]
     model.zero_grad(set_to_none=True)
+    checks += [_checkpointing(model)] if checkpointing else []
+    return [*checks, _time(prepared, step, len(batch))], step
+
+
+def _gradients(model: Any, loss: Any) -> Check:
+    """At the start B is zero, and so is the gradient of A: B's is what tells that the adapter is
+    reached.
+    """
+    import torch
+
+    reached, touched = {}, ""
+    for name, parameter in model.named_parameters():
+        gradient = parameter.grad
+        if "lora_B" in name:
+            reached[name] = gradient is not None and bool(
+                gradient.abs().sum() > 0 and torch.isfinite(gradient).all()
+            )
+        elif not parameter.requires_grad and gradient is not None:
+            touched = touched or name
     dry = [name for name, is_reached in reached.items() if not is_reached]
-    checks = []
-    if dry or touched or not reached or not torch.isfinite(loss):
-        what = (
-            f"no gradient in {len(dry)} of {len(reached)} ({dry[0]})"
-            if dry
-            else f"loss {float(loss):.3f}"
-        )
-        what = what if reached else "the model has no adapter"
-        what += f"; gradients in the base ({touched[0]})" if touched else ""
-        checks.append(Check("gradients", "failed", what, _NO_GRADIENTS))
-    else:
-        checks.append(
-            Check("gradients", "ok", f"all {len(reached)} adapter matrices learn, and nothing else")
-        )
-    if checkpointing:
-        flags = {
-            bool(
-                getattr(m, "_gradient_checkpointing_func", None)
-                and m._gradient_checkpointing_func.keywords.get("use_reentrant")
-            )
-            for m in model.modules()
-            if getattr(m, "gradient_checkpointing", False)
-        }
-        ok = flags == {False}
-        checks.append(
-            Check(
-                "checkpointing",
-                "ok" if ok else "failed",
-                "non-reentrant" if ok else "reentrant, or on no layer",
-                "" if ok else "Reentrant checkpointing loses the adapter's gradients.",
-            )
-        )
-    step = Step(seconds, memory.peak, sum(len(one.input_ids) for one in batch))
-    steps = prepared.steps * prepared.recipe.training.gradient_accumulation_steps
-    typical = (
-        seconds
-        * prepared.train.tokens
-        / max(1, len(prepared.train.sequences))
-        * len(batch)
-        / max(1, step.tokens)
-    )
-    checks.append(
-        Check(
-            "time",
-            "ok",
-            f"a batch of the longest examples took {seconds:.1f} s; {steps} batches, about "
-            f"{steps * typical / 60:.0f} minutes",
-        )
-    )
-    return checks, step
+    problems = []
+    if not reached:
+        problems.append("the model has no adapter")
+    if dry:
+        problems.append(f"no gradient in {len(dry)} of {len(reached)} ({dry[0]})")
+    if not torch.isfinite(loss):
+        problems.append(f"loss {float(loss):.3f}")
+    if touched:
+        problems.append(f"gradients in the base ({touched})")
+    saw = f"all {len(reached)} adapter matrices learn, and nothing else"
+    return Check.of("gradients", saw, "; ".join(problems), _NO_GRADIENTS)
+
+
+def _checkpointing(model: Any) -> Check:
+    flags = set()
+    for module in model.modules():
+        if getattr(module, "gradient_checkpointing", False):
+            function = getattr(module, "_gradient_checkpointing_func", None)
+            flags.add(bool(function and function.keywords.get("use_reentrant")))
+    problem = "" if flags == {False} else "reentrant, or on no layer"
+    mend = "Reentrant checkpointing loses the adapter's gradients."
+    return Check.of("checkpointing", "non-reentrant", problem, mend)
+
+
+def _time(prepared: Prepared, step: Step, size: int) -> Check:
+    """How long the training will take, by a batch of the longest examples."""
+    batches = prepared.steps * prepared.recipe.training.gradient_accumulation_steps
+    typical = prepared.train.tokens / len(prepared.train.sequences) * size / max(1, step.tokens)
+    minutes = batches * step.seconds * typical / 60
+    saw = f"a batch of the longest examples took {step.seconds:.1f} s; {batches} batches"
+    return Check("time", "ok", f"{saw}, about {minutes:.0f} minutes")
 
 
 def _batch(prepared: Prepared, sequences: Sequence[Encoded], device: Any) -> dict[str, Any]:
     import torch
 
-    longest = max(len(one.input_ids) for one in sequences)
+    longest = max(len(sequence.input_ids) for sequence in sequences)
     pad = prepared.tokenizer.pad_token_id or 0
 
     def padded(rows: Sequence[list[int]], filler: int) -> Any:
         return torch.tensor([row + [filler] * (longest - len(row)) for row in rows], device=device)
 
     return {
-        "input_ids": padded([one.input_ids for one in sequences], pad),
-        "labels": padded([one.labels for one in sequences], IGNORED),
-        "attention_mask": padded([[1] * len(one.input_ids) for one in sequences], 0),
+        "input_ids": padded([sequence.input_ids for sequence in sequences], pad),
+        "labels": padded([sequence.labels for sequence in sequences], IGNORED),
+        "attention_mask": padded([[1] * len(sequence.input_ids) for sequence in sequences], 0),
     }

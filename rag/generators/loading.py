@@ -134,25 +134,58 @@ def put_adapter(model: Any, adapter: str) -> Any:
         except (RuntimeError, ValueError, UserWarning) as error:
             if is_memory_error(error):
                 raise
-            raise ModelError(
-                f'The adapter "{adapter}" does not fit this model ({first_line(error)}). '
-                "Use it with the base model it was trained on: base_model_name_or_path in its "
-                "adapter_config.json."
-            ) from error
+            raise ModelError(_misfit(model, adapter, error)) from error
+
+
+def _misfit(model: Any, adapter: str, error: Exception) -> str:
+    """Why an adapter does not fit, and what to do."""
+    from safetensors import safe_open
+
+    tokens = model.get_input_embeddings().weight.shape[0]
+    with safe_open(str(Path(adapter) / "adapter_model.safetensors"), "numpy") as tensors:
+        for name in tensors.keys():  # noqa: SIM118
+            rows = tensors.get_slice(name).get_shape()[0]
+            whole = "lora_" not in name and ("embed_tokens" in name or "lm_head" in name)
+            if whole and rows != tokens:
+                return (
+                    f'The adapter "{adapter}" was trained with {rows} tokens and this model has '
+                    f"{tokens}: its vocabulary was enlarged. Merge the two where it was trained "
+                    "(resize_token_embeddings, then merge_and_unload), save the result with the "
+                    "adapter's tokenizer, and name that folder as generator."
+                )
+    return (
+        f'The adapter "{adapter}" does not fit this model ({first_line(error)}). '
+        "Use it with the base model it was trained on: base_model_name_or_path in its "
+        "adapter_config.json."
+    )
+
+
+def _check_mergeable(tuned: Any, adapter: str) -> None:
+    """Refuse what would change more than the adapter does. Raises `ModelError`."""
+    layers = [tuned.get_output_embeddings(), tuned.get_input_embeddings()]
+    output, given = (getattr(layer, "base_layer", layer).weight for layer in layers)
+    if output is given and any(hasattr(layer, "base_layer") for layer in layers):
+        raise ModelError(
+            f'The adapter "{adapter}" is on the output layer, whose weights are those of the input '
+            "embeddings as well: merged, it would change both. Use it unmerged (the setting "
+            "adapter), or train one without lm_head and embed_tokens in target_modules."
+        )
 
 
 def merge_adapter(model: Any, adapter: str, dtype: str) -> Any:
     """The model with a LoRA adapter added into its weights, in `dtype`; 4-bit weights are
     dequantised first.
 
-    Raises `ModelError` if it does not fit.
+    Raises `ModelError` if it does not fit, or where tied weights would change with it.
     """
     import torch
 
     number, held_in = getattr(torch, dtype), model.dtype
     if getattr(model, "is_quantized", False):
         model = model.dequantize().to(held_in)
-    merged = put_adapter(model, adapter).merge_and_unload(safe_merge=True).to(number).eval()
+    tuned = put_adapter(model, adapter)
+    _check_mergeable(tuned, adapter)
+    merged = tuned.merge_and_unload(safe_merge=True).to(number).eval()
     merged.config.dtype = number
     for left in ("quantization_config", "_pre_quantization_dtype"):
         if hasattr(merged.config, left):

@@ -14,7 +14,8 @@ from ui.cli.options import Context, example, picked_index
 
 if TYPE_CHECKING:
     from finetune.data.pairs import Pair
-    from finetune.embedder import Adapted, HeldOut
+    from finetune.embedder import Adapted
+    from finetune.gate import HeldOut
 
 _ANY_GAIN = "any-gain"
 
@@ -75,7 +76,8 @@ def embedder(
     it finds better.
     """
     from finetune.data.pairs import KINDS
-    from finetune.embedder import Training, adapt_embedder, hold_out, training_pairs
+    from finetune.embedder import Material, Training, adapt_embedder, training_pairs
+    from finetune.gate import hold_out
     from rag.embedding import make_embedder
     from rag.evaluation.questions import read_questions
     from rag.index import index_folder, open_index
@@ -84,23 +86,20 @@ def embedder(
     # a model's name is as an index's: it cannot leave its folder
     folder = index_folder(settings.paths.models_dir, stated.pop("model"))
     any_gain, resume = stated.pop("accept") == _ANY_GAIN, stated.pop("resume")
-    training = Training(**{**stated, "kinds": stated["kinds"] or KINDS})
+    training = Training(**{**stated, "kinds": stated["kinds"] or KINDS}, any_gain=any_gain)
     asked = read_questions(questions) if questions is not None else []
     base = make_embedder(settings)
     index = open_index(settings, picked_index(settings, name), base)
     if dry_run:
         held_out = hold_out(index, asked)
-        _show_pairs(training_pairs(index, base, asked, held_out, training), held_out)
+        _show_pairs(training_pairs(Material(index, base, asked), held_out, training), held_out)
         return
     with terminal.StageProgress() as progress:
         adapted = adapt_embedder(
             settings,
-            index,
-            base,
-            asked,
+            Material(index, base, asked),
             folder,
             training,
-            any_gain=any_gain,
             resume=resume,
             progress=progress,
         )

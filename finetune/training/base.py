@@ -7,11 +7,13 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from finetune.recipe import Recipe
-from finetune.train.arguments import Arguments
+from finetune.training.arguments import Arguments
 from rag.config import BUNDLED_GENERATOR, Settings
 from rag.generators.bundled import smollm2_folder
 from rag.generators.loading import explain, load_tokenizer, load_weights
@@ -26,27 +28,31 @@ def base_folder(base_model: str, settings: Settings) -> str:
     return os.path.expanduser(base_model)
 
 
-def base_tokenizer(recipe: Recipe, settings: Settings) -> Any:
-    """The base model's tokenizer. Raises `ModelError`."""
+@contextmanager
+def _explained(base_model: str) -> Iterator[None]:
+    """Whatever the libraries raise while loading, as one of our errors."""
     quiet_libraries()
     try:
-        return load_tokenizer(base_folder(recipe.base_model, settings))
+        yield
     except ReviewQAError:
         raise
     except Exception as error:
-        raise explain(recipe.base_model, error) from error
+        raise explain(base_model, error) from error
+
+
+def base_tokenizer(recipe: Recipe, settings: Settings) -> Any:
+    """The base model's tokenizer. Raises `ModelError`."""
+    with _explained(recipe.base_model):
+        return load_tokenizer(base_folder(recipe.base_model, settings))
 
 
 def base_config(recipe: Recipe, settings: Settings) -> Any:
     """The base model's configuration. Raises `ModelError`."""
     from transformers import AutoConfig
 
-    try:
-        return AutoConfig.from_pretrained(
-            base_folder(recipe.base_model, settings), trust_remote_code=False
-        )
-    except Exception as error:
-        raise explain(recipe.base_model, error) from error
+    with _explained(recipe.base_model):
+        folder = base_folder(recipe.base_model, settings)
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
 
 
 def load_base(
@@ -60,8 +66,7 @@ def load_base(
     """The base model's weights, in the given type or in 4 bits. Raises `ModelError` and
     `GeneratorError`.
     """
-    quiet_libraries()
-    try:
+    with _explained(recipe.base_model):
         model = load_weights(
             base_folder(recipe.base_model, settings),
             dtype=dtype,
@@ -69,12 +74,8 @@ def load_base(
             quantization=quantization,
             attention=recipe.attn_implementation,
         )
-        _keep_differentiable(model)
-        return model
-    except ReviewQAError:
-        raise
-    except Exception as error:
-        raise explain(recipe.base_model, error) from error
+    _keep_differentiable(model)
+    return model
 
 
 def _keep_differentiable(model: Any) -> None:
@@ -122,7 +123,7 @@ def add_adapter(model: Any, arguments: Arguments) -> Any:
     return tuned
 
 
-def put_down(model: Any, folder: Path, base_model: str) -> None:
+def save_adapter(model: Any, folder: Path, base_model: str) -> None:
     """Save the adapter of a model into `folder`, in safetensors, naming its base as the recipe
     does.
 

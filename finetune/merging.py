@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from finetune.data.encode import IGNORED, Encoded, encode, end_of_turn
 from finetune.data.examples import HELD_OUT_FILE, read_examples
+from finetune.folders import ADAPTER, DATA, merged_folder, run_folder
 from finetune.model_card import model_card
 from finetune.recipe import Recipe
-from finetune.train.base import base_tokenizer, load_base
-from finetune.train.record import write_record
-from finetune.train.trainer import ADAPTER, DATA
+from finetune.training.base import base_tokenizer, load_base
+from finetune.training.record import write_record
 from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.files import sha256_of
@@ -38,88 +39,118 @@ MOST_SHARD = "4GB"
 _MEASURED = 32
 _ROOM = 1.2  # of the model's size, free on the disk before anything is written
 
-"""Called with (stage, done, total)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The merged model and its record; `again` is False where it was there already."""
+    """The merged model and how far each way was from the trained model, in nats a token; `reused`
+    where it was there already.
+    """
 
     folder: Path
     way: str
     divergence: dict[str, float | None]
-    again: bool
+    reused: bool
+
+    def __str__(self) -> str:
+        lines = [
+            f"Into the {way} weights: KL {value:.6f} nats a token from the model as trained."
+            for way, value in self.divergence.items()
+            if value is not None
+        ]
+        how = "Was merged already" if self.reused else "Merged"
+        ask = f'Ask it: reviewqa ask "..." --generator {self.folder}'
+        return "\n".join([*lines, f"{how} into the {self.way} weights: {self.folder}. {ask}"])
 
 
-def merge(
+@dataclass(frozen=True, slots=True)
+class _Merging:
+    """What is merged."""
+
+    recipe: Recipe
+    settings: Settings
+    adapter: Path
+    dtype: str  # of the merged weights
+
+    def load(self, way: str) -> Any:
+        return merged_model(self.recipe, self.settings, self.adapter, way, self.dtype)
+
+
+def merge_into_base(
     recipe: Recipe,
-    run: Path,
     settings: Settings,
     *,
     way: str = "auto",
     dtype: str = "",
     progress: Progress = no_progress,
 ) -> Merged:
-    """Merge ``<run>/adapter`` into ``models_dir/<output>``, by the way that diverges least from the
+    """Merge a run's adapter into ``models_dir/<output>``, by the way that diverges least from the
     trained model.
 
     `dtype` is what the weights are saved in, "" for bfloat16 (float16 where the recipe trains in
     fp16). Where the model there was made of the same adapter in the same way, nothing is done.
     Raises `ModelError`: no adapter, no room, or another model of that name in the way.
     """
-    adapter, target = run / ADAPTER, settings.paths.models_dir / recipe.output
+    adapter, target = run_folder(settings, recipe) / ADAPTER, merged_folder(settings, recipe)
     trained = read_record(adapter)
     if not trained:
         raise ModelError(
             f"There is no trained adapter in {adapter}. Train one: reviewqa finetune train."
         )
     dtype = dtype or ("float16" if recipe.training.fp16 else "bfloat16")
-    ways = (
-        (way,) if way != "auto" else WAYS if recipe.quantization.load_in_4bit else (INTO_ORIGINAL,)
-    )
-    wanted = {
+    asked = {
         "adapter_sha256": sha256_of(adapter / "adapter_model.safetensors"),
         "dtype": dtype,
         "asked": way,
     }
-    made = read_record(target).get("merge", {})
-    if all(made.get(key) == value for key, value in wanted.items()):
-        return Merged(target, made["way"], made["divergence"], again=False)
-    if target.exists() and not made:
+    earlier = read_record(target).get("merge", {})
+    if all(earlier.get(key) == value for key, value in asked.items()):
+        return Merged(target, earlier["way"], earlier["divergence"], reused=True)
+    if target.exists() and not earlier:
         raise ModelError(
             f"{target} is not a merged model of this program: move it away, or set another output."
         )
+    ways: tuple[str, ...] = (way,)
+    if way == "auto":
+        ways = WAYS if recipe.quantization.load_in_4bit else (INTO_ORIGINAL,)
     tokenizer = base_tokenizer(recipe, settings)
-    held_out = [
-        one
-        for one in encode(
-            read_examples(run / DATA / HELD_OUT_FILE), tokenizer, recipe.data.max_length
-        ).sequences
-        if any(label != IGNORED for label in one.labels)
-    ][:_MEASURED]
-    divergence: dict[str, float | None] = {}
-    reference: list[Any] = []
-    if len(ways) > 1 and held_out:
-        reference = _distributions(
-            as_trained(recipe, settings, adapter), held_out, "as trained", progress
-        )
-    model = None
-    for one in ways:
-        model = None  # there is room for one at a time
-        model = merged_model(recipe, settings, adapter, one, dtype)
-        divergence[one] = (
-            _divergence(reference, model, held_out, one, progress) if reference else None
-        )
-    chosen = min(ways, key=lambda one: divergence[one] or 0.0)
-    if chosen != ways[-1]:
-        model = None
-        model = merged_model(recipe, settings, adapter, chosen, dtype)
+    answers = _held_out_answers(recipe, settings, tokenizer)
+    merging = _Merging(recipe, settings, adapter, dtype)
+    divergence, model = _nearest(merging, ways, answers, progress)
+    chosen = min(ways, key=lambda name: divergence[name] or 0.0)
+    if model is None:
+        model = merging.load(chosen)
     _check_room(model, target)
-    record = trained | {
-        "merge": wanted | {"way": chosen, "divergence": divergence, "examples": len(held_out)}
-    }
-    _write(model, tokenizer, recipe, settings, target, record)
-    return Merged(target, chosen, divergence, again=True)
+    merge = asked | {"way": chosen, "divergence": divergence, "examples": len(answers)}
+    _write(model, tokenizer, recipe, target, trained | {"merge": merge})
+    return Merged(target, chosen, divergence, reused=False)
+
+
+def _held_out_answers(recipe: Recipe, settings: Settings, tokenizer: Any) -> list[Encoded]:
+    """What the ways are compared on."""
+    examples = read_examples(run_folder(settings, recipe) / DATA / HELD_OUT_FILE)
+    sequences = encode(examples, tokenizer, recipe.data.max_length).sequences
+    return [sequence for sequence in sequences if set(sequence.labels) != {IGNORED}][:_MEASURED]
+
+
+def _nearest(
+    merging: _Merging, ways: Sequence[str], answers: Sequence[Encoded], progress: Progress
+) -> tuple[dict[str, float | None], Any]:
+    """How far each way is from the model as trained (None: there is nothing to compare), and the
+    model of the nearest, if it is the one that was loaded last: there is room for one at a time.
+    """
+    divergence: dict[str, float | None] = dict.fromkeys(ways)
+    if len(ways) < 2 or not answers:
+        return divergence, None
+    trained = as_trained(merging.recipe, merging.settings, merging.adapter)
+    reference = _distributions(trained, answers, "as trained", progress)
+    del trained
+    model = None
+    for way in ways:
+        model = None
+        model = merging.load(way)
+        divergence[way] = _divergence(reference, model, answers, partial(progress, way))
+    nearest = min(ways, key=lambda name: divergence[name] or 0.0)
+    return divergence, model if nearest == ways[-1] else None
 
 
 def merged_model(recipe: Recipe, settings: Settings, adapter: Path, way: str, dtype: str) -> Any:
@@ -138,7 +169,10 @@ def merged_model(recipe: Recipe, settings: Settings, adapter: Path, way: str, dt
 
 def _quantization(recipe: Recipe) -> dict[str, Any]:
     """The 4-bit weights as they were trained on; what is computed with them, in fp32."""
-    return asdict(recipe.quantization) | {"load_in_4bit": True, "bnb_4bit_compute_dtype": "float32"}
+    return recipe.quantization.model_dump() | {
+        "load_in_4bit": True,
+        "bnb_4bit_compute_dtype": "float32",
+    }
 
 
 def as_trained(recipe: Recipe, settings: Settings, adapter: Path) -> Any:
@@ -152,36 +186,37 @@ def _distributions(
     model: Any, sequences: Sequence[Encoded], stage: str, progress: Progress
 ) -> list[Any]:
     """Log-probabilities (answer tokens, vocabulary) of each sequence."""
+    distributions = []
+    for number, sequence in enumerate(sequences, 1):
+        distributions.append(_distribution(model, sequence))
+        progress(stage, number, len(sequences))
+    return distributions
+
+
+def _distribution(model: Any, sequence: Encoded) -> Any:
     import torch
 
-    found = []
     with torch.inference_mode():
-        for number, one in enumerate(sequences, 1):
-            logits = model(input_ids=torch.tensor([one.input_ids])).logits[0].float()
-            places = [
-                place - 1 for place, label in enumerate(one.labels) if label != IGNORED and place
-            ]
-            found.append(torch.log_softmax(logits[places], dim=-1))
-            progress(stage, number, len(sequences))
-    return found
+        logits = model(input_ids=torch.tensor([sequence.input_ids])).logits[0].float()
+        before = [place - 1 for place, label in enumerate(sequence.labels) if label != IGNORED]
+        return torch.log_softmax(logits[[place for place in before if place >= 0]], dim=-1)
 
 
 def _divergence(
     reference: Sequence[Any],
     model: Any,
     sequences: Sequence[Encoded],
-    stage: str,
-    progress: Progress,
+    progress: Callable[[int, int], None],
 ) -> float:
     """Mean over answer tokens of KL(as trained || merged), in nats."""
-    import torch
+    from torch.nn.functional import kl_div
 
     total, tokens = 0.0, 0
-    for number, (wanted, one) in enumerate(zip(reference, sequences, strict=True), 1):
-        (found,) = _distributions(model, [one], "", lambda *_: None)
-        total += float(torch.nn.functional.kl_div(found, wanted, log_target=True, reduction="sum"))
-        tokens += len(wanted)
-        progress(stage, number, len(sequences))
+    for number, (expected, sequence) in enumerate(zip(reference, sequences, strict=True), 1):
+        merged = _distribution(model, sequence)
+        total += float(kl_div(merged, expected, log_target=True, reduction="sum"))
+        tokens += len(expected)
+        progress(number, len(sequences))
     return total / max(1, tokens)
 
 
@@ -197,30 +232,25 @@ def _check_room(model: Any, target: Path) -> None:
 
 
 def _write(
-    model: Any,
-    tokenizer: Any,
-    recipe: Recipe,
-    settings: Settings,
-    target: Path,
-    record: dict[str, Any],
+    model: Any, tokenizer: Any, recipe: Recipe, target: Path, record: dict[str, Any]
 ) -> None:
     """Write beside the place, then put it there."""
-    made = target.with_name(f".{target.name}")
-    shutil.rmtree(made, ignore_errors=True)
+    draft = target.with_name(f".{target.name}")
+    shutil.rmtree(draft, ignore_errors=True)
     try:
         model.generation_config = _generation_config(model, tokenizer)
-        model.save_pretrained(str(made), max_shard_size=MOST_SHARD)
-        tokenizer.save_pretrained(str(made))
-        write_record(made, record)
-        (made / "README.md").write_text(model_card(recipe, record), encoding="utf-8")
-        _without_paths(made / "config.json")
+        model.save_pretrained(str(draft), max_shard_size=MOST_SHARD)
+        tokenizer.save_pretrained(str(draft))
+        write_record(draft, record)
+        (draft / "README.md").write_text(model_card(recipe, record), encoding="utf-8")
+        _without_paths(draft / "config.json")
         if target.exists():
             shutil.rmtree(target)
-        made.rename(target)
+        draft.rename(target)
     except OSError as error:
         raise ModelError(f"Cannot write the merged model to {target}: {error}.") from error
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _generation_config(model: Any, tokenizer: Any) -> Any:
@@ -230,13 +260,10 @@ def _generation_config(model: Any, tokenizer: Any) -> Any:
     import transformers
 
     library: Any = transformers
-    known = model.generation_config.eos_token_id
-    ends = [
-        end_of_turn(tokenizer),
-        tokenizer.eos_token_id,
-        *(known if isinstance(known, list) else [known]),
-    ]
-    ends = list(dict.fromkeys(one for one in ends if one is not None))
+    configured = model.generation_config.eos_token_id
+    ends = [end_of_turn(tokenizer), tokenizer.eos_token_id]
+    ends += configured if isinstance(configured, list) else [configured]
+    ends = list(dict.fromkeys(token for token in ends if token is not None))
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else ends[0]
     return library.GenerationConfig(
         do_sample=False, bos_token_id=tokenizer.bos_token_id, eos_token_id=ends, pad_token_id=pad

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def new_record(recipe: Recipe, data_sha256: str) -> dict[str, Any]:
         "output": recipe.output,
         "template": template,
         "template_hash": prompt.template_hash() if template else "",
-        "recipe": asdict(recipe),
+        "recipe": recipe.model_dump(),
         "data_sha256": data_sha256,
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "git": git_state(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from types import TracebackType
 
 LESS_MEMORY = (
     "Lower training.per_device_train_batch_size (and raise gradient_accumulation_steps by as "
@@ -47,12 +46,7 @@ class PeakMemory:
         self._watcher.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         _ = self.peak
         self._ended.set()
         if self._watcher is not None:

@@ -1,10 +1,10 @@
 """Training an adapter: TRL's SFTTrainer with peft and bitsandbytes, watched, interruptible and
 resumable.
 
-What is ours is around the trainer and not in it: tokens that match serving (`finetune.data.encode`),
-arguments that fit the device (`finetune.train.arguments`), checks before the first step
-(`finetune.preflight`) and a stop with a diagnosis when the loss is no number any more or runs away
-(`finetune.train.watch`).
+What is ours is around the trainer and not in it: tokens that match serving
+(`finetune.data.encode`), arguments that fit the device (`finetune.training.arguments`), checks
+before the first step (`finetune.preflight`) and a stop with a diagnosis when the loss is no number
+any more or runs away (`finetune.training.watch`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +21,20 @@ from typing import Any
 
 from finetune.data.encode import EncodedSet, encode
 from finetune.data.examples import HELD_OUT_FILE, TRAIN_FILE, data_hash, read_examples
+from finetune.events import SILENT, Callbacks
+from finetune.folders import ADAPTER, CHECKPOINTS, DATA, run_folder
 from finetune.model_card import model_card
+from finetune.preflight.estimate import Estimate, estimate, in_words
 from finetune.recipe import Recipe
-from finetune.train.arguments import Arguments, Device, is_gemma, resolve, this_device
-from finetune.train.base import add_adapter, base_config, base_tokenizer, load_base, put_down
-from finetune.train.memory import LESS_MEMORY, PeakMemory
-from finetune.train.record import new_record, same_work, write_record
-from finetune.train.watch import Interrupted, Progress, RunawayError, Watch, no_progress
+from finetune.training.arguments import Arguments, Device, is_gemma, resolve, this_device
+from finetune.training.base import add_adapter, base_config, base_tokenizer, load_base, save_adapter
+from finetune.training.memory import LESS_MEMORY, PeakMemory
+from finetune.training.record import new_record, same_work, write_record
+from finetune.training.watch import Interrupted, RunawayError, Watch
 from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.logging import quiet_libraries
 from rag.schema import ModelError, ReviewFileError, first_line
-
-DATA, ADAPTER, CHECKPOINTS = "data", "adapter", "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +56,41 @@ class Prepared:
         """Whether the base model is a Gemma."""
         return is_gemma(self.config.model_type)
 
+    @property
+    def estimate(self) -> Estimate:
+        """The memory that this training is expected to take."""
+        return estimate(self.config, self.recipe, self.arguments, self.device, self.train.longest)
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Where the adapter is, and its record; `again` is False where it was there already."""
+    """Where the adapter is, and its record; `reused` where it was there already."""
 
     folder: Path
     record: dict[str, Any]
-    again: bool
+    reused: bool
+
+    def __str__(self) -> str:
+        if self.reused:
+            return f"The adapter was there already, of the same recipe and data: {self.folder}."
+        record, loss = self.record, self.record["held_out_loss"]
+        most, expected = record["peak_memory_bytes"], record["estimated_memory_bytes"]
+        lines = [
+            f"{record['steps']} steps in {record['seconds']:.0f} s, "
+            f"{record['tokens_per_second']:.0f} tokens/s; most memory {in_words(most)} (estimated "
+            f"{in_words(expected)})."
+        ]
+        if loss["before"] is not None:
+            change = f"{loss['before']:.3f} before, {loss['after']:.3f} after"
+            lines.append(f"Loss on the examples held out: {change}.")
+        return "\n".join([*lines, f"The adapter is in {self.folder}."])
 
 
-def prepare(
-    recipe: Recipe, folder: Path, settings: Settings, device: Device | None = None
-) -> Prepared:
+def prepare(recipe: Recipe, settings: Settings, device: Device | None = None) -> Prepared:
     """Read a run's examples and encode them for the recipe's base model. Raises `ReviewFileError`,
     `ModelError`.
     """
-    device = device or this_device()
+    folder, device = run_folder(settings, recipe), device or this_device()
     tokenizer, config = base_tokenizer(recipe, settings), base_config(recipe, settings)
     train, held_out = (
         encode(read_examples(folder / DATA / name), tokenizer, recipe.data.max_length)
@@ -111,50 +130,55 @@ def tuned_model(prepared: Prepared, settings: Settings) -> Any:
     return model
 
 
-def train(
+def trained_already(recipe: Recipe, folder: Path) -> Trained | None:
+    """A run's adapter, if there is one of the same recipe, data and prompt."""
+    kept = read_record(folder / ADAPTER)
+    if not kept or not (folder / DATA).is_dir():
+        return None
+    same = same_work(kept, new_record(recipe, data_hash(folder / DATA)))
+    return Trained(folder / ADAPTER, kept, reused=True) if same else None
+
+
+def train_adapter(
     prepared: Prepared,
     settings: Settings,
     *,
     resume: bool = False,
     model: Any = None,
-    stopped: Callable[[], bool] = lambda: False,
-    progress: Progress = no_progress,
+    callbacks: Callbacks = SILENT,
 ) -> Trained:
     """Train the adapter into ``<run>/adapter``; with `resume`, go on from the last checkpoint of
     the same work.
 
-    Where that adapter is there already, of the same recipe, data and prompt, nothing is done.
-    `stopped` is asked after every step; when it turns true a checkpoint is written and
-    `Interrupted` raised. Raises `ModelError` when the training fails, and `RunawayError`, which is
-    one, when the loss does.
+    Where that adapter is there already, of the same recipe, data and prompt, nothing is done. When
+    `callbacks.stopped` turns true a checkpoint is written and `Interrupted` raised. Raises
+    `ModelError` when the training fails, and `RunawayError`, which is one, when the loss does.
     """
-    folder, record = prepared.folder, new_record(prepared.recipe, data_hash(prepared.folder / DATA))
-    kept = read_record(folder / ADAPTER)
-    if kept and same_work(kept, record):
-        return Trained(folder / ADAPTER, kept, again=False)
-    if not prepared.train.sequences:
+    if done := trained_already(prepared.recipe, prepared.folder):
+        return done
+    folder, sequences = prepared.folder, prepared.train.sequences
+    record = new_record(prepared.recipe, data_hash(folder / DATA))
+    if not sequences:
         raise ReviewFileError(f"{folder / DATA / TRAIN_FILE} has no example that fits max_length.")
     checkpoint = _checkpoint(folder, record, resume)
     model = model or tuned_model(prepared, settings)
     memory = PeakMemory(prepared.device.kind)
-    batch_tokens = prepared.train.tokens / len(prepared.train.sequences)
+    batch_tokens = prepared.train.tokens / len(sequences)
     batch_tokens *= prepared.recipe.training.per_device_train_batch_size
-    watch = Watch(progress, stopped, batch_tokens, lambda: memory.peak)
-    trainer = _trainer(prepared, model, watch)
+    watch = Watch(callbacks, batch_tokens, lambda: memory.peak)
     began = time.monotonic()
     with _failures(prepared), memory:
+        trainer = _trainer(prepared, model, watch)
         trainer.train(resume_from_checkpoint=checkpoint)
         if watch.interrupted:
             raise Interrupted(trainer.state.global_step, prepared.steps)
         final = trainer.evaluate() if prepared.held_out.sequences else {}
+    log = trainer.state.log_history
     record |= {
         "device": prepared.device.name,
         "renamed": list(prepared.arguments.renamed),
         "overridden": list(prepared.arguments.overridden),
-        "sequences": {
-            "train": len(prepared.train.sequences),
-            "held_out": len(prepared.held_out.sequences),
-        },
+        "sequences": {"train": len(sequences), "held_out": len(prepared.held_out.sequences)},
         "tokens": prepared.train.tokens,
         "left_out": {**prepared.train.left_out},
         "steps": trainer.state.global_step,
@@ -162,24 +186,31 @@ def train(
         "resumed": bool(checkpoint),
         "tokens_per_second": round(watch.tokens_per_second, 1),
         "peak_memory_bytes": memory.peak,
-        "held_out_loss": {"before": watch.first_loss, "after": final.get("eval_loss")},
-        "log": trainer.state.log_history,
+        "estimated_memory_bytes": prepared.estimate.total,
+        "held_out_loss": {"before": _loss_before(log), "after": final.get("eval_loss")},
+        "log": log,
     }
     if trainer.accelerator.is_main_process:
         _keep(model, folder, prepared.recipe, record)
-    return Trained(folder / ADAPTER, record, again=True)
+    return Trained(folder / ADAPTER, record, reused=False)
+
+
+def _loss_before(log: Sequence[Mapping[str, Any]]) -> float | None:
+    """The held-out loss before the first step, also of a run that was resumed."""
+    losses = [line["eval_loss"] for line in log if line["step"] == 0 and "eval_loss" in line]
+    return losses[0] if losses else None
 
 
 def _keep(model: Any, folder: Path, recipe: Recipe, record: dict[str, Any]) -> None:
     """Write the adapter beside its place, then put it there: a half-written one is never seen."""
-    made = folder / f".{ADAPTER}"
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(parents=True)
-    put_down(model, made, record["base_model"])
-    write_record(made, record)
-    (made / "README.md").write_text(model_card(recipe, record), encoding="utf-8")
+    draft = folder / f".{ADAPTER}"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    save_adapter(model, draft, record["base_model"])
+    write_record(draft, record)
+    (draft / "README.md").write_text(model_card(recipe, record), encoding="utf-8")
     shutil.rmtree(folder / ADAPTER, ignore_errors=True)
-    made.rename(folder / ADAPTER)
+    draft.rename(folder / ADAPTER)
 
 
 def _checkpoint(folder: Path, record: dict[str, Any], resume: bool) -> str | None:
@@ -189,13 +220,13 @@ def _checkpoint(folder: Path, record: dict[str, Any], resume: bool) -> str | Non
     from transformers.trainer_utils import get_last_checkpoint
 
     checkpoints = folder / CHECKPOINTS
-    mine = read_record(checkpoints)
-    if not (resume and mine and same_work(mine, record)):
+    kept = read_record(checkpoints)
+    if not (resume and kept and same_work(kept, record)):
         shutil.rmtree(checkpoints, ignore_errors=True)
     checkpoints.mkdir(parents=True, exist_ok=True)
     write_record(checkpoints, record)
-    found: str | None = get_last_checkpoint(str(checkpoints))
-    return found
+    last: str | None = get_last_checkpoint(str(checkpoints))
+    return last
 
 
 def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
@@ -207,7 +238,7 @@ def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
 
     def dataset(encoded: EncodedSet) -> Any:
         return Dataset.from_list(
-            [{"input_ids": s.input_ids, "labels": s.labels} for s in encoded.sequences]
+            [{"input_ids": part.input_ids, "labels": part.labels} for part in encoded.sequences]
         )
 
     class WatchedTrainer(SFTTrainer):  # type: ignore[misc]

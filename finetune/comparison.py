@@ -1,0 +1,255 @@
+"""Before and after: the base model, the model with the adapter, and the merged model, asked the
+same.
+
+They are asked the two tasks of the original comparison and every question of a question set, over
+the same index, through the same pipeline, and their answers are checked in the same way. What the
+original asserted is a number here: clarity is the share of sentences that repeat nothing, accuracy
+the share of sentences that are borne out by what they cite and the key points that are recalled,
+balance how evenly both sides are cited.
+
+The verdict is by rule. "better": more key points recalled, by the paired test (p < .05), and
+neither the share of supported sentences nor the F1 of refusals lower by more than .02. "worse":
+fewer key points or fewer supported sentences, by the same test. Else "not better".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune.folders import ADAPTER, merged_folder, run_folder
+from finetune.recipe import Recipe
+from finetune.training.base import base_folder
+from rag.answer import Answer
+from rag.answering.pipeline import Pipeline
+from rag.answering.prompt import write_marker
+from rag.answering.templates import check_template, read_record
+from rag.config import Settings
+from rag.embedding import Embedder
+from rag.evaluation.answers import AnswerReport, evaluate_answers
+from rag.evaluation.metrics import QuestionResult
+from rag.evaluation.metrics.balance import balance
+from rag.evaluation.metrics.repeated import repeated
+from rag.evaluation.questions import Question
+from rag.evaluation.significance import Comparison, Interval, interval, paired
+from rag.generators import Generator
+from rag.generators.choice import ChosenGenerator, gpu_available
+from rag.index import ReviewIndex
+from rag.progress import Progress, no_progress
+from rag.schema import ModelError
+from rag.understanding.intent import TASKS, Task
+
+BASE, TUNED, MERGED = "base", "adapter", "merged"
+BETTER, NOT_BETTER, WORSE = "better", "not better", "worse"
+SIGNIFICANT = 0.05
+MOST_LOWER = 0.02
+
+METRICS: Mapping[str, tuple[str, Callable[[QuestionResult], float | None]]] = {
+    "supported": (
+        "sentences supported",
+        lambda r: r.supported / r.sentences if r.sentences else None,
+    ),
+    "key_points": ("key points recalled", lambda r: r.values.get("key_points")),
+    "citation_precision": ("citation precision", lambda r: r.values.get("citation_precision")),
+    "citation_recall": ("citation recall", lambda r: r.values.get("citation_recall")),
+    "refusal": ("refused or answered rightly", lambda r: float(r.refused != r.answerable)),
+    "balance": ("balance of both sides", lambda r: r.values.get("balance")),
+    "distinct": (
+        "sentences that repeat nothing",
+        lambda r: None if (share := r.values.get("repeated")) is None else 1 - share,
+    ),
+    "seconds": ("seconds", lambda r: r.seconds),
+}
+"""Name -> (title, one question's value; None where it has none)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAnswer:
+    """What one model made of one of the two tasks."""
+
+    task: Task
+    answer: Answer
+    supported: float
+    balance: float
+    distinct: float
+
+    @property
+    def lines(self) -> list[str]:
+        """The sentences, with what they cite."""
+        lines = []
+        for sentence in self.answer.sentences:
+            marker = write_marker(citation.number for citation in sentence.citations)
+            line = f"{sentence.text} {marker}".rstrip()
+            lines.append(line if sentence.supported else f"{line} (not supported)")
+        return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One model's numbers."""
+
+    name: str  # BASE, TUNED or MERGED
+    generator: str
+    report: AnswerReport
+    tasks: tuple[TaskAnswer, ...]
+
+    def interval(self, metric: str) -> Interval:
+        """The mean over the questions that have a value, with its 95% interval."""
+        value_of = METRICS[metric][1]
+        values = [value_of(result) for result in self.report.results]
+        return interval([value for value in values if value is not None])
+
+    def answer_to(self, task: Task) -> TaskAnswer:
+        """What it made of this task."""
+        return next(answer for answer in self.tasks if answer.task == task)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """All of them; `verdict` is of `tuned` against `baseline`."""
+
+    contenders: tuple[Contender, ...]
+    baseline: str
+    tuned: str
+    verdict: str
+    reason: str
+    index: str
+    questions: int
+    record: Mapping[str, Any]
+    folder: Path  # where its report is
+
+    def __str__(self) -> str:
+        from finetune.comparison_report import HTML_FILE, markdown_report
+
+        return f"{markdown_report(self)}\nThe report is in {self.folder / HTML_FILE}."
+
+    @property
+    def first(self) -> Contender:
+        """The one that the others are compared with."""
+        return self.contender(self.baseline)
+
+    def contender(self, name: str) -> Contender:
+        """By name."""
+        return next(contender for contender in self.contenders if contender.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """What the models are asked: the two tasks and these questions, over an index."""
+
+    index: ReviewIndex
+    embedder: Embedder
+    questions: Sequence[Question] = ()
+
+
+def difference(first: Contender, other: Contender, metric: str) -> Comparison | None:
+    """Other less first, over the questions on which both have a value; None where there are
+    none.
+    """
+    value_of = METRICS[metric][1]
+    later = {result.id: value_of(result) for result in other.report.results}
+    before, after = [], []
+    for result in first.report.results:
+        value, later_value = value_of(result), later.get(result.id)
+        if value is not None and later_value is not None:
+            before.append(value)
+            after.append(later_value)
+    return paired(before, after) if before else None
+
+
+def verdict(first: Contender, other: Contender) -> tuple[str, str]:
+    """The rule in this module's docstring: the verdict, and why, in words."""
+    points = difference(first, other, "key_points")
+    supported = difference(first, other, "supported")
+    if points is None:
+        return NOT_BETTER, "no question has key points, so nothing tells"
+    lower = {
+        name: other.report.value(metric) - first.report.value(metric)
+        for name, metric in (("supported sentences", "supported"), ("F1 of refusals", "refusal_f1"))
+    }
+    reason = f"key points {points.difference:+.3f} (p = {points.p_value:.3f})"
+    reason += "".join(f", {name} {change:+.3f}" for name, change in lower.items())
+    for change in (points, supported):
+        if change is not None and change.difference < 0 and change.p_value < SIGNIFICANT:
+            return WORSE, reason
+    rose = points.difference > 0 and points.p_value < SIGNIFICANT
+    better = rose and min(lower.values()) >= -MOST_LOWER
+    return (BETTER if better else NOT_BETTER), reason
+
+
+def compare_models(
+    recipe: Recipe, settings: Settings, exam: Exam, progress: Progress = no_progress
+) -> Compared:
+    """Ask the base model, the adapter and the merged model.
+
+    Base and adapter are held in 4 bits, as they were trained, on a GPU only. Raises `ModelError`
+    where nothing was tuned.
+    """
+    folder, merged = run_folder(settings, recipe), merged_folder(settings, recipe)
+    adapter = folder / ADAPTER
+    record = read_record(adapter)
+    is_merged = bool(read_record(merged))
+    if not record and not is_merged:
+        raise ModelError(
+            f"There is neither an adapter in {adapter} nor a merged model in {merged}."
+        )
+    quantization = "4bit" if recipe.quantization.load_in_4bit and gpu_available() else "none"
+    base = base_folder(recipe.base_model, settings)
+    models = {BASE: (base, "", recipe.base_model)}
+    if record:
+        models[TUNED] = (base, str(adapter), recipe.base_model)
+    if is_merged:
+        models[MERGED] = (str(merged), "", recipe.output)
+    contenders = []
+    for name, (model, on_it, called) in models.items():
+        pipeline = _pipeline(settings, exam, _load(model, on_it, quantization, called))
+        contenders.append(_contender(name, pipeline, exam.questions, progress))
+        del pipeline  # the next model takes its room
+    by_name = {contender.name: contender for contender in contenders}
+    tuned = MERGED if is_merged else TUNED
+    outcome, reason = verdict(by_name[BASE], by_name[tuned])
+    return Compared(
+        contenders=tuple(contenders),
+        baseline=BASE,
+        tuned=tuned,
+        verdict=outcome,
+        reason=reason,
+        index=exam.index.name,
+        questions=len(exam.questions),
+        record=record,
+        folder=folder,
+    )
+
+
+def _load(model: str, adapter: str, quantization: str, name: str) -> Generator:
+    from rag.generators.transformers import TransformersGenerator
+
+    check_template(adapter or model)
+    return TransformersGenerator(model, adapter=adapter, quantization=quantization, name=name)
+
+
+def _pipeline(settings: Settings, exam: Exam, generator: Generator) -> Pipeline:
+    chosen = ChosenGenerator(generator, "it is compared")
+    return Pipeline(settings, exam.index, exam.embedder, chosen)
+
+
+def _contender(
+    name: str, pipeline: Pipeline, questions: Sequence[Question], progress: Progress
+) -> Contender:
+    tasks = tuple(_task_answer(task, pipeline) for task in TASKS)
+    report = evaluate_answers(
+        pipeline, questions, lambda _, done, total: progress(name, done, total)
+    )
+    return Contender(name, pipeline.answerer.name, report, tasks)
+
+
+def _task_answer(task: Task, pipeline: Pipeline) -> TaskAnswer:
+    answer = pipeline.ask(task.question)
+    claims = [sentence for sentence in answer.sentences if not sentence.heading]
+    if answer.refused or not claims:
+        return TaskAnswer(task, answer, 0.0, balance(answer), 0.0)
+    supported = sum(claim.supported for claim in claims) / len(claims)
+    distinct = 1 - repeated([claim.text for claim in claims], pipeline.embedder)
+    return TaskAnswer(task, answer, supported, balance(answer), distinct)
