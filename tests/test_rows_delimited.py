@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.ingest.formats.rows import Row, RowSource, open_sources
+from rag.ingest.formats.registry import open_sources
+from rag.ingest.formats.rows import Row, RowSource
 from rag.schema import ReviewFileError
 
 UNCLOSED = "a quotation mark opened here is never closed"

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.ingest.formats.rows import Row, open_sources
+from rag.ingest.formats.registry import open_sources
+from rag.ingest.formats.rows import Row
 from rag.schema import ReviewFileError
 
 REVIEWS: list[dict[str, Any]] = [

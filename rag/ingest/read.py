@@ -25,7 +25,8 @@ import numpy as np
 from rag.ingest.cleaning import STEPS, clean
 from rag.ingest.columns import Recognised, is_no_text, is_nothing, recognise
 from rag.ingest.duplicates import Groups, group, signature
-from rag.ingest.formats.rows import Row, RowSource, open_sources
+from rag.ingest.formats.registry import open_sources
+from rag.ingest.formats.rows import Row, RowSource
 from rag.ingest.language import detect_language, language_name
 from rag.ingest.report import MOST_PREVIEWED, ReadReport, count_in, most_first
 from rag.ingest.staging import StagedReviews

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.ingest import ReadOptions, ReadReport, import_reviews
-from rag.ingest.formats.rows import Row, RowSource, open_sources
+from rag.ingest.formats.registry import open_sources
+from rag.ingest.formats.rows import Row, RowSource
 from rag.schema import ReviewFileError
 
 WHOLE_ROWS = 4000  # a file with so many rows at most is read to its end: a few seconds

@@ -18,6 +18,11 @@ _USUAL = re.compile(  # a name among these is a header's, however the rows look
     r"\w+[_ ]id",
     re.IGNORECASE,
 )
+_TEXT_NAMES = re.compile(
+    r"(?:.*[\W_])?(?:text|reviews?|body|content|comments?|description|message|opinion|texto?e?|kommentar|bewertung|"
+    r"avis|commentaire|comentario|reseña|recensione|recenzja|opinia|текст|отзыв|리뷰|レビュー|评论|評論)",
+    re.IGNORECASE,
+)
 _MAX_TITLES = 10  # lines of title or comment that may stand before a header
 LONG = 60
 
@@ -62,8 +67,8 @@ def find_header(records: Sequence[Sequence[str]]) -> Header:
         lengths = sorted(trimmed(record) for record in records)
         width = max(1, lengths[int(0.9 * (len(lengths) - 1))])
         return Header(at, False, tuple(f"column_{number}" for number in range(1, width + 1)))
-    named = sum(any(cell.strip() for cell in record[width : len(first)]) for record in rest)
-    if named > 0.1 * len(rest):
+    nameless = sum(any(cell.strip() for cell in record[width : len(first)]) for record in rest)
+    if nameless > 0.1 * len(rest):
         width = len(first)
     names = list(first[:width])
     wider = sum(trimmed(record) == width + 1 for record in rest)
@@ -91,8 +96,21 @@ def header_at(records: Sequence[Sequence[str]]) -> int:
             title = not has_usual_name(records[0]) or (
                 lengths[0] == 1 and has_usual_name(records[at])
             )
-            return at if title and is_header(records[at], records[at + 1 :]) else 0
+            if not title or not is_header(records[at], records[at + 1 :]):
+                return 0
+            return at + _groups(records[at], records[at + 1], records[at + 2 :])
     return 0
+
+
+def _groups(record: Sequence[str], below: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether a record names groups of columns, in merged cells, and the one below the columns."""
+    gaps = any(not cell.strip() for cell in record[: trimmed(record)])
+    fuller = _filled(below) > _filled(record)
+    return gaps and fuller and not any(map(_is_value, below)) and is_header(below, rest)
+
+
+def _filled(record: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in record)
 
 
 def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
@@ -125,11 +143,11 @@ def column_names(cells: Sequence[str]) -> tuple[str, ...]:
     taken: set[str] = set()
     names = []
     for number, cell in enumerate(cells, 1):
-        name = wanted = " ".join(cell.split()) or f"column_{number}"
+        name = plain_name = " ".join(cell.split()) or f"column_{number}"
         again = 1
         while name in taken:
             again += 1
-            name = f"{wanted} ({again})"
+            name = f"{plain_name} ({again})"
         taken.add(name)
         names.append(name)
     return tuple(names)
@@ -138,6 +156,17 @@ def column_names(cells: Sequence[str]) -> tuple[str, ...]:
 def has_usual_name(record: Iterable[str]) -> bool:
     """Whether something is called as columns of reviews are."""
     return any(_USUAL.fullmatch(cell.strip()) for cell in record)
+
+
+def names_text(name: str) -> bool:
+    """Whether a column is called as one with reviews' texts is."""
+    return bool(_TEXT_NAMES.fullmatch(name))
+
+
+def is_token(cell: str) -> bool:
+    """Whether a cell holds a number, a date, or one short word: what nobody takes for prose."""
+    cell = cell.strip()
+    return (len(cell) <= LONG and len(cell.split()) <= 1) or _is_value(cell)
 
 
 def _is_value(cell: str) -> bool:

@@ -16,6 +16,9 @@ from rag.ingest.formats.header import has_usual_name
 Kind = Literal["lines", "items", "values", "columns", "index"]
 _TOKENS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?$)|-?Infinity|NaN', re.DOTALL)
 _TAIL = re.compile(r"\\{0,200}[-A-Za-z0-9]{0,9}$")
+_ANSWERS = re.compile(  # lists in a review that are no reviews
+    r"item\.(?:.*\.)?[^.]*(?:repl|respon|answer|owner)[^.]*\.item(?:\.|$)", re.IGNORECASE
+)
 _CHUNK = 1 << 16
 _MAX_DEPTH, _MAX_KEY = 200, 500
 _DECODER = json.JSONDecoder(strict=False)  # a tabulator in a string is no reason to lose a review
@@ -61,6 +64,7 @@ class Utf8:
         self._text = text
         self._carry, self._in_string, self._run = "", False, 0
         self.since = 0  # characters since the consumer last set this to 0
+        self.read_in_all = 0  # characters
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, about 64 KiB, whatever `size` is (but 0 for 0). Raises `TooLong`."""
@@ -74,6 +78,7 @@ class Utf8:
             if tail and tail.start():
                 chunk, self._carry = chunk[: tail.start()], chunk[tail.start() :]
         self.since += len(chunk)
+        self.read_in_all += len(chunk)
         if self.since > MAX_ENTRY:
             raise TooLong("an entry of more than 64 MiB")
         began = self._in_string
@@ -231,7 +236,7 @@ class _Survey:
         lists = {
             path: size
             for path, size in self.text.items()
-            if path == "item" or path.endswith(".item")
+            if (path == "item" or path.endswith(".item")) and not _ANSWERS.search(path)
         }
         if self.array:
             most = max(lists.values(), default=0)

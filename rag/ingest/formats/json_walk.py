@@ -1,0 +1,166 @@
+"""The entries of a list in a JSON file, each with what encloses it; as a stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from rag.ingest.formats.flatten import flatten
+from rag.ingest.formats.json_shape import Shape, Utf8, walk
+from rag.ingest.formats.rows import MAX_CELL, PARENT
+
+_WAIT = 16 * 1024 * 1024  # characters of entries that wait for what follows them in their parent
+_MOST_NAMES = 1000  # of a parent
+_NAMES = ("name", "displayname", "title", "businessname", "placename", "hotelname", "productname",
+          "producttitle", "appname", "gamename", "moviename", "restaurantname",
+          "business", "place", "hotel", "product", "app", "game", "movie", "film", "show", "book",
+          "restaurant", "item", "asin", "sku", "slug", "productid", "businessid", "placeid", "id")  # fmt: skip
+_PEOPLE = ("author", "user", "owner", "reviewer", "publisher", "creator")
+_DATES = ("date", "day", "reviewdate", "publishedat", "createdat")
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An object or a list that is open; `cells` are an object's scalars so far, flattened."""
+
+    cells: dict[str, Any] | None
+    key: str = ""
+
+    def put(self, name: str, value: Any) -> None:
+        if self.cells is None or value is None or len(self.cells) >= _MOST_NAMES:
+            return
+        if not isinstance(value, str) or len(value) <= MAX_CELL:
+            self.cells[name] = value
+
+
+@dataclass(slots=True)
+class Entries:
+    """(entry, cells of what encloses it) of a file with this shape, in order.
+
+    The cells of the nearest enclosing object are called "../name", those of the next one
+    "../../name". Entries wait until the object they are in has ended, for its name may
+    follow them, but no longer than `_WAIT` characters. Raises `TooLong`, and `ijson.JSONError` where
+    the text is not JSON.
+    """
+
+    shape: Shape
+    reader: Utf8
+    _frames: list[_Frame] = field(default_factory=list)
+    _waiting: list[Any] = field(default_factory=list)
+    _parent: _Frame | None = None  # the object that the waiting entries are in
+    _since: int = 0  # characters read before the first one that waits
+    _hurried: bool = False
+
+    def __iter__(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+        import ijson
+
+        builder: Any = None
+        depth = 0
+        try:
+            for prefix, event, value in walk(self.reader):
+                opens, closes = event.startswith("start_"), event.startswith("end_")
+                if builder is not None:
+                    builder.event(event, value)
+                    depth += opens - closes
+                    if not depth:
+                        yield from self._take(builder.value)
+                        builder = None
+                elif opens and self._is_entry(prefix):
+                    builder, depth = ijson.ObjectBuilder(), 1
+                    builder.event(event, value)
+                    self.reader.since = 0
+                elif opens:
+                    self._frames.append(_Frame({} if event == "start_map" else None))
+                elif closes:
+                    if self._frames[-1] is self._parent:
+                        yield from self._flush()
+                        self._parent, self._hurried = None, False
+                    self._close()
+                elif event == "map_key":
+                    self._frames[-1].key = value
+                elif prefix == self.shape.path:
+                    yield from self._take(value)
+                elif self._frames:
+                    self._frames[-1].put(self._frames[-1].key, value)
+                if builder is None:
+                    self.reader.since = 0
+        except Exception:
+            yield from self._flush()  # what came before the damage
+            raise
+
+    def _is_entry(self, prefix: str) -> bool:
+        by_key = self.shape.kind == "index"
+        return len(self._frames) == 1 if by_key else prefix == self.shape.path
+
+    def _close(self) -> None:
+        """An object or a list has ended; an object's cells are also those of the one it is in."""
+        frame = self._frames.pop()
+        if self._frames and frame.cells and self._frames[-1].cells is not None:
+            outer = self._frames[-1]
+            flat: dict[str, Any] = {}
+            flatten({outer.key: frame.cells}, "", flat, 0)
+            for name, value in flat.items():
+                outer.put(name, value)
+
+    def _take(self, value: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+        if self.shape.kind == "index":
+            named = isinstance(value, dict)
+            yield ({"id": self._frames[0].key, **value} if named else value), {}
+            return
+        self._parent = next(
+            (frame for frame in reversed(self._frames) if frame.cells is not None), None
+        )
+        if self._parent is None:
+            yield value, {}
+        else:
+            if not self._waiting:
+                self._since = self.reader.read_in_all
+            self._waiting.append(value)
+            if self.reader.read_in_all - self._since > _WAIT or self._hurried:
+                self._hurried = True  # until this parent ends
+                yield from self._flush()
+
+    def _flush(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+        cells: dict[str, Any] = {}
+        prefix = PARENT
+        for frame in reversed(self._frames):
+            if frame.cells is not None:
+                cells |= {f"{prefix}{name}": value for name, value in frame.cells.items()}
+                prefix += PARENT
+        waiting, self._waiting = self._waiting, []
+        for value in waiting:
+            yield value, cells
+
+
+def naming_column(names: Iterable[str]) -> str:
+    """Of the columns of what encloses the reviews, the one that says what they review, or ""."""
+    ranked = [
+        (name.count(PARENT), len(parts), _NAMES.index(last), name)
+        for name, parts, last in _parent_columns(names)
+        if last in _NAMES
+        and not any(part.casefold() in _PEOPLE for part in parts[:-1])
+        and (len(parts) == 1 or last in ("name", "displayname", "title"))
+    ]
+    return min(ranked)[-1] if ranked else ""
+
+
+def dating_column(names: Iterable[str]) -> str:
+    """Of the columns of what encloses the reviews, the one that says when they were written.
+
+    Only an entry of a list of such dates it: the date of a whole file is that of its export.
+    """
+    ranked = [
+        (_DATES.index(last), name)
+        for name, parts, last in _parent_columns(names)
+        if last in _DATES and len(parts) == 1 and name.count(PARENT) == 1
+    ]
+    return min(ranked)[-1] if ranked else ""
+
+
+def _parent_columns(names: Iterable[str]) -> Iterator[tuple[str, list[str], str]]:
+    for name in names:
+        if name.startswith(PARENT):
+            parts = name[name.rindex(PARENT) + len(PARENT) :].split(".")
+            yield name, parts, re.sub(r"[\W_]", "", parts[-1].casefold())
