@@ -21,6 +21,7 @@ from rag.embedding import Embedder, make_embedder
 from rag.index import BuildProgress, Changed, ReviewIndex, change_index, disk, index_folder
 from rag.index.store import writer_lock
 from rag.ingest import STEPS, Import, ReadOptions, ReadReport, import_reviews
+from rag.ingest.ids import are_versions
 from rag.schema import IndexFileError, Review
 
 REJECTED = "rejected.csv"
@@ -113,6 +114,8 @@ def rebuild(
         )
         incoming: Iterable[Review] = imported if imported is not None else ()
         if imported is not None and live is not None:
+            if options.ids == "auto":
+                _settle_ids(imported, live)
             incoming = _OnScale(imported, live)
         changed = change_index(
             incoming,
@@ -148,6 +151,11 @@ def _staging(indexes_dir: Path) -> Iterator[Path]:
             dir=indexes_dir, prefix=f"{_STAGING}{os.getpid()}-"
         ) as folder:
             yield Path(folder)
+    except MemoryError as error:
+        raise IndexFileError(
+            "There is not enough memory for this. Close other programs, or give the files in "
+            "parts. The index that was live still is."
+        ) from error
     except OSError as error:
         raise IndexFileError(
             f"Cannot work in {indexes_dir}: {error.strerror or error}. The index that was live "
@@ -194,6 +202,31 @@ def _rebuilt(
         rejects=rejects,
         seconds=seconds,
     )
+
+
+def _settle_ids(imported: Import, live: ReviewIndex) -> None:
+    """Decide by what is in the index whether the ids of each file tell reviews apart.
+
+    Ids that only count rows do, where the index has most of them with the same texts: it is the
+    same file again. Ids do not, where the index has all of them with other texts.
+    """
+    table = live.reviews_table
+    rows = {review_id: row for row, review_id in enumerate(table.column("review_id").to_pylist())}
+    texts = table.column("text")
+    for report, staged in imported.files():
+        pairs: list[tuple[str, str]] = []
+        count = 0
+        for review in staged.with_given_ids():
+            row = rows.get(review.review_id)
+            count += bool(review.review_id)
+            if row is not None:
+                pairs.append((texts[row].as_py(), review.text))
+        same = sum(text == other for text, other in pairs)
+        versions = sum(are_versions(text, other) for text, other in pairs)
+        if staged.ids_from_content and pairs and same >= 0.5 * len(pairs):
+            imported.use_ids(report, staged)
+        elif not staged.ids_from_content and 1 < count == len(pairs) and versions < 0.5 * count:
+            imported.use_content(report, staged)
 
 
 def _record(report: ReadReport, options: ReadOptions, mode: Mode) -> dict[str, Any]:

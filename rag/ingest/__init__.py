@@ -1,14 +1,15 @@
 """Reading review files.
 
-`rows` and the modules of the formats (what a file holds), `columns` and `layouts` (which column is
-what), `cells` (what a cell means), `cleaning` and `language`, `duplicates`, `staging`, `report`,
-and `read`, which puts them together.
+`formats` (what a file holds), `columns`, `layouts` and `enclosing` (which column is what), `values`
+(what a cell means), `cleaning` and `language`, `ids` and `duplicates` (which reviews are the same),
+`staging`, `report`, and `read`, which puts them together.
 """
 
 from rag.ingest.cleaning import STEPS, clean, clean_text
 from rag.ingest.columns import FIELDS
 from rag.ingest.read import Import, ReadOptions, import_reviews, read_reviews
 from rag.ingest.report import ColumnChoice, ReadReport
+from rag.ingest.staging import temporary_folder
 from rag.ingest.values import parse_date, parse_rating, parse_votes
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "parse_rating",
     "parse_votes",
     "read_reviews",
+    "temporary_folder",
 ]

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import csv
 import functools
-import hashlib
 import itertools
 import json
-import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,30 +22,41 @@ import numpy as np
 from rag.ingest.cleaning import STEPS, clean
 from rag.ingest.columns import Recognised, is_no_text, is_nothing, recognise
 from rag.ingest.duplicates import Groups, group, signature
+from rag.ingest.enclosing import own_columns, with_enclosing
 from rag.ingest.formats.registry import open_sources
 from rag.ingest.formats.rows import Row, RowSource
+from rag.ingest.ids import IdChoice, count_rows, plain, plain_id, unique_id, with_id
 from rag.ingest.language import detect_language, language_name
 from rag.ingest.report import MOST_PREVIEWED, ReadReport, count_in, most_first
-from rag.ingest.staging import StagedReviews
+from rag.ingest.staging import StagedReviews, needing_room, temporary_folder
 from rag.ingest.values import parse_date, parse_rating, parse_votes
 from rag.schema import Review, ReviewFileError
 
 Progress = Callable[[str, int, int], None]
 SAMPLE_ROWS = 1000  # rows looked at before the columns are decided
 NO_TEXT = "no text"
-_LONGEST_ID = 200
+ROW_NUMBERS = (
+    "The ids in {0!r} only count the rows, so they do not tell reviews apart: each review's id is "
+    "made of its content. --id column uses them nevertheless."
+)
+OTHER_TEXTS = (
+    "Reviews with other texts have the ids in {0!r} already, so they do not tell reviews apart: "
+    "each review's id is made of its content, and both are kept. --id column replaces the earlier "
+    "ones."
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
     """How files are read: columns given by hand (field -> column), cleaning steps, whether a bad
-    row stops all.
+    row stops all, and what tells reviews apart.
     """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[str, ...] = STEPS
     strict: bool = False
+    ids: IdChoice = "auto"
     max_unpack_ratio: float = 200.0
 
 
@@ -114,7 +122,21 @@ class Import:
         for _, staged, scale in self._sources:
             for review in staged:
                 review = scale.applied(review)
-                yield replace(review, review_id=_unique_id(review, taken, numbers, self._given))
+                yield replace(review, review_id=unique_id(review, taken, numbers, self._given))
+
+    def files(self) -> list[tuple[ReadReport, StagedReviews]]:
+        """The report and the reviews of each file that was read."""
+        return [(report, staged) for report, staged, *_ in self._sources]
+
+    def use_ids(self, report: ReadReport, staged: StagedReviews) -> None:
+        """Take a file's ids after all."""
+        staged.ids_from_content = False
+        report.notes = [note for note in report.notes if not note.startswith(ROW_NUMBERS[:10])]
+
+    def use_content(self, report: ReadReport, staged: StagedReviews) -> None:
+        """Take no ids of a file, for other reviews have them."""
+        staged.ids_from_content, report.renamed = True, 0
+        report.notes.append(OTHER_TEXTS.format(report.columns["review_id"].name))
 
     def _begin(self, report: ReadReport) -> StagedReviews:
         self.reports.append(report)
@@ -154,9 +176,9 @@ def import_reviews(
     """
     options = options or ReadOptions()
     imported = Import(staging)
-    opened = [
-        open_sources(location, max_unpack_ratio=options.max_unpack_ratio) for location in locations
-    ]
+    ratio = options.max_unpack_ratio
+    with needing_room(staging):
+        opened = [open_sources(location, max_unpack_ratio=ratio) for location in locations]
     total = sum(source.total for sources in opened for source in sources)
     before = 0
     for location, sources in zip(locations, opened, strict=True):
@@ -164,9 +186,10 @@ def import_reviews(
         for source in sources:
             tell = functools.partial(_tell, progress, source, before, total)
             try:
-                _read_source(source, imported, options, tell)
+                with needing_room(staging):
+                    _read_source(source, imported, options, tell)
             except ReviewFileError as error:
-                if len(sources) == 1 or options.strict:
+                if len(sources) == 1 or (options.strict and not source.doubt):
                     raise
                 imported.reports[-1].skipped = str(error)
                 problems.append(error)
@@ -185,8 +208,8 @@ def read_reviews(
     """All reviews of one small file in memory, and the report. Raises `ReviewFileError` as
     `import_reviews` does.
     """
-    with tempfile.TemporaryDirectory(prefix="reviewqa-") as staging:
-        imported = import_reviews([path], Path(staging), ReadOptions(mapping=mapping or {}))
+    with temporary_folder() as staging:
+        imported = import_reviews([path], staging, ReadOptions(mapping=mapping or {}))
         return list(imported), imported.reports[0]
 
 
@@ -199,6 +222,10 @@ def _read_source(
 ) -> None:
     report = ReadReport(file=source.name, format=source.format)
     staged = imported._begin(report)
+    if source.doubt and "text" not in options.mapping:
+        raise ReviewFileError(
+            f"{source.doubt}. If it holds reviews, too, name their column with --map text=COLUMN."
+        )
     rows = iter(source)
     sample = list(itertools.islice(rows, SAMPLE_ROWS))
     report.format = source.format  # some are known only when reading has begun
@@ -210,9 +237,12 @@ def _read_source(
         raise ReviewFileError(
             f"{source.name}, line {sample[0].line}: {sample[0].problem or 'no columns were found'}."
         )
+    own = own_columns(names, options.mapping)
     recognised = recognise(
-        names, [row for row in sample if not row.problem] or sample, options.mapping, source.name
+        own, [row for row in sample if not row.problem] or sample, options.mapping, source.name
     )
+    recognised = with_enclosing(recognised, names, options.mapping)
+    staged.ids_from_content = _counts_rows(sample, recognised, options.ids, report)
     report.columns, report.layout, report.unused = (
         recognised.columns,
         recognised.layout,
@@ -225,8 +255,8 @@ def _read_source(
         if not reason:
             review, written = _review(row, recognised, options, source.name, report)
             if review is not None:
-                report.renamed += review.review_id in imported._given
-                if review.review_id:
+                if review.review_id and not staged.ids_from_content:
+                    report.renamed += review.review_id in imported._given
                     imported._given.add(review.review_id)
                 scale.see(review.rating, written)
                 staged.add(review)
@@ -246,10 +276,14 @@ def _read_source(
             imported._reject(report, row, reason)
         if number % 500 == 0:
             tell()
+    if staged.ids_from_content:
+        report.preview = [replace(review, review_id="") for review in report.preview]
     staged.finish()
+    report.lines = source.lines
+    report.notes += source.notes
     report.languages = most_first(report.languages)
     report.rating_scale = scale.name
-    report.preview = [scale.applied(_with_id(review)) for review in report.preview]
+    report.preview = [scale.applied(with_id(review)) for review in report.preview]
     if not report.kept:
         text = report.columns["text"].name
         where = (
@@ -263,6 +297,21 @@ def _read_source(
             "text=COLUMN."
         )
     imported._sources.append((report, staged, scale))
+
+
+def _counts_rows(
+    sample: Sequence[Row], recognised: Recognised, ids: IdChoice, report: ReadReport
+) -> bool:
+    """Whether the ids of a file are not to be used, which the report then says."""
+    column = recognised.columns.get("review_id")
+    if column is None or ids == "column":
+        return False
+    values = [row.cells.get(column.name) for row in sample if not row.problem]
+    if ids == "auto" and not count_rows(values):
+        return False
+    if ids == "auto":
+        report.notes.append(ROW_NUMBERS.format(column.name))
+    return True
 
 
 def _review(
@@ -298,15 +347,15 @@ def _review(
     )
     votes = parse_votes(raw("helpful_votes")) if raw("helpful_votes") is not None else None
     review = Review(
-        review_id=_plain_id(cell("review_id")),
+        review_id=plain_id(cell("review_id")),
         text=cleaned.text,
         title=" ".join(clean(cell("title"), options.steps).text.split()),
         rating=rating[0] if rating else None,
         date=parse_date(raw("date"), day_first=recognised.day_first)
         if raw("date") is not None
         else "",
-        author=_plain(cell("author")),
-        item=_plain(cell("item")),
+        author=plain(cell("author")),
+        item=plain(cell("item")),
         helpful_votes=cleaned.votes if votes is None else votes,
         language=language,
         source=source,
@@ -352,40 +401,3 @@ class _Scale:
         if not self._any:
             return review
         return replace(review, rating_min=self.ends[0], rating_max=self.ends[1])
-
-
-def _plain(text: str) -> str:
-    """One line without control characters."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).strip()
-
-
-def _plain_id(text: str) -> str:
-    text = _plain(text)
-    return text if len(text) <= _LONGEST_ID else hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _with_id(review: Review) -> Review:
-    return review if review.review_id else replace(review, review_id=_content_hash(review))
-
-
-def _content_hash(review: Review) -> str:
-    content = json.dumps(
-        [review.text, review.title, review.rating, review.date, review.author, review.item]
-    )
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
-
-
-def _unique_id(
-    review: Review, taken: set[str], numbers: dict[str, int], given: Iterable[str]
-) -> str:
-    """The review's own id, or a hash of its content; "-2" and so on where that is taken. `taken`
-    grows.
-    """
-    key = name = review.review_id or _content_hash(review)
-    number = numbers.get(key, 1)
-    while name in taken or (name != key and name in given):
-        number += 1
-        name = f"{key}-{number}"
-    numbers[key] = number
-    taken.add(name)
-    return name

@@ -30,6 +30,7 @@ class ReadReport:
     layout: str = ""  # the name of a known layout
     columns: dict[str, ColumnChoice] = field(default_factory=dict)  # field -> column
     unused: list[str] = field(default_factory=list)  # columns that no field was found for
+    lines: int = 0  # lines of text that the rows stand in, where one may span several
     read: int = 0
     kept: int = 0
     dropped: dict[str, int] = field(default_factory=dict)  # reason -> rows
@@ -41,6 +42,7 @@ class ReadReport:
     languages: dict[str, int] = field(default_factory=dict)  # ISO 639-1 code -> reviews, most first
     rating_scale: str = ""  # "1..10"
     skipped: str = ""  # why a file among several was passed over
+    notes: list[str] = field(default_factory=list)  # what else a reader must be told, in sentences
     preview: list[Review] = field(default_factory=list)  # the first reviews as they are stored
 
     def drop(self, reason: str, where: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,8 @@ from ui.cli.options import Context, example, read_options, reading_options
 
 if TYPE_CHECKING:
     from rag.index.ingest import Mode
+    from rag.ingest import ReadOptions
+    from rag.ingest.ids import IdChoice
 
 
 @click.group("reviews", epilog=example("reviewqa reviews check my-reviews.csv"))
@@ -41,6 +42,7 @@ def check(
     mapping: tuple[str, ...],
     strict: bool,
     skipped: tuple[str, ...],
+    ids: IdChoice,
     rejects: Path | None,
     as_json: bool,
 ) -> None:
@@ -48,12 +50,12 @@ def check(
     dropped and why.
     """
     from rag.index.ingest import keep_rejects
-    from rag.ingest import import_reviews
+    from rag.ingest import import_reviews, temporary_folder
 
-    options = read_options(context.settings(), mapping, strict, skipped)
-    with tempfile.TemporaryDirectory(prefix="reviewqa-") as staging:
+    options = read_options(context.settings(), mapping, strict, skipped, ids)
+    with temporary_folder() as staging:
         with terminal.StageProgress() as progress:
-            imported = import_reviews(files, Path(staging), options, progress)
+            imported = import_reviews(files, staging, options, progress)
         keep_rejects(imported.rejects, rejects)
         if as_json:
             terminal.say_json(terminal.import_object(imported))
@@ -90,12 +92,14 @@ def build(
     mapping: tuple[str, ...],
     strict: bool,
     skipped: tuple[str, ...],
+    ids: IdChoice,
     rejects: Path | None,
 ) -> None:
     """Build an index from review FILES alone: files of any usual kind, archives, folders, or
     hf:NAME.
     """
-    _rebuild(context, name, files, "new", mapping, strict, skipped, (), rejects)
+    options = read_options(context.settings(), mapping, strict, skipped, ids)
+    _rebuild(context, name, files, "new", options, (), rejects)
 
 
 @index_group.command("update", epilog=example("reviewqa index update my-hotel new-reviews.csv"))
@@ -123,6 +127,7 @@ def update(
     mapping: tuple[str, ...],
     strict: bool,
     skipped: tuple[str, ...],
+    ids: IdChoice,
     replace: bool,
     deleted: tuple[str, ...],
     rejects: Path | None,
@@ -134,7 +139,8 @@ def update(
     if replace and not files:
         raise click.UsageError("--replace needs the files that hold the reviews to keep.")
     mode: Mode = "replace" if replace else "update"
-    _rebuild(context, name, files, mode, mapping, strict, skipped, _ids(deleted), rejects)
+    options = read_options(context.settings(), mapping, strict, skipped, ids)
+    _rebuild(context, name, files, mode, options, _ids(deleted), rejects)
 
 
 def _ids(stated: tuple[str, ...]) -> tuple[str, ...]:
@@ -161,19 +167,15 @@ def _rebuild(
     name: str,
     files: tuple[str, ...],
     mode: Mode,
-    mapping: tuple[str, ...],
-    strict: bool,
-    skipped: tuple[str, ...],
+    options: ReadOptions,
     delete: tuple[str, ...],
     rejects: Path | None,
 ) -> None:
     from rag.index.ingest import rebuild
 
-    settings = context.settings()
-    options = read_options(settings, mapping, strict, skipped)
     with terminal.StageProgress() as progress:
         made = rebuild(
-            settings,
+            context.settings(),
             name,
             files,
             mode=mode,

@@ -15,6 +15,7 @@ from rag.config import Settings, load_settings
 
 if TYPE_CHECKING:
     from rag.ingest import ReadOptions
+    from rag.ingest.ids import IdChoice
 
 Command = Callable[..., Any]
 
@@ -48,6 +49,14 @@ def reading_options(command: Command) -> Command:
         ),
         click.option("--strict", is_flag=True, help="Stop at the first row that cannot be used."),
         click.option(
+            "--id",
+            "ids",
+            type=click.Choice(["auto", "column", "content"]),
+            default="auto",
+            help="What tells reviews apart: the file's ids (column), or what they say (content); "
+            "auto takes the ids, unless they only count the rows.",
+        ),
+        click.option(
             "--map",
             "mapping",
             multiple=True,
@@ -60,7 +69,11 @@ def reading_options(command: Command) -> Command:
 
 
 def read_options(
-    settings: Settings, mapping: Sequence[str], strict: bool, skipped: Sequence[str]
+    settings: Settings,
+    mapping: Sequence[str],
+    strict: bool,
+    skipped: Sequence[str],
+    ids: IdChoice = "auto",
 ) -> ReadOptions:
     """The options as `rag.ingest` takes them. Raises `click.BadParameter`."""
     from rag.ingest import STEPS, ReadOptions
@@ -74,6 +87,7 @@ def read_options(
         mapping=parse_mapping(mapping),
         steps=tuple(step for step in STEPS if step not in skipped),
         strict=strict,
+        ids=ids,
         max_unpack_ratio=settings.max_unpack_ratio,
     )
 

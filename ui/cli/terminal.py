@@ -85,7 +85,8 @@ def report_lines(report: ReadReport) -> str:
     """What became of a file's rows, and which column was taken for what, and why."""
     known = f" This is the layout of {report.layout}." if report.layout else ""
     lines = [
-        f"{report.file} ({report.format}): {report.read} rows read, {report.kept} kept.{known}"
+        f"{report.file} ({report.format}): {report.read} rows read"
+        f"{f' from {report.lines} lines' if report.lines else ''}, {report.kept} kept.{known}"
     ]
     lines += [
         f"  {field} = {choice.name!r}: {choice.reason}" for field, choice in report.columns.items()
@@ -104,6 +105,7 @@ def report_lines(report: ReadReport) -> str:
             "  languages: "
             + ", ".join(f"{code} {count}" for code, count in report.languages.items())
         )
+    lines += [f"  note: {note}" for note in report.notes]
     if report.skipped:
         lines.append(f"  passed over: {report.skipped}")
     if report.renamed:

@@ -225,6 +225,7 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         f"Columns not used: {', '.join(map(str, report['unused']))}"
         if report.get("unused")
         else "",
+        *map(str, report.get("notes") or ()),
         f"Ids that stood there before, and now end in -2 or so: {renamed}" if renamed else "",
     ]
     return [note for note in notes if note]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.ingest.formats.header import (
@@ -16,7 +16,8 @@ from rag.ingest.formats.header import (
     fit,
     has_usual_name,
     header_at,
-    is_token,
+    is_value,
+    is_word,
     names_text,
     trimmed,
 )
@@ -118,7 +119,7 @@ def _dialect(sample: _Sample, skip: int) -> Dialect:
     header = find_header(sample.records)
     rows = sample.records[header.at + 1 :]
     single = len(header.names) == 1
-    separation = replace(sample.separation, width=1, tokens=()) if single else sample.separation
+    separation = replace(sample.separation, width=1) if single else sample.separation
     fitting = len(rows) > 1 and fit(rows, len(header.names)) > 0.9 and not sample.wrong
     prose = any(name.endswith((".", "!", "?")) for name in header.names)
     named = separation.separator != "," or has_usual_name(header.names)
@@ -144,8 +145,8 @@ def _best(lines: Sequence[str], separator: str, whole: bool) -> _Sample:
         sample = _read(lines, separation, whole)
         if not sample.records:
             continue
-        if separation.mark == '"':
-            better = sample.wrong + sample.plain < best.wrong + best.plain
+        if separation.mark and separation.mark == best.separation.mark:
+            better = sample.fit > best.fit or sample.wrong + sample.plain < best.wrong + best.plain
         elif separation.mark:
             all_over = not usual.quoted and sample.quoted >= 0.5 * len(sample.records)
             better = sample.fit > best.fit + _MARGIN or (all_over and sample.fit >= best.fit)
@@ -164,6 +165,8 @@ def _other_quotings(lines: Sequence[str], separator: str) -> Iterator[Separation
     opening = re.compile(rf"(?:^|{re.escape(separator)})'")
     if any(opening.search(line) for line in shown):
         yield Separation(separator, "'")
+        if any("\\'" in line for line in shown):
+            yield Separation(separator, "'", escaped=True)
     if any(f"\\{separator}" in line for line in shown):
         yield Separation(separator, "", escaped=True)
 
@@ -171,7 +174,7 @@ def _other_quotings(lines: Sequence[str], separator: str) -> Iterator[Separation
 def _read(lines: Sequence[str], separation: Separation, whole: bool) -> _Sample:
     """The first records; one that the end of the sample cuts is left out."""
     sample = _records(lines, separation, whole)
-    if not separation.mark or not (sample.wrong or sample.quoted):
+    if not sample.records or not separation.mark or not (sample.wrong or sample.quoted):
         return sample
     return _records(lines, _with_shape(lines, sample), whole)
 
@@ -195,15 +198,20 @@ def _records(lines: Sequence[str], separation: Separation, whole: bool) -> _Samp
 def _with_shape(lines: Sequence[str], sample: _Sample) -> Separation:
     """With what most lines look like when their marks are plain characters."""
     separation = sample.separation
-    width = Counter(map(len, sample.records)).most_common(1)[0][0] if sample.records else 0
     rows = [line.rstrip("\r\n").split(separation.separator) for line in lines[1:_RECORDS]]
+    width = len(sample.records[header_at(sample.records)])
+    if not any(fit(table, width) > 0.5 for table in (sample.records, rows)):
+        width = Counter(map(len, rows)).most_common(1)[0][0] if rows else width
     rows = [row for row in rows if len(row) == width]
-    tokens = tuple(
-        number
-        for number in range(width)
-        if rows and sum(is_token(row[number]) for row in rows) >= 0.95 * len(rows)
-    )
-    return replace(separation, width=width, tokens=tokens)
+    columns = [[row[at].strip() for row in rows] for at in range(width if rows else 0)]
+    values = tuple(at for at, cells in enumerate(columns) if _mostly(is_value, cells))
+    words = tuple(at for at, cells in enumerate(columns) if _mostly(is_word, cells))
+    return replace(separation, width=width, values=values, words=words)
+
+
+def _mostly(holds: Callable[[str], bool], cells: Sequence[str]) -> bool:
+    filled = [cell for cell in cells if cell]
+    return bool(filled) and sum(map(holds, filled)) >= 0.95 * len(filled)
 
 
 def _rows_quoted_whole(lines: Sequence[str], suffix: str, whole: bool) -> Dialect | None:

@@ -106,7 +106,7 @@ def _groups(record: Sequence[str], below: Sequence[str], rest: Sequence[Sequence
     """Whether a record names groups of columns, in merged cells, and the one below the columns."""
     gaps = any(not cell.strip() for cell in record[: trimmed(record)])
     fuller = _filled(below) > _filled(record)
-    return gaps and fuller and not any(map(_is_value, below)) and is_header(below, rest)
+    return gaps and fuller and not any(map(is_value, below)) and is_header(below, rest)
 
 
 def _filled(record: Sequence[str]) -> int:
@@ -127,8 +127,8 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         ]
         if not cell or not below:
             continue
-        values = sum(_is_value(other) for other in below) >= 0.8 * len(below)
-        if values and not _is_value(cell):
+        values = sum(is_value(other) for other in below) >= 0.8 * len(below)
+        if values and not is_value(cell):
             return True
         prose = len(cell) > LONG and not cell.endswith(("?", ":")) and _middle(below) > LONG / 2
         if (values and len(below) > 1) or prose:
@@ -163,13 +163,13 @@ def names_text(name: str) -> bool:
     return bool(_TEXT_NAMES.fullmatch(name))
 
 
-def is_token(cell: str) -> bool:
-    """Whether a cell holds a number, a date, or one short word: what nobody takes for prose."""
-    cell = cell.strip()
-    return (len(cell) <= LONG and len(cell.split()) <= 1) or _is_value(cell)
+def is_word(cell: str) -> bool:
+    """Whether a cell holds one short word, or nothing: what nobody takes for prose."""
+    return len(cell) <= LONG and len(cell.split()) <= 1
 
 
-def _is_value(cell: str) -> bool:
+def is_value(cell: str) -> bool:
+    """Whether a cell holds a number or a date."""
     return bool(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell))
 
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 from rag.ingest.formats.encoding import SAMPLE, detect, open_text
 from rag.ingest.formats.flatten import make_row, plain
 from rag.ingest.formats.json_shape import Shape, TooLong, Utf8, decode_line, find_shape
-from rag.ingest.formats.json_walk import Entries, dating_column, naming_column
+from rag.ingest.formats.json_walk import Entries
 from rag.ingest.formats.rows import (
     DAMAGED,
     LONG_CELL,
@@ -88,16 +88,12 @@ class JsonSource(RowSource):
     def _entries(self, text: IO[str], raw: Unpacked) -> Iterator[Row]:
         import ijson
 
-        number, named = 0, False
+        number = 0
         try:
             for value, parents in Entries(self.shape, Utf8(text)):
                 number += 1
                 if isinstance(value, str) and self.shape.kind == "items":
                     value = {"text": value}
-                if parents and not named:
-                    self.item_column, named = naming_column(parents), True
-                    if self.shape.path.split(".").count("item") > 1:
-                        self.date_column = dating_column(parents)
                 row = _row(number, value, "")
                 yield replace(row, cells=row.cells | parents) if parents else row
         except (ijson.JSONError, TooLong, ValueError, ArithmeticError, RecursionError) as error:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from rag.ingest.formats.flatten import flatten
 from rag.ingest.formats.json_shape import Shape, Utf8, walk
-from rag.ingest.formats.rows import MAX_CELL, PARENT
+from rag.ingest.formats.rows import MAX_CELL
 
 _WAIT = 16 * 1024 * 1024  # characters of entries that wait for what follows them in their parent
 _MOST_NAMES = 1000  # of a parent
-_NAMES = ("name", "displayname", "title", "businessname", "placename", "hotelname", "productname",
-          "producttitle", "appname", "gamename", "moviename", "restaurantname",
-          "business", "place", "hotel", "product", "app", "game", "movie", "film", "show", "book",
-          "restaurant", "item", "asin", "sku", "slug", "productid", "businessid", "placeid", "id")  # fmt: skip
-_PEOPLE = ("author", "user", "owner", "reviewer", "publisher", "creator")
-_DATES = ("date", "day", "reviewdate", "publishedat", "createdat")
 
 
 @dataclass(slots=True)
@@ -39,8 +32,8 @@ class _Frame:
 class Entries:
     """(entry, cells of what encloses it) of a file with this shape, in order.
 
-    The cells of the nearest enclosing object are called "../name", those of the next one
-    "../../name". Entries wait until the object they are in has ended, for its name may
+    The cells of the nearest enclosing object are called "../name", of the next one "../../name",
+    of the one at the top of the file "/name". Entries wait until the object they are in has ended, for its name may
     follow them, but no longer than `_WAIT` characters. Raises `TooLong`, and `ijson.JSONError` where
     the text is not JSON.
     """
@@ -124,43 +117,10 @@ class Entries:
 
     def _flush(self) -> Iterator[tuple[Any, dict[str, Any]]]:
         cells: dict[str, Any] = {}
-        prefix = PARENT
-        for frame in reversed(self._frames):
-            if frame.cells is not None:
-                cells |= {f"{prefix}{name}": value for name, value in frame.cells.items()}
-                prefix += PARENT
+        objects = [frame for frame in reversed(self._frames) if frame.cells is not None]
+        for level, frame in enumerate(objects, 1):
+            prefix = "/" if frame is self._frames[0] else "../" * level
+            cells |= {f"{prefix}{name}": value for name, value in (frame.cells or {}).items()}
         waiting, self._waiting = self._waiting, []
         for value in waiting:
             yield value, cells
-
-
-def naming_column(names: Iterable[str]) -> str:
-    """Of the columns of what encloses the reviews, the one that says what they review, or ""."""
-    ranked = [
-        (name.count(PARENT), len(parts), _NAMES.index(last), name)
-        for name, parts, last in _parent_columns(names)
-        if last in _NAMES
-        and not any(part.casefold() in _PEOPLE for part in parts[:-1])
-        and (len(parts) == 1 or last in ("name", "displayname", "title"))
-    ]
-    return min(ranked)[-1] if ranked else ""
-
-
-def dating_column(names: Iterable[str]) -> str:
-    """Of the columns of what encloses the reviews, the one that says when they were written.
-
-    Only an entry of a list of such dates it: the date of a whole file is that of its export.
-    """
-    ranked = [
-        (_DATES.index(last), name)
-        for name, parts, last in _parent_columns(names)
-        if last in _DATES and len(parts) == 1 and name.count(PARENT) == 1
-    ]
-    return min(ranked)[-1] if ranked else ""
-
-
-def _parent_columns(names: Iterable[str]) -> Iterator[tuple[str, list[str], str]]:
-    for name in names:
-        if name.startswith(PARENT):
-            parts = name[name.rindex(PARENT) + len(PARENT) :].split(".")
-            yield name, parts, re.sub(r"[\W_]", "", parts[-1].casefold())

@@ -18,20 +18,21 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from rag.ingest.formats.header import is_token, trimmed
+from rag.ingest.formats.header import is_value, is_word, trimmed
 from rag.ingest.formats.rows import LONG_CELL, MAX_CELL, MAX_RAW
 
 MAX_LINE = 4 * MAX_CELL  # characters; a line may have many cells, but not for ever
 UNCLOSED = "a quotation mark opened here is never closed"
-_LOOKED = 50  # lines of a record that must be rows by themselves, to be taken for such
+_LOOKED = 50  # lines of a record; if so many of them are rows by themselves, a mark joined them
+_MOST = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Separation:
     """How a line is separated into cells.
 
-    `width` is how many cells most lines have, and `tokens` are those that no prose stands in: by
-    these a line is known that is a row by itself.
+    `width` is how many cells most lines have; `values` are those that only numbers and dates stand
+    in, `words` those that have one word at most: by these a line is known that is a row by itself.
     """
 
     separator: str
@@ -40,7 +41,8 @@ class Separation:
         False  # a mark in a quoted cell (or a separator, without one) has a \\ before it
     )
     width: int = 0
-    tokens: tuple[int, ...] = ()
+    values: tuple[int, ...] = ()
+    words: tuple[int, ...] = ()
     outer: str = ""  # the separator of cells that hold whole rows, quoted once more
 
     def parse(self, lines: Iterable[str], *, strict: bool) -> Iterator[list[str]]:
@@ -65,9 +67,12 @@ class Separation:
     def plain_cells(self, line: str) -> list[str]:
         """The cells of a line that is a row by itself if marks are plain characters; else none."""
         cells = line.rstrip("\r\n").split(self.separator)
-        if len(cells) != self.width or self.width < (2 if self.tokens else 3):
+        if len(cells) != self.width or self.width < (2 if self.values else 3):
             return []
-        return cells if all(is_token(cells[number]) for number in self.tokens) else []
+        if not self.values and self.mark * 2 in line:
+            return []  # so is a mark written in a quoted cell
+        fits = all(is_value(cells[at].strip()) or not cells[at].strip() for at in self.values)
+        return cells if fits and all(is_word(cells[at]) for at in self.words) else []
 
     def unwrapped(self, cells: list[str]) -> list[str]:
         """The cells of a row that is quoted whole."""
@@ -145,11 +150,13 @@ class Records:
         return cells
 
     def _plain(self) -> list[str]:
-        """The first line alone, if it and those that were joined to it are rows by themselves."""
+        """The first line alone, if it and most that were joined to it are rows by themselves."""
         separation = self._separation
         if not separation.mark or separation.outer:
             return []
-        if not all(map(separation.plain_cells, self._held[:_LOOKED])):
+        held = [line for line in self._held[:_LOOKED] if line.strip()]
+        rows = sum(bool(separation.plain_cells(line)) for line in held)
+        if rows < _MOST * len(held) or not separation.plain_cells(self._held[0]):
             return []
         self.plain.append(self.line)
         self._put_back()

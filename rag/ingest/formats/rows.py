@@ -21,8 +21,6 @@ MAX_CELL = 1024 * 1024
 MAX_RAW = 2000
 DAMAGED = "the file breaks off or is damaged from here on"
 LONG_CELL = "a cell of more than 1 MiB"
-PARENT = "../"
-"""Begins the columns of what encloses a list of reviews: they speak of all its reviews at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Row:
     line: int
     cells: dict[str, Any] = field(
         default_factory=dict
-    )  # by column; objects flattened ("style.Size")
+    )  # by column; objects flattened ("style.Size"), and what encloses a row called "../name"
     problem: str = ""  # why it cannot be used; `cells` then hold what could be read
     raw: str = ""  # only with a problem: the row as it stood, cut at `MAX_RAW` characters
 
@@ -42,8 +40,7 @@ class Row:
 class RowSource(ABC):
     """The rows of one file. Each iteration reads the file anew, as a stream.
 
-    What a format knows of the layout stands in `sheet`, `item_column` and `date_column`; like
-    `notes` and `lines` they are complete when an iteration has ended.
+    `lines` and `notes` are complete when an iteration has ended.
     """
 
     def __init__(self, name: str, format: str = "", total: int = 0) -> None:
@@ -53,9 +50,7 @@ class RowSource(ABC):
         self.done = 0  # how much of it the running iteration has read
         self.lines = 0  # lines of text, where rows may span several
         self.notes: list[str] = []  # what a reader must be told, in sentences
-        self.sheet = ""  # of a workbook of several
-        self.item_column = ""  # says what is reviewed, where no other column does
-        self.date_column = ""  # says when, where no other column does
+        self.doubt = ""  # why it seems to hold no reviews, while another part of its file does
 
     @abstractmethod
     def __iter__(self) -> Iterator[Row]: ...

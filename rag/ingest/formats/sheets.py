@@ -15,7 +15,7 @@ from rag.ingest.formats.rows import DAMAGED, MAX_RAW, Format, Row, RowSource
 from rag.ingest.formats.unpack import FREE_UNPACKED, ZIP, Packed, open_zip
 from rag.schema import ReviewFileError
 
-SHEET = "sheet"  # the column with the sheet's name, in a workbook of several
+SHEET = "../sheet"  # the column with the sheet's name, where several hold reviews
 _SAMPLE = 200  # rows
 _MAX_ROW, _MAX_COLUMNS = 1_048_576, 16_384  # of Excel
 _MAX_STRINGS = 1024**3  # bytes; openpyxl holds the strings of a workbook in memory
@@ -25,29 +25,27 @@ _ENDINGS = ("xlsx", "xlsm")
 class SheetSource(RowSource):
     """One sheet of a workbook."""
 
-    def __init__(
-        self, packed: Packed, sheet: str, header: Header, line: int, *, only: bool
-    ) -> None:
+    def __init__(self, packed: Packed, sheet: str, header: Header, line: int) -> None:
         given = f"header in row {line}" if header.given else "no header"
-        name = packed.name if only else f"{packed.name}/{sheet}"
-        super().__init__(name, f"Excel, sheet {sheet!r}, {given}")
-        self._packed, self._title, self.header, self._line = packed, sheet, header, line
-        if not only:
-            self.sheet, self.item_column = sheet, SHEET
+        super().__init__(f"{packed.name}/{sheet}", f"Excel, sheet {sheet!r}, {given}")
+        self._packed, self.sheet, self.header, self._line = packed, sheet, header, line
+        self.named = False  # whether rows have the sheet's name
 
     @property
     def rank(self) -> int:
-        """0 where a column is called as reviews' texts are, 1 where any is called as in tables of
-        reviews, else 2.
+        """How little it looks like reviews: 0 where a column is called as reviews' texts are, 1
+        where any is called as in tables of reviews, 2 for other tables, 3 for one column.
         """
         names = self.header.names
+        if len(names) == 1:
+            return 3
         return 0 if any(map(names_text, names)) else 1 if has_usual_name(names) else 2
 
     def __iter__(self) -> Iterator[Row]:
         self.done = number = 0
         first = self._line + self.header.given
         with _workbook(self._packed) as book:
-            rows = _rows(book[self._title])
+            rows = _rows(book[self.sheet])
             while True:
                 try:
                     cells = next(rows)
@@ -68,8 +66,8 @@ class SheetSource(RowSource):
     def _row(self, number: int, cells: list[Any]) -> Row:
         names = self.header.names
         named = dict(zip(names, cells, strict=False))
-        if self.sheet:
-            named.setdefault(SHEET, self.sheet)
+        if self.named:
+            named[SHEET] = self.sheet
         row = make_row(number, {name: cell for name, cell in named.items() if cell is not None})
         if not any(map(_filled, cells[len(names) :])):
             return row
@@ -116,8 +114,18 @@ def open_sheets(packed: Packed) -> list[SheetSource]:
             tables.append((sheet.title, header, filled[header.at][0]))
     if not tables:
         raise ReviewFileError(f"{packed.where} has no rows: all its sheets are empty.")
-    sources = [SheetSource(packed, *table, only=len(tables) == 1) for table in tables]
-    return sorted(sources, key=lambda source: source.rank)
+    sources = [SheetSource(packed, *table) for table in tables]
+    if len(sources) == 1:
+        sources[0].name = packed.name
+    sources.sort(key=lambda source: source.rank)
+    likely = [source for source in sources if source.rank == sources[0].rank]
+    for source in sources:
+        source.named = len(likely) > 1
+        if source not in likely:
+            source.doubt = (
+                f"the sheet {source.sheet!r} looks less like reviews than {likely[0].sheet!r} does"
+            )
+    return sources
 
 
 def _texts(cells: list[Any], width: int) -> list[str]:
