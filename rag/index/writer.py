@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from rag.config import NORMALISATION, index_fingerprint
 from rag.embedding import Embedder
+from rag.files import size_in_words
 from rag.index import bm25, disk, store, tables, vectors
 from rag.index.chunk_batch import CutReviews, cut_reviews, sentence_texts
 from rag.index.diff import Comparison, Signatures, compare
@@ -352,9 +353,8 @@ class _Writer:
         free = shutil.disk_usage(self._building).free
         if free < needed:
             raise IndexFileError(
-                f"The new index needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free "
-                "in "
-                f"{self._building.parent}. Make room, for example with: reviewqa index gc "
+                f"The new index needs about {size_in_words(needed)} and {size_in_words(free)} are free "
+                f"in {self._building.parent}. Make room, for example with: reviewqa index gc "
                 f"{self._building.parent.name}"
             )
 

@@ -126,6 +126,9 @@ def main() -> None:
     except ReviewQAError as error:
         terminal.say(f"error: {' '.join(str(error).split())}", err=True)
         sys.exit(1)
+    except MemoryError:
+        terminal.say("error: there is not enough memory for this. Close other programs.", err=True)
+        sys.exit(1)
     except BrokenPipeError:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()

@@ -87,7 +87,7 @@ def sniff(lines: Sequence[str], suffix: str = "", *, whole: bool = True) -> Dial
     match = re.match(r'"?sep=(.)"?\s*$', lines[0]) if lines else None
     skip, forced = (1, match.group(1)) if match else (0, "")
     lines = lines[skip:]
-    wrapped = _rows_quoted_whole(lines, suffix, whole)
+    wrapped = _rows_quoted_whole(lines, whole)
     if wrapped is not None:
         return replace(wrapped, line=wrapped.line + skip)
     usual = forced or ("\t" if suffix == "tsv" else ",")
@@ -198,23 +198,32 @@ def _records(lines: Sequence[str], separation: Separation, whole: bool) -> _Samp
 def _with_shape(lines: Sequence[str], sample: _Sample) -> Separation:
     """With what most lines look like when their marks are plain characters."""
     separation = sample.separation
-    rows = [line.rstrip("\r\n").split(separation.separator) for line in lines[1:_RECORDS]]
+    lines_cut = [line.rstrip("\r\n").split(separation.separator) for line in lines[1:_RECORDS]]
     width = len(sample.records[header_at(sample.records)])
-    if not any(fit(table, width) > 0.5 for table in (sample.records, rows)):
-        width = Counter(map(len, rows)).most_common(1)[0][0] if rows else width
-    rows = [row for row in rows if len(row) == width]
-    columns = [[row[at].strip() for row in rows] for at in range(width if rows else 0)]
+    good = [record for record in sample.records[1:] if len(record) == width]
+    alone = [row for row in lines_cut if len(row) == width]
+    if len(good) <= 0.5 * len(sample.records[1:]) and len(alone) <= 0.5 * len(lines_cut):
+        width = Counter(map(len, lines_cut)).most_common(1)[0][0] if lines_cut else width
+        good, alone = [], [row for row in lines_cut if len(row) == width]
+    mark = re.escape(separation.mark)
+    whole = re.compile(f"{mark}.*{mark}")
+    if any(_mostly(whole.fullmatch, cells) for cells in _columns(alone)):
+        return separation  # a column is quoted throughout: marks quote in this file
+    columns = _columns(good if len(good) > 0.5 * len(alone) else alone)
     values = tuple(at for at, cells in enumerate(columns) if _mostly(is_value, cells))
     words = tuple(at for at, cells in enumerate(columns) if _mostly(is_word, cells))
     return replace(separation, width=width, values=values, words=words)
 
 
-def _mostly(holds: Callable[[str], bool], cells: Sequence[str]) -> bool:
-    filled = [cell for cell in cells if cell]
-    return bool(filled) and sum(map(holds, filled)) >= 0.95 * len(filled)
+def _columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[cell.strip() for cell in column] for column in zip(*rows, strict=True)]
 
 
-def _rows_quoted_whole(lines: Sequence[str], suffix: str, whole: bool) -> Dialect | None:
+def _mostly(holds: Callable[[str], object], cells: Sequence[str]) -> bool:
+    return bool(cells) and sum(bool(cell and holds(cell)) for cell in cells) >= 0.95 * len(cells)
+
+
+def _rows_quoted_whole(lines: Sequence[str], whole: bool) -> Dialect | None:
     """The dialect of a file whose rows were each quoted once more, as one cell; None for others."""
     if not sum(line.startswith('"') for line in lines[1:]) > 0.3 * len(lines[1:]):
         return None
@@ -226,16 +235,19 @@ def _rows_quoted_whole(lines: Sequence[str], suffix: str, whole: bool) -> Dialec
         first = sample.records[0]
         head = first[0] if trimmed(first) == 1 else outer.join(first[: trimmed(first)])
         inner = io.StringIO("".join(f"{row}\n" for row in [head, *rows]), newline="")
-        dialect = _table_within(inner.readlines(), suffix)
+        dialect = _table_within(inner.readlines())
         if dialect is not None:
             separation = replace(dialect.separation, outer=outer)
             return replace(dialect, separation=separation, line=sample.lines[0])
     return None
 
 
-def _table_within(lines: Sequence[str], suffix: str) -> Dialect | None:
+def _table_within(lines: Sequence[str]) -> Dialect | None:
     """The dialect of what was quoted whole, if that is a table."""
     samples = [_read(lines, Separation(separator), True) for separator in ",;\t|"]
+    samples = [sample for sample in samples if sample.records]
+    if not samples:
+        return None
     best = max(samples, key=lambda sample: (sample.fit, sample.columns))
     dialect = _dialect(best, 0)
     rows = best.records[dialect.header.at + 1 :]

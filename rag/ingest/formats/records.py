@@ -71,8 +71,9 @@ class Separation:
             return []
         if not self.values and self.mark * 2 in line:
             return []  # so is a mark written in a quoted cell
-        fits = all(is_value(cells[at].strip()) or not cells[at].strip() for at in self.values)
-        return cells if fits and all(is_word(cells[at]) for at in self.words) else []
+        values, words = ([cells[at].strip() for at in each] for each in (self.values, self.words))
+        fits = all(map(is_value, values)) and all(word and is_word(word) for word in words)
+        return cells if fits else []
 
     def unwrapped(self, cells: list[str]) -> list[str]:
         """The cells of a row that is quoted whole."""

@@ -17,7 +17,7 @@ from rag.schema import ReviewFileError
 
 SHEET = "../sheet"  # the column with the sheet's name, where several hold reviews
 _SAMPLE = 200  # rows
-_MAX_ROW, _MAX_COLUMNS = 1_048_576, 16_384  # of Excel
+_MAX_ROW = 1_048_576  # of Excel
 _MAX_STRINGS = 1024**3  # bytes; openpyxl holds the strings of a workbook in memory
 _ENDINGS = ("xlsx", "xlsm")
 
@@ -83,7 +83,7 @@ def _rows(sheet: Any) -> Iterator[list[Any]]:
     """The cells of each row, up to the last that holds anything; none of a row that is missing."""
     sheet.reset_dimensions()  # what a file says of its size may be anything
     for cells in sheet.iter_rows(values_only=True):
-        row = list(cells[: _MAX_COLUMNS + 1])
+        row = list(cells)
         while row and not _filled(row[-1]):
             row.pop()
         yield row
