@@ -186,7 +186,7 @@ def test_every_way_of_quoting_is_read_back(
 def test_unquoted_tables_keep_each_line_a_row(
     tmp_path: Path, texts: list[str], separator: str, newline: str, codec: str
 ) -> None:
-    texts = ["Some plain words.", "More of them.", "And more."] + texts
+    texts = ["Some plain words.", "More of them.", "And more.", *texts]
     lines = [separator.join(["id", "text", "stars", "date"])]
     lines += [separator.join([f"r{n}", text, "4", "2021-03-04"]) for n, text in enumerate(texts)]
     opened = source(tmp_path, newline.join(lines) + newline, codec=codec)

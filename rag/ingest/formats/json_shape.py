@@ -19,6 +19,11 @@ _TAIL = re.compile(r"\\{0,200}[-A-Za-z0-9]{0,9}$")
 _ANSWERS = re.compile(  # lists in a review that are no reviews
     r"item\.(?:.*\.)?[^.]*(?:repl|respon|answer|owner)[^.]*\.item(?:\.|$)", re.IGNORECASE
 )
+_REVIEWS = re.compile(  # a list so called holds the reviews of what it stands in
+    r"(?:^|\.)[^.]*(?:reviews?|feedbacks?|opinions?|testimonials|bewertungen|rezensionen|avis|reseñas|"
+    r"recensioni|recenzje|opinie|отзывы)\.item$",
+    re.IGNORECASE,
+)
 _CHUNK = 1 << 16
 _MAX_DEPTH, _MAX_KEY = 200, 500
 _DECODER = json.JSONDecoder(strict=False)  # a tabulator in a string is no reason to lose a review
@@ -191,7 +196,8 @@ class _Survey:
         self.root: dict[
             str, tuple[str, list[str], int]
         ] = {}  # by key: what its value is, its keys, scalars in it
-        self.values = self.plain = 0  # objects at the top; scalars right in the first one
+        self.objects: set[str] = set()  # paths at which entries are objects
+        self.values = 0  # objects at the top
         self.array, self.whole = sample.startswith("["), True
         rows: list[str] = []
         try:
@@ -204,6 +210,7 @@ class _Survey:
                     )
                     self.values += prefix == ""
                     self.text.setdefault(rows[-1], 0)
+                    self.objects.add(rows[-1])
                 elif event == "end_map":
                     rows.pop()
                 elif event == "string":
@@ -238,17 +245,20 @@ class _Survey:
             for path, size in self.text.items()
             if (path == "item" or path.endswith(".item")) and not _ANSWERS.search(path)
         }
+        tables = {path: size for path, size in lists.items() if path in self.objects}
+        named = {path: size for path, size in tables.items() if _REVIEWS.search(path) and size}
+        best = max(named or lists, key=lambda path: lists[path], default="item")
         if self.array:
-            most = max(lists.values(), default=0)
-            best = max(lists, key=lambda path: lists[path], default="item")
-            return Shape(
-                "items", best if lists.get("item", 0) < 0.25 * most and best != "item" else "item"
-            )
-        columns = self._columns()
-        if columns and self.values == 1:
-            return columns
-        if lists and self.values == 1 and max(lists.values()) > self.text.get("", 0):
-            return Shape("items", max(lists, key=lambda path: lists[path]))
+            small = lists.get("item", 0) < 0.25 * lists.get(best, 0)
+            return Shape("items", best if named or small else "item")
+        if self.values == 1:
+            if named or max(tables.values(), default=0) > self.text.get("", 0):
+                return Shape("items", max(named or tables, key=lambda path: lists[path]))
+            columns = self._columns()
+            if columns:
+                return columns
+            if lists and lists[best] > self.text.get("", 0):
+                return Shape("items", best)
         return Shape("values" if self.whole or not whole else "lines")
 
     def _columns(self) -> Shape | None:
