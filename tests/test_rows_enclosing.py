@@ -45,6 +45,7 @@ REVIEWS = [
         ([{"reviews": REVIEWS, "rating": 4.4, "title": "Inn"}], "Inn"),
         ({"business": {"name": "Inn", "id": 3}, "reviews": REVIEWS}, "Inn"),
         ({"owner": {"name": "Ann"}, "data": {"hotel": "Inn", "items": REVIEWS}}, "Inn"),
+        ({"hotel": "Inn", "reviews": {"-Mx1": REVIEWS[0], "-Mx2": REVIEWS[1]}}, "Inn"),
         ({"source": "x", "places": [{"id": "p1", "reviews": REVIEWS}]}, "p1"),
         ({"author": {"name": "Ann"}, "reviews": REVIEWS}, ""),
         ({"results": {"page": 1, "list": REVIEWS}}, ""),

@@ -36,7 +36,7 @@ class Shape:
 
     "lines": an object a line. "items": a list at `path` (as ijson writes it). "values": objects,
     one after another. "columns": a list or an object of cells for each column. "index": an object
-    of rows, by key.
+    of rows, by key, at the top or under the key `path`.
     """
 
     kind: Kind
@@ -259,6 +259,11 @@ class _Survey:
                 return columns
             if lists and lists[best] > self.text.get("", 0):
                 return Shape("items", best)
+            for name, (kind, keys, scalars) in self.root.items():
+                rows = kind == "object" and len(keys) > 1 and not scalars
+                numbered = len(self.root) == 1 and all(re.search(r"\d", key) for key in keys)
+                if rows and (numbered or _REVIEWS.search(f"{name}.item")):
+                    return Shape("index", name)
         return Shape("values" if self.whole or not whole else "lines")
 
     def _columns(self) -> Shape | None:

@@ -73,7 +73,7 @@ class Entries:
                     self._close()
                 elif event == "map_key":
                     self._frames[-1].key = value
-                elif prefix == self.shape.path:
+                elif prefix == self.shape.path and self.shape.kind != "index":
                     yield from self._take(value)
                 elif self._frames:
                     self._frames[-1].put(self._frames[-1].key, value)
@@ -84,8 +84,10 @@ class Entries:
             raise
 
     def _is_entry(self, prefix: str) -> bool:
-        by_key = self.shape.kind == "index"
-        return len(self._frames) == 1 if by_key else prefix == self.shape.path
+        if self.shape.kind != "index":
+            return prefix == self.shape.path
+        keys = [frame.key for frame in self._frames]
+        return keys[:-1] == ([self.shape.path] if self.shape.path else []) and len(keys) > 0
 
     def _close(self) -> None:
         """An object or a list has ended; an object's cells are also those of the one it is in."""
@@ -98,13 +100,12 @@ class Entries:
                 outer.put(name, value)
 
     def _take(self, value: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+        if self.shape.kind == "index" and isinstance(value, dict):
+            value = {"id": self._frames[-1].key, **value}
+        objects = [frame for frame in self._frames if frame.cells is not None]
         if self.shape.kind == "index":
-            named = isinstance(value, dict)
-            yield ({"id": self._frames[0].key, **value} if named else value), {}
-            return
-        self._parent = next(
-            (frame for frame in reversed(self._frames) if frame.cells is not None), None
-        )
+            objects.pop()  # the rows themselves, by key
+        self._parent = objects[-1] if objects else None
         if self._parent is None:
             yield value, {}
         else:
@@ -118,6 +119,8 @@ class Entries:
     def _flush(self) -> Iterator[tuple[Any, dict[str, Any]]]:
         cells: dict[str, Any] = {}
         objects = [frame for frame in reversed(self._frames) if frame.cells is not None]
+        if self.shape.kind == "index":
+            objects = objects[1:]
         for level, frame in enumerate(objects, 1):
             prefix = "/" if frame is self._frames[0] else "../" * level
             cells |= {f"{prefix}{name}": value for name, value in (frame.cells or {}).items()}
