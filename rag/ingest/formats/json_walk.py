@@ -118,10 +118,10 @@ class Entries:
 
     def _flush(self) -> Iterator[tuple[Any, dict[str, Any]]]:
         cells: dict[str, Any] = {}
-        objects = [frame for frame in reversed(self._frames) if frame.cells is not None]
-        if self.shape.kind == "index":
-            objects = objects[1:]
-        for level, frame in enumerate(objects, 1):
+        objects = [frame for frame in self._frames if frame.cells is not None]
+        while objects and objects[-1] is not self._parent:
+            objects.pop()
+        for level, frame in enumerate(reversed(objects), 1):
             prefix = "/" if frame is self._frames[0] else "../" * level
             cells |= {f"{prefix}{name}": value for name, value in (frame.cells or {}).items()}
         waiting, self._waiting = self._waiting, []
