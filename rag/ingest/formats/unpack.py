@@ -179,7 +179,7 @@ class Unpacked(io.RawIOBase):
         if self.closed or self._file.closed:
             return self.total
         if self._packed.member:
-            return min(self.total, self._file.tell() * self.total // max(1, self._stored))
+            return min(self.total, int(self._file.tell()) * self.total // max(1, self._stored))
         return int(self._file.tell())
 
     def close(self) -> None:
