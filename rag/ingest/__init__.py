@@ -7,9 +7,10 @@ and `read`, which puts them together.
 
 from rag.ingest.cleaning import STEPS, clean, clean_text
 from rag.ingest.columns import FIELDS
+from rag.ingest.dates import parse_date
 from rag.ingest.read import Import, ReadOptions, import_reviews, read_reviews
 from rag.ingest.report import ColumnChoice, ReadReport
-from rag.ingest.values import parse_date, parse_rating, parse_votes
+from rag.ingest.values import parse_rating, parse_votes
 
 __all__ = [
     "FIELDS",
