@@ -54,15 +54,16 @@ NAMES: dict[str, tuple[str, ...]] = {
             publishtime createtime postdate at postedon time datetime submittedat unixreviewtime timestampcreated fecha
             datum data dataopinii tarih дата 날짜 작성일 日付 投稿日 日期 时间 yearmonth updated updatedat dateadded""",
         "author": """
-            author user username reviewer reviewername userid reviewerid profilename nickname usernameofthereviewer
+            author user username guest guestname reviewer reviewername userid reviewerid profilename nickname usernameofthereviewer
             critic criticname autor auteur benutzer usuario utente utilisateur gebruiker użytkownik uzytkownik
-            kullanıcı автор пользователь 작성자 닉네임 投稿者 ユーザー 用户 用户名""",
+            kullanıcı gast автор пользователь 작성자 닉네임 投稿者 ユーザー 用户 用户名""",
         "item": """
             item itemid product productid asin parentasin imdbid listingid showid movie airlinename variation businessid
             hotelname hotel restaurant app appid appname gameid moviename movieid film show place productname
             producttitle brand producto produkt produit prodotto produto ürün товар 상품 상품명 商品 商品名 产品 branch
             firm company companyname businessname locationname placename restaurantnamename venue
-            professorname teachername doctorname coursename booktitle packagename""",
+            professorname teachername doctorname coursename
+            booktitle movietitle filmtitle game gamename recipe recipeid recipename packagename""",
         "helpful_votes": """
             helpfulvotes helpful helpfulvote votes vote thumbsup thumbsupcount likes useful votesup helpfulcount
             upvotes votesum helpuseful""",
@@ -71,7 +72,8 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 PHRASES = {  # for headers that are sentences, or made of several words
     "text": r"\b(review|comment|opinion)s?\b.*\b(text|body|content)\b|\b(text|body|content)\b.*\breview",
-    "rating": r"\b(user|review|reviewer|my|your|overall) ?(rating|score|stars|rate)\b|recommended"
+    "rating": r"\b(user|review|reviewer|author|customer|guest|student|my|your|overall) ?(rating|score|stars|rate)\b"
+    r"|\brecommend(ed)?\b"
     r"|\bsatisf|\([01] ?(?:–|to)? ?(?:5|7|10)\)",
     "date": r"\bdate\b.*\breview|\breview.*\bdate\b",
     "title": r"\breview.*\b(title|headline)\b",
@@ -85,7 +87,7 @@ _ANY_TEXT = (
 _ANSWERS = re.compile(
     r"\b(repl(y|ies|ied)|responses?|respond(ed)?|answers?|owners?|developers?|management|hosts?"
     r"|sellers?|merchants?|vendors?|antwort(en)?|réponses?|respuestas?|rispost[ae]|respostas?"
-    r"|odpowiedź|odpowiedzi|antwoord|yanıt|ответ|eigentümer|propriétaire)\b|답변|返信|回复|回復|商家"
+    r"|odpowied[źz]i?|antwoord|yanıt\w*|ответ|eigentümers?|propriétaire|propietario)\b|답변|返信|回复|回復|商家"
 )
 _REVIEW_WORDS = r"(?:reviews? |reviewers? |my |your |users? |customers? |guests? |students? )"
 _CONTAINERS = (

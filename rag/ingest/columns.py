@@ -27,6 +27,7 @@ from rag.schema import ReviewFileError
 
 JOIN = "+"  # between the columns of a text in several parts
 _FEW = 20  # cells, from which on a column's content says what it cannot be
+_ALL_ALIKE = 0.05  # share of different cells up to which a column holds no texts of its own
 _EACH = 300  # characters of a cell looked at
 _OF_A_REVIEW = ("review_id", "rating", "title", "author", "helpful_votes")
 _NOTHING = ("", "nan", "none", "null", "n/a", "na", "nat")
@@ -234,7 +235,11 @@ class _Choice:
             if rank is None:
                 continue
             elsewhere = self._is_elsewhere(column)
-            if elsewhere and name in _OF_A_REVIEW and self._parent.startswith("review"):
+            if (
+                elsewhere
+                and name in _OF_A_REVIEW
+                and re.match(r"reviews", self._parent, re.IGNORECASE)
+            ):
                 continue  # that of the item whose reviews they are
             average = name == "rating" and self._is_of_item(column)
             ranked.append((not self.content[column].filled, average, elsewhere, *rank, column))
@@ -284,7 +289,7 @@ class _Choice:
             for column in sides
             if column not in parts
             and self.content[column].wordy >= 0.3
-            and self._is_comment(column)
+            and ("?" in column or self._is_comment(column))
             and not self._repeats(column, parts)
         ]
         return [column for column in self.names if column in (*parts, *others)]
@@ -420,7 +425,9 @@ def _fits(name: str, column: str, content: _Content) -> bool:
         return True
     match name:
         case "text":
-            return content.filled < _FEW or (content.numbers < 0.5 and content.dates < 0.5)
+            return content.filled < _FEW or (
+                content.numbers < 0.5 and content.dates < 0.5 and content.different > _ALL_ALIKE
+            )
         case "rating":
             average = re.search(r"\b(avg|average|mean)\b", named.words(column))
             return content.ratings >= 0.5 and content.median <= 40 and not average
@@ -439,8 +446,10 @@ def _fits(name: str, column: str, content: _Content) -> bool:
 
 
 def _no_text(names: Sequence[str], content: Mapping[str, _Content], where: str) -> str:
-    asked = [name for name in names if not named.answers(name)] or names
-    guess = max(asked, key=lambda name: (content[name].wordy, content[name].median))
+    likely = [
+        name for name in names if not named.answers(name) and _fits("text", name, content[name])
+    ]
+    guess = max(likely or names, key=lambda name: (content[name].wordy, content[name].median))
     return (
         f"{where}: cannot tell which column holds the review text. Its columns: "
         f"{', '.join(map(repr, names[:60]))}. "

@@ -19,6 +19,9 @@ _OTHERS = 0.01  # how likely any other language is beside a frequent one
 _LIKELY_OF_FREQUENT = 0.9
 _FEWEST_LETTERS_OF_FREQUENT = 6
 _MOST_FOREIGN = 0.2  # share of reviews an embedder cannot read from which on it is said
+_ENGLISH_EMBEDDER = re.compile(
+    r"^bundled|minilm-l\d+(-v\d)?$|mpnet-base(-v\d)?$|-en(-|$)|^e5-(small|base|large)|^gte-(small|base|large)$"
+)
 _SCRIPTS = (
     ("ko", re.compile(r"[\uac00-\ud7a3]")),
     ("ja", re.compile(r"[\u3040-\u30ff]")),
@@ -123,10 +126,16 @@ def detect_language(text: str) -> str:
     return str(code) if float(probability) >= _LIKELY else ""
 
 
-def unreadable(languages: Mapping[str, int], readable: Collection[str]) -> str:
-    """What to say where most reviews are in languages that an embedder cannot read; else nothing.
+def languages_read_by(embedder: str) -> tuple[str, ...]:
+    """The languages that an embedder was trained for, by its name; none where that is not known."""
+    name = embedder.rstrip("/").rpartition("/")[2].casefold()
+    return () if "multilingual" in name or not _ENGLISH_EMBEDDER.search(name) else ("en",)
 
-    `languages` are the reviews of each language; `readable` is empty where the embedder reads all.
+
+def unreadable(languages: Mapping[str, int], readable: Collection[str]) -> str:
+    """What to say where many reviews are in languages that the embedder cannot read; else nothing.
+
+    `languages` are the reviews of each language; `readable` is empty where it may read all.
     """
     known = {code: count for code, count in languages.items() if code != "unknown"}
     foreign = [code for code in known if code not in readable]
@@ -134,9 +143,9 @@ def unreadable(languages: Mapping[str, int], readable: Collection[str]) -> str:
     if not readable or share < _MOST_FOREIGN:
         return ""
     return (
-        f"{share:.0%} of the reviews are in a language that this embedder does not read well "
-        f"({', '.join(foreign[:3])}). Name one that does, for example "
-        "REVIEWQA_EMBEDDER=intfloat/multilingual-e5-small, and build the index with it."
+        f"{share:.0%} of the reviews are in a language that the embedder does not read well "
+        f"({', '.join(foreign[:3])}): name another one, for example "
+        "REVIEWQA_EMBEDDER=intfloat/multilingual-e5-small, before the index is built"
     )
 
 

@@ -26,7 +26,7 @@ from rag.ingest.cleaning import STEPS, clean, without_invisible
 from rag.ingest.columns import Recognised, is_no_text, is_nothing, recognise
 from rag.ingest.duplicates import Groups, group, signature
 from rag.ingest.formats.rows import Row, RowSource, open_sources
-from rag.ingest.language import Languages, language_name
+from rag.ingest.language import Languages, language_name, unreadable
 from rag.ingest.printed_lists import list_column, unfolded
 from rag.ingest.report import MOST_PREVIEWED, ReadReport, count_in, most_first
 from rag.ingest.staging import StagedReviews
@@ -49,6 +49,7 @@ class ReadOptions:
 
     `scale` is what all ratings are out of (lowest, highest), None to find out. `earlier` are the
     records of the imports that an index was made from: what they decided stays as it was.
+    `readable` are the languages that the embedder reads; none where it may read all.
     """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class ReadOptions:
     max_unpack_ratio: float = 200.0
     scale: tuple[float, float] | None = None
     earlier: Sequence[Mapping[str, Any]] = ()
+    readable: Sequence[str] = ()
 
 
 def no_read_progress(stage: str, done: int, total: int) -> None:
@@ -258,6 +260,7 @@ def _read_source(
             tell()
     staged.finish()
     report.languages = most_first(report.languages)
+    report.notes += filter(None, [unreadable(report.languages, options.readable)])
     whole.settle(report)
     report.preview = [_with_id(whole.settled(review)) for review in report.preview]
     if not report.kept:

@@ -72,9 +72,9 @@ class Ratings:
     def __len__(self) -> int:
         return self._marks.total() + self._written.total()
 
-    def outside(self, scale: Scale) -> int:
-        """How many ratings without a total of their own do not lie on the scale."""
-        return sum(count for mark, count in self._marks.items() if mark not in scale)
+    def outside(self, scale: Scale) -> dict[float, int]:
+        """The marks without a total of their own that do not lie on the scale, and how often."""
+        return {mark: count for mark, count in self._marks.items() if mark not in scale}
 
     def scale(self, given: Scale | None, hints: Iterable[Scale]) -> Scale:
         """The scale they are on: the `given` one, else the first hint that fits, else what they
@@ -103,7 +103,7 @@ class Ratings:
             unrated = self._marks[0.0] if hint.lowest > 0 else 0
             if any(0 < mark < hint.lowest for mark in self._marks):
                 continue  # half a star is a mark
-            if self.outside(hint) - unrated <= MOST_STRAYS * total:
+            if sum(self.outside(hint).values()) - unrated <= MOST_STRAYS * total:
                 return hint
         return None
 

@@ -30,7 +30,8 @@ _CRITICISM = re.compile(
 _NO_SIDE = re.compile(r"\bsolv|\brecommend|\bother\b")
 _FILLER = re.compile(
     r"(?:no (?:negatives?|positives?|pros|cons|comments?|complaints?)|n ?/? ?a|none|nothing|nil"
-    r"|nan|null|no|[-–—.?/x]*)[\s.!]*",
+    r"|nan|null|no|nichts|keine?|rien|aucun|nada|ninguno|niente|nessuno|geen|brak|yok|нет|ничего"
+    r"|없음|없어요|없습니다|(?:特に)?(?:なし|ない|ありません)|无|没有|無|[-–—.?/x]*)[\s.!。]*",
     re.IGNORECASE,
 )
 _LABELS: dict[Side | None, str] = {"praise": "Positive", "criticism": "Negative"}

@@ -78,7 +78,8 @@ class WholeFile:
             self._scale = self._ratings.scale(self._given, self._hints())
             report.rating_scale, report.rating_reason = str(self._scale), self._scale.reason
             if outside := self._ratings.outside(self._scale):
-                self._count_unread("rating", f"outside {self._scale}", outside)
+                example = f"{next(iter(outside)):g} is outside {self._scale}"
+                self._count_unread("rating", example, sum(outside.values()))
         report.unread = self._unread
 
     def _hints(self) -> Iterator[Scale]:
