@@ -41,9 +41,7 @@ FORMS = [  # rating and total, wherever they stand
 ]
 
 
-@given(
-    st.integers(0, 20), st.sampled_from([5, 10]), st.sampled_from(FORMS), st.sampled_from(".,")
-)
+@given(st.integers(0, 20), st.sampled_from([5, 10]), st.sampled_from(FORMS), st.sampled_from(".,"))
 def test_the_total_is_never_taken_for_the_rating(
     halves: int, total: int, form: str, mark: str
 ) -> None:
@@ -163,11 +161,15 @@ def test_a_scale_that_was_said_wins(tmp_path: Path) -> None:
 
 def test_a_rating_with_another_total_keeps_it(tmp_path: Path) -> None:
     reviews, _ = read(tmp_path, ["8/10", "9/10", "4/5", "7"])
-    assert [review.rating_fraction for review in reviews] == pytest.approx([7 / 9, 8 / 9, 3 / 4, 2 / 3])
+    assert [review.rating_fraction for review in reviews] == pytest.approx(
+        [7 / 9, 8 / 9, 3 / 4, 2 / 3]
+    )
 
 
 @given(st.lists(st.integers(1, 10), min_size=1, max_size=60))
-def test_no_rating_is_ever_another_one(tmp_path_factory: pytest.TempPathFactory, marks: list[int]) -> None:
+def test_no_rating_is_ever_another_one(
+    tmp_path_factory: pytest.TempPathFactory, marks: list[int]
+) -> None:
     reviews, report = read(tmp_path_factory.mktemp("marks"), marks)
     kept = [review.rating for review in reviews]
     assert all(rating in (mark, None) for rating, mark in zip(kept, marks, strict=True))

@@ -54,9 +54,9 @@ NAMES: dict[str, tuple[str, ...]] = {
             publishtime createtime postdate at postedon time datetime submittedat unixreviewtime timestampcreated fecha
             datum data dataopinii tarih дата 날짜 작성일 日付 投稿日 日期 时间 yearmonth updated updatedat dateadded""",
         "author": """
-            author user username guest guestname reviewer reviewername userid reviewerid profilename nickname usernameofthereviewer
-            critic criticname autor auteur benutzer usuario utente utilisateur gebruiker użytkownik uzytkownik
-            kullanıcı gast автор пользователь 작성자 닉네임 投稿者 ユーザー 用户 用户名""",
+            author user username guest guestname reviewer reviewername userid reviewerid profilename nickname
+            usernameofthereviewer critic criticname autor auteur benutzer usuario utente utilisateur gebruiker
+            użytkownik uzytkownik kullanıcı gast автор пользователь 작성자 닉네임 投稿者 ユーザー 用户 用户名""",
         "item": """
             item itemid product productid asin parentasin imdbid listingid showid movie airlinename variation businessid
             hotelname hotel restaurant app appid appname gameid moviename movieid film show place productname
@@ -137,7 +137,7 @@ def keys(name: str, field: str) -> Iterator[str]:
     if len(segments) > 1 and plain(segments[-2]) not in _CONTAINERS:
         segments = ["_".join(segments[-2:])]  # "product.name" is no name of a review
     yield plain(segments[-1])
-    short = re.sub(r"\(.*?\)", " ", words(segments[-1])).strip()
+    short = re.sub(r"\(.*?\)|\b(?:out of|von|sur|su) \d+$", " ", words(segments[-1])).strip()
     short = re.sub(r"\b(?:utc|gmt|published)$", "", short).strip()
     yield plain(short)
     if field in ("text", "title", "rating", "date", "author", "language"):

@@ -22,7 +22,7 @@ _PRAISE = re.compile(
 )
 _CRITICISM = re.compile(
     r"\b(cons?|negatives?|disadvantages?|dislikes?|disliked|least|worst|weakness(es)?|improved?"
-    r"|improvements?|better|hated?|drawbacks?|missing|change|not like|didn t like|don t like|bad"
+    r"|improvements?|better|hated?|drawbacks?|missing|change|(?:not|\w+n t) (?:\w+ )?like|bad"
     r"|nachteile|negativ|inconvénients|points faibles|desventajas|contras|svantaggi|difetti"
     r"|desvantagens|nadelen|minpunten|wady|eksiler|недостатки|минусы)\b"
     r"|단점|아쉬운 점|悪かった点|気になった点|缺点|缺點"

@@ -90,11 +90,12 @@ class WholeFile:
     def _earlier_import(self, name: str) -> Mapping[str, Any] | None:
         """The latest import of a file whose text and whose field `name` had the same columns."""
         columns = {key: choice.name for key, choice in self._recognised.columns.items()}
-        for record in reversed(self._earlier):
-            before = record.get("columns", {})
-            if all(before.get(key) == columns.get(key) for key in ("text", name)):
-                return record
-        return None
+        same = (
+            record
+            for record in reversed(self._earlier)
+            if all(record["columns"].get(key) == columns.get(key) for key in ("text", name))
+        )
+        return next(same, None)
 
     def settled(self, review: Review) -> Review:
         """The review with its rating on the scale, and its date as ISO."""
