@@ -27,7 +27,8 @@ from rag.schema import ReviewFileError
 
 JOIN = "+"  # between the columns of a text in several parts
 _FEW = 20  # cells, from which on a column's content says what it cannot be
-_ALL_ALIKE = 0.05  # share of different cells up to which a column holds no texts of its own
+_ASKED = ("question", "context", "description", "passage")
+_ALL_ALIKE = 0.05  # share of different cells up to which these are what was asked, not answered
 _EACH = 300  # characters of a cell looked at
 _OF_A_REVIEW = ("review_id", "rating", "title", "author", "helpful_votes")
 _NOTHING = ("", "nan", "none", "null", "n/a", "na", "nat")
@@ -426,7 +427,9 @@ def _fits(name: str, column: str, content: _Content) -> bool:
     match name:
         case "text":
             return content.filled < _FEW or (
-                content.numbers < 0.5 and content.dates < 0.5 and content.different > _ALL_ALIKE
+                content.numbers < 0.5
+                and content.dates < 0.5
+                and (content.different > _ALL_ALIKE or named.plain(column) not in _ASKED)
             )
         case "rating":
             average = re.search(r"\b(avg|average|mean)\b", named.words(column))
