@@ -129,7 +129,16 @@ def parent(name: str) -> str:
     return ".".join(_segments(name)[:-1])
 
 
-def keys(name: str, field: str) -> Iterator[str]:
+def rank(field: str, name: str) -> tuple[int, int] | None:
+    """How well a column's name fits a field, the smaller the better; None where it does not."""
+    for certainty, key in enumerate(_keys(name, field)):
+        if key in NAMES[field]:
+            return NAMES[field].index(key), certainty
+    phrase = PHRASES.get(field)
+    return (len(NAMES[field]), 0) if phrase and re.search(phrase, words(name)) else None
+
+
+def _keys(name: str, field: str) -> Iterator[str]:
     """What a column may be called, as `plain` writes it, the most certain first."""
     segments = _segments(name)
     yield plain(name)

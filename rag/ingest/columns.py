@@ -12,26 +12,20 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from rag.ingest import column_names as named
+from rag.ingest import text_columns
+from rag.ingest.column_content import FEW, Content, content_of, fits
 from rag.ingest.column_names import FIELDS, KINDS
-from rag.ingest.dates import parse_date
 from rag.ingest.formats.rows import Row
 from rag.ingest.layouts import Layout, known_layout
 from rag.ingest.report import ColumnChoice
-from rag.ingest.scales import Scale, named_scale, parse_scale
-from rag.ingest.text_parts import TextColumn, is_filler, side_of_name, text_column
-from rag.ingest.values import parse_rating
+from rag.ingest.scales import Scale, named_scale, parse_scale, scale_beside
+from rag.ingest.text_parts import TextColumn, text_column
 from rag.schema import ReviewFileError
 
 JOIN = "+"  # between the columns of a text in several parts
-_FEW = 20  # cells, from which on a column's content says what it cannot be
-_ASKED = ("question", "context", "description", "passage")
-_ALL_ALIKE = 0.05  # share of different cells up to which these are what was asked, not answered
-_EACH = 300  # characters of a cell looked at
 _OF_A_REVIEW = ("review_id", "rating", "title", "author", "helpful_votes")
-_NOTHING = ("", "nan", "none", "null", "n/a", "na", "nat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +43,6 @@ class Recognised:
     scales: tuple[Scale, ...] = ()
 
 
-@dataclass(slots=True)
-class _Content:
-    """What a column of the sample holds. Shares are of the cells that say something."""
-
-    filled: int = 0
-    different: float = 0
-    median: int = 0  # characters
-    wordy: float = 0  # share of cells with three words or more
-    numbers: float = 0
-    ratings: float = 0
-    dates: float = 0
-
-
-def is_nothing(value: Any) -> bool:
-    """Whether a cell says nothing: None, NaN, blanks, or a word for them."""
-    return value is None or value != value or str(value).strip().casefold() in _NOTHING
-
-
-def is_no_text(value: Any) -> bool:
-    """Whether a text is none: blank, or what programs write for one. "None" and "N/A" are what
-    people write.
-    """
-    return value is None or value != value or str(value).strip().casefold() in ("", "nan", "null")
-
-
 def recognise(
     names: Sequence[str], sample: Sequence[Row], mapping: Mapping[str, str], where: str
 ) -> Recognised:
@@ -88,13 +57,15 @@ def recognise(
         raise ReviewFileError(f"{where} has no columns.")
     choice = _Choice(list(names), sample, mapping, where)
     layout = known_layout(names)
-    choice.of_layout(layout)
+    if layout is not None:
+        choice.of_layout(layout)
+    choice.of_text()
     # the text first: a column called "review" must not be taken for anything else; then the item,
     # for it tells whose ratings are whose
-    for name in ("text", "item", *FIELDS):
-        choice.of_field(name)
     if not choice.text:
         raise ReviewFileError(_no_text(choice.names, choice.content, where))
+    for name in ("item", *FIELDS):
+        choice.of_field(name)
     choice.of_name_alone()
     choice.title_or_item()
     return Recognised(
@@ -114,7 +85,7 @@ class _Choice:
     ) -> None:
         self.names = names
         self.sample = sample
-        self.content = {name: _content([row.cells.get(name) for row in sample]) for name in names}
+        self.content = {name: content_of([row.cells.get(name) for row in sample]) for name in names}
         self.found: dict[str, ColumnChoice] = {}
         self.text: tuple[TextColumn, ...] = ()
         self.taken: set[str] = set()
@@ -133,50 +104,68 @@ class _Choice:
                 text_column(column) if several else TextColumn(column) for column in columns
             )
 
-    def of_layout(self, layout: Layout | None) -> None:
+    def of_layout(self, layout: Layout) -> None:
         """Take what a known layout says; what it has no column for is not looked for."""
-        for name, column in layout.fields.items() if layout else ():
+        for name, column in layout.fields.items():
             if name in self.found or name in self.by_hand:
                 continue
             if not column:
                 self.off.add(name)
             elif column not in self.taken and self.content[column].filled:
-                self._take(name, [column], f"the layout of {layout.name if layout else ''}")
+                self._take(name, [column], f"the layout of {layout.name}")
+
+    def of_text(self) -> None:
+        """Find the columns of the text: by its sides, by name, by being asked for, by length."""
+        if "text" in self.found or "text" in self.off:
+            return
+        free = self._free("text")
+        parts = text_columns.with_sides(free, self.content, self.sample)
+        by_name = text_columns.best_named(self._by_name("text"), self.content)
+        asked = text_columns.questions(free, self.content)
+        long = text_columns.longest(free, self.content)
+        if parts:
+            self._take("text", parts, "together they are the review: what is liked, and what not")
+        elif by_name:
+            self._take("text", by_name[:1], f"named like {KINDS['text']}")
+        elif len(self.names) == 1 and self.content[self.names[0]].filled:
+            self._take("text", self.names, "the only column")
+        elif len(asked) > 1:
+            self._take("text", asked, "the questions that were answered in words")
+        elif long:
+            half = self.content[long].median
+            self._take("text", [long], f"the longest texts (half of them over {half} characters)")
 
     def of_field(self, name: str) -> None:
         """Find the column of a field, unless it has one or is to have none."""
         if name in self.found or name in self.off:
             return
-        if name == "text" and len(parts := self._sides()) > 1:
-            self._take(name, parts, "together they are the review: what is liked and what is not")
+        if by_name := self._by_name(name):
+            self._take(name, by_name[:1], f"named like {KINDS[name]}")
             return
-        candidates = self._text_names() if name == "text" else self._by_name(name)
-        if candidates:
-            self._take(name, [candidates[0]], f"named like {KINDS[name]}")
-        elif name == "text" and len(questions := self._questions()) > 1:
-            self._take(name, questions, "the questions that were answered in words")
-        elif by_content := self._by_content(name):
-            self._take(name, [by_content[0]], by_content[1])
+        free = [column for column in self._free(name) if self.content[column].filled]
+        dated = [column for column in free if _holds_dates(self.content[column])]
+        marks = [column for column in free if _holds_marks(column, self.content[column])]
+        if name == "date" and len(dated) == 1:
+            self._take(name, dated, "it holds dates")
+        if name == "rating" and len(marks) == 1:
+            self._take(name, marks, "a few different marks")
 
     def of_name_alone(self) -> None:
         """A column "name" is the item's where it repeats, where the author has another one, and
         where the text is inside of something that it is not; else the author's.
         """
         for column in self.names:
-            content = self.content[column]
             if named.plain(column) != "name" or column in self.taken:
                 continue
-            many = content.filled >= _FEW
-            repeats = many and content.different < 0.5
+            content = self.content[column]
+            repeats = content.filled >= FEW and content.different < 0.5
             inside = bool(self._parent) and not named.parent(column)
-            if repeats or inside or "author" in self.found:
-                name, reason = "item", "a name that many reviews share"
-                if not repeats:
-                    reason = "a name that is not the author's"
-                if many and content.different > 0.9 and not inside:
-                    continue  # each review has its own
-            else:
+            if not repeats and not inside and "author" not in self.found:
                 name, reason = "author", f"named like {KINDS['author']}"
+            elif content.filled < FEW or content.different <= 0.9 or inside:
+                name, reason = "item", "a name that is not the author's"
+            else:
+                continue  # each review has its own
             if name not in self.found and name not in self.off:
                 self._take(name, [column], reason)
 
@@ -189,7 +178,7 @@ class _Choice:
             return
         content = self.content[title.name]
         texts = self.content[self.text[0].name]
-        if content.filled < _FEW or content.different >= 0.3 * texts.different:
+        if content.filled < FEW or content.different >= 0.3 * texts.different:
             return
         del self.found["title"]
         self.taken.discard(title.name)
@@ -204,19 +193,12 @@ class _Choice:
             return
         if layout is not None and layout.scale:
             yield Scale(*parse_scale(layout.scale), f"the layout of {layout.name}")
-        if scale := named_scale(rating.name):
-            yield scale
-        if any("imdb" in name.casefold() for name in self.names):
-            yield Scale(1.0, 10.0, "IMDb has marks from 1 to 10", weak=True)
-        for name in self.names:
-            averages = (
-                r"\b(avg|average|mean)\b|\b(show|movie|film|product|hotel|game) (rating|score)$"
-            )
-            if name in self.taken or not re.search(averages, named.words(name)):
-                continue
-            marks = [parse_rating(row.cells.get(name)) for row in self.sample]
-            if 5 < max((mark[0] for mark in marks if mark), default=0) <= 10:
-                yield Scale(1.0, 10.0, f'"{name}" has marks out of 10', weak=True)
+        beside = (
+            scale_beside(name, (row.cells.get(name) for row in self.sample))
+            for name in self.names
+            if name != rating.name
+        )
+        yield from filter(None, (named_scale(rating.name), *beside))
 
     def _free(self, name: str) -> list[str]:
         """Columns that a field may have, by what is in them."""
@@ -225,34 +207,26 @@ class _Choice:
             for column in self.names
             if column not in self.taken
             and (name == "review_id" or not named.answers(column) or len(self.names) == 1)
-            and _fits(name, column, self.content[column])
+            and fits(name, column, self.content[column])
         ]
 
     def _by_name(self, name: str) -> list[str]:
         """Columns named like a field, the best first."""
         ranked = []
         for column in self._free(name):
-            rank = _rank(name, column)
-            if rank is None:
-                continue
-            elsewhere = self._is_elsewhere(column)
-            if (
-                elsewhere
-                and name in _OF_A_REVIEW
-                and re.match(r"reviews", self._parent, re.IGNORECASE)
-            ):
-                continue  # that of the item whose reviews they are
+            rank = named.rank(name, column)
+            elsewhere = bool(self.text) and named.parent(column) != self._parent
+            inside_reviews = self._parent.casefold().startswith("reviews")
+            if rank is None or (elsewhere and inside_reviews and name in _OF_A_REVIEW):
+                continue  # what is outside is of the item whose reviews they are
             average = name == "rating" and self._is_of_item(column)
-            ranked.append((not self.content[column].filled, average, elsewhere, *rank, column))
+            ranked.append((not self.content[column].filled, average, elsewhere, rank, column))
         return [entry[-1] for entry in sorted(ranked, key=lambda entry: entry[:-1])]
 
     @property
     def _parent(self) -> str:
         """What the text is inside of, where names are nested."""
         return named.parent(self.text[0].name) if self.text else ""
-
-    def _is_elsewhere(self, column: str) -> bool:
-        return bool(self.text) and named.parent(column) != self._parent
 
     def _is_of_item(self, column: str) -> bool:
         """Whether a rating is the same in all reviews of an item: its average, not the review's."""
@@ -265,90 +239,12 @@ class _Choice:
         several = [marks for marks in ratings.values() if len(marks) > 1]
         return len(several) > 1 and all(len(set(marks)) == 1 for marks in several)
 
-    def _text_names(self) -> list[str]:
-        """Columns named like a text. Where several are, "review" wins over what may be any text,
-        and of the same kind the wordier one.
-        """
-        candidates = self._by_name("text")
-        wordy = [column for column in candidates if self.content[column].wordy >= 0.3]
-        candidates = wordy or candidates
-        certain = [column for column in candidates if not named.is_any_text(column)]
-        candidates = certain or candidates
-        longest = max((self.content[column].median for column in candidates), default=0)
-        return [column for column in candidates if 2 * self.content[column].median >= longest]
 
-    def _sides(self) -> list[str]:
-        """The columns of a review that has one for what is liked and one for what is not, with
-        others that hold words of it; none where it has not both.
-        """
-        sides = {column: side_of_name(column) for column in self._free("text")}
-        parts = [column for column, side in sides.items() if side and self._is_part(column)]
-        if {sides[column] for column in parts} != {"praise", "criticism"}:
-            return []
-        others = [
-            column
-            for column in sides
-            if column not in parts
-            and self.content[column].wordy >= 0.3
-            and ("?" in column or self._is_comment(column))
-            and not self._repeats(column, parts)
-        ]
-        return [column for column in self.names if column in (*parts, *others)]
-
-    def _is_part(self, column: str) -> bool:
-        cells = [row.cells.get(column) for row in self.sample]
-        content = _content([cell for cell in cells if not is_filler(str(cell))])
-        if not content.filled:
-            return True
-        single = len(named.words(column).split()) == 1
-        return content.ratings < 0.5 and (single or content.wordy >= 0.3)
-
-    def _is_comment(self, column: str) -> bool:
-        rank = _rank("text", column)
-        any_other = re.match(
-            r"overall$|(any |some )?(other|additional|further)\b", named.words(column)
-        )
-        return any_other is not None or (rank is not None and not named.is_any_text(column))
-
-    def _repeats(self, column: str, parts: Sequence[str]) -> bool:
-        """Whether a column holds the parts once more."""
-        pairs = [(str(row.cells.get(column)), str(row.cells.get(parts[0]))) for row in self.sample]
-        return sum(part in whole for whole, part in pairs) > 0.5 * len(pairs)
-
-    def _questions(self) -> list[str]:
-        return [
-            column
-            for column in self._free("text")
-            if self.content[column].wordy >= 0.3
-            and ("?" in column or re.match(r"what|how|why|which|please|tell", named.words(column)))
-        ]
-
-    def _by_content(self, name: str) -> tuple[str, str] | None:
-        """The column that can only be this field's by what is in it, and the reason."""
-        free = [column for column in self._free(name) if self.content[column].filled]
-        content = self.content
-        if name == "text":
-            if len(self.names) == 1 and free:
-                return free[0], "the only column"
-            wordy = [c for c in free if content[c].wordy >= 0.3 and content[c].different >= 0.2]
-            wordy.sort(key=lambda column: -content[column].median)
-            if wordy and all(
-                content[wordy[0]].median >= 1.5 * content[c].median for c in wordy[1:]
-            ):
-                half = content[wordy[0]].median
-                return wordy[0], f"the longest texts (half of them over {half} characters)"
-        if name == "date":
-            dated = [c for c in free if content[c].dates >= 0.9 and content[c].numbers < 0.5]
-            if len(dated) == 1:
-                return dated[0], "it holds dates"
-        if name == "rating":
-            marks = [column for column in free if _holds_marks(column, content[column])]
-            if len(marks) == 1:
-                return marks[0], "a few different marks"
-        return None
+def _holds_dates(content: Content) -> bool:
+    return content.dates >= 0.9 and content.numbers < 0.5
 
 
-def _holds_marks(column: str, content: _Content) -> bool:
+def _holds_marks(column: str, content: Content) -> bool:
     return (
         content.ratings >= 0.9
         and content.filled >= 5
@@ -358,17 +254,6 @@ def _holds_marks(column: str, content: _Content) -> bool:
         and content.different * content.filled <= 11
         and content.dates < 0.1
     )
-
-
-def _rank(name: str, column: str) -> tuple[int, int] | None:
-    """How well a column's name fits a field, the smaller the better; None where it does not."""
-    for certainty, key in enumerate(named.keys(column, name)):
-        if key in named.NAMES[name]:
-            return named.NAMES[name].index(key), certainty
-    phrase = named.PHRASES.get(name)
-    if phrase and re.search(phrase, named.words(column)):
-        return len(named.NAMES[name]), 0
-    return None
 
 
 def _checked(
@@ -395,62 +280,9 @@ def _checked(
     return columns
 
 
-def _content(cells: Sequence[Any]) -> _Content:
-    filled = [str(cell).strip()[:_EACH] for cell in cells if not is_nothing(cell)]
-    count = len(filled)
-    if not count:
-        return _Content()
-    some = filled[:200]
-    return _Content(
-        filled=count,
-        different=len(set(filled)) / count,
-        median=sorted(map(len, filled))[count // 2],
-        wordy=sum(len(text.split()) >= 3 or _is_wide(text) for text in filled) / count,
-        numbers=sum(bool(re.fullmatch(r"[-+]?[\d.,]+%?", text)) for text in filled) / count,
-        ratings=sum(len(text) <= 40 and parse_rating(text) is not None for text in some)
-        / len(some),
-        dates=sum(bool(parse_date(text)) for text in some) / len(some),
-    )
-
-
-def _is_wide(text: str) -> bool:
-    """Whether a text is written without blanks, as Chinese and Japanese are, and long enough to say
-    something.
-    """
-    return len(re.findall(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]", text)) >= 6
-
-
-def _fits(name: str, column: str, content: _Content) -> bool:
-    """Whether what is in a column can be what its name says."""
-    if not content.filled:
-        return True
-    match name:
-        case "text":
-            return content.filled < _FEW or (
-                content.numbers < 0.5
-                and content.dates < 0.5
-                and (content.different > _ALL_ALIKE or named.plain(column) not in _ASKED)
-            )
-        case "rating":
-            average = re.search(r"\b(avg|average|mean)\b", named.words(column))
-            return content.ratings >= 0.5 and content.median <= 40 and not average
-        case "date":
-            return content.dates >= 0.5
-        case "review_id":
-            # an id that most rows share is that of what is reviewed; a few copied rows are no
-            # reason
-            return content.filled < _FEW or content.different >= 0.5
-        case "helpful_votes":
-            return content.wordy < 0.5 or content.ratings >= 0.5
-        case "language":
-            return content.median <= 20
-        case _:
-            return True
-
-
-def _no_text(names: Sequence[str], content: Mapping[str, _Content], where: str) -> str:
+def _no_text(names: Sequence[str], content: Mapping[str, Content], where: str) -> str:
     likely = [
-        name for name in names if not named.answers(name) and _fits("text", name, content[name])
+        name for name in names if not named.answers(name) and fits("text", name, content[name])
     ]
     guess = max(likely or names, key=lambda name: (content[name].wordy, content[name].median))
     return (

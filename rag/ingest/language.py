@@ -144,8 +144,8 @@ def unreadable(languages: Mapping[str, int], readable: Collection[str]) -> str:
         return ""
     return (
         f"{share:.0%} of the reviews are in a language that the embedder does not read well "
-        f"({', '.join(foreign[:3])}): name another one, for example "
-        "REVIEWQA_EMBEDDER=intfloat/multilingual-e5-small, before the index is built"
+        f"({', '.join(foreign[:3])}). Name another one before the index is built, for example "
+        "REVIEWQA_EMBEDDER=intfloat/multilingual-e5-small."
     )
 
 

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from rag.ingest.cleaning import STEPS, clean, without_invisible
-from rag.ingest.columns import Recognised, is_no_text, is_nothing, recognise
+from rag.ingest.column_content import is_no_text, is_nothing
+from rag.ingest.columns import Recognised, recognise
 from rag.ingest.duplicates import Groups, group, signature
 from rag.ingest.formats.rows import Row, RowSource, open_sources
 from rag.ingest.language import Languages, language_name, unreadable

@@ -52,8 +52,8 @@ class ReadReport:
     rating_reason: str = ""  # why it is thought to be that one
     day_first: bool | None = None  # how dates like 02/03/2024 were read; None where there are none
     unread: dict[str, Unread] = field(default_factory=dict)  # field -> cells that are absent
-    notes: list[str] = field(default_factory=list)  # what else the user should know
     skipped: str = ""  # why a file among several was passed over
+    notes: list[str] = field(default_factory=list)  # what else a reader must be told, in sentences
     preview: list[Review] = field(default_factory=list)  # the first reviews as they are stored
 
     def drop(self, reason: str, where: str) -> None:

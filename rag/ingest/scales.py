@@ -8,12 +8,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rag.ingest.column_names import words
+from rag.ingest.values import parse_rating
 from rag.schema import ReviewFileError
 
 USUAL_TOPS = (1.0, 5.0, 10.0, 100.0)
 MOST_STRAYS = 0.05  # share of marks that may lie outside a scale
 _FEWEST_AT_TOP = 3  # times as many marks at the top as strays above it
 _ENOUGH = 30  # marks, from which on their distribution says more than a weak sign
+_AVERAGE = re.compile(
+    r"\b(avg|average|mean)\b|\b(show|movie|film|product|hotel|game) (rating|score)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,18 @@ def named_scale(column: str) -> Scale | None:
     if re.search(r"\bstars?\b", name):
         return Scale(1.0, 5.0, reason)
     return None
+
+
+def scale_beside(column: str, cells: Iterable[Any]) -> Scale | None:
+    """The scale that another column tells: an average out of ten, or IMDb's own id."""
+    if "imdb" in column.casefold():
+        return Scale(1.0, 10.0, "IMDb has marks from 1 to 10", weak=True)
+    if not _AVERAGE.search(words(column)):
+        return None
+    marks = [mark[0] for mark in map(parse_rating, cells) if mark]
+    if not 5 < max(marks, default=0) <= 10:
+        return None
+    return Scale(1.0, 10.0, f'"{column}" has marks out of 10', weak=True)
 
 
 class Ratings:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rag.ingest.columns import Recognised, is_nothing
+from rag.ingest.column_content import is_nothing
+from rag.ingest.columns import Recognised
 from rag.ingest.dates import DateOrder
 from rag.ingest.report import ColumnChoice, ReadReport, Unread
 from rag.ingest.scales import Ratings, Scale, earlier_scale

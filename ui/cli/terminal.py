@@ -97,7 +97,6 @@ def report_lines(report: ReadReport) -> str:
         f"{unread.example})"
         for field, unread in report.unread.items()
     ]
-    lines += [f"  note: {note}" for note in report.notes]
     lines += [f"  dropped {count}: {reason}" for reason, count in report.dropped.items()]
     lines += [f"    {example}" for example in report.examples]
     if report.cleaned:
@@ -110,6 +109,7 @@ def report_lines(report: ReadReport) -> str:
             "  languages: "
             + ", ".join(f"{code} {count}" for code, count in report.languages.items())
         )
+    lines += [f"  note: {note}" for note in report.notes]
     if report.skipped:
         lines.append(f"  passed over: {report.skipped}")
     if report.renamed:

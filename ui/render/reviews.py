@@ -222,7 +222,6 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
             f"{unread['example']})"
             for field, unread in report.get("unread", {}).items()
         ),
-        *report.get("notes", ()),
         *(
             f"{title}: {', '.join(f'{name} {number:,}' for name, number in report[key].items())}"
             for key, title in counted
@@ -231,6 +230,7 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         f"Columns not used: {', '.join(map(str, report['unused']))}"
         if report.get("unused")
         else "",
+        *map(str, report.get("notes") or ()),
         f"Ids that stood there before, and now end in -2 or so: {renamed}" if renamed else "",
     ]
     return [note for note in notes if note]
