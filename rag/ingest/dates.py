@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -138,56 +139,53 @@ class DateOrder:
     _shown: tuple[int, int] = (0, 0)  # dates that show the month first, and the day first
     unclear: int = 0  # dates that could be either
     example: str = ""  # the first of them
-    _examples: tuple[str, str] = ("", "")
+    _shown: Counter[bool] = field(default_factory=Counter)  # day first? -> dates that show it
+    _examples: dict[bool, str] = field(default_factory=dict)
 
     def read(self, value: Any) -> str:
         """The ISO date, or empty; where only the whole column tells, the date as it is written."""
-        text = str(value).strip()
-        match = _NUMERIC.search(_TIME.sub(" ", text)) if len(text) <= _LONGEST else None
         parsed = parse_date(value)
-        if match is None or not parsed or _YEAR_FIRST.search(text):
+        text = str(value).strip()
+        match = _NUMERIC.search(_TIME.sub(" ", text)) if parsed else None
+        if match is None or _YEAR_FIRST.search(text):
             return parsed
         first, second = int(match[1]), int(match[3])
-        if first <= 12 and second <= 12:
-            if first == second:
-                return parsed
+        if max(first, second) > 12:
+            self._shown[first > 12] += 1
+            self._examples.setdefault(first > 12, text)
+        elif first != second:
             self.unclear, self.example = self.unclear + 1, self.example or text
             return text
-        months, days = self._shown
-        month_example, day_example = self._examples
-        if first > 12:
-            self._shown, self._examples = (months, days + 1), (month_example, day_example or text)
-        else:
-            self._shown, self._examples = (months + 1, days), (month_example or text, day_example)
         return parsed
 
     def settle(self, column: str, earlier: Mapping[str, Any] | None = None) -> None:
         """Decide, once the column has been read; `earlier` is what an earlier import decided."""
-        months, days = self._shown
+        days, months = self._shown[True], self._shown[False]
+        before = (earlier or {}).get("day_first")
         if not self.unclear:
             return
         if min(months, days) > _MOST_AGAINST * (months + days):
             self.reason = (
-                f"some show the day first ({self._examples[1]}), some the month "
-                f"({self._examples[0]}); dates that could be either are left out"
+                f"some show the day first ({self._examples[True]}), some the month "
+                f"({self._examples[False]}); dates that could be either are left out"
             )
         elif months != days:
             self.day_first = days > months
-            self.reason = (
-                f"the {'day' if self.day_first else 'month'} comes first, as "
-                f"{self._examples[self.day_first]} shows"
-            )
-        elif earlier is not None and earlier.get("day_first") is not None:
-            self.day_first = bool(earlier["day_first"])
-            self.reason = f"the {'day' if self.day_first else 'month'} comes first, as before"
+            self.reason = f"{self._first} first, as {self._examples[self.day_first]} shows"
+        elif before is not None:
+            self.day_first = bool(before)
+            self.reason = f"{self._first} first, as before"
         else:
             # dots are written where days come first, and so are most languages but English
             self.day_first = "." in self.example or not _in_english(column)
-            day, month = "3rd of February", "2nd of March"
             self.reason = (
                 "nothing shows whether the day or the month comes first; 02/03 is taken for the "
-                f"{month if self.day_first else day}"
+                f"{'2nd of March' if self.day_first else '3rd of February'}"
             )
+
+    @property
+    def _first(self) -> str:
+        return f"the {'day' if self.day_first else 'month'} comes"
 
     def settled(self, written: str) -> str:
         """The ISO date of what `read` returned."""
