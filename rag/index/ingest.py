@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +21,8 @@ from rag.index import BuildProgress, Changed, ReviewIndex, change_index, disk, i
 from rag.index.store import writer_lock
 from rag.ingest import STEPS, Import, ReadOptions, ReadReport, import_reviews
 from rag.ingest.ids import are_versions
-from rag.schema import IndexFileError, Review
+from rag.ingest.language import languages_read_by
+from rag.schema import IndexFileError
 
 REJECTED = "rejected.csv"
 _STAGING = ".reading-"
@@ -82,18 +82,21 @@ def rebuild(
 
     `delete` names ids to remove (not with mode "new"). Rejected rows, if there are any, are written
     to the file `rejects`, or to "rejected.csv" in the index's folder. An update cleans and cuts
-    reviews as the index was made, whatever the options say. Raises `ReviewFileError` for files that
-    cannot be used and `IndexFileError` for all that goes wrong with the index; the generation that
-    was live stays live until the new one is whole.
+    reviews, and reads ratings and dates of the same kind of file, as the index was made. Raises
+    `ReviewFileError` for files that cannot be used and `IndexFileError` for all that goes wrong
+    with the index; the generation that was live stays live until the new one is whole.
     """
     begun = time.monotonic()
     folder = index_folder(settings.indexes_dir, name)
     options = options or ReadOptions(max_unpack_ratio=settings.max_unpack_ratio)
+    options = dataclasses.replace(options, readable=languages_read_by(settings.embedder))
     embedder = embedder or make_embedder(settings)
     live = None
     if mode != "new":
         live = ReviewIndex.open(folder)
-        options = dataclasses.replace(options, steps=_steps_of(live, options))
+        options = dataclasses.replace(
+            options, steps=_steps_of(live, options), earlier=live.manifest.imports
+        )
         settings = dataclasses.replace(
             settings, chunking=live.manifest.chunking, chunk_tokens=live.manifest.chunk_tokens
         )
@@ -112,13 +115,10 @@ def rebuild(
         kept_rejects = (
             keep_rejects(imported.rejects, rejects or folder / REJECTED) if imported else None
         )
-        incoming: Iterable[Review] = imported if imported is not None else ()
-        if imported is not None and live is not None:
-            if options.ids == "auto":
-                _settle_ids(imported, live)
-            incoming = _OnScale(imported, live)
+        if imported is not None and live is not None and options.ids == "auto":
+            _settle_ids(imported, live)
         changed = change_index(
-            incoming,
+            imported if imported is not None else (),
             embedder,
             folder,
             start="empty" if mode == "new" else "live",
@@ -242,6 +242,8 @@ def _record(report: ReadReport, options: ReadOptions, mode: Mode) -> dict[str, A
         "kept": report.kept,
         "dropped": dict(report.dropped),
         "rating_scale": report.rating_scale,
+        "day_first": report.day_first,
+        "frequent_languages": report.frequent_languages,
     }
 
 
@@ -274,55 +276,3 @@ def keep_rejects(found: Path | None, wanted: Path | None) -> Path | None:
             f"Cannot write the rejected rows to {wanted}: {error.strerror}."
         ) from error
     return wanted
-
-
-class _OnScale:
-    """The reviews of an import, with their ratings on the scale that the same kind of file had
-    before.
-
-    A small file of new reviews seldom holds every mark: a 4 among ten points looks like one among
-    five stars. So a file with the same columns as one that the index was made from takes that one's
-    scale, if it is the wider one. The reports then say so.
-    """
-
-    def __init__(self, imported: Import, live: ReviewIndex) -> None:
-        self._imported = imported
-        self._scales: list[tuple[float, float] | None] = []  # of each report
-        for report in imported.reports:
-            columns = {field: choice.name for field, choice in report.columns.items()}
-            ends = mine = _ends(report.rating_scale)
-            for record in live.manifest.imports:
-                low, high = _ends(str(record.get("rating_scale", "")))
-                if (
-                    report.rating_scale
-                    and record.get("columns") == columns
-                    and low <= ends[0]
-                    and ends[1] <= high
-                ):
-                    ends = low, high
-            adopted = ends if ends != mine else None
-            self._scales.append(adopted)
-            if adopted:
-                report.rating_scale = "{:g}..{:g}".format(*ends)
-                report.preview = [_on(adopted, review) for review in report.preview]
-
-    def __iter__(self) -> Iterator[Review]:
-        reviews = iter(self._imported)
-        for report, scale in zip(self._imported.reports, self._scales, strict=True):
-            if not report.skipped:
-                yield from (_on(scale, review) for review in itertools.islice(reviews, report.kept))
-
-
-def _on(scale: tuple[float, float] | None, review: Review) -> Review:
-    if scale is None or review.rating is None:
-        return review
-    return dataclasses.replace(review, rating_min=scale[0], rating_max=scale[1])
-
-
-def _ends(scale: str) -> tuple[float, float]:
-    """ "1..10" as numbers; (0, 0) where there is none."""
-    low, _, high = scale.partition("..")
-    try:
-        return float(low), float(high)
-    except ValueError:
-        return 0.0, 0.0

@@ -18,6 +18,7 @@ from rag.index.filters import Condition
 from rag.reader.stance import LeaningModel
 from rag.schema import Review
 
+PARTS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("side", pa.string())]))
 REVIEW_SCHEMA = pa.schema(
     [
         ("review_id", pa.string()),
@@ -33,6 +34,7 @@ REVIEW_SCHEMA = pa.schema(
         ("language", pa.string()),
         ("source", pa.string()),
         ("line", pa.int64()),
+        ("parts", PARTS),
         ("content", pa.binary(16)),  # `content_key`: tells whether a review has changed
         (
             "group",
@@ -54,8 +56,9 @@ def content_key(review: Review) -> bytes:
     content = [
         getattr(review, name)
         for name in REVIEW_FIELDS
-        if name not in ("review_id", "source", "line")
+        if name not in ("review_id", "source", "line", "parts")
     ]
+    content += [review.parts] if review.parts else []  # a review without keeps its older key
     content = [
         float(value) if isinstance(value, int) else value for value in content
     ]  # 8 and 8.0 are one rating
@@ -69,7 +72,7 @@ def chunk_id(review_id: str, start: int, end: int) -> str:
 
 def to_review(values: Mapping[str, Any]) -> Review:
     """A review from a row of the table."""
-    return Review(**{name: values[name] for name in REVIEW_FIELDS if name in values})
+    return Review.from_row({name: values[name] for name in REVIEW_FIELDS if name in values})
 
 
 def rating_fractions(reviews: pa.Table) -> NDArray[np.float64]:
@@ -125,6 +128,9 @@ def review_batches(
     for start in range(0, len(kept_rows), _ROWS):
         rows = kept_rows[start : start + _ROWS]
         batch = kept.take(pa.array(rows))
+        if "parts" not in batch.schema.names:  # the index is older than they are
+            none = pa.nulls(len(rows), PARTS)
+            batch = batch.add_column(REVIEW_SCHEMA.get_field_index("parts"), "parts", none)
         place = batch.schema.get_field_index("group")
         yield batch.set_column(place, "group", pa.array(group[start : start + len(rows)])).cast(
             REVIEW_SCHEMA

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from rag.ingest.cleaning import without_invisible
 from rag.schema import Review
 
 IdChoice = Literal["auto", "column", "content"]
@@ -39,8 +40,8 @@ def are_versions(text: str, other: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """One line without control characters."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+    """One line without control characters and what is invisible."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", without_invisible(text)).strip()
 
 
 def plain_id(text: str) -> str:

@@ -20,16 +20,20 @@ from typing import Any
 import numpy as np
 
 from rag.ingest.cleaning import STEPS, clean
-from rag.ingest.columns import Recognised, is_no_text, is_nothing, recognise
+from rag.ingest.column_content import is_no_text, is_nothing
+from rag.ingest.columns import Recognised, recognise
 from rag.ingest.duplicates import Groups, group, signature
 from rag.ingest.enclosing import own_columns, with_enclosing
 from rag.ingest.formats.registry import open_sources
 from rag.ingest.formats.rows import Row, RowSource
 from rag.ingest.ids import IdChoice, count_rows, plain, plain_id, unique_id, with_id
-from rag.ingest.language import detect_language, language_name
+from rag.ingest.language import Languages, language_name, unreadable
+from rag.ingest.printed_lists import list_column, unfolded
 from rag.ingest.report import MOST_PREVIEWED, ReadReport, count_in, most_first
 from rag.ingest.staging import StagedReviews, needing_room, temporary_folder
-from rag.ingest.values import parse_date, parse_rating, parse_votes
+from rag.ingest.text_parts import review_text
+from rag.ingest.values import parse_votes
+from rag.ingest.whole_file import WholeFile
 from rag.schema import Review, ReviewFileError
 
 Progress = Callable[[str, int, int], None]
@@ -50,7 +54,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
     """How files are read: columns given by hand (field -> column), cleaning steps, whether a bad
-    row stops all, and what tells reviews apart.
+    row stops all.
+
+    `ids` says what tells reviews apart.
+    `scale` is what all ratings are out of (lowest, highest), None to find out. `earlier` are the
+    records of the imports that an index was made from: what they decided stays as it was.
+    `readable` are the languages that the embedder reads; none where it may read all.
     """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +67,9 @@ class ReadOptions:
     strict: bool = False
     ids: IdChoice = "auto"
     max_unpack_ratio: float = 200.0
+    scale: tuple[float, float] | None = None
+    earlier: Sequence[Mapping[str, Any]] = ()
+    readable: Sequence[str] = ()
 
 
 def no_read_progress(stage: str, done: int, total: int) -> None:
@@ -76,7 +88,7 @@ class Import:
         self.reports: list[ReadReport] = []
         self.rejects: Path | None = None
         self._staging = staging
-        self._sources: list[tuple[ReadReport, StagedReviews, _Scale]] = []
+        self._sources: list[tuple[ReadReport, StagedReviews, WholeFile]] = []
         self._given: set[str] = set()
 
     @property
@@ -119,9 +131,9 @@ class Import:
     def __iter__(self) -> Iterator[Review]:
         taken: set[str] = set()
         numbers: dict[str, int] = {}  # the last one tried for an id
-        for _, staged, scale in self._sources:
+        for _, staged, whole in self._sources:
             for review in staged:
-                review = scale.applied(review)
+                review = whole.settled(review)
                 yield replace(review, review_id=unique_id(review, taken, numbers, self._given))
 
     def files(self) -> list[tuple[ReadReport, StagedReviews]]:
@@ -229,6 +241,8 @@ def _read_source(
     rows = iter(source)
     sample = list(itertools.islice(rows, SAMPLE_ROWS))
     report.format = source.format  # some are known only when reading has begun
+    if printed := list_column(sample):
+        sample, rows = list(unfolded(sample, printed)), unfolded(rows, printed)
     if not sample:
         raise ReviewFileError(f"{source.name} has no rows.")
     names = list(dict.fromkeys(name for row in sample for name in row.cells))
@@ -248,17 +262,18 @@ def _read_source(
         recognised.layout,
         recognised.unused,
     )
-    scale = _Scale()
+    whole = WholeFile(recognised, options.scale, options.earlier)
+    languages = _languages(sample, recognised, options)
+    report.frequent_languages = languages.frequent
     for number, row in enumerate(itertools.chain(sample, rows), 1):
         report.read += 1
         reason = row.problem
         if not reason:
-            review, written = _review(row, recognised, options, source.name, report)
+            review = _review(row, recognised, options, report, whole, languages)
             if review is not None:
                 if review.review_id and not staged.ids_from_content:
                     report.renamed += review.review_id in imported._given
                     imported._given.add(review.review_id)
-                scale.see(review.rating, written)
                 staged.add(review)
                 report.kept += 1
                 if len(report.preview) < MOST_PREVIEWED:
@@ -282,8 +297,9 @@ def _read_source(
     report.lines = source.lines
     report.notes += source.notes
     report.languages = most_first(report.languages)
-    report.rating_scale = scale.name
-    report.preview = [scale.applied(with_id(review)) for review in report.preview]
+    report.notes += filter(None, [unreadable(report.languages, options.readable)])
+    whole.settle(report)
+    report.preview = [with_id(whole.settled(review)) for review in report.preview]
     if not report.kept:
         text = report.columns["text"].name
         where = (
@@ -296,7 +312,19 @@ def _read_source(
             f"Its columns: {', '.join(map(repr, names[:60]))}. Name the right one with --map "
             "text=COLUMN."
         )
-    imported._sources.append((report, staged, scale))
+    imported._sources.append((report, staged, whole))
+
+
+def _languages(sample: Sequence[Row], recognised: Recognised, options: ReadOptions) -> Languages:
+    """The frequent languages of a file: as an index has them, else those of its first rows."""
+    for record in options.earlier:
+        if "frequent_languages" in record:
+            return Languages(record["frequent_languages"])
+    if "language" not in options.steps:
+        return Languages()
+    return Languages.of_sample(
+        str(row.cells.get(column.name) or "") for row in sample for column in recognised.text
+    )
 
 
 def _counts_rows(
@@ -315,11 +343,14 @@ def _counts_rows(
 
 
 def _review(
-    row: Row, recognised: Recognised, options: ReadOptions, source: str, report: ReadReport
-) -> tuple[Review | None, float | None]:
-    """The review of a row, or None where it has no text; and the top of the rating's scale, where
-    it is written.
-    """
+    row: Row,
+    recognised: Recognised,
+    options: ReadOptions,
+    report: ReadReport,
+    whole: WholeFile,
+    languages: Languages,
+) -> Review | None:
+    """The review of a row, or None where it has no text."""
 
     def raw(name: str) -> Any:
         choice = recognised.columns.get(name)
@@ -330,74 +361,28 @@ def _review(
         value = raw(name)
         return "" if value is None else str(value).encode("utf-8", "replace").decode().strip()
 
-    text = row.cells.get(recognised.columns["text"].name)
-    cleaned = clean("" if text is None else str(text), options.steps)
+    cleaned, parts = review_text(row.cells, recognised.text, options.steps)
     if is_no_text(cleaned.text):
-        return None, None
+        return None
     for step in cleaned.changed:
         count_in(report.cleaned, step)
-    rating = parse_rating(raw("rating")) if raw("rating") is not None else None
-    stated = cell("language")
-    language = (
-        language_name(stated)
-        if stated
-        else detect_language(cleaned.text)
-        if "language" in options.steps
-        else ""
-    )
+    language = language_name(cell("language"))
+    if not language and "language" in options.steps:
+        language = languages.of(cleaned.text)
     votes = parse_votes(raw("helpful_votes")) if raw("helpful_votes") is not None else None
-    review = Review(
+    rating, total = whole.rating(raw("rating"))
+    return Review(
         review_id=plain_id(cell("review_id")),
         text=cleaned.text,
         title=" ".join(clean(cell("title"), options.steps).text.split()),
-        rating=rating[0] if rating else None,
-        date=parse_date(raw("date"), day_first=recognised.day_first)
-        if raw("date") is not None
-        else "",
+        rating=rating,
+        rating_max=total,
+        date=whole.date(raw("date")),
         author=plain(cell("author")),
         item=plain(cell("item")),
         helpful_votes=cleaned.votes if votes is None else votes,
         language=language,
-        source=source,
+        source=report.file,
         line=row.line,
+        parts=parts,
     )
-    return review, rating[1] if rating else None
-
-
-class _Scale:
-    """The rating scale of one file: the one written in it ("8/10"), else the smallest usual one
-    that fits.
-    """
-
-    def __init__(self) -> None:
-        self._least = self._most = self._written = 0.0
-        self._any = False
-
-    def see(self, rating: float | None, written: float | None) -> None:
-        """Take note of a review's rating."""
-        if rating is not None:
-            self._least = min(self._least, rating) if self._any else rating
-            self._most = max(self._most, rating) if self._any else rating
-            self._written = max(self._written, written or 0.0)
-            self._any = True
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Lowest and highest mark."""
-        lowest = min(0.0, self._least)  # 1/-1 scales
-        fitting = next((top for top in (1.0, 5.0, 10.0, 100.0) if self._most <= top), self._most)
-        highest = self._written or fitting
-        if lowest == 0.0 and self._least >= 1 and highest in (5.0, 10.0):
-            lowest = 1.0  # stars and marks out of ten begin at one
-        return lowest, highest
-
-    @property
-    def name(self) -> str:
-        """ "1..10", or nothing where there are no ratings."""
-        return "{:g}..{:g}".format(*self.ends) if self._any else ""
-
-    def applied(self, review: Review) -> Review:
-        """The review with its rating on this scale."""
-        if not self._any:
-            return review
-        return replace(review, rating_min=self.ends[0], rating_max=self.ends[1])

@@ -54,9 +54,9 @@ class StagedReviews:
 
         if not self._pending:
             return
-        schema = pa.schema(
-            [(name, getattr(pa, _KINDS.get(name, "large_string"))()) for name in _NAMES]
-        )
+        kinds = {name: getattr(pa, _KINDS.get(name, "large_string"))() for name in _NAMES}
+        part = [("start", pa.int32()), ("end", pa.int32()), ("side", pa.string())]
+        schema = pa.schema({**kinds, "parts": pa.list_(pa.struct(part))})
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._path, schema)
         columns = {name: [getattr(review, name) for review in self._pending] for name in _NAMES}
@@ -76,7 +76,7 @@ class StagedReviews:
         with pq.ParquetFile(self._path) as file:
             for batch in file.iter_batches(batch_size=_ROWS):
                 for values in batch.to_pylist():
-                    yield Review(**values)
+                    yield Review.from_row(values)
 
 
 @contextlib.contextmanager

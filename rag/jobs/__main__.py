@@ -14,7 +14,7 @@ from rag.jobs.run import Progress, run_job
 def rebuild_index(job: Job, progress: Progress) -> dict[str, Any]:
     """The work of the app's jobs."""
     from rag.index.ingest import rebuild
-    from rag.ingest.read import ReadOptions
+    from rag.ingest import ReadOptions, parse_scale
     from rag.logging import quiet_libraries
 
     quiet_libraries()
@@ -24,6 +24,7 @@ def rebuild_index(job: Job, progress: Progress) -> dict[str, Any]:
         steps=spec.steps,
         strict=spec.strict,
         max_unpack_ratio=job.settings.max_unpack_ratio,
+        scale=parse_scale(spec.scale) if spec.scale else None,
     )
     made = rebuild(
         job.settings,

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rag.config import Settings, load_settings
+from rag.schema import ReviewFileError
 
 if TYPE_CHECKING:
     from rag.ingest import ReadOptions
     from rag.ingest.ids import IdChoice
 
 Command = Callable[..., Any]
+_SCALE = "reviewqa.scale"
 
 
 def example(text: str) -> str:
@@ -37,6 +39,15 @@ class Context:
         return load_settings(self._file, overrides={**self._overrides, **more})
 
 
+def _keep_scale(context: click.Context, _: click.Parameter, stated: str | None) -> None:
+    from rag.ingest import parse_scale
+
+    try:
+        context.meta[_SCALE] = parse_scale(stated) if stated else None
+    except ReviewFileError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def reading_options(command: Command) -> Command:
     """The options of every command that reads review files."""
     for option in (
@@ -45,7 +56,14 @@ def reading_options(command: Command) -> Command:
             "skipped",
             multiple=True,
             metavar="STEP",
-            help="Leave out a cleaning step: html, furniture, unicode, spaces or language; may be repeated.",
+            help="Leave out a cleaning step: html, invisible, furniture, unicode, spaces or language; may be repeated.",
+        ),
+        click.option(
+            "--scale",
+            metavar="LOWEST..HIGHEST",
+            expose_value=False,  # `read_options` finds it, so that no command has to hand it on
+            callback=_keep_scale,
+            help="What ratings are out of, for example 1..10; otherwise it is told from the file.",
         ),
         click.option("--strict", is_flag=True, help="Stop at the first row that cannot be used."),
         click.option(
@@ -61,7 +79,8 @@ def reading_options(command: Command) -> Command:
             "mapping",
             multiple=True,
             metavar="FIELD=COLUMN,...",
-            help="Which column holds a field; an empty COLUMN switches the field off; may be repeated.",
+            help="Which column holds a field; an empty COLUMN switches the field off; text=Pros+Cons reads both; "
+            "may be repeated.",
         ),
     ):
         command = option(command)
@@ -77,6 +96,7 @@ def read_options(
 ) -> ReadOptions:
     """The options as `rag.ingest` takes them. Raises `click.BadParameter`."""
     from rag.ingest import STEPS, ReadOptions
+    from rag.ingest.language import languages_read_by
 
     for step in skipped:
         if step not in STEPS:
@@ -89,6 +109,8 @@ def read_options(
         strict=strict,
         ids=ids,
         max_unpack_ratio=settings.max_unpack_ratio,
+        scale=click.get_current_context().meta.get(_SCALE),
+        readable=languages_read_by(settings.embedder),
     )
 
 
@@ -96,9 +118,9 @@ def parse_mapping(stated: Sequence[str]) -> dict[str, str]:
     """``text=Review_body,rating=Review Rating`` as a table. Columns may have commas and equals
     signs in their names.
 
-    Raises `click.BadParameter`.
+    Raises `click.BadParameter`, also for a field that is given twice.
     """
-    from rag.ingest.columns import FIELDS
+    from rag.ingest import FIELDS
 
     mapping: dict[str, str] = {}
     field = "|".join(map(re.escape, FIELDS))
@@ -112,6 +134,12 @@ def parse_mapping(stated: Sequence[str]) -> dict[str, str]:
             )
         ends = [match.start() for match in begins[1:]] + [len(text)]
         for match, end in zip(begins, ends, strict=True):
+            if match.group(1) in mapping:
+                raise click.BadParameter(
+                    f"{match.group(1)} is given twice; a text in several columns is "
+                    "text=COLUMN+COLUMN",
+                    param_hint="--map",
+                )
             mapping[match.group(1)] = text[match.end() : end].strip()
     return mapping
 

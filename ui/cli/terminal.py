@@ -92,7 +92,12 @@ def report_lines(report: ReadReport) -> str:
         f"  {field} = {choice.name!r}: {choice.reason}" for field, choice in report.columns.items()
     ]
     if report.rating_scale:
-        lines.append(f"  ratings on the scale {report.rating_scale}")
+        lines.append(f"  ratings on the scale {report.rating_scale}: {report.rating_reason}")
+    lines += [
+        f"  left empty, because unreadable: {field} of {unread.count} rows (the first: "
+        f"{unread.example})"
+        for field, unread in report.unread.items()
+    ]
     lines += [f"  dropped {count}: {reason}" for reason, count in report.dropped.items()]
     lines += [f"    {example}" for example in report.examples]
     if report.cleaned:

@@ -13,7 +13,8 @@ import streamlit as st
 from rag.config import Settings
 from rag.index import index_folder
 from rag.index.store import Manifest, live_generation
-from rag.ingest import STEPS, ReadOptions
+from rag.ingest import STEPS, ReadOptions, parse_scale
+from rag.ingest.language import languages_read_by
 from ui.components.look import SAMPLE_ROWS, Look, look
 from ui.render import answers as render
 from ui.render import reviews as markup
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 NO_COLUMN = "(none)"
+AS_RECOGNISED = "As recognised"
+SCALES = (AS_RECOGNISED, "0..1", "1..5", "0..5", "1..10", "0..10", "0..100")
 OTHERS = 4  # files of an archive that are reported beside the first
 FIELD_NAMES = {
     "text": "Text",
@@ -36,6 +39,7 @@ FIELD_NAMES = {
 }
 STEP_NAMES = {
     "html": "HTML becomes text",
+    "invisible": "Invisible characters go (emoji stay whole)",
     "furniture": "Leftovers of web pages go (“12 of 34 found this helpful”)",
     "unicode": "One form for the same letters (Unicode NFC)",
     "spaces": "Runs of spaces become one",
@@ -49,6 +53,7 @@ def show(
     """What is in the file, and how the user wants it read: columns and cleaning steps."""
     st.subheader("3. What is in it", anchor=False)
     steps = _steps(settings, index)
+    st.selectbox("Scale of the ratings", SCALES, key="scale")
     above = st.container()
     seen, mapping = _columns(settings, location, steps)
     with above:
@@ -63,6 +68,12 @@ def show(
     if seen.report is not None:
         _report(seen)
     return seen, mapping, steps
+
+
+def chosen_scale() -> str:
+    """The scale that the user says the ratings are on: "1..10", or nothing."""
+    scale = st.session_state.get("scale", AS_RECOGNISED)
+    return "" if scale == AS_RECOGNISED else str(scale)
 
 
 def _steps(settings: Settings, index: str | None) -> tuple[str, ...]:
@@ -130,8 +141,9 @@ def _columns(
 def _column(place: DeltaGenerator, location: Path, field: str, seen: Look, text: str = "") -> str:
     """The column that the user wants for a field; at first the one that was recognised."""
     choice = seen.report.columns.get(field) if seen.report is not None else None
-    options = [NO_COLUMN, *seen.columns]
-    known = choice.name if choice is not None and choice.name in options else NO_COLUMN
+    several = [choice.name] if choice is not None and choice.name not in seen.columns else []
+    options = [NO_COLUMN, *several, *seen.columns]
+    known = choice.name if choice is not None else NO_COLUMN
     wanted = place.selectbox(
         FIELD_NAMES[field],
         options,
@@ -150,11 +162,17 @@ def _look(
 ) -> Look:
     """What `look` says; the latest answers are remembered, for a page is drawn at every click."""
     about = location.stat()
-    key = (str(location), about.st_size, about.st_mtime_ns, tuple(sorted(mapping.items())), steps)
+    scale = chosen_scale()
+    file = (str(location), about.st_size, about.st_mtime_ns)
+    key = (*file, tuple(sorted(mapping.items())), steps, scale)
     remembered: dict[Any, Look] = st.session_state.setdefault("looks", {})
     if key not in remembered:
         options = ReadOptions(
-            mapping=mapping, steps=steps, max_unpack_ratio=settings.max_unpack_ratio
+            mapping=mapping,
+            steps=steps,
+            max_unpack_ratio=settings.max_unpack_ratio,
+            scale=parse_scale(scale) if scale else None,
+            readable=languages_read_by(settings.embedder),
         )
         with st.spinner("Reading the file …"):
             remembered[key] = look(location, options)

@@ -205,6 +205,7 @@ def _start(
             mapping=mapping,
             steps=steps,
             strict=strict,
+            scale=reviews_contents.chosen_scale(),
         )
         jobs.start(settings, spec)
         _clear()

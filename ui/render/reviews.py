@@ -216,7 +216,12 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
     notes = [
         str(report.get("format") or ""),
         f"The layout of {layout}" if layout else "",
-        f"Ratings: {scale}" if scale else "",
+        f"Ratings: {scale} ({report.get('rating_reason') or 'as written'})" if scale else "",
+        *(
+            f"Left empty, because unreadable: {field} of {unread['count']} rows (the first: "
+            f"{unread['example']})"
+            for field, unread in report.get("unread", {}).items()
+        ),
         *(
             f"{title}: {', '.join(f'{name} {number:,}' for name, number in report[key].items())}"
             for key, title in counted
