@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -133,7 +134,7 @@ def test_one_column_of_quoted_prose_is_not_unwrapped(tmp_path: Path) -> None:
 WORDS = st.text(st.sampled_from("ab é'\"5.!"), min_size=1, max_size=12).map(str.strip)
 WORDS = WORDS.filter(lambda text: '""' not in text and "''" not in text)  # else it is quoted
 LINES = st.text(st.sampled_from("ab é\"'5.,;|\t\n!"), min_size=1, max_size=16).map(str.strip)
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "all": {"quoting": csv.QUOTE_ALL},
     "needed": {"quoting": csv.QUOTE_MINIMAL},
     "texts": {"quoting": csv.QUOTE_NONNUMERIC},
