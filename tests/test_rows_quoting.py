@@ -196,6 +196,25 @@ def test_unquoted_tables_keep_each_line_a_row(
     assert found == [(f"r{n}", text.strip("\"'")) for n, text in enumerate(texts)]
 
 
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+def test_separators_and_line_ends_behind_a_backslash_are_text(
+    tmp_path: Path, separator: str
+) -> None:
+    texts = [f"One{separator} two\nand three, {n}" if n % 2 else f"Short {n}" for n in range(12)]
+    lines = [separator.join(["id", "text", "stars"])]
+    for n, text in enumerate(texts):
+        escaped = text.replace(separator, f"\\{separator}").replace("\n", "\\\n")
+        lines.append(separator.join([f"r{n}", escaped, "4"]))
+    assert [row.cells["text"] for row in source(tmp_path, "\n".join(lines) + "\n")] == texts
+
+
+def test_curly_marks_do_not_shift_columns(tmp_path: Path) -> None:
+    text = "id,text,stars\n" + "".join(f"{n},“Good, really {n}”,4\n" for n in range(1, 9))
+    found = list(source(tmp_path, text))
+    assert [row.cells["id"] for row in found] == [str(n) for n in range(1, 9)]
+    assert all("more cells than columns" in row.problem for row in found)
+
+
 def test_lines_rows_and_drops_add_up(tmp_path: Path) -> None:
     text = plain_table("\t", {4: '"odd', 9: ""}) + "\n\nR90\ttoo\tfew\n"
     imported = import_reviews([_written(tmp_path, text, "a.tsv")], tmp_path)

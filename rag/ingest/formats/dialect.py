@@ -151,7 +151,7 @@ def _best(lines: Sequence[str], separator: str, whole: bool) -> _Sample:
             all_over = not usual.quoted and sample.quoted >= 0.5 * len(sample.records)
             better = sample.fit > best.fit + _MARGIN or (all_over and sample.fit >= best.fit)
         else:
-            better = sample.fit > best.fit + _MARGIN
+            better = sample.fit >= best.fit + _MARGIN * bool(best.quoted)
         best = sample if better else best
     if best.plain > best.quoted:
         return _read(lines, replace(best.separation, mark=""), whole)
@@ -167,7 +167,7 @@ def _other_quotings(lines: Sequence[str], separator: str) -> Iterator[Separation
         yield Separation(separator, "'")
         if any("\\'" in line for line in shown):
             yield Separation(separator, "'", escaped=True)
-    if any(f"\\{separator}" in line for line in shown):
+    if any(f"\\{separator}" in line or line.rstrip("\r\n").endswith("\\") for line in shown):
         yield Separation(separator, "", escaped=True)
 
 
