@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -57,13 +58,14 @@ def test_plain_quotation_marks_join_no_rows(
     assert opened.lines == 31
 
 
-def test_a_plain_mark_far_behind_the_first_rows_joins_none(tmp_path: Path) -> None:
-    changes = {3: '"Quoted rightly, and with a ; in it"', 2500: '"Odd', 2520: 'the 27" one'}
+@pytest.mark.parametrize("early", ["Nothing is quoted", '"Quoted rightly, with a ; in it"'])
+def test_a_plain_mark_far_behind_the_first_rows_joins_none(tmp_path: Path, early: str) -> None:
+    changes = {3: early, 2500: '"Odd', 2520: 'the 27" one'}
     text = plain_table(";", changes, rows=3000)
     opened = source(tmp_path, text)
     found = list(opened)
     assert len(found) == 3000 and opened.lines == 3001
-    assert found[2].cells["body"] == "Quoted rightly, and with a ; in it"
+    assert found[2].cells["body"] == early.strip('"')
     assert found[2499].cells["body"] == '"Odd' and found[2519].cells["body"] == 'the 27" one'
     assert opened.notes == [
         "1 rows have a quotation mark that opens a cell and does not close it; it was read as a "
@@ -133,7 +135,7 @@ def test_one_column_of_quoted_prose_is_not_unwrapped(tmp_path: Path) -> None:
 WORDS = st.text(st.sampled_from("ab é'\"5.!"), min_size=1, max_size=12).map(str.strip)
 WORDS = WORDS.filter(lambda text: '""' not in text and "''" not in text)  # else it is quoted
 LINES = st.text(st.sampled_from("ab é\"'5.,;|\t\n!"), min_size=1, max_size=16).map(str.strip)
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "all": {"quoting": csv.QUOTE_ALL},
     "needed": {"quoting": csv.QUOTE_MINIMAL},
     "texts": {"quoting": csv.QUOTE_NONNUMERIC},
@@ -192,6 +194,25 @@ def test_unquoted_tables_keep_each_line_a_row(
     opened = source(tmp_path, newline.join(lines) + newline, codec=codec)
     found = [(row.cells["id"], row.cells["text"].strip("\"'")) for row in opened]
     assert found == [(f"r{n}", text.strip("\"'")) for n, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+def test_separators_and_line_ends_behind_a_backslash_are_text(
+    tmp_path: Path, separator: str
+) -> None:
+    texts = [f"One{separator} two\nand three, {n}" if n % 2 else f"Short {n}" for n in range(12)]
+    lines = [separator.join(["id", "text", "stars"])]
+    for n, text in enumerate(texts):
+        escaped = text.replace(separator, f"\\{separator}").replace("\n", "\\\n")
+        lines.append(separator.join([f"r{n}", escaped, "4"]))
+    assert [row.cells["text"] for row in source(tmp_path, "\n".join(lines) + "\n")] == texts
+
+
+def test_curly_marks_do_not_shift_columns(tmp_path: Path) -> None:
+    text = "id,text,stars\n" + "".join(f"{n},“Good, really {n}”,4\n" for n in range(1, 9))
+    found = list(source(tmp_path, text))
+    assert [row.cells["id"] for row in found] == [str(n) for n in range(1, 9)]
+    assert all("more cells than columns" in row.problem for row in found)
 
 
 def test_lines_rows_and_drops_add_up(tmp_path: Path) -> None:

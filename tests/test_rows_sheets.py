@@ -44,7 +44,7 @@ def test_sheets_of_other_columns_are_read_too_and_name_the_item(tmp_path: Path) 
 
 
 def test_sheets_that_hold_no_reviews_are_named_with_the_reason(tmp_path: Path) -> None:
-    sheets = {
+    sheets: dict[str, list[list[Any]]] = {
         "Read me": [["Export of guest reviews"], ["Made on 2024-01-01"], ["Ratings are 1 to 5"]],
         "Summary": [["Guest feedback 2024"], ["Hotel", "Responses"], ["Fox and Crown", 30]],
         "Data": table("Rating", "Review"),
@@ -68,7 +68,7 @@ def test_a_sheet_left_out_can_be_asked_for(tmp_path: Path) -> None:
 
 
 def test_names_of_columns_stand_below_those_of_their_groups(tmp_path: Path) -> None:
-    lines = [
+    lines: list[list[Any]] = [
         ["Guest feedback - Fox and Crown"],
         ["Stay", None, "Scores", "Comments", None],
         ["Booking", "Guest", "Overall", "Comment", "Reply by hotel"],

@@ -8,12 +8,11 @@ import contextlib
 import itertools
 import json
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.ingest import ReadOptions, ReadReport, import_reviews
+from rag.ingest import ReadOptions, ReadReport, import_reviews, temporary_folder
 from rag.ingest.formats.registry import open_sources
 from rag.ingest.formats.rows import Row, RowSource
 from rag.schema import ReviewFileError
@@ -53,10 +52,10 @@ def _look(location: Path, options: ReadOptions) -> Look:
     sources = open_sources(location, max_unpack_ratio=options.max_unpack_ratio)
     sample = list(itertools.islice(sources[0], SAMPLE_ROWS))
     whole = _is_small(sources)
-    with tempfile.TemporaryDirectory(prefix="reviewqa-look-") as folder:
-        staging = Path(folder) / "staging"
+    with temporary_folder() as folder:
+        staging = folder / "staging"
         staging.mkdir()
-        read = location if whole else _write_sample(sample, Path(folder))
+        read = location if whole else _write_sample(sample, folder)
         try:
             imported = import_reviews([read], staging, options)
         except ReviewFileError as error:

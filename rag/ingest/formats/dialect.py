@@ -151,7 +151,7 @@ def _best(lines: Sequence[str], separator: str, whole: bool) -> _Sample:
             all_over = not usual.quoted and sample.quoted >= 0.5 * len(sample.records)
             better = sample.fit > best.fit + _MARGIN or (all_over and sample.fit >= best.fit)
         else:
-            better = sample.fit > best.fit + _MARGIN
+            better = sample.fit >= best.fit + _MARGIN * bool(best.quoted)
         best = sample if better else best
     if best.plain > best.quoted:
         return _read(lines, replace(best.separation, mark=""), whole)
@@ -167,16 +167,19 @@ def _other_quotings(lines: Sequence[str], separator: str) -> Iterator[Separation
         yield Separation(separator, "'")
         if any("\\'" in line for line in shown):
             yield Separation(separator, "'", escaped=True)
-    if any(f"\\{separator}" in line for line in shown):
+    if any(f"\\{separator}" in line or line.rstrip("\r\n").endswith("\\") for line in shown):
         yield Separation(separator, "", escaped=True)
 
 
 def _read(lines: Sequence[str], separation: Separation, whole: bool) -> _Sample:
     """The first records; one that the end of the sample cuts is left out."""
     sample = _records(lines, separation, whole)
-    if not sample.records or not separation.mark or not (sample.wrong or sample.quoted):
+    if not sample.records or not separation.mark:
         return sample
-    return _records(lines, _with_shape(lines, sample), whole)
+    shaped = _with_shape(lines, sample)
+    if not (sample.wrong or sample.quoted):
+        return replace(sample, separation=shaped)  # a mark may stand further down
+    return _records(lines, shaped, whole)
 
 
 def _records(lines: Sequence[str], separation: Separation, whole: bool) -> _Sample:
@@ -230,7 +233,8 @@ def _rows_quoted_whole(lines: Sequence[str], whole: bool) -> Dialect | None:
     for outer in ",;\t":
         sample = _read(lines, Separation(outer), whole)
         rows = [record[0] for record in sample.records[1:] if trimmed(record) == 1]
-        if sample.wrong or not rows or len(rows) < 0.8 * (len(sample.records) - 1):
+        fewest = 0.8 * (len(sample.records) - 1)
+        if sample.wrong or not rows or len(rows) < fewest or sample.quoted < fewest:
             continue
         first = sample.records[0]
         head = first[0] if trimmed(first) == 1 else outer.join(first[: trimmed(first)])

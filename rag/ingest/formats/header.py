@@ -77,7 +77,8 @@ def find_header(records: Sequence[Sequence[str]]) -> Header:
         and len(first) == width
         and len(rest) > 2
         and wider == len(rest)
-        and _counts([r[0] for r in rest])
+        and _counts([record[0] for record in rest])
+        and not any(cell.startswith("“") for record in rest for cell in record)  # split at commas
     ):
         names.insert(0, "")  # the numbers of the rows, which R writes without a name
     return Header(at, True, column_names(names))

@@ -268,19 +268,23 @@ class _Survey:
 
     def _columns(self) -> Shape | None:
         """Column-oriented, or rows by key: all values of the one object are of one kind, and alike."""
-        found = list(self.root.values())
-        if not found or {kind for kind, _, _ in found} not in ({"object"}, {"list"}):
+        values = list(self.root.values())
+        if not values or {kind for kind, _, _ in values} not in ({"object"}, {"list"}):
             return None
-        if found[0][0] == "list":
-            full = found if self.whole else found[:-1] or found
+        if values[0][0] == "list":
+            full = values if self.whole else values[:-1] or values
             alike = {scalars for _, _, scalars in full}
             return Shape("columns") if len(alike) == 1 and alike != {0} else None
-        if all(key.isdecimal() for _, keys, _ in found for key in keys) and found[0][2]:
+        if all(key.isdecimal() for _, keys, _ in values for key in keys) and values[0][2]:
             return Shape("columns")
-        full = found if self.whole else found[:-1]
+        full = values if self.whole else values[:-1]
         if len(full) > 1 and (all(map(str.isdecimal, self.root)) or has_usual_name(full[0][1])):
             return None if has_usual_name(self.root) else Shape("index")
-        if len(full) > 1 and len({frozenset(keys) for _, keys, _ in full[:5]}) == 1 and found[0][2]:
+        if (
+            len(full) > 1
+            and len({frozenset(keys) for _, keys, _ in full[:5]}) == 1
+            and values[0][2]
+        ):
             return Shape(
                 "columns" if has_usual_name(self.root) or len(full) < len(full[0][1]) else "index"
             )
