@@ -59,11 +59,10 @@ def recognise(
     layout = known_layout(names)
     if layout is not None:
         choice.of_layout(layout)
-    choice.of_text()
-    # the text first: a column called "review" must not be taken for anything else; then the item,
-    # for it tells whose ratings are whose
+    choice.of_text()  # first: a column called "review" must not be taken for anything else
     if not choice.text:
         raise ReviewFileError(_no_text(choice.names, choice.content, where))
+    # then the item, for it tells whose ratings are whose
     for name in ("item", *FIELDS):
         choice.of_field(name)
     choice.of_name_alone()
@@ -191,7 +190,7 @@ class _Choice:
         rating = self.found.get("rating")
         if rating is None:
             return
-        if layout is not None and layout.scale:
+        if layout and layout.scale and rating.name == layout.fields.get("rating"):
             yield Scale(*parse_scale(layout.scale), f"the layout of {layout.name}")
         beside = (
             scale_beside(name, (row.cells.get(name) for row in self.sample))
@@ -230,12 +229,12 @@ class _Choice:
 
     def _is_of_item(self, column: str) -> bool:
         """Whether a rating is the same in all reviews of an item: its average, not the review's."""
-        item = self.found.get("item")
+        if "item" not in self.found:
+            return False
+        item = self.found["item"].name
         ratings: dict[str, list[str]] = defaultdict(list)
-        for row in self.sample if item else ():
-            ratings[str(row.cells.get(item.name if item else ""))].append(
-                str(row.cells.get(column))
-            )
+        for row in self.sample:
+            ratings[str(row.cells.get(item))].append(str(row.cells.get(column)))
         several = [marks for marks in ratings.values() if len(marks) > 1]
         return len(several) > 1 and all(len(set(marks)) == 1 for marks in several)
 

@@ -136,7 +136,6 @@ class DateOrder:
 
     day_first: bool | None = None  # None: not settled, or the column says both
     reason: str = ""
-    _shown: tuple[int, int] = (0, 0)  # dates that show the month first, and the day first
     unclear: int = 0  # dates that could be either
     example: str = ""  # the first of them
     _shown: Counter[bool] = field(default_factory=Counter)  # day first? -> dates that show it

@@ -102,12 +102,10 @@ class Languages:
 
     def of(self, text: str) -> str:
         """ISO 639-1 code, or nothing where it cannot be told well enough."""
+        code = detect_language(text)
         some = text[:_READ]
-        letters = sum(character.isalpha() for character in some)
-        if (code := _by_script(some, letters)) or letters < _FEWEST_LETTERS_OF_FREQUENT:
+        if code or not self.frequent or _letters(some) < _FEWEST_LETTERS_OF_FREQUENT:
             return code
-        if not self.frequent:
-            return detect_language(text)
         likely = {
             str(code): float(probability) * (1 if code in self.frequent else _OTHERS)
             for code, probability in _identifier().rank(some)
@@ -119,11 +117,19 @@ class Languages:
 def detect_language(text: str) -> str:
     """ISO 639-1 code of a text by itself, or nothing where it cannot be told well enough."""
     some = text[:_READ]
-    letters = sum(character.isalpha() for character in some)
-    if (code := _by_script(some, letters)) or letters < FEWEST_LETTERS:
-        return code
+    letters = _letters(some)
+    for code, script in _SCRIPTS:
+        count = len(script.findall(some))
+        if count and count >= 0.3 * letters:
+            return code
+    if letters < FEWEST_LETTERS:
+        return ""
     code, probability = _identifier().classify(some)
     return str(code) if float(probability) >= _LIKELY else ""
+
+
+def _letters(text: str) -> int:
+    return sum(character.isalpha() for character in text)
 
 
 def languages_read_by(embedder: str) -> tuple[str, ...]:
@@ -147,14 +153,6 @@ def unreadable(languages: Mapping[str, int], readable: Collection[str]) -> str:
         f"({', '.join(foreign[:3])}). Name another one before the index is built, for example "
         "REVIEWQA_EMBEDDER=intfloat/multilingual-e5-small."
     )
-
-
-def _by_script(text: str, letters: int) -> str:
-    for code, script in _SCRIPTS:
-        count = len(script.findall(text))
-        if count and count >= 0.3 * letters:
-            return code
-    return ""
 
 
 @functools.cache
