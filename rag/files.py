@@ -33,12 +33,10 @@ def read_small(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
-def size_text(count: float) -> str:
-    """A number of bytes in words: "512 bytes", "3.4 MB"."""
-    for unit in ("bytes", "KB", "MB"):
-        if count < 1000:
-            return (
-                f"{count:.0f} {unit}" if count >= 10 or unit == "bytes" else f"{count:.1f} {unit}"
-            )
-        count /= 1000
-    return f"{count:.1f} GB"
+def size_in_words(size: float) -> str:
+    """A number of bytes as people write it: "412 KB", "3.5 GB"."""
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:,.0f} {unit}" if unit == "bytes" or size >= 10 else f"{size:.1f} {unit}"

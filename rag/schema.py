@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 
 class ReviewQAError(Exception):
@@ -49,13 +49,25 @@ def well_formed(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+Side = Literal["praise", "criticism", "neutral"]
+"""A side of an opinion; neutral is neither, or too little to tell."""
+
+
+class Part(NamedTuple):
+    """A part of a review's text whose side the file told (its column is called "Cons")."""
+
+    start: int
+    end: int
+    side: Side
+
+
 @dataclass(frozen=True, slots=True)
 class Review:
     """One review as stored.
 
     `rating` is as the reviewer gave it, on the scale `rating_min`..`rating_max`; `date` is ISO 8601
     (``YYYY-MM-DD``) or empty; `line` is the line (or row) of the source file where the review
-    began.
+    began. `parts` are the parts of the text whose side the file told, in order.
     """
 
     review_id: str
@@ -71,6 +83,17 @@ class Review:
     language: str = ""
     source: str = ""
     line: int = 0
+    parts: tuple[Part, ...] = ()
+
+    @classmethod
+    def from_row(cls, values: Mapping[str, Any]) -> Review:
+        """A review from a row of a table, whose parts are plain objects or missing."""
+        parts = tuple(Part(**part) for part in values.get("parts") or ())
+        return cls(**{**values, "parts": parts})
+
+    def side_at(self, start: int) -> Side | None:
+        """The side of the part that a sentence beginning at `start` is in; None outside parts."""
+        return next((part.side for part in self.parts if part.start <= start < part.end), None)
 
     @property
     def rating_fraction(self) -> float | None:
@@ -114,10 +137,6 @@ class Chunk:
     start: int
     end: int
     text: str
-
-
-Side = Literal["praise", "criticism", "neutral"]
-"""A side of an opinion; neutral is neither, or too little to tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,7 @@ def test_info_tells_how_the_index_was_made(built: Runner) -> None:
     assert (record["file"], record["mode"], record["cleaning"]) == (
         "first.csv",
         "new",
-        ["html", "furniture", "unicode", "spaces", "language"],
+        ["html", "invisible", "furniture", "unicode", "spaces", "language"],
     )
     generations = values["generations"]
     assert [set(one) for one in generations] == [{"name", "live", "reviews", "bytes"}] * 2
@@ -254,7 +254,16 @@ def test_steps_left_out_are_left_out_of_updates_too(run: Runner) -> None:
     )
     assert "Nothing is new" in run("index", "update", "raw", "html.csv").out
     (record,) = info(run, "raw")["imports"]
-    assert record["cleaning"] == ["furniture", "unicode", "spaces"]
+    assert record["cleaning"] == ["invisible", "furniture", "unicode", "spaces"]
+
+
+def test_the_scale_is_told_with_its_reason_and_can_be_given(run: Runner) -> None:
+    Path("few.csv").write_text("id,text,rating\na,Fish.,4\nb,Chips.,2\n", encoding="utf-8")
+    assert "ratings on the scale 1..5: no mark is above 5" in run("reviews", "check", "few.csv").out
+    said = run("reviews", "check", "few.csv", "--scale", "1..10").out
+    assert "ratings on the scale 1..10: you said so" in said and "rated 4/10" in said
+    assert run("index", "build", "few.csv", "--name", "few", "--scale", "1..10").code == 0
+    assert info(run, "few")["imports"][0]["rating_scale"] == "1..10"
 
 
 def test_a_file_that_is_passed_over_is_named_with_the_reason(run: Runner) -> None:
@@ -398,7 +407,18 @@ def test_a_folder_of_indexes_that_is_a_file_is_a_plain_error(
         (["copy", "hotel"], 2, "Missing argument 'TARGET'"),
         (["export", "hotel"], 2, "Missing argument 'FILE'"),
         (["delete", "spa", "--yes"], 1, 'There is no index "spa"'),
-        (["build", "first.csv", "--name", "hotel", "--map", "text=id,text=nothing"], 1, "nothing"),
+        (["build", "first.csv", "--name", "hotel", "--map", "text=nothing"], 1, "nothing"),
+        (
+            ["build", "first.csv", "--name", "hotel", "--map", "text=id,text=text"],
+            2,
+            "text is given twice; a text in several columns is text=COLUMN+COLUMN",
+        ),
+        (
+            ["build", "first.csv", "--name", "hotel", "--map", "text=id", "--map", "text=text"],
+            2,
+            "text is given twice",
+        ),
+        (["build", "first.csv", "--name", "hotel", "--scale", "5..1"], 2, '"5..1" is no scale'),
         (["build", "first.csv", "--name", "hotel", "--map", "text="], 1, "text"),
         (["build", "first.csv", "none.csv", "--name", "hotel"], 1, "There is no file none.csv"),
     ],

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.ingest.columns import FIELDS, Recognised, recognise
+from rag.ingest import FIELDS
+from rag.ingest.columns import Recognised, recognise
 from rag.ingest.formats.rows import Row
 from rag.schema import ReviewFileError
 
@@ -90,6 +91,178 @@ def test_the_reviewers_own_rating_wins_over_the_items_average() -> None:
         show_rating_count=[99, 1200],
     )
     assert found(sample)["rating"] == "user_rate"
+
+
+ANSWERS = [
+    f"Dear guest, thank you for your words, we hope to see you again soon ({n})" * 3
+    for n in range(24)
+]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Owner response",
+        "Management reply",
+        "Reply",
+        "developerResponse.body",
+        "reviewReply.comment",
+        "host_reply",
+        "Seller comment",
+        "Antwort der Unterkunft",
+        "Respuesta del propietario",
+        "Satıcı yanıtı",
+        "사장님 답변",
+        "商家回复",
+    ],
+)
+@pytest.mark.parametrize("text", ["Guest said", "Feedback", "review"])
+def test_a_column_that_answers_is_never_the_review(answer: str, text: str) -> None:
+    assert found(rows(**{answer: ANSWERS, text: UNIQUE_TEXTS})) == {"text": text}
+    assert found(rows(**{answer: ANSWERS, text: UNIQUE_TEXTS}), {"text": answer})["text"] == answer
+
+
+def test_the_longest_text_is_no_argument_against_a_name() -> None:
+    shops = [
+        f"What the shop says of its {n}th soap, with sizes, colours and smells." * 4
+        for n in range(24)
+    ]
+    assert found(rows(description=shops, review=UNIQUE_TEXTS))["text"] == "review"
+    assert (
+        found(rows(Question=["How was it?"], Answer=UNIQUE_TEXTS, review=UNIQUE_TEXTS))["text"]
+        == "review"
+    )
+    with pytest.raises(ReviewFileError, match="--map text='Response'"):
+        found(rows(Question=["How was it?"], Response=UNIQUE_TEXTS))
+
+
+DATES = ["2024-01-02", "2024-02-03"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (
+            {
+                "id": [1],
+                "dateAdded": DATES,
+                "name": ["Fox", "Bell"],
+                "rating": [4.1],
+                "reviews.date": DATES,
+                "reviews.rating": [1, 5, 3],
+                "reviews.text": UNIQUE_TEXTS,
+                "reviews.username": ["ann", "bob"],
+            },
+            {"text": "reviews.text", "rating": "reviews.rating", "date": "reviews.date"}
+            | {"author": "reviews.username", "item": "name"},
+        ),
+        (
+            {
+                "properties.date": DATES,
+                "properties.five_star_rating_published": [1, 5],
+                "properties.location.name": ["Fox", "Bell"],
+                "properties.review_text_published": UNIQUE_TEXTS,
+            },
+            {
+                "text": "properties.review_text_published",
+                "rating": "properties.five_star_rating_published",
+                "date": "properties.date",
+                "item": "properties.location.name",
+            },
+        ),
+        (
+            {
+                "author.name.label": ["ann", "bob"],
+                "updated.label": DATES,
+                "im:rating.label": [1, 5],
+                "title.label": UNIQUE_TEXTS,
+                "content.label": UNIQUE_TEXTS[::-1],
+            },
+            {"text": "content.label", "title": "title.label", "rating": "im:rating.label"}
+            | {"date": "updated.label", "author": "author.name.label"},
+        ),
+        (
+            {
+                "Review Created (UTC)": DATES,
+                "Review Username": ["ann", "bob"],
+                "Review Stars": [1, 5],
+                "Review Content": UNIQUE_TEXTS,
+                "Company Reply Date (UTC)": ["2024-05-06"],
+            },
+            {"text": "Review Content", "rating": "Review Stars"}
+            | {"date": "Review Created (UTC)", "author": "Review Username"},
+        ),
+        (
+            {
+                "Year_Month": ["2019-4", "2018-11"],
+                "Branch": ["Paris", "Rome"],
+                "Review_Text": UNIQUE_TEXTS,
+            },
+            {"text": "Review_Text", "date": "Year_Month", "item": "Branch"},
+        ),
+        (
+            {"reviewer.displayName": ["ann", "bob"], "createTime": DATES, "comment": UNIQUE_TEXTS},
+            {"text": "comment", "author": "reviewer.displayName", "date": "createTime"},
+        ),
+        (
+            {
+                "business.name": ["Fox", "Bell"],
+                "business.rating": [4.1],
+                "user.name": ["ann", "bob"],
+            }
+            | {"review.text": UNIQUE_TEXTS, "review.stars": [1, 5, 3]},
+            {
+                "text": "review.text",
+                "rating": "review.stars",
+                "author": "user.name",
+                "item": "business.name",
+            },
+        ),
+        ({"dateAdded": DATES, "review": UNIQUE_TEXTS}, {"text": "review", "date": "dateAdded"}),
+        ({"name": ["Fox", "Bell"], "review": UNIQUE_TEXTS}, {"text": "review", "item": "name"}),
+        (
+            {"name": [f"g{n}" for n in range(24)], "review": UNIQUE_TEXTS},
+            {"text": "review", "author": "name"},
+        ),
+    ],
+)
+def test_prefixed_and_nested_names(columns: dict[str, Any], expected: dict[str, str]) -> None:
+    assert found(rows(**columns)) == expected
+
+
+def test_of_two_ratings_the_reviews_own() -> None:
+    sample = rows(
+        professor_name=["Looney", "Byron"],
+        star_rating=[4.7, 2.1],
+        student_star=[1, 2, 3, 4, 5],
+        comments=UNIQUE_TEXTS,
+    )
+    assert found(sample)["rating"] == "student_star"
+    same = rows(
+        hotel=["Fox", "Bell"], rating=[4.7, 2.1], guest_score=[1, 2, 3, 4, 5], review=UNIQUE_TEXTS
+    )
+    assert found(same)["rating"] == "guest_score"
+
+
+def test_a_books_title_and_author_are_not_the_reviews() -> None:
+    names = (
+        "Book Id",
+        "Title",
+        "Author",
+        "My Rating",
+        "Average Rating",
+        "Date Added",
+        "Exclusive Shelf",
+    )
+    sample = rows(**{key: ["4"] for key in names}, **{"My Review": UNIQUE_TEXTS})
+    result = recognise(list(sample[0].cells), sample, {}, "x.csv")
+    assert {field: choice.name for field, choice in result.columns.items()} == {
+        "text": "My Review",
+        "rating": "My Rating",
+        "date": "Date Added",
+        "item": "Title",
+    }
+    assert str(result.scales[0]) == "1..5"
 
 
 def test_an_id_that_rows_share_is_not_the_reviews() -> None:
@@ -190,22 +363,12 @@ def test_a_mapping_that_cannot_be_is_explained(mapping: dict[str, str], says: st
         found(rows(Text=UNIQUE_TEXTS, rating=[1]), mapping)
 
 
-def test_dates_in_numbers_are_read_as_the_whole_column_shows() -> None:
-    days = rows(text=UNIQUE_TEXTS, date=["02/03/2024", "13/03/2024"])
-    months = rows(text=UNIQUE_TEXTS, date=["02/03/2024", "03/13/2024"])
-    unsure = rows(text=UNIQUE_TEXTS, date=["02/03/2024"])
-    results = [recognise(["text", "date"], sample, {}, "x") for sample in (days, months, unsure)]
-    assert [result.day_first for result in results] == [True, False, False]
-    assert (
-        "3rd of February" in results[2].columns["date"].reason
-        and "3rd" not in results[0].columns["date"].reason
-    )
-
-
 @given(
     st.lists(
         st.dictionaries(
-            st.sampled_from(["a", "text", "id", "rating", "日"]),
+            st.sampled_from(
+                ["a", "text", "id", "rating", "日", "pros", "Cons", "reviews.text", "reply"]
+            ),
             st.none() | st.integers() | st.text(max_size=9),
         ),
         min_size=1,
@@ -219,10 +382,9 @@ def test_any_rows_are_recognised_or_refused_plainly(cells: list[dict[str, Any]])
     except ReviewFileError as error:
         assert "x.csv" in str(error)
     else:
-        chosen = [choice.name for choice in result.columns.values()]
-        assert (
-            "text" in result.columns
-            and len(set(chosen)) == len(chosen)
-            and set(chosen) <= set(names)
-        )
+        texts = [column.name for column in result.text]
+        chosen = [choice.name for key, choice in result.columns.items() if key != "text"] + texts
+        assert texts and len(set(chosen)) == len(chosen) and set(chosen) <= set(names)
+        assert result.columns["text"].name == "+".join(texts)
+        assert "reply" not in chosen or names == ["reply"]
         assert set(result.columns) <= set(FIELDS) and set(result.unused) == set(names) - set(chosen)

@@ -19,6 +19,7 @@ from rag.reader.stance import StanceModel
 from rag.retrieval import Evidence
 from rag.schema import Chunk, RetrievedChunk, Review, ReviewSentence
 from rag.understanding.intent import TASKS, wants_overview
+from rag.understanding.plan import plain_plan
 from tests.fakes import INJECTION, REVIEWS, FakeEmbedder, review
 
 EMBEDDER = FakeEmbedder()
@@ -68,7 +69,9 @@ def evidence(question: str, reviews: Sequence[Review]) -> Evidence:
 def draft(question: str, reviews: Sequence[Review], most: int = 40_000) -> tuple[list[str], Draft]:
     """The lines of the answer, and the draft."""
     answerer = ExtractiveAnswerer(support_threshold=0.5, most_characters=most)
-    *pieces, last = answerer.answer(question, evidence(question, reviews))
+    *pieces, last = answerer.answer(
+        plain_plan(question, EMBEDDER.embed_queries), evidence(question, reviews)
+    )
     assert isinstance(last, Draft)
     return [line for line in "".join(map(str, pieces)).splitlines() if line], last
 
@@ -210,7 +213,9 @@ def test_it_ends_when_cancelled() -> None:
     question, pieces = TASKS[0].question, list[str]()
     answerer = ExtractiveAnswerer(support_threshold=0.5, most_characters=4000)
     for piece in answerer.answer(
-        question, evidence(question, REVIEWS), lambda: any(LINE.match(piece) for piece in pieces)
+        plain_plan(question, EMBEDDER.embed_queries),
+        evidence(question, REVIEWS),
+        lambda: any(LINE.match(piece) for piece in pieces),
     ):
         if isinstance(piece, str):
             pieces.append(piece)

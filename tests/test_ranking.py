@@ -142,7 +142,8 @@ def test_hits_are_in_order_once_each_and_from_the_sentences_of_their_chunk(
     hotel: ReviewIndex, words: list[str]
 ) -> None:
     for ranking in METHODS:
-        hits = list(Query(hotel, FakeEmbedder(), " ".join(words), ranking, None).hits(100))
+        searched = SearchText.of(FakeEmbedder(), " ".join(words), ranking)
+        hits = list(Query(hotel, searched, ranking, None).hits(100))
         scores = [hit.score for hit in hits]
         assert scores == sorted(scores, reverse=True) and len(
             {hit.chunk_row for hit in hits}

@@ -88,3 +88,12 @@ def test_real_files_are_read_to_the_last_row(name: str) -> None:
     }
     assert len({review.review_id for review in reviews}) == len(reviews)
     assert "text" in report.columns and not report.skipped
+
+
+def test_strays_among_stars_are_absent_and_do_not_make_the_scale() -> None:
+    file = DATA / "skytrax" / "lounge.csv"
+    if not file.exists():
+        pytest.skip("the real review file skytrax/lounge.csv is not here")
+    reviews, report = read_reviews(file)
+    assert report.rating_scale == "1..5" and report.unread["rating"].count == 67
+    assert {review.rating for review in reviews} == {None, 1, 2, 3, 4, 5}

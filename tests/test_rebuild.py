@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from rag.chunking import split_sentences
 from rag.config import Settings
 from rag.embedding import Vectors
-from rag.index import Mode, ReviewIndex, generation, list_indexes, store, verify_index
+from rag.index import Mode, ReviewIndex, generation, list_indexes, store, tables, verify_index
 from rag.index.ingest import REJECTED, Rebuilt, rebuild
 from rag.ingest import ReadOptions
 from rag.ingest.formats import unpack
@@ -132,6 +133,73 @@ def test_a_small_file_takes_the_scale_of_its_kind(work: Path) -> None:
         10,
         5,
     )
+
+
+def test_an_update_keeps_the_scale_though_a_mark_lies_outside(work: Path) -> None:
+    marks = [1, 2, 3, 4, 5] * 20
+    lines = [f"{n},Soup number {n}.,{mark}" for n, mark in enumerate([*marks, 8])]
+    write(work, "many.csv", "\n".join(["id,text,rating", *lines]))
+    run(work, "hotel", "new", "many.csv")
+    write(work, "low.csv", "\n".join(["id,text,rating", *(f"x{n},Soup {n}.,4" for n in range(20))]))
+    (report,) = run(work, "hotel", "update", "low.csv").reports
+    assert (report.rating_scale, report.rating_reason) == (
+        "1..5",
+        "as in the earlier import of such a file",
+    )
+    write(work, "given.csv", "id,text,rating\ny,Soup.,4\n")
+    (given,) = run(
+        work, "hotel", "update", "given.csv", options=ReadOptions(scale=(0.0, 10.0))
+    ).reports
+    assert (given.rating_scale, given.rating_reason) == ("0..10", "you said so")
+
+
+def test_an_update_reads_days_and_months_as_before(work: Path) -> None:
+    write(work, "days.csv", "id,text,date\na,Warm water.,02/03/2024\nb,Cold soup.,13/03/2024\n")
+    run(work, "hotel", "new", "days.csv")
+    write(work, "more.csv", "id,text,date\na,Warm water.,02/03/2024\n")
+    made = run(work, "hotel", "update", "more.csv")
+    assert (made.unchanged, made.changed) == (1, 0)
+    reviews = ReviewIndex.open(work / "indexes" / "hotel").reviews()
+    assert {review.review_id: review.date for review in reviews}["a"] == "2024-03-02"
+
+
+def test_the_sides_of_a_review_are_kept_with_its_sentences(work: Path) -> None:
+    write(
+        work,
+        "sides.csv",
+        "id,pros,cons\ns,Warm soup. Kind people.,Cold beds. Loud lift.\nt,A view.,none\n",
+    )
+    run(work, "hotel", "new", "sides.csv")
+    run(work, "hotel", "update", "first.csv")
+    index = ReviewIndex.open(work / "indexes" / "hotel")
+    reviews = {review.review_id: review for review in index.reviews()}
+    sides = {
+        review.text[start:end]: review.side_at(start)
+        for review in (reviews["s"], reviews["t"])
+        for start, end in split_sentences(review.text)
+    }
+    assert sides == {
+        "Pros: Warm soup.": "praise",
+        "Kind people.": "praise",
+        "Cons: Cold beds.": "criticism",
+        "Loud lift.": "criticism",
+        "Pros: A view.": "praise",
+    }
+
+
+def test_an_index_older_than_the_sides_is_opened_and_updated(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = tables.REVIEW_SCHEMA.remove(tables.REVIEW_SCHEMA.get_field_index("parts"))
+    with monkeypatch.context() as older:
+        older.setattr(tables, "REVIEW_SCHEMA", without)
+        older.setattr(tables, "REVIEW_FIELDS", [n for n in tables.REVIEW_FIELDS if n != "parts"])
+        run(work, "hotel", "new", "first.csv")
+    write(work, "sides.csv", "id,pros,cons\nz,Warm soup.,Cold beds.\n")
+    made = run(work, "hotel", "update", "first.csv", "sides.csv")
+    assert (made.changed, made.new) == (0, 1)
+    reviews = ReviewIndex.open(work / "indexes" / "hotel").reviews()
+    assert {review.review_id: len(review.parts) for review in reviews}["z"] == 2
 
 
 def test_the_scale_that_was_taken_over_is_told_and_kept_in_mind(work: Path) -> None:

@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.ingest import ReadOptions, clean_text, import_reviews, read_reviews
-from rag.ingest.columns import is_no_text, recognise
+from rag.ingest.column_content import is_no_text
+from rag.ingest.columns import recognise
 from rag.ingest.formats.rows import Row
 from rag.schema import Review, ReviewFileError
 

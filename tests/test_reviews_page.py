@@ -209,6 +209,21 @@ def test_what_was_chosen_is_what_is_done(indexes: Path, works: pytest.MonkeyPatc
     assert list_jobs(indexes) == []
 
 
+def test_the_scale_and_a_text_in_two_columns_are_what_the_user_says(
+    indexes: Path, works: pytest.MonkeyPatch
+) -> None:
+    sides = "Pros,Cons,Stars\nWarm and cheap.,Loud at night.,4\nSoft beds.,none,2\n"
+    test = name_it(upload(open_page(), sides, "sides.csv"), "hotel")
+    assert "Pros: Warm and cheap." in markup(test) and "Ratings: 1..5" in markup(test)
+    assert next(box for box in test.selectbox if box.label == "Text").value == "Pros+Cons"
+    next(box for box in test.selectbox if box.key == "scale").set_value("0..10").run()
+    assert "Ratings: 0..10 (you said so)" in markup(test)
+    does(works, "wait")
+    click(test, "Make the index")
+    job = only_job(indexes)
+    assert (job.spec.scale, job.spec.mapping) == ("0..10", {})
+
+
 def test_running_work_is_shown_in_every_tab_and_cancelled_in_one(
     indexes: Path, works: pytest.MonkeyPatch
 ) -> None:

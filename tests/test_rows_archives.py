@@ -18,7 +18,8 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.ingest.formats.rows import Row, open_sources
+from rag.ingest.formats.registry import open_sources
+from rag.ingest.formats.rows import Row
 from rag.schema import ReviewFileError
 
 CSV = b"id,text\na,fine\nb,bad\n"

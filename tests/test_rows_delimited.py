@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.ingest.formats.rows import Row, RowSource, open_sources
+from rag.ingest.formats.registry import open_sources
+from rag.ingest.formats.rows import Row, RowSource
 from rag.schema import ReviewFileError
 
 UNCLOSED = "a quotation mark opened here is never closed"
@@ -187,7 +188,7 @@ def test_lines_count_as_an_editor_counts_them(tmp_path: Path) -> None:
 
 
 def test_an_open_quotation_mark_costs_one_row(tmp_path: Path) -> None:
-    text = 'id,text\n1,"Fine."\n2,"Loud, all night.\n3,Quiet.\n4,"Clean."\n5,"Two\nlines"\n6,"Never closed\n7,End\n'
+    text = 'id,text\n1,"Fine."\n2,"Loud, all night.\n3,Quiet.\n4,"Clean."\n5,"Two\nlines"\n6,"Not, ever\n7,End\n'
     found = rows(tmp_path, text)
     assert [(row.line, row.cells.get("id"), row.problem) for row in found] == [
         (2, "1", ""),
@@ -204,7 +205,7 @@ def test_an_open_quotation_mark_costs_one_row(tmp_path: Path) -> None:
 
 def test_an_open_quotation_mark_does_not_swallow_more_than_a_mebibyte(tmp_path: Path) -> None:
     many = 40_000
-    text = 'id,text\n0,"open\n' + "".join(
+    text = 'id,text\n0,"open, never closed\n' + "".join(
         f"{n},a line of plain words without any quotation\n" for n in range(1, many)
     )
     found = rows(tmp_path, text)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.ingest.formats.encoding import detect, open_text
-from rag.ingest.formats.rows import open_sources
+from rag.ingest.formats.registry import open_sources
 
 TEXTS = {
     "cp1252": "id,text\n1,Très bon séjour à l’hôtel, je recommande vivement\n2,Déçu par la chambre… pour 50 €\n",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.ingest.formats.rows import open_sources
+from rag.ingest.formats.registry import open_sources
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FILES = {

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.ingest.formats.rows import Row, open_sources
+from rag.ingest.formats.registry import open_sources
+from rag.ingest.formats.rows import Row
 from rag.schema import ReviewFileError
 
 REVIEWS: list[dict[str, Any]] = [
@@ -123,9 +124,10 @@ def test_an_excel_sheet(tmp_path: Path) -> None:
     path = workbook(
         tmp_path / "a.xlsx", {"empty": [], "data": lines, "notes": [["about", "this"], ["x", "y"]]}
     )
-    (source,) = open_sources(path)
+    source, notes = open_sources(path)
     found = list(source)
-    assert source.format == "Excel, sheet 'data', header in row 3"
+    assert source.format == "Excel, sheet 'data', header in row 3" and not source.doubt
+    assert notes.name == "a.xlsx/notes" and "'notes' looks less like reviews" in notes.doubt
     assert [(row.line, row.cells) for row in found[:3]] == [
         (4, {"id": "a", "text": "Loved it", "rating": 9, "when": "2021-03-04"}),
         (5, {"id": "b", "text": "Fine\nreally", "rating": 3.5}),
@@ -141,8 +143,9 @@ def test_sheets_with_one_header_are_all_read(tmp_path: Path) -> None:
         {"2020": [head, ["a", "x"]], "2021": [head, ["b", "y"]], "other": [["n"], [1]]},
     )
     sources = open_sources(path)
-    assert [source.name for source in sources] == ["a.xlsx/2020", "a.xlsx/2021"]
-    assert [row.cells["id"] for source in sources for row in source] == ["a", "b"]
+    assert [source.name for source in sources] == ["a.xlsx/2020", "a.xlsx/2021", "a.xlsx/other"]
+    assert [bool(source.doubt) for source in sources] == [False, False, True]
+    assert [row.cells["id"] for source in sources[:2] for row in source] == ["a", "b"]
 
 
 def test_a_workbook_without_anything(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ from rag.index import ReviewIndex
 from rag.progress import Progress, no_progress
 from rag.retrieval.evidence import Evidence
 from rag.schema import RetrievedChunk, Review
-from rag.understanding.intent import TASKS, wants_overview
+from rag.understanding.intent import TASKS
+from rag.understanding.plan import plain_plan
 
 _CHARACTERS = 4  # to a token, about
 _GROUP = 8  # reviews in the prompt of a task
@@ -239,11 +240,12 @@ class ExampleMaker:
 
     def _quoted(self, question: str, passages: Sequence[RetrievedChunk], most: int) -> str:
         """The passages' answer in their own words, of about `most` characters."""
-        vector = None if wants_overview(question) else query_vector(self.embedder, question)
+        plan = plain_plan(question, self.embedder.embed_queries)
+        vector = None if plan.is_overview else query_vector(self.embedder, question)
         answerer = ExtractiveAnswerer(
             support_threshold=self.settings.answering.support_threshold, most_characters=most
         )
-        pieces = answerer.answer(question, Evidence.of(self.index, passages, vector))
+        pieces = answerer.answer(plan, Evidence.of(self.index, passages, vector))
         return "".join(piece for piece in pieces if isinstance(piece, str)).strip()
 
     def _checked(self, draft: _Draft) -> Example | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rag.config import NORMALISATION
 from rag.embedding import Embedder, Vectors
-from rag.files import size_text
+from rag.files import size_in_words
 from rag.index import bm25, disk, manifest, tables, vectors
 from rag.index.chunk_batch import (
     GenerationRows,
@@ -118,7 +118,7 @@ class GenerationWriter:
         if free < needed:
             folder = self._building.parent
             raise IndexFileError(
-                f"The new index needs about {size_text(needed)} and {size_text(free)} are free in "
+                f"The new index needs about {size_in_words(needed)} and {size_in_words(free)} are free in "
                 f"{folder}. Make room, for example with: reviewqa index gc {folder.name}"
             )
 

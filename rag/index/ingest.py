@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,10 @@ from rag.index import (
 from rag.index.options import Counts
 from rag.index.store import writer_lock
 from rag.ingest import STEPS, Import, ReadOptions, ReadReport, import_reviews
+from rag.ingest.ids import are_versions
+from rag.ingest.language import languages_read_by
 from rag.progress import Progress
-from rag.schema import IndexFileError, Review
+from rag.schema import IndexFileError
 
 REJECTED = "rejected.csv"
 _STAGING = ".reading-"
@@ -80,19 +81,22 @@ def rebuild(
 
     `delete` names ids to remove (not with mode "new"). Rejected rows, if there are any, are written
     to the file `rejects`, or to "rejected.csv" in the index's folder. An update cleans and cuts
-    reviews as the index was made, whatever the options say. Raises `ReviewFileError` for files that
-    cannot be used and `IndexFileError` for all that goes wrong with the index; the generation that
-    was live stays live until the new one is whole.
+    reviews, and reads ratings and dates of the same kind of file, as the index was made. Raises
+    `ReviewFileError` for files that cannot be used and `IndexFileError` for all that goes wrong
+    with the index; the generation that was live stays live until the new one is whole.
     """
     begun = time.monotonic()
     folder = index_folder(settings.paths.indexes_dir, name)
     options = options or ReadOptions(max_unpack_ratio=settings.reading.max_unpack_ratio)
+    options = dataclasses.replace(options, readable=languages_read_by(settings.embedding.model))
     build_options = BuildOptions.from_settings(settings)
     embedder = embedder or make_embedder(settings)
     live = None
     if mode != "new":
         live = ReviewIndex.open(folder)
-        options = dataclasses.replace(options, steps=_steps_of(live, options))
+        options = dataclasses.replace(
+            options, steps=_steps_of(live, options), earlier=live.manifest.imports
+        )
         made_with = {name: getattr(live.manifest, name) for name in ("chunking", "chunk_tokens")}
         build_options = dataclasses.replace(build_options, **made_with)
     if not locations and not delete:
@@ -105,12 +109,12 @@ def rebuild(
         imported = import_reviews(locations, staging, options, progress) if locations else None
         rejected = imported.rejects if imported is not None else None
         kept_rejects = keep_rejects(rejected, rejects or folder / REJECTED)
-        incoming: Iterable[Review] = () if imported is None else imported
-        if imported is not None and live is not None:
-            incoming = _OnScale(imported, live)
+        if imported is not None and live is not None and options.ids == "auto":
+            _settle_ids(imported, live)
         reports = imported.reports if imported is not None else []
         imports = [_record(report, options, mode) for report in reports]
         change = Change(mode=mode, delete=delete, imports=imports)
+        incoming = imported if imported is not None else ()
         changed = change_index(incoming, embedder, folder, change, build_options, progress)
     manifest = changed.index.manifest
     stated = ("reviews", "sentences", "chunks", "exact_duplicates", "near_duplicates")
@@ -140,6 +144,11 @@ def _staging(indexes_dir: Path) -> Iterator[Path]:
             dir=indexes_dir, prefix=f"{_STAGING}{os.getpid()}-"
         ) as folder:
             yield Path(folder)
+    except MemoryError as error:
+        raise IndexFileError(
+            "There is not enough memory for this. Close other programs, or give the files in "
+            "parts. The index that was live still is."
+        ) from error
     except OSError as error:
         raise IndexFileError(
             f"Cannot work in {indexes_dir}: {error.strerror or error}. The index that was live "
@@ -157,6 +166,31 @@ def _runs(process: int) -> bool:
     return True
 
 
+def _settle_ids(imported: Import, live: ReviewIndex) -> None:
+    """Decide by what is in the index whether the ids of each file tell reviews apart.
+
+    Ids that only count rows do, where the index has most of them with the same texts: it is the
+    same file again. Ids do not, where the index has all of them with other texts.
+    """
+    table = live.reviews_table
+    rows = {review_id: row for row, review_id in enumerate(table.column("review_id").to_pylist())}
+    texts = table.column("text")
+    for report, staged in imported.files():
+        pairs: list[tuple[str, str]] = []
+        count = 0
+        for review in staged.with_given_ids():
+            row = rows.get(review.review_id)
+            count += bool(review.review_id)
+            if row is not None:
+                pairs.append((texts[row].as_py(), review.text))
+        same = sum(text == other for text, other in pairs)
+        versions = sum(are_versions(text, other) for text, other in pairs)
+        if staged.ids_from_content and pairs and same >= 0.5 * len(pairs):
+            imported.use_ids(report, staged)
+        elif not staged.ids_from_content and 1 < count == len(pairs) and versions < 0.5 * count:
+            imported.use_content(report, staged)
+
+
 def _record(report: ReadReport, options: ReadOptions, mode: Mode) -> dict[str, Any]:
     """What the manifest keeps of a file that was read."""
     return {
@@ -170,6 +204,8 @@ def _record(report: ReadReport, options: ReadOptions, mode: Mode) -> dict[str, A
         "kept": report.kept,
         "dropped": dict(report.dropped),
         "rating_scale": report.rating_scale,
+        "day_first": report.day_first,
+        "frequent_languages": report.frequent_languages,
     }
 
 
@@ -203,55 +239,3 @@ def keep_rejects(rejected: Path | None, target: Path | None) -> Path | None:
             f"Cannot write the rejected rows to {target}: {error.strerror}."
         ) from error
     return target
-
-
-class _OnScale:
-    """The reviews of an import, with their ratings on the scale that the same kind of file had
-    before.
-
-    A small file of new reviews seldom holds every mark: a 4 among ten points looks like one among
-    five stars. So a file with the same columns as one that the index was made from takes that one's
-    scale, if it is the wider one. The reports then say so.
-    """
-
-    def __init__(self, imported: Import, live: ReviewIndex) -> None:
-        self._imported = imported
-        self._scales: list[tuple[float, float] | None] = []  # of each report
-        for report in imported.reports:
-            columns = {field: choice.name for field, choice in report.columns.items()}
-            ends = mine = _ends(report.rating_scale)
-            for record in live.manifest.imports:
-                low, high = _ends(str(record.get("rating_scale", "")))
-                if (
-                    report.rating_scale
-                    and record.get("columns") == columns
-                    and low <= ends[0]
-                    and ends[1] <= high
-                ):
-                    ends = low, high
-            adopted = ends if ends != mine else None
-            self._scales.append(adopted)
-            if adopted:
-                report.rating_scale = "{:g}..{:g}".format(*ends)
-                report.preview = [_on(adopted, review) for review in report.preview]
-
-    def __iter__(self) -> Iterator[Review]:
-        reviews = iter(self._imported)
-        for report, scale in zip(self._imported.reports, self._scales, strict=True):
-            if not report.skipped:
-                yield from (_on(scale, review) for review in itertools.islice(reviews, report.kept))
-
-
-def _on(scale: tuple[float, float] | None, review: Review) -> Review:
-    if scale is None or review.rating is None:
-        return review
-    return dataclasses.replace(review, rating_min=scale[0], rating_max=scale[1])
-
-
-def _ends(scale: str) -> tuple[float, float]:
-    """ "1..10" as numbers; (0, 0) where there is none."""
-    low, _, high = scale.partition("..")
-    try:
-        return float(low), float(high)
-    except ValueError:
-        return 0.0, 0.0

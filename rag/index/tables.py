@@ -21,6 +21,7 @@ from rag.index import disk
 from rag.reader.stance import StanceModel
 from rag.schema import Review, well_formed
 
+PARTS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("side", pa.string())]))
 REVIEW_SCHEMA = pa.schema(
     [
         ("review_id", pa.string()),
@@ -36,6 +37,7 @@ REVIEW_SCHEMA = pa.schema(
         ("language", pa.string()),
         ("source", pa.string()),
         ("line", pa.int64()),
+        ("parts", PARTS),
         ("content", pa.binary(16)),  # `content_key`: tells whether a review has changed
         ("group", pa.int64()),  # row of the first review that it is a copy of, or its own
     ]
@@ -46,7 +48,9 @@ SENTENCE_COLUMNS = ("review_row", "start", "end", "chunk_row")
 CHUNK_COLUMNS = ("review_row", "start", "end", "first_sentence", "end_sentence")
 SIGNATURE_WORDS = 68
 _ROWS = 4096  # reviews in a row group
-_CONTENT_FIELDS = [name for name in REVIEW_FIELDS if name not in ("review_id", "source", "line")]
+_CONTENT_FIELDS = [
+    name for name in REVIEW_FIELDS if name not in ("review_id", "source", "line", "parts")
+]
 _TEXT_FIELDS = [
     name
     for name in REVIEW_FIELDS
@@ -72,12 +76,13 @@ def content_key(review: Review) -> bytes:
     for name in _CONTENT_FIELDS:
         value = getattr(review, name)
         content.append(float(value) if isinstance(value, int) else value)  # 8 and 8.0 are one
+    content += [review.parts] if review.parts else []  # one without keeps its older key
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).digest()
 
 
 def to_review(values: Mapping[str, Any]) -> Review:
     """A review from a row of the table."""
-    return Review(**{name: values[name] for name in REVIEW_FIELDS if name in values})
+    return Review.from_row({name: values[name] for name in REVIEW_FIELDS if name in values})
 
 
 def rating_fractions(reviews: pa.Table) -> NDArray[np.float64]:
@@ -134,6 +139,10 @@ def review_batches(
     for start in range(0, len(kept_rows), _ROWS):
         rows = kept_rows[start : start + _ROWS]
         batch = kept.take(pa.array(rows))
+        if "parts" not in batch.schema.names:  # the index is older than they are
+            none = pa.nulls(len(rows), PARTS)
+            batch = batch.add_column(REVIEW_SCHEMA.get_field_index("parts"), "parts", none)
+        place = batch.schema.get_field_index("group")
         groups = pa.array(group[start : start + len(rows)])
         yield batch.set_column(place, "group", groups).cast(REVIEW_SCHEMA)
     reviews, done = iter(added), 0

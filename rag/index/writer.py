@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rag.embedding import Embedder
-from rag.files import size_text
+from rag.files import size_in_words
 from rag.index import disk, store
 from rag.index.diff import compare
 from rag.index.embedding_cache import EmbeddingCache, older_than, remove_cache
@@ -120,5 +120,5 @@ def _reason(error: OSError, folder: Path) -> str:
     reason = str(error.strerror or error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         with contextlib.suppress(OSError):
-            reason += f" ({size_text(shutil.disk_usage(folder).free)} are free)"
+            reason += f" ({size_in_words(shutil.disk_usage(folder).free)} are free)"
     return reason

@@ -1,15 +1,19 @@
 """Reading review files.
 
-`rows` and the modules of the formats (what a file holds), `columns` and `layouts` (which column is
-what), `cells` (what a cell means), `cleaning` and `language`, `duplicates`, `staging`, `report`,
-and `read`, which puts them together.
+`formats` (what a file holds), `columns`, `column_names`, `layouts` and `enclosing` (which column is
+what), `values`, `dates`, `scales` and `whole_file` (what a cell means), `text_parts` and
+`printed_lists` (texts in several columns, several in a cell), `cleaning` and `language`, `ids` and
+`duplicates` (which reviews are the same), `staging`, `report`, and `read`, which puts them together.
 """
 
 from rag.ingest.cleaning import STEPS, clean, clean_text
-from rag.ingest.columns import FIELDS
+from rag.ingest.column_names import FIELDS
+from rag.ingest.dates import parse_date
 from rag.ingest.read import Import, ReadOptions, import_reviews, read_reviews
 from rag.ingest.report import ColumnChoice, ReadReport
-from rag.ingest.values import parse_date, parse_rating, parse_votes
+from rag.ingest.scales import parse_scale
+from rag.ingest.staging import temporary_folder
+from rag.ingest.values import parse_rating, parse_votes
 
 __all__ = [
     "FIELDS",
@@ -23,6 +27,8 @@ __all__ = [
     "import_reviews",
     "parse_date",
     "parse_rating",
+    "parse_scale",
     "parse_votes",
     "read_reviews",
+    "temporary_folder",
 ]

@@ -13,10 +13,11 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import regex
+
 from rag.ingest.values import parse_votes
 
-STEPS = ("html", "furniture", "unicode", "spaces", "language")
-TEXT_STEPS = STEPS[:4]
+STEPS = ("html", "invisible", "furniture", "unicode", "spaces", "language")
 
 _BREAK = re.compile(r"<\s*(?:br|/?p|/?div|/?li|/?tr|/?h[1-6]|/?ul|/?ol)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
@@ -25,6 +26,25 @@ _COMMENT = re.compile(
 )
 _INVISIBLE = (
     "\u200b\u2060\ufeff\u00ad"  # zero-width space, word joiner, byte order mark, soft hyphen
+)
+
+# What no reader sees, but a model reads: formatting characters, fillers, stacked variation selectors.
+# Arabic number signs are of the same category, but are seen.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]+"
+)
+# What is kept of it: a flag's tags, a joiner between emoji or between letters that join, one
+# variation selector.
+_FLAG = regex.compile("\U0001f3f4[\U000e0020-\U000e007e]{2,8}\U000e007f")
+_JOINED = regex.compile(
+    r"(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d(?=\p{Extended_Pictographic})"
+    r"|(?<=[\p{Arabic}\p{Syriac}\p{Devanagari}\p{Bengali}\p{Gurmukhi}\p{Gujarati}\p{Oriya}"
+    r"\p{Tamil}\p{Telugu}\p{Kannada}\p{Malayalam}\p{Sinhala}\p{Khmer}\p{Myanmar}])[\u200c\u200d]"
+    r"(?=[\p{L}\p{M}]|\Z|\s)"
+    r"|(?<=[^\s\ufe00-\ufe0f])[\ufe00-\ufe0f](?![\ufe00-\ufe0f])"
+    r"|(?<=\p{Han})[\U000e0100-\U000e01ef](?![\U000e0100-\U000e01ef])"
 )
 
 _COUNT = r"(?:\d[\d,.]*|one|no)"
@@ -82,6 +102,7 @@ def clean(text: str, steps: Collection[str] = STEPS) -> Cleaned:
     votes: int | None = None
     for step, change in (
         ("html", _without_html),
+        ("invisible", without_invisible),
         ("unicode", _plain_unicode),
         ("spaces", _plain_spaces),
     ):
@@ -111,6 +132,25 @@ def _without_html(text: str) -> str:
     if "<" in text:
         text = _TAG.sub("", _BREAK.sub("\n", _COMMENT.sub(" ", text)))
     return text
+
+
+def without_invisible(text: str) -> str:
+    """Without what no reader sees. Emoji sequences and flags stay whole, and so do the joiners that
+    Persian or Hindi need.
+    """
+    if text.isascii() or not _UNSEEN.search(text):
+        return text
+    kept = {
+        place
+        for pattern in (_FLAG, _JOINED)
+        for match in pattern.finditer(text)
+        for place in range(*match.span())
+    }
+    return "".join(
+        character
+        for place, character in enumerate(text)
+        if place in kept or not _UNSEEN.match(character)
+    )
 
 
 def _plain_unicode(text: str) -> str:

@@ -1,122 +1,46 @@
 """Which column holds what: by a known layout, by name in a dozen languages, and by what is in it.
 
 A name proposes, the content decides between names and may veto: a "title" that says the same in
-most rows is the item's, a "review" full of numbers is a rating. Every choice has a reason that can
-be shown.
+most rows is the item's, a "review" full of numbers is a rating. A column that answers a review is
+never the review. Every choice has a reason that can be shown.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from rag.ingest import column_names as named
+from rag.ingest import text_columns
+from rag.ingest.column_content import FEW, Content, content_of, fits
+from rag.ingest.column_names import FIELDS, KINDS
 from rag.ingest.formats.rows import Row
-from rag.ingest.layouts import known_layout, plain
+from rag.ingest.layouts import Layout, known_layout
 from rag.ingest.report import ColumnChoice
-from rag.ingest.values import names_day_first, parse_date, parse_rating
+from rag.ingest.scales import Scale, named_scale, parse_scale, scale_beside
+from rag.ingest.text_parts import TextColumn, text_column
 from rag.schema import ReviewFileError
 
-FIELDS = (
-    "review_id",
-    "text",
-    "title",
-    "rating",
-    "date",
-    "author",
-    "item",
-    "helpful_votes",
-    "language",
-)
-
-# As `layouts.plain` writes them; earlier names win over later ones.
-_NAMES: dict[str, tuple[str, ...]] = {
-    field: tuple(names.split())
-    for field, names in {
-        "text": """
-            text review reviewtext reviewbody body content comment comments description verifiedreviews reviewcontent
-            usercomment textofthereview message fulltext reviewdescription reviewcomment feedbacktext reviews opinion
-            reseña resena comentario comentarios opinión texto avis commentaire commentaires texte bewertungstext
-            rezension kommentar bewertung recensione commento testo avaliação avaliacao comentário beoordeling recensie
-            tekst recenzja komentarz treść tresc opinia yorum yorummetni отзыв текст комментарий текстотзыва 리뷰
-            리뷰내용 후기 내용 본문 レビュー 本文 コメント 口コミ 评论 评论内容 内容 評論 context passage abstract
-            sentence question""",
-        "title": """
-            title summary headline reviewtitle subject reviewheadline reviewsummary heading titel überschrift titre
-            título titulo titolo tytuł tytul başlık заголовок 제목 タイトル 标题 標題""",
-        "rating": """
-            rating score stars overall overallrating userrate userrating reviewrating starrating ratingvalue reviewscore
-            rate grade mark votedup recommended sentiment label puntuación puntuacion calificación calificacion
-            valoración estrellas note étoiles etoiles sterne punkte bewertungspunkte voto valutazione punteggio stelle
-            nota estrelas waardering ocena oceny puan yıldız оценка рейтинг звезды 평점 별점 점수 評価 星 评分 评级
-            評分""",
-        "review_id": "reviewid id uuid recommendationid commentid revid idreview reviewuuid",
-        "date": """
-            date reviewdate reviewtime createdat timestamp dateofcreationofthereview published at created postedon time
-            datetime dateadded submittedat unixreviewtime timestampcreated fecha datum data dataopinii tarih дата 날짜
-            작성일 日付 投稿日 日期 时间""",
-        "author": """
-            author user username reviewer reviewername name userid reviewerid profilename nickname usernameofthereviewer
-            critic criticname autor auteur benutzer usuario utente utilisateur gebruiker użytkownik uzytkownik kullanıcı
-            автор пользователь 작성자 닉네임 投稿者 ユーザー 用户 用户名""",
-        "item": """
-            item itemid product productid asin parentasin imdbid listingid showid movie airlinename variation businessid
-            hotelname hotel restaurant app appid appname gameid moviename movieid film show place productname
-            producttitle brand producto produkt produit prodotto produto ürün товар 상품 상품명 商品 商品名 产品""",
-        "helpful_votes": """
-            helpfulvotes helpful helpfulvote votes vote thumbsup thumbsupcount likes useful votesup helpfulcount
-            upvotes""",
-        "language": "language lang sprache idioma langue lingua język язык 언어 言語 语言",
-    }.items()
-}
-_PHRASES = {  # for headers that are sentences
-    "text": r"\b(review|comment|opinion)s?\b.*\b(text|body|content)\b|\b(text|body|content)\b.*\breview",
-    "rating": r"\b(user|review|reviewer|my|your|overall) ?(rating|score|stars|rate)\b|recommended",
-    "date": r"\bdate\b.*\breview|\breview.*\bdate\b",
-    "title": r"\breview.*\b(title|headline)\b",
-}
-_FEW = 20  # cells, from which on a column's content says what it cannot be
-_EACH = 300  # characters of a cell looked at
-_NOTHING = ("", "nan", "none", "null", "n/a", "na", "nat")
+JOIN = "+"  # between the columns of a text in several parts
+_OF_A_REVIEW = ("review_id", "rating", "title", "author", "helpful_votes")
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """The column of each field that was found, with the reason; and what is decided once for a
-    whole column.
+    """The column of each field that was found, with the reason.
+
+    `text` are the columns that the text stands in, `scales` what the columns say of the ratings'
+    scale, the surest first.
     """
 
     columns: dict[str, ColumnChoice]
+    text: tuple[TextColumn, ...]
     layout: str = ""
     unused: list[str] = field(default_factory=list)
-    day_first: bool = False
-
-
-@dataclass(slots=True)
-class _Content:
-    """What a column of the sample holds. Shares are of the cells that are not empty."""
-
-    filled: int
-    different: float
-    median: int  # characters
-    wordy: float  # share of cells with three words or more
-    numbers: float
-    ratings: float
-    dates: float
-
-
-def is_nothing(value: Any) -> bool:
-    """Whether a cell says nothing: None, NaN, blanks, or a word for them."""
-    return value is None or value != value or str(value).strip().casefold() in _NOTHING
-
-
-def is_no_text(value: Any) -> bool:
-    """Whether a text is none: blank, or what programs write for one. "None" and "N/A" are what
-    people write.
-    """
-    return value is None or value != value or str(value).strip().casefold() in ("", "nan", "null")
+    scales: tuple[Scale, ...] = ()
 
 
 def recognise(
@@ -125,236 +49,243 @@ def recognise(
     """The columns of a file with these column names and first rows; `mapping` (field -> column)
     overrides.
 
-    An empty column in `mapping` switches the field off. Raises `ReviewFileError` where the text
-    cannot be found, with the columns that are there and the nearest guess, and for a field or
-    column in `mapping` that does not exist.
+    An empty column in `mapping` switches the field off; the text may be several, joined by "+".
+    Raises `ReviewFileError` where the text cannot be found, with the columns that are there and the
+    nearest guess, and for a field or column in `mapping` that does not exist.
     """
-    names = list(names)
     if not names:
         raise ReviewFileError(f"{where} has no columns.")
-    found = {
-        field: ColumnChoice(name, "you said so")
-        for field, name in _checked(mapping, names, where).items()
-        if name
-    }
-    off = {field for field, name in mapping.items() if not name}
-    content = {name: _content([row.cells.get(name) for row in sample]) for name in names}
-    layout, known = known_layout(names) or ("", {})
-    for wanted, name in known.items():
-        if (
-            wanted not in found
-            and wanted not in off
-            and name not in _names_of(found)
-            and content[name].filled
-        ):
-            found[wanted] = ColumnChoice(name, f"the layout of {layout}")
-    # the text first: a column called "review" must not be taken for anything else
-    for wanted in ("text", *(one for one in FIELDS if one != "text")):
-        if wanted in found or wanted in off:
-            continue
-        choice = _by_name(wanted, names, content, _names_of(found)) or _by_content(
-            wanted, names, content, found
-        )
-        if choice is not None:
-            found[wanted] = choice
-    if "text" not in found:
-        raise ReviewFileError(_no_text(names, content, where))
-    _title_or_item(found, content, mapping, off)
-    date = found.get("date")
-    day_first = False
-    if date is not None:
-        shown = [names_day_first(row.cells.get(date.name)) for row in sample]
-        day_first = shown.count(True) > shown.count(False)
-        if _numeric_dates(sample, date.name) and not any(one is not None for one in shown):
-            found["date"] = ColumnChoice(
-                date.name, f"{date.reason}; 02/03 is taken for the 3rd of February"
-            )
-    ordered = {one: found[one] for one in FIELDS if one in found}
-    unused = [name for name in names if name not in _names_of(found)]
-    return Recognised(ordered, layout, unused, day_first)
-
-
-def _checked(mapping: Mapping[str, str], names: Sequence[str], where: str) -> Mapping[str, str]:
-    for wanted, name in mapping.items():
-        if wanted not in FIELDS:
-            raise ReviewFileError(
-                f'Cannot map a column to "{wanted}": the fields are {", ".join(FIELDS)}.'
-            )
-        if name and name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-            hint = f' Did you mean "{near[0]}"?' if near else ""
-            raise ReviewFileError(
-                f'{where} has no column "{name}".{hint} Its columns: {", ".join(map(repr, names))}.'
-            )
-    return mapping
-
-
-def _names_of(found: Mapping[str, ColumnChoice]) -> set[str]:
-    return {choice.name for choice in found.values()}
-
-
-def _content(cells: Sequence[Any]) -> _Content:
-    filled = [str(cell).strip()[:_EACH] for cell in cells if not is_nothing(cell)]
-    count = len(filled)
-    if not count:
-        return _Content(0, 0, 0, 0, 0, 0, 0)
-    share = 1 / count
-    return _Content(
-        filled=count,
-        different=len(set(filled)) * share,
-        median=sorted(map(len, filled))[count // 2],
-        wordy=sum(len(text.split()) >= 3 or _is_wide(text) for text in filled) * share,
-        numbers=sum(bool(re.fullmatch(r"[-+]?[\d.,]+%?", text)) for text in filled) * share,
-        ratings=sum(len(text) <= 40 and parse_rating(text) is not None for text in filled[:200])
-        / min(count, 200),
-        dates=sum(bool(parse_date(text)) for text in filled[:200]) / min(count, 200),
+    choice = _Choice(list(names), sample, mapping, where)
+    layout = known_layout(names)
+    if layout is not None:
+        choice.of_layout(layout)
+    choice.of_text()  # first: a column called "review" must not be taken for anything else
+    if not choice.text:
+        raise ReviewFileError(_no_text(choice.names, choice.content, where))
+    # then the item, for it tells whose ratings are whose
+    for name in ("item", *FIELDS):
+        choice.of_field(name)
+    choice.of_name_alone()
+    choice.title_or_item()
+    return Recognised(
+        {name: choice.found[name] for name in FIELDS if name in choice.found},
+        choice.text,
+        layout.name if layout else "",
+        [name for name in names if name not in choice.taken],
+        tuple(choice.scales(layout)),
     )
 
 
-def _is_wide(text: str) -> bool:
-    """Whether a text is written without blanks, as Chinese and Japanese are, and long enough to say
-    something.
-    """
-    return len(re.findall(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]", text)) >= 6
+class _Choice:
+    """The columns chosen so far, and what the choice goes by."""
+
+    def __init__(
+        self, names: list[str], sample: Sequence[Row], mapping: Mapping[str, str], where: str
+    ) -> None:
+        self.names = names
+        self.sample = sample
+        self.content = {name: content_of([row.cells.get(name) for row in sample]) for name in names}
+        self.found: dict[str, ColumnChoice] = {}
+        self.text: tuple[TextColumn, ...] = ()
+        self.taken: set[str] = set()
+        self.by_hand = set(mapping)
+        self.off = {name for name, column in mapping.items() if not column}
+        for name, columns in _checked(mapping, names, where).items():
+            if columns:
+                self._take(name, columns, "you said so")
+
+    def _take(self, name: str, columns: Sequence[str], reason: str) -> None:
+        self.found[name] = ColumnChoice(JOIN.join(columns), reason)
+        self.taken.update(columns)
+        if name == "text":
+            several = len(columns) > 1
+            self.text = tuple(
+                text_column(column) if several else TextColumn(column) for column in columns
+            )
+
+    def of_layout(self, layout: Layout) -> None:
+        """Take what a known layout says; what it has no column for is not looked for."""
+        for name, column in layout.fields.items():
+            if name in self.found or name in self.by_hand:
+                continue
+            if not column:
+                self.off.add(name)
+            elif column not in self.taken and self.content[column].filled:
+                self._take(name, [column], f"the layout of {layout.name}")
+
+    def of_text(self) -> None:
+        """Find the columns of the text: by its sides, by name, by being asked for, by length."""
+        if "text" in self.found or "text" in self.off:
+            return
+        free = self._free("text")
+        parts = text_columns.with_sides(free, self.content, self.sample)
+        by_name = text_columns.best_named(self._by_name("text"), self.content)
+        asked = text_columns.questions(free, self.content)
+        long = text_columns.longest(free, self.content)
+        if parts:
+            self._take("text", parts, "together they are the review: what is liked, and what not")
+        elif by_name:
+            self._take("text", by_name[:1], f"named like {KINDS['text']}")
+        elif len(self.names) == 1 and self.content[self.names[0]].filled:
+            self._take("text", self.names, "the only column")
+        elif len(asked) > 1:
+            self._take("text", asked, "the questions that were answered in words")
+        elif long:
+            half = self.content[long].median
+            self._take("text", [long], f"the longest texts (half of them over {half} characters)")
+
+    def of_field(self, name: str) -> None:
+        """Find the column of a field, unless it has one or is to have none."""
+        if name in self.found or name in self.off:
+            return
+        if by_name := self._by_name(name):
+            self._take(name, by_name[:1], f"named like {KINDS[name]}")
+            return
+        free = [column for column in self._free(name) if self.content[column].filled]
+        dated = [column for column in free if _holds_dates(self.content[column])]
+        marks = [column for column in free if _holds_marks(column, self.content[column])]
+        if name == "date" and len(dated) == 1:
+            self._take(name, dated, "it holds dates")
+        if name == "rating" and len(marks) == 1:
+            self._take(name, marks, "a few different marks")
+
+    def of_name_alone(self) -> None:
+        """A column "name" is the item's where it repeats, where the author has another one, and
+        where the text is inside of something that it is not; else the author's.
+        """
+        for column in self.names:
+            if named.plain(column) != "name" or column in self.taken:
+                continue
+            content = self.content[column]
+            repeats = content.filled >= FEW and content.different < 0.5
+            inside = bool(self._parent) and not named.parent(column)
+            if not repeats and not inside and "author" not in self.found:
+                name, reason = "author", f"named like {KINDS['author']}"
+            elif content.filled < FEW or content.different <= 0.9 or inside:
+                name, reason = "item", "a name that is not the author's"
+            else:
+                continue  # each review has its own
+            if name not in self.found and name not in self.off:
+                self._take(name, [column], reason)
+
+    def title_or_item(self) -> None:
+        """A headline is written for its review; a "title" that comes again and again is that of
+        what is reviewed.
+        """
+        title = self.found.get("title")
+        if title is None or "title" in self.by_hand:
+            return
+        content = self.content[title.name]
+        texts = self.content[self.text[0].name]
+        if content.filled < FEW or content.different >= 0.3 * texts.different:
+            return
+        del self.found["title"]
+        self.taken.discard(title.name)
+        if "item" not in self.found and "item" not in self.off:
+            reason = "a title that many reviews share is that of what they review"
+            self._take("item", [title.name], reason)
+
+    def scales(self, layout: Layout | None) -> Iterator[Scale]:
+        """What the columns say of the scale of the ratings, the surest first."""
+        rating = self.found.get("rating")
+        if rating is None:
+            return
+        if layout and layout.scale and rating.name == layout.fields.get("rating"):
+            yield Scale(*parse_scale(layout.scale), f"the layout of {layout.name}")
+        beside = (
+            scale_beside(name, (row.cells.get(name) for row in self.sample))
+            for name in self.names
+            if name != rating.name
+        )
+        yield from filter(None, (named_scale(rating.name), *beside))
+
+    def _free(self, name: str) -> list[str]:
+        """Columns that a field may have, by what is in them."""
+        return [
+            column
+            for column in self.names
+            if column not in self.taken
+            and (name == "review_id" or not named.answers(column) or len(self.names) == 1)
+            and fits(name, column, self.content[column])
+        ]
+
+    def _by_name(self, name: str) -> list[str]:
+        """Columns named like a field, the best first."""
+        ranked = []
+        for column in self._free(name):
+            rank = named.rank(name, column)
+            elsewhere = bool(self.text) and named.parent(column) != self._parent
+            inside_reviews = self._parent.casefold().startswith("reviews")
+            if rank is None or (elsewhere and inside_reviews and name in _OF_A_REVIEW):
+                continue  # what is outside is of the item whose reviews they are
+            average = name == "rating" and self._is_of_item(column)
+            ranked.append((not self.content[column].filled, average, elsewhere, rank, column))
+        return [entry[-1] for entry in sorted(ranked, key=lambda entry: entry[:-1])]
+
+    @property
+    def _parent(self) -> str:
+        """What the text is inside of, where names are nested."""
+        return named.parent(self.text[0].name) if self.text else ""
+
+    def _is_of_item(self, column: str) -> bool:
+        """Whether a rating is the same in all reviews of an item: its average, not the review's."""
+        if "item" not in self.found:
+            return False
+        item = self.found["item"].name
+        ratings: dict[str, list[str]] = defaultdict(list)
+        for row in self.sample:
+            ratings[str(row.cells.get(item))].append(str(row.cells.get(column)))
+        several = [marks for marks in ratings.values() if len(marks) > 1]
+        return len(several) > 1 and all(len(set(marks)) == 1 for marks in several)
 
 
-def _fits(wanted: str, content: _Content) -> bool:
-    """Whether what is in a column can be what its name says."""
-    if not content.filled:
-        return True
-    match wanted:
-        case "text":
-            return content.filled < _FEW or (content.numbers < 0.5 and content.dates < 0.5)
-        case "rating":
-            return content.ratings >= 0.5 and content.median <= 40
-        case "date":
-            return content.dates >= 0.5
-        case "review_id":
-            # an id that most rows share is that of what is reviewed; a few copied rows are no
-            # reason
-            return content.filled < _FEW or content.different >= 0.5
-        case "helpful_votes":
-            return content.wordy < 0.5 or content.ratings >= 0.5
-        case "language":
-            return content.median <= 20
-        case _:
-            return True
+def _holds_dates(content: Content) -> bool:
+    return content.dates >= 0.9 and content.numbers < 0.5
 
 
-def _by_name(
-    wanted: str, names: Sequence[str], content: Mapping[str, _Content], taken: set[str]
-) -> ColumnChoice | None:
-    plains = {name: plain(name) for name in names}
-    fitting = [name for name in names if name not in taken and _fits(wanted, content[name])]
-    exact = [
-        (not content[name].filled, _NAMES[wanted].index(plains[name]), name)
-        for name in fitting
-        if plains[name] in _NAMES[wanted]
+def _holds_marks(column: str, content: Content) -> bool:
+    return (
+        content.ratings >= 0.9
+        and content.filled >= 5
+        and content.median <= 8
+        # a file with a header says what its numbers are
+        and re.match(r"column_\d+$", column) is not None
+        and content.different * content.filled <= 11
+        and content.dates < 0.1
+    )
+
+
+def _checked(
+    mapping: Mapping[str, str], names: Sequence[str], where: str
+) -> dict[str, Sequence[str]]:
+    """The columns of each field that was mapped by hand. Raises `ReviewFileError`."""
+    columns: dict[str, Sequence[str]] = {}
+    for name, column in mapping.items():
+        if name not in FIELDS:
+            raise ReviewFileError(
+                f'Cannot map a column to "{name}": the fields are {", ".join(FIELDS)}.'
+            )
+        split = [part.strip() for part in column.split(JOIN)]
+        several = name == "text" and column not in names and len(split) > 1
+        columns[name] = split if several else [column] if column else []
+        for part in columns[name]:
+            if part not in names:
+                near = difflib.get_close_matches(part, names, n=1, cutoff=0.5)
+                hint = f' Did you mean "{near[0]}"?' if near else ""
+                raise ReviewFileError(
+                    f'{where} has no column "{part}".{hint} Its columns: '
+                    f"{', '.join(map(repr, names))}."
+                )
+    return columns
+
+
+def _no_text(names: Sequence[str], content: Mapping[str, Content], where: str) -> str:
+    likely = [
+        name for name in names if not named.answers(name) and fits("text", name, content[name])
     ]
-    if (
-        wanted == "text" and len(exact) > 1
-    ):  # of several such names the wordiest: "description" may be the product's
-        longest = max(content[name].median for _, _, name in exact)
-        exact = [entry for entry in exact if 2 * content[entry[2]].median >= longest]
-    if exact:
-        name = min(exact)[2]
-        return ColumnChoice(name, f"named like {_ARTICLES[wanted]}")
-    if wanted in _PHRASES:
-        for name in fitting:
-            if re.search(_PHRASES[wanted], re.sub(r"[_\-]+", " ", name.casefold())):
-                return ColumnChoice(name, f"named like {_ARTICLES[wanted]}")
-    return None
-
-
-_ARTICLES = {
-    "text": "a review's text",
-    "title": "a headline",
-    "rating": "a rating",
-    "review_id": "an id",
-    "date": "a date",
-    "author": "an author",
-    "item": "what is reviewed",
-    "helpful_votes": "helpful votes",
-    "language": "a language",
-}
-
-
-def _by_content(
-    wanted: str,
-    names: Sequence[str],
-    content: Mapping[str, _Content],
-    found: Mapping[str, ColumnChoice],
-) -> ColumnChoice | None:
-    free = [name for name in names if name not in _names_of(found) and content[name].filled]
-    if wanted == "text":
-        wordy = [
-            name for name in free if content[name].wordy >= 0.3 and content[name].different >= 0.2
-        ]
-        if len(names) == 1 and free:
-            return ColumnChoice(names[0], "the only column")
-        best = max(wordy, key=lambda name: content[name].median, default=None)
-        others = sorted((content[name].median for name in wordy if name != best), reverse=True)
-        if best is not None and (not others or content[best].median >= 1.5 * others[0]):
-            return ColumnChoice(
-                best, f"the longest texts (half of them over {content[best].median} characters)"
-            )
-    if wanted == "date":
-        dated = [
-            name for name in free if content[name].dates >= 0.9 and content[name].numbers < 0.5
-        ]
-        if len(dated) == 1:
-            return ColumnChoice(dated[0], "it holds dates")
-    if wanted == "rating":
-        marks = [
-            name
-            for name in free
-            if content[name].ratings >= 0.9
-            and content[name].filled >= 5
-            and content[name].median <= 8
-            and re.match(r"column_\d+$", name)  # a file with a header says what its numbers are
-            and content[name].different * content[name].filled <= 11
-            and content[name].dates < 0.1
-        ]
-        if len(marks) == 1:
-            return ColumnChoice(marks[0], "a few different marks")
-    return None
-
-
-def _title_or_item(
-    found: dict[str, ColumnChoice],
-    content: Mapping[str, _Content],
-    mapping: Mapping[str, str],
-    off: set[str],
-) -> None:
-    """A headline is written for its review; a "title" that comes again and again is that of what is
-    reviewed.
-    """
-    title = found.get("title")
-    if (
-        title is None
-        or "title" in mapping
-        or content[title.name].filled < _FEW
-        or content[title.name].different >= 0.3
-    ):
-        return
-    del found["title"]
-    if "item" not in found and "item" not in off:
-        found["item"] = ColumnChoice(
-            title.name, "a title that many reviews share is that of what they review"
-        )
-
-
-def _numeric_dates(sample: Sequence[Row], name: str) -> bool:
-    return any(
-        re.match(r"\s*\d{1,2}/\d{1,2}/\d{2,4}\b", str(row.cells.get(name, "")))
-        for row in sample[:50]
-    )
-
-
-def _no_text(names: Sequence[str], content: Mapping[str, _Content], where: str) -> str:
-    guess = max(names, key=lambda name: (content[name].wordy, content[name].median))
+    guess = max(likely or names, key=lambda name: (content[name].wordy, content[name].median))
     return (
         f"{where}: cannot tell which column holds the review text. Its columns: "
         f"{', '.join(map(repr, names[:60]))}. "
-        f"Say which, for example --map text={guess!r}."
+        f"Say which, for example --map text={guess!r}; several are joined by +."
     )

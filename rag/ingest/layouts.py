@@ -6,9 +6,10 @@ Names are compared as `plain` writes them: lower case, letters and digits only.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from rag.ingest.column_names import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,22 +18,19 @@ class Layout:
 
     name: str
     told_by: tuple[str, ...]
-    fields: Mapping[str, str]  # field -> column
+    fields: Mapping[str, str]  # field -> column; "" where no column is that field's
+    scale: str = ""  # of the ratings, where it is always the same: "1..5"
 
 
-def plain(name: str) -> str:
-    """A column's name in lower case, letters and digits only."""
-    return re.sub(r"[\W_]", "", name.casefold())
-
-
-def _layout(name: str, told_by: str, **fields: str) -> Layout:
-    return Layout(name, tuple(told_by.split()), fields)
+def _layout(name: str, told_by: str, scale: str = "", **fields: str) -> Layout:
+    return Layout(name, tuple(told_by.split()), fields, scale)
 
 
 LAYOUTS = (
     _layout(
         "Amazon reviews (2018)",
         "reviewtext overall asin",
+        scale="1..5",
         text="reviewtext",
         title="summary",
         rating="overall",
@@ -44,6 +42,7 @@ LAYOUTS = (
     _layout(
         "Amazon reviews (2023)",
         "text rating parentasin userid",
+        scale="1..5",
         text="text",
         title="title",
         rating="rating",
@@ -55,6 +54,7 @@ LAYOUTS = (
     _layout(
         "Yelp",
         "reviewid businessid stars text",
+        scale="1..5",
         review_id="reviewid",
         text="text",
         rating="stars",
@@ -66,6 +66,7 @@ LAYOUTS = (
     _layout(
         "Steam (API)",
         "recommendationid review votedup",
+        scale="0..1",
         review_id="recommendationid",
         text="review",
         rating="votedup",
@@ -97,6 +98,7 @@ LAYOUTS = (
     _layout(
         "Google Play",
         "reviewid content score thumbsupcount",
+        scale="1..5",
         review_id="reviewid",
         text="content",
         rating="score",
@@ -159,6 +161,7 @@ LAYOUTS = (
     _layout(
         "IMDb",
         "title date rating thumbsup thumbsdown description",
+        scale="1..10",
         text="description",
         title="title",
         rating="rating",
@@ -168,14 +171,27 @@ LAYOUTS = (
     _layout(
         "IMDb",
         "review imdbid reviewid",
+        scale="1..10",
         review_id="reviewid",
         text="review",
         rating="rating",
         item="imdbid",
     ),
     _layout(
+        "Goodreads",
+        "bookid myrating myreview exclusiveshelf",
+        scale="1..5",
+        text="myreview",
+        title="",  # "Title" and "Author" are the book's
+        rating="myrating",
+        date="dateadded",
+        author="",
+        item="title",
+    ),
+    _layout(
         "TripAdvisor",
         "hotelname reviewtext reviewtitle rating",
+        scale="1..5",
         text="reviewtext",
         title="reviewtitle",
         rating="rating",
@@ -186,14 +202,15 @@ LAYOUTS = (
 )
 
 
-def known_layout(names: Iterable[str]) -> tuple[str, dict[str, str]] | None:
-    """The layout that these columns are, and which of them is which field; None where they are
-    none.
-    """
+def known_layout(names: Iterable[str]) -> Layout | None:
+    """The layout that these columns are, with their own names in `fields`; None where they are none."""
     columns = {plain(name): name for name in reversed(list(names))}
     for layout in LAYOUTS:
-        if all(column in columns for column in layout.told_by) and layout.fields["text"] in columns:
-            return layout.name, {
-                field: columns[name] for field, name in layout.fields.items() if name in columns
+        if all(column in columns for column in (*layout.told_by, layout.fields["text"])):
+            fields = {
+                field: columns.get(name, "")
+                for field, name in layout.fields.items()
+                if name in columns or not name
             }
+            return replace(layout, fields=fields)
     return None

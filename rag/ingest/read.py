@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import csv
 import functools
-import hashlib
 import itertools
 import json
-import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,19 +20,34 @@ from typing import Any
 import numpy as np
 
 from rag.ingest.cleaning import STEPS, clean
-from rag.ingest.columns import Recognised, is_no_text, is_nothing, recognise
+from rag.ingest.column_content import is_no_text, is_nothing
+from rag.ingest.columns import Recognised, recognise
 from rag.ingest.duplicates import Groups, group, signature
-from rag.ingest.formats.rows import Row, RowSource, open_sources
-from rag.ingest.language import detect_language, language_name
+from rag.ingest.enclosing import own_columns, with_enclosing
+from rag.ingest.formats.registry import open_sources
+from rag.ingest.formats.rows import Row, RowSource
+from rag.ingest.ids import IdChoice, count_rows, plain, plain_id, unique_id, with_id
+from rag.ingest.language import Languages, language_name, unreadable
+from rag.ingest.printed_lists import list_column, unfolded
 from rag.ingest.report import MOST_PREVIEWED, ReadReport, count_in, most_first
-from rag.ingest.staging import StagedReviews
-from rag.ingest.values import parse_date, parse_rating, parse_votes
+from rag.ingest.staging import StagedReviews, needing_room, temporary_folder
+from rag.ingest.text_parts import review_text
+from rag.ingest.values import parse_votes
+from rag.ingest.whole_file import WholeFile
 from rag.progress import Progress, no_progress
 from rag.schema import Review, ReviewFileError
 
 SAMPLE_ROWS = 1000  # rows looked at before the columns are decided
 NO_TEXT = "no text"
-_LONGEST_ID = 200
+ROW_NUMBERS = (
+    "The ids in {0!r} only count the rows, so they do not tell reviews apart: each review's id is "
+    "made of its content. --id column uses them nevertheless."
+)
+OTHER_TEXTS = (
+    "Reviews with other texts have the ids in {0!r} already, so they do not tell reviews apart: "
+    "each review's id is made of its content, and both are kept. --id column replaces the earlier "
+    "ones."
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -43,12 +55,21 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 class ReadOptions:
     """How files are read: columns given by hand (field -> column), cleaning steps, whether a bad
     row stops all; of how many files at each location, and how many rows of each file (None: all).
+
+    `ids` says what tells reviews apart. `scale` is what all ratings are out of (lowest, highest),
+    None to find out. `earlier` are the records of the imports that an index was made from: what
+    they decided stays as it was. `readable` are the languages that the embedder reads; none where
+    it may read all.
     """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[str, ...] = STEPS
     strict: bool = False
+    ids: IdChoice = "auto"
     max_unpack_ratio: float = 200.0
+    scale: tuple[float, float] | None = None
+    earlier: Sequence[Mapping[str, Any]] = ()
+    readable: Sequence[str] = ()
     most_files: int | None = None
     most_rows: int | None = None
 
@@ -65,7 +86,7 @@ class Import:
         self.reports: list[ReadReport] = []
         self.rejects: Path | None = None
         self._staging = staging
-        self._sources: list[tuple[ReadReport, StagedReviews, _Scale]] = []
+        self._sources: list[tuple[ReadReport, StagedReviews, WholeFile]] = []
         self._given: set[str] = set()
 
     @property
@@ -108,10 +129,24 @@ class Import:
     def __iter__(self) -> Iterator[Review]:
         taken: set[str] = set()
         numbers: dict[str, int] = {}  # the last one tried for an id
-        for _, staged, scale in self._sources:
+        for _, staged, whole in self._sources:
             for review in staged:
-                review = scale.applied(review)
-                yield replace(review, review_id=_unique_id(review, taken, numbers, self._given))
+                review = whole.settled(review)
+                yield replace(review, review_id=unique_id(review, taken, numbers, self._given))
+
+    def files(self) -> list[tuple[ReadReport, StagedReviews]]:
+        """The report and the reviews of each file that was read."""
+        return [(report, staged) for report, staged, *_ in self._sources]
+
+    def use_ids(self, report: ReadReport, staged: StagedReviews) -> None:
+        """Take a file's ids after all."""
+        staged.ids_from_content = False
+        report.notes = [note for note in report.notes if not note.startswith(ROW_NUMBERS[:10])]
+
+    def use_content(self, report: ReadReport, staged: StagedReviews) -> None:
+        """Take no ids of a file, for other reviews have them."""
+        staged.ids_from_content, report.renamed = True, 0
+        report.notes.append(OTHER_TEXTS.format(report.columns["review_id"].name))
 
     def _begin(self, report: ReadReport) -> StagedReviews:
         self.reports.append(report)
@@ -151,10 +186,12 @@ def import_reviews(
     """
     options = options or ReadOptions()
     imported = Import(staging)
-    opened = [
-        open_sources(location, max_unpack_ratio=options.max_unpack_ratio)[: options.most_files]
-        for location in locations
-    ]
+    ratio = options.max_unpack_ratio
+    with needing_room(staging):
+        opened = [
+            open_sources(location, max_unpack_ratio=ratio)[: options.most_files]
+            for location in locations
+        ]
     total = sum(source.total for sources in opened for source in sources)
     before = 0
     for location, sources in zip(locations, opened, strict=True):
@@ -162,9 +199,10 @@ def import_reviews(
         for source in sources:
             tell = functools.partial(_tell, progress, source, before, total)
             try:
-                _read_source(source, imported, options, tell)
+                with needing_room(staging):
+                    _read_source(source, imported, options, tell)
             except ReviewFileError as error:
-                if len(sources) == 1 or options.strict:
+                if len(sources) == 1 or (options.strict and not source.doubt):
                     raise
                 imported.reports[-1].skipped = str(error)
                 problems.append(error)
@@ -183,8 +221,8 @@ def read_reviews(
     """All reviews of one small file in memory, and the report. Raises `ReviewFileError` as
     `import_reviews` does.
     """
-    with tempfile.TemporaryDirectory(prefix="reviewqa-") as staging:
-        imported = import_reviews([path], Path(staging), ReadOptions(mapping=mapping or {}))
+    with temporary_folder() as staging:
+        imported = import_reviews([path], staging, ReadOptions(mapping=mapping or {}))
         return list(imported), imported.reports[0]
 
 
@@ -197,9 +235,15 @@ def _read_source(
 ) -> None:
     report = ReadReport(file=source.name, format=source.format)
     staged = imported._begin(report)
-    rows = itertools.islice(source, options.most_rows)
+    if source.doubt and "text" not in options.mapping:
+        raise ReviewFileError(
+            f"{source.doubt}. If it holds reviews, too, name their column with --map text=COLUMN."
+        )
+    rows: Iterator[Row] = itertools.islice(source, options.most_rows)
     sample = list(itertools.islice(rows, SAMPLE_ROWS))
     report.format = source.format  # some are known only when reading has begun
+    if printed := list_column(sample):
+        sample, rows = list(unfolded(sample, printed)), unfolded(rows, printed)
     if not sample:
         raise ReviewFileError(f"{source.name} has no rows.")
     names = list(dict.fromkeys(name for row in sample for name in row.cells))
@@ -208,25 +252,29 @@ def _read_source(
         raise ReviewFileError(
             f"{source.name}, line {sample[0].line}: {sample[0].problem or 'no columns were found'}."
         )
+    own = own_columns(names, options.mapping)
     recognised = recognise(
-        names, [row for row in sample if not row.problem] or sample, options.mapping, source.name
+        own, [row for row in sample if not row.problem] or sample, options.mapping, source.name
     )
+    recognised = with_enclosing(recognised, names, options.mapping)
+    staged.ids_from_content = _counts_rows(sample, recognised, options.ids, report)
     report.columns, report.layout, report.unused = (
         recognised.columns,
         recognised.layout,
         recognised.unused,
     )
-    scale = _Scale()
+    whole = WholeFile(recognised, options.scale, options.earlier)
+    languages = _languages(sample, recognised, options)
+    report.frequent_languages = languages.frequent
     for number, row in enumerate(itertools.chain(sample, rows), 1):
         report.read += 1
         reason = row.problem
         if not reason:
-            review, written = _review(row, recognised, options, source.name, report)
+            review = _review(row, recognised, options, report, whole, languages)
             if review is not None:
-                report.renamed += review.review_id in imported._given
-                if review.review_id:
+                if review.review_id and not staged.ids_from_content:
+                    report.renamed += review.review_id in imported._given
                     imported._given.add(review.review_id)
-                scale.see(review.rating, written)
                 staged.add(review)
                 report.kept += 1
                 if len(report.preview) < MOST_PREVIEWED:
@@ -244,10 +292,15 @@ def _read_source(
             imported._reject(report, row, reason)
         if number % 500 == 0:
             tell()
+    if staged.ids_from_content:
+        report.preview = [replace(review, review_id="") for review in report.preview]
     staged.finish()
+    report.lines = source.lines
+    report.notes += source.notes
     report.languages = most_first(report.languages)
-    report.rating_scale = scale.name
-    report.preview = [scale.applied(_with_id(review)) for review in report.preview]
+    report.notes += filter(None, [unreadable(report.languages, options.readable)])
+    whole.settle(report)
+    report.preview = [with_id(whole.settled(review)) for review in report.preview]
     if not report.kept:
         text = report.columns["text"].name
         where = (
@@ -260,15 +313,45 @@ def _read_source(
             f"Its columns: {', '.join(map(repr, names[:60]))}. Name the right one with --map "
             "text=COLUMN."
         )
-    imported._sources.append((report, staged, scale))
+    imported._sources.append((report, staged, whole))
+
+
+def _languages(sample: Sequence[Row], recognised: Recognised, options: ReadOptions) -> Languages:
+    """The frequent languages of a file: as an index has them, else those of its first rows."""
+    for record in options.earlier:
+        if "frequent_languages" in record:
+            return Languages(record["frequent_languages"])
+    if "language" not in options.steps:
+        return Languages()
+    return Languages.of_sample(
+        str(row.cells.get(column.name) or "") for row in sample for column in recognised.text
+    )
+
+
+def _counts_rows(
+    sample: Sequence[Row], recognised: Recognised, ids: IdChoice, report: ReadReport
+) -> bool:
+    """Whether the ids of a file are not to be used, which the report then says."""
+    column = recognised.columns.get("review_id")
+    if column is None or ids == "column":
+        return False
+    values = [row.cells.get(column.name) for row in sample if not row.problem]
+    if ids == "auto" and not count_rows(values):
+        return False
+    if ids == "auto":
+        report.notes.append(ROW_NUMBERS.format(column.name))
+    return True
 
 
 def _review(
-    row: Row, recognised: Recognised, options: ReadOptions, source: str, report: ReadReport
-) -> tuple[Review | None, float | None]:
-    """The review of a row, or None where it has no text; and the top of the rating's scale, where
-    it is written.
-    """
+    row: Row,
+    recognised: Recognised,
+    options: ReadOptions,
+    report: ReadReport,
+    whole: WholeFile,
+    languages: Languages,
+) -> Review | None:
+    """The review of a row, or None where it has no text."""
 
     def raw(name: str) -> Any:
         choice = recognised.columns.get(name)
@@ -279,111 +362,28 @@ def _review(
         value = raw(name)
         return "" if value is None else str(value).encode("utf-8", "replace").decode().strip()
 
-    text = row.cells.get(recognised.columns["text"].name)
-    cleaned = clean("" if text is None else str(text), options.steps)
+    cleaned, parts = review_text(row.cells, recognised.text, options.steps)
     if is_no_text(cleaned.text):
-        return None, None
+        return None
     for step in cleaned.changed:
         count_in(report.cleaned, step)
-    rating = parse_rating(raw("rating")) if raw("rating") is not None else None
-    stated = cell("language")
-    language = (
-        language_name(stated)
-        if stated
-        else detect_language(cleaned.text)
-        if "language" in options.steps
-        else ""
-    )
+    language = language_name(cell("language"))
+    if not language and "language" in options.steps:
+        language = languages.of(cleaned.text)
     votes = parse_votes(raw("helpful_votes")) if raw("helpful_votes") is not None else None
-    review = Review(
-        review_id=_plain_id(cell("review_id")),
+    rating, total = whole.rating(raw("rating"))
+    return Review(
+        review_id=plain_id(cell("review_id")),
         text=cleaned.text,
         title=" ".join(clean(cell("title"), options.steps).text.split()),
-        rating=rating[0] if rating else None,
-        date=parse_date(raw("date"), day_first=recognised.day_first)
-        if raw("date") is not None
-        else "",
-        author=_plain(cell("author")),
-        item=_plain(cell("item")),
+        rating=rating,
+        rating_max=total,
+        date=whole.date(raw("date")),
+        author=plain(cell("author")),
+        item=plain(cell("item")),
         helpful_votes=cleaned.votes if votes is None else votes,
         language=language,
-        source=source,
+        source=report.file,
         line=row.line,
+        parts=parts,
     )
-    return review, rating[1] if rating else None
-
-
-class _Scale:
-    """The rating scale of one file: the one written in it ("8/10"), else the smallest usual one
-    that fits.
-    """
-
-    def __init__(self) -> None:
-        self._least = self._most = self._written = 0.0
-        self._any = False
-
-    def see(self, rating: float | None, written: float | None) -> None:
-        """Take note of a review's rating."""
-        if rating is not None:
-            self._least = min(self._least, rating) if self._any else rating
-            self._most = max(self._most, rating) if self._any else rating
-            self._written = max(self._written, written or 0.0)
-            self._any = True
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Lowest and highest mark."""
-        lowest = min(0.0, self._least)  # 1/-1 scales
-        fitting = next((top for top in (1.0, 5.0, 10.0, 100.0) if self._most <= top), self._most)
-        highest = self._written or fitting
-        if lowest == 0.0 and self._least >= 1 and highest in (5.0, 10.0):
-            lowest = 1.0  # stars and marks out of ten begin at one
-        return lowest, highest
-
-    @property
-    def name(self) -> str:
-        """ "1..10", or nothing where there are no ratings."""
-        return "{:g}..{:g}".format(*self.ends) if self._any else ""
-
-    def applied(self, review: Review) -> Review:
-        """The review with its rating on this scale."""
-        if not self._any:
-            return review
-        return replace(review, rating_min=self.ends[0], rating_max=self.ends[1])
-
-
-def _plain(text: str) -> str:
-    """One line without control characters."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).strip()
-
-
-def _plain_id(text: str) -> str:
-    text = _plain(text)
-    return text if len(text) <= _LONGEST_ID else hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _with_id(review: Review) -> Review:
-    return review if review.review_id else replace(review, review_id=_content_hash(review))
-
-
-def _content_hash(review: Review) -> str:
-    content = json.dumps(
-        [review.text, review.title, review.rating, review.date, review.author, review.item]
-    )
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
-
-
-def _unique_id(
-    review: Review, taken: set[str], numbers: dict[str, int], given: Iterable[str]
-) -> str:
-    """The review's own id, or a hash of its content; "-2" and so on where that is taken. `taken`
-    grows.
-    """
-    key = name = review.review_id or _content_hash(review)
-    number = numbers.get(key, 1)
-    while name in taken or (name != key and name in given):
-        number += 1
-        name = f"{key}-{number}"
-    numbers[key] = number
-    taken.add(name)
-    return name

@@ -21,6 +21,14 @@ class ColumnChoice:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Cells that hold something, but nothing that can be read; the first of them."""
+
+    count: int
+    example: str
+
+
 @dataclass(slots=True)
 class ReadReport:
     """What became of the rows of one file: ``kept + sum(dropped.values()) == read``."""
@@ -30,6 +38,7 @@ class ReadReport:
     layout: str = ""  # the name of a known layout
     columns: dict[str, ColumnChoice] = field(default_factory=dict)  # field -> column
     unused: list[str] = field(default_factory=list)  # columns that no field was found for
+    lines: int = 0  # lines of text that the rows stand in, where one may span several
     read: int = 0
     kept: int = 0
     dropped: dict[str, int] = field(default_factory=dict)  # reason -> rows
@@ -39,8 +48,13 @@ class ReadReport:
         default_factory=dict
     )  # cleaning step -> reviews that it changed
     languages: dict[str, int] = field(default_factory=dict)  # ISO 639-1 code -> reviews, most first
+    frequent_languages: list[str] = field(default_factory=list)  # those of the first rows
     rating_scale: str = ""  # "1..10"
+    rating_reason: str = ""  # why it is thought to be that one
+    day_first: bool | None = None  # how dates like 02/03/2024 were read; None where there are none
+    unread: dict[str, Unread] = field(default_factory=dict)  # field -> cells that are absent
     skipped: str = ""  # why a file among several was passed over
+    notes: list[str] = field(default_factory=list)  # what else a reader must be told, in sentences
     preview: list[Review] = field(default_factory=list)  # the first reviews as they are stored
 
     def drop(self, reason: str, where: str) -> None:

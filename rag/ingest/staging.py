@@ -4,12 +4,15 @@ memory.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from rag.schema import Review
+from rag.schema import Review, ReviewFileError
 
 _ROWS = 2000
 _KINDS = {
@@ -30,6 +33,7 @@ class StagedReviews:
         self._pending: list[Review] = []
         self._writer: Any = None
         self.count = 0
+        self.ids_from_content = False  # then the reviews' own ids are not given
 
     def add(self, review: Review) -> None:
         """Append a review."""
@@ -50,9 +54,9 @@ class StagedReviews:
 
         if not self._pending:
             return
-        schema = pa.schema(
-            [(name, getattr(pa, _KINDS.get(name, "large_string"))()) for name in _NAMES]
-        )
+        kinds = {name: getattr(pa, _KINDS.get(name, "large_string"))() for name in _NAMES}
+        part = [("start", pa.int32()), ("end", pa.int32()), ("side", pa.string())]
+        schema = pa.schema({**kinds, "parts": pa.list_(pa.struct(part))})
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._path, schema)
         columns = {name: [getattr(review, name) for review in self._pending] for name in _NAMES}
@@ -60,6 +64,11 @@ class StagedReviews:
         self._pending = []
 
     def __iter__(self) -> Iterator[Review]:
+        for review in self.with_given_ids():
+            yield replace(review, review_id="") if self.ids_from_content else review
+
+    def with_given_ids(self) -> Iterator[Review]:
+        """The reviews with the ids of their file, whatever is thought of them."""
         import pyarrow.parquet as pq
 
         if not self.count:
@@ -67,4 +76,41 @@ class StagedReviews:
         with pq.ParquetFile(self._path) as file:
             for batch in file.iter_batches(batch_size=_ROWS):
                 for values in batch.to_pylist():
-                    yield Review(**values)
+                    yield Review.from_row(values)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for staged reviews that goes at the end. Raises `ReviewFileError` where none can be
+    made.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="reviewqa-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise ReviewFileError(
+            f"There is no folder for temporary files that can be written to ({_reason(error)}). "
+            "Make room, or name another folder in TMPDIR."
+        ) from error
+    with folder as name:
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def needing_room(staging: Path) -> Iterator[None]:
+    """Turn what happens when the disk or the memory is full into a `ReviewFileError`."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ReviewFileError(
+            "There is not enough memory to read these files. Close other programs, or give the "
+            "files in parts."
+        ) from error
+    except OSError as error:
+        raise ReviewFileError(
+            f"Cannot write to the working folder {staging}: {_reason(error)}. Make room there; "
+            "where it is a temporary one, TMPDIR can name another."
+        ) from error
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)

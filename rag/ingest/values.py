@@ -1,109 +1,94 @@
-"""What the cells of a review file mean: ratings, votes, dates."""
+"""What the cells of a review file mean: ratings and votes."""
 
 from __future__ import annotations
 
 import math
 import re
 import unicodedata
-from datetime import UTC, date, datetime
 from typing import Any
 
-from dateutil import parser as date_parser
-
 _NUMBER = r"-?\d+(?:[.,]\d+)?"
-_RATING = re.compile(
-    rf"(?:rated?|rating:?|score:?)?\s*({_NUMBER})\s*(?:(?:/|out "
-    r"of|of|von|sur|de|su|z)\s*(\d+)|(%))?",
+_STAR = r"★⭐✭✮✯🌟✪*"
+_STAR_WORDS = (
+    r"(?:stars?|étoiles?|estrellas?|estrelas?|stell[ae]|sterne?n?|sterren|stjärnor|gwiazdk?[ai]?"
+    rf"|gwiazdek|звезд\w*|yıldız|نجوم|つ星|星|颗星|顆星|[{_STAR}])"
+)
+_UNIT = rf"(?:{_STAR_WORDS}|points?|分|点|점|개)"
+_LEAD = (
+    r"(?:(?:rated|rating|score|stars?|bewertung|bewertet|mit|note|nota|punkte|puan|ocena|оценка"
+    r"|평점|별점|별|評価|评分|评级)\s*[:：]?\s*)*[(\[]?\s*"
+)
+# "8", "8/10", "4,0 von 5 Sternen", "4 stars out of 5", "80 %"
+_VALUE_FIRST = re.compile(
+    rf"{_LEAD}(?P<value>{_NUMBER})\s*(?:(?P<stars>{_STAR_WORDS})|{_UNIT})?\s*"
+    r"(?:(?:/|\|?\s*out of|of|von|van|sur|de|su|z|av|af|из|من|[,，]?\s*最多)\s*"
+    rf"(?P<total>\d+)(?:[.,]0+)?(?!\d)|(?P<percent>%))?\s*{_UNIT}?",
     re.IGNORECASE,
 )
-_STARS = re.compile(r"^\s*([★⭐✭✮✯*]+)([½]?)([☆✩✰]*)\s*$")
-_WORDS = {
-    "recommended": (1.0, 1.0),
-    "yes": (1.0, 1.0),
-    "true": (1.0, 1.0),
-    "positive": (1.0, 1.0),
-    "pos": (1.0, 1.0),
-    "thumbs up": (1.0, 1.0),
-    "fresh": (1.0, 1.0),
-    "not recommended": (0.0, 1.0),
-    "no": (0.0, 1.0),
-    "false": (0.0, 1.0),
-    "negative": (0.0, 1.0),
-    "neg": (0.0, 1.0),
-    "thumbs down": (0.0, 1.0),
-    "rotten": (0.0, 1.0),
-    "one": (1.0, 5.0),
-    "two": (2.0, 5.0),
-    "three": (3.0, 5.0),
-    "four": (4.0, 5.0),
-    "five": (5.0, 5.0),
-}
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            """january jan januar jänner janvier janv enero ene gennaio gen janeiro januari stycznia styczeń января
-            январь ocak""",
-            """february feb februar février fevrier févr febrero febbraio fevereiro fev februari lutego luty февраля
-            февраль şubat""",
-            "march mar märz maerz mrz mars marzo março marco maart marca marzec марта март mart",
-            "april apr avril avr abril abr aprile kwietnia kwiecień апреля апрель nisan",
-            "may mai mayo maggio mag maio mei maja maj мая май mayıs",
-            "june jun juni juin junio giugno giu junho czerwca czerwiec июня июнь haziran",
-            "july jul juli juillet juil julio luglio lug julho lipca lipiec июля июль temmuz",
-            "august aug août aout agosto ago augustus sierpnia sierpień августа август ağustos",
-            """september sep sept septembre septiembre settembre set setembro września wrzesień сентября сентябрь
-            eylül""",
-            """october oct oktober okt octobre octubre ottobre ott outubro out października październik октября октябрь
-            ekim""",
-            "november nov novembre noviembre novembro listopada listopad ноября ноябрь kasım",
-            """december dec dezember dez décembre decembre déc diciembre dic dicembre dezembro grudnia grudzień декабря
-            декабрь aralık""",
-        ),
-        1,
-    )
-    for name in names.split()
-}
-_CJK_DATE = re.compile(r"(\d{4})\s*[年년.]\s*(\d{1,2})\s*[月월.]\s*(\d{1,2})\s*[日일.]?")
-_DAY_FIRST = re.compile(
-    r"(\d{1,2})(?:st|nd|rd|th|er|º|\.)?\s*(?:de\s+|of\s+|[-/ "
-    r"])?\s*([^\W\d_]{3,12})\.?,?\s*(?:de\s+|[-/ ])?\s*"
-    r"(\d{4}|\d{2})\b"
+# "5つ星のうち4.0", "5 yıldız üzerinden 4,0", "5점 만점에 4점", "满分5分，4分", "out of 5: 4"
+_TOTAL_FIRST = re.compile(
+    rf"(?:{_LEAD}(?P<total>\d+)\s*(?:{_UNIT}|段階|点満点)?\s*"
+    r"(?:のうち|中|만점에|만점\s*중|중|üzerinden|में से)"
+    rf"|(?:out of|满分|滿分)\s*(?P<most>\d+)\s*{_UNIT}?)\s*[:：,，]?\s*(?P<value>{_NUMBER})\s*{_UNIT}?",
+    re.IGNORECASE,
 )
-_MONTH_FIRST = re.compile(r"([^\W\d_]{3,12})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})\b")
-_NUMERIC = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})\b")
-_ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?!\d)")
+_STARS = re.compile(rf"([{_STAR}]+)(½?)([☆✩✰]*)")
+_WORDS = {
+    **dict.fromkeys(
+        ("recommended", "yes", "true", "positive", "pos", "thumbs up", "fresh"), (1.0, 1.0)
+    ),
+    **dict.fromkeys(
+        ("not recommended", "no", "false", "negative", "neg", "thumbs down", "rotten"), (0.0, 1.0)
+    ),
+    **{
+        word: (float(number), 5.0)
+        for number, word in enumerate(("one", "two", "three", "four", "five"), 1)
+    },
+}
+_HALVES = {"½": 0.5, "¼": 0.25, "¾": 0.75}
 
 
 def parse_rating(value: Any) -> tuple[float, float | None] | None:
     """The rating and the top of its scale, where the value says it.
 
-    ``"8"`` -> (8, None); ``"8/10"`` -> (8, 10); ``"★★★½☆"`` -> (3.5, 5); ``"80%"`` -> (80, 100);
-    ``"not recommended"`` -> (0, 1); ``"N/A"``, blanks and other words -> None.
+    ``"8"`` -> (8, None); ``"8/10"`` and ``"10点中8点"`` -> (8, 10); ``"★★★½☆"`` -> (3.5, 5);
+    ``"4½"`` -> (4.5, None); ``"80%"`` -> (80, 100); ``"not recommended"`` -> (0, 1); ``"N/A"``,
+    blanks, other words, a date, and a rating above its own total -> None.
     """
-    text = (
-        unicodedata.normalize("NFKC", str(value)).strip()
-        if not isinstance(value, str)
-        else value.strip()
-    )
-    stars = _STARS.match(text)
-    if stars:
-        full, half, empty = len(stars.group(1)), 0.5 if stars.group(2) else 0.0, len(stars.group(3))
+    text = str(value).replace("\ufe0f", "").replace("\u2044", "/").strip()
+    if stars := _STARS.fullmatch(text):
+        full, half, empty = len(stars[1]), 0.5 if stars[2] else 0.0, len(stars[3])
         return full + half, float(max(5, full + empty))
-    if text == "½":
-        return 0.5, 5.0
-    known = _WORDS.get(text.casefold())
-    if known:
-        return known
-    match = _RATING.match(text)
-    if match is None:
+    if text in _HALVES:
+        return _HALVES[text], 5.0
+    text = unicodedata.normalize("NFKC", re.sub(r"\s?([½¼¾])", _decimal, text))
+    text = re.sub(r"(?<=\d)\s1/2\b(?!\d)", ".5", text)
+    text = re.sub(rf"^[{_STAR}☆]+\s*(?=\d)|(?<=\d)\s*[{_STAR}☆]{{2,}}$", "★", text)
+    text = re.sub(r"^★(.*)", r"\1★", text)
+    if word := _WORDS.get(re.sub(r"[\s_-]+stars?$", "", text.casefold())):
+        return word
+    match = _TOTAL_FIRST.match(text) or _VALUE_FIRST.match(text)
+    # "2021-10-02" and "4-5" are no ratings
+    if match is None or re.match(
+        r"\s*[-–/:.,]?\s*\d|\s*(?:people|person|users?)\b", text[match.end() :]
+    ):
         return None
-    rest = text[match.end() :].strip().casefold()
-    rating = float(match.group(1).replace(",", "."))
-    highest = 100.0 if match.group(3) else float(match.group(2)) if match.group(2) else None
-    if highest is None and rest.startswith(("star", "étoile", "estrella", "stern", "★", "⭐")):
+    return _checked(match.groupdict())
+
+
+def _decimal(match: re.Match[str]) -> str:
+    return f"{_HALVES[match[1]]:g}"[1:]  # "4½" is "4.5"
+
+
+def _checked(groups: dict[str, str | None]) -> tuple[float, float | None] | None:
+    rating = float(str(groups["value"]).replace(",", "."))
+    total = groups.get("total") or groups.get("most")
+    highest = float(total) if total else 100.0 if groups.get("percent") else None
+    if highest is None and groups.get("stars"):
         highest = 5.0 if rating <= 5 else 10.0
-    return (rating, highest) if math.isfinite(rating) and math.isfinite(highest or 0.0) else None
+    if not math.isfinite(rating) or not math.isfinite(highest or 0.0):
+        return None
+    return None if highest is not None and rating > highest else (rating, highest)
 
 
 def parse_votes(value: Any) -> int | None:
@@ -119,71 +104,3 @@ def parse_votes(value: Any) -> int | None:
         return int(word.group(1).casefold() == "one")
     match = re.match(r"(\d{1,3}(?:[,.\u00a0 ]\d{3})+(?!\d)|\d{1,12}(?!\d))", text)
     return int(re.sub(r"\D", "", match.group(1))) if match else None
-
-
-def parse_date(value: Any, *, day_first: bool = False) -> str:
-    """ISO date of ``2021-10-02``, ``Jan 5, 2022``, ``2. März 2021``, a Unix time in (milli)seconds
-    ...; else empty.
-
-    `day_first` decides what ``02/03/2021`` means; where one number is above 12, that is the day in
-    any case.
-    """
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()[:10] if value.year > 1 else ""
-    text = str(value).strip()
-    if re.fullmatch(r"\d{9,10}(?:\.\d+)?|\d{12,13}", text):
-        seconds = float(text) / (1000 if len(text.partition(".")[0]) > 10 else 1)
-        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    if not re.search(r"\d", text) or len(text) > 80:
-        return ""
-    if iso := _ISO.match(text):
-        return _iso(iso.group(1), iso.group(2), iso.group(3))
-    if cjk := _CJK_DATE.search(text):
-        return _iso(*cjk.groups())
-    if numeric := _NUMERIC.search(text):
-        first, second, year = int(numeric.group(1)), int(numeric.group(3)), _year(numeric.group(4))
-        # dots are written where days come first
-        if second <= 12 and (first > 12 or day_first or (numeric.group(2) == "." and first <= 31)):
-            first, second = second, first
-        return _iso(year, first, second)
-    for pattern, day, month, year in ((_MONTH_FIRST, 2, 1, 3), (_DAY_FIRST, 1, 2, 3)):
-        for match in pattern.finditer(text):
-            if match.group(month).casefold() in _MONTHS:
-                return _iso(
-                    _year(match.group(year)),
-                    _MONTHS[match.group(month).casefold()],
-                    match.group(day),
-                )
-    if len(text) > 40:
-        return ""
-    try:
-        # "2022" is 2022-01-01
-        found = date_parser.parse(
-            text, default=datetime(1, 1, 1), ignoretz=True, dayfirst=day_first
-        ).date()
-    except (ValueError, OverflowError):
-        return ""
-    return "" if found.year == 1 else found.isoformat()  # "5 May" or "10:30" names no year
-
-
-def names_day_first(value: Any) -> bool | None:
-    """Whether a date in numbers shows that the day comes first ("13/02/2020"); None where it does
-    not show.
-    """
-    match = _NUMERIC.search(str(value))
-    if match is None:
-        return None
-    first, second = int(match.group(1)), int(match.group(3))
-    return True if first > 12 >= second else False if second > 12 >= first else None
-
-
-def _year(text: str) -> int:
-    year = int(text)
-    return year if year > 99 else year + (2000 if year < 70 else 1900)
-
-
-def _iso(year: Any, month: Any, day: Any) -> str:
-    try:
-        return date(int(year), int(month), int(day)).isoformat()
-    except ValueError:
-        return ""

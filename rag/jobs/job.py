@@ -55,6 +55,7 @@ class JobSpec:
     mapping: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[str, ...] = ()
     strict: bool = False
+    scale: str = ""  # "1..10"; empty to tell it from the file
     delete: tuple[str, ...] = ()
 
 

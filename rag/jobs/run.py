@@ -105,7 +105,7 @@ def run_job(folder: Path, work: Work) -> None:
 def rebuild_index(job: Job, progress: Progress) -> dict[str, Any]:
     """The work of the app's jobs."""
     from rag.index.ingest import rebuild
-    from rag.ingest.read import ReadOptions
+    from rag.ingest import ReadOptions, parse_scale
     from rag.logging import quiet_libraries
 
     quiet_libraries()
@@ -115,6 +115,7 @@ def rebuild_index(job: Job, progress: Progress) -> dict[str, Any]:
         steps=spec.steps,
         strict=spec.strict,
         max_unpack_ratio=job.settings.reading.max_unpack_ratio,
+        scale=parse_scale(spec.scale) if spec.scale else None,
     )
     return rebuild(
         job.settings,

@@ -18,9 +18,10 @@ from rag.filters import Condition, where_text
 from rag.schema import Side
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Embed, Floats, Intent, classifier_for
-from rag.understanding.intent import content_words, task_for
+from rag.understanding.intent import content_words, task_for, wants_overview
 from rag.understanding.names import Mention, NameFinder
 from rag.understanding.period import Limit, limits_of
+from rag.understanding.side import asked_side
 
 _GAP = "\x00"  # where a name stood
 _LED_TO_GAP = re.compile(
@@ -131,6 +132,19 @@ def understand(
         unknown_item=names.unknown,
         limits=limits,
         conditions=tuple(conditions),
+    )
+
+
+def plain_plan(question: str, embed: Embed) -> QuestionPlan:
+    """The plan for a question taken as it stands, by rules alone: no names, times or ratings."""
+    aspect = content_words(question)
+    return QuestionPlan(
+        question=question,
+        intent="overview" if wants_overview(question) else "opinion",
+        side=asked_side(question),
+        query=question,
+        aspect=aspect,
+        vectors=embed([question, aspect or question]),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,12 +36,12 @@ def check(context: Context, files: tuple[str, ...], options: Reading, as_json: b
     dropped and why.
     """
     from rag.index.ingest import keep_rejects
-    from rag.ingest import import_reviews
+    from rag.ingest import import_reviews, temporary_folder
 
     reading = options.checked(context.settings())
-    with tempfile.TemporaryDirectory(prefix="reviewqa-") as staging:
+    with temporary_folder() as staging:
         with terminal.StageProgress() as progress:
-            imported = import_reviews(files, Path(staging), reading, progress)
+            imported = import_reviews(files, staging, reading, progress)
         keep_rejects(imported.rejects, options.rejects)
         if as_json:
             terminal.say_json(terminal.import_object(imported))

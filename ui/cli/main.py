@@ -144,6 +144,9 @@ def main() -> None:
     except ReviewQAError as error:
         terminal.say(f"error: {one_line(str(error))}", err=True)
         sys.exit(1)
+    except MemoryError:
+        terminal.say("error: there is not enough memory for this. Close other programs.", err=True)
+        sys.exit(1)
     except BrokenPipeError:
         # whoever read this has left; flushing at exit must not complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rag.config import Settings, load_settings, load_with_origins
+from rag.schema import ReviewFileError
 
 if TYPE_CHECKING:
     from rag.ingest import ReadOptions
+    from rag.ingest.ids import IdChoice
 
 Command = Callable[..., Any]
 
@@ -73,11 +75,14 @@ class Reading:
     mapping: tuple[str, ...]
     strict: bool
     skipped: tuple[str, ...]
+    scale: str
+    ids: IdChoice
     rejects: Path | None
 
     def checked(self, settings: Settings) -> ReadOptions:
         """The options as `rag.ingest` takes them. Raises `click.BadParameter`."""
-        from rag.ingest import STEPS, ReadOptions
+        from rag.ingest import STEPS, ReadOptions, parse_scale
+        from rag.ingest.language import languages_read_by
 
         for step in self.skipped:
             if step not in STEPS:
@@ -88,8 +93,18 @@ class Reading:
             mapping=parse_mapping(self.mapping),
             steps=tuple(step for step in STEPS if step not in self.skipped),
             strict=self.strict,
+            ids=self.ids,
             max_unpack_ratio=settings.reading.max_unpack_ratio,
+            scale=_parsed(parse_scale, self.scale) if self.scale else None,
+            readable=languages_read_by(settings.embedding.model),
         )
+
+
+def _parsed(parse: Callable[[str], tuple[float, float]], text: str) -> tuple[float, float]:
+    try:
+        return parse(text)
+    except ReviewFileError as error:
+        raise click.BadParameter(str(error), param_hint="--scale") from error
 
 
 def reading_options(command: Command) -> Command:
@@ -106,8 +121,22 @@ def reading_options(command: Command) -> Command:
             "skipped",
             multiple=True,
             metavar="STEP",
-            help="Leave out a cleaning step: html, furniture, unicode, spaces or language; may be "
-            "repeated.",
+            help="Leave out a cleaning step: html, invisible, furniture, unicode, spaces or "
+            "language; may be repeated.",
+        ),
+        click.option(
+            "--scale",
+            default="",
+            metavar="LOWEST..HIGHEST",
+            help="What ratings are out of, for example 1..10; otherwise it is told from the file.",
+        ),
+        click.option(
+            "--id",
+            "ids",
+            type=click.Choice(["auto", "column", "content"]),
+            default="auto",
+            help="What tells reviews apart: the file's ids (column), or what they say (content); "
+            "auto takes the ids, unless they only count the rows.",
         ),
         click.option("--strict", is_flag=True, help="Stop at the first row that cannot be used."),
         click.option(
@@ -115,8 +144,8 @@ def reading_options(command: Command) -> Command:
             "mapping",
             multiple=True,
             metavar="FIELD=COLUMN,...",
-            help="Which column holds a field; an empty COLUMN switches the field off; may be "
-            "repeated.",
+            help="Which column holds a field; an empty COLUMN switches the field off; "
+            "text=Pros+Cons reads both; may be repeated.",
         ),
     ):
         command = option(command)
@@ -127,9 +156,9 @@ def parse_mapping(stated: Sequence[str]) -> dict[str, str]:
     """``text=Review_body,rating=Review Rating`` as a table. Columns may have commas and equals
     signs in their names.
 
-    Raises `click.BadParameter`.
+    Raises `click.BadParameter`, also for a field that is given twice.
     """
-    from rag.ingest.columns import FIELDS
+    from rag.ingest import FIELDS
 
     mapping: dict[str, str] = {}
     field = "|".join(map(re.escape, FIELDS))
@@ -143,6 +172,12 @@ def parse_mapping(stated: Sequence[str]) -> dict[str, str]:
             )
         ends = [match.start() for match in begins[1:]] + [len(text)]
         for match, end in zip(begins, ends, strict=True):
+            if match.group(1) in mapping:
+                raise click.BadParameter(
+                    f"{match.group(1)} is given twice; a text in several columns is "
+                    "text=COLUMN+COLUMN",
+                    param_hint="--map",
+                )
             mapping[match.group(1)] = text[match.end() : end].strip()
     return mapping
 

@@ -15,7 +15,8 @@ from rag.answer import plain_markdown
 from rag.config import Settings
 from rag.index import Manifest, index_folder
 from rag.index.store import live_generation
-from rag.ingest import STEPS, ReadOptions, ReadReport
+from rag.ingest import STEPS, ReadOptions, ReadReport, parse_scale
+from rag.ingest.language import languages_read_by
 from ui.components.look import SAMPLE_ROWS, Look, look
 from ui.render import reviews as markup
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 NO_COLUMN = "(none)"
+AS_RECOGNISED = "As recognised"
+SCALES = (AS_RECOGNISED, "0..1", "1..5", "0..5", "1..10", "0..10", "0..100")
 OTHERS = 4  # files of an archive that are reported beside the first
 FIELD_NAMES = {
     "text": "Text",
@@ -37,6 +40,7 @@ FIELD_NAMES = {
 }
 STEP_NAMES = {
     "html": "HTML becomes text",
+    "invisible": "Invisible characters go (emoji stay whole)",
     "furniture": "Leftovers of web pages go (“12 of 34 found this helpful”)",
     "unicode": "One form for the same letters (Unicode NFC)",
     "spaces": "Runs of spaces become one",
@@ -53,12 +57,14 @@ class Contents:
     seen: Look
     mapping: dict[str, str]
     steps: tuple[str, ...]
+    scale: str = ""  # "1..10", or nothing to tell it from the file
 
 
 def show(settings: Settings, location: Path, index: str | None) -> Contents:
     """Draw what is in the file. `index` is the one that it is added to, if any."""
     st.subheader("3. What is in it", anchor=False)
     steps = _steps(settings, index)
+    st.selectbox("Scale of the ratings", SCALES, key="scale")
     above = st.container()
     seen, mapping = _columns(settings, location, steps)
     with above:
@@ -72,7 +78,13 @@ def show(settings: Settings, location: Path, index: str | None) -> Contents:
             )
     if seen.report is not None:
         _report(seen, seen.report)
-    return Contents(seen, mapping, steps)
+    return Contents(seen, mapping, steps, chosen_scale())
+
+
+def chosen_scale() -> str:
+    """The scale that the user says the ratings are on: "1..10", or nothing."""
+    scale = st.session_state.get("scale", AS_RECOGNISED)
+    return "" if scale == AS_RECOGNISED else str(scale)
 
 
 def _steps(settings: Settings, index: str | None) -> tuple[str, ...]:
@@ -131,8 +143,9 @@ def _columns(
 def _column(place: DeltaGenerator, location: Path, field: str, seen: Look, text: str = "") -> str:
     """The column that the user wants for a field; at first the one that was recognised."""
     choice = seen.report.columns.get(field) if seen.report is not None else None
-    options = [NO_COLUMN, *seen.columns]
-    suggested = choice.name if choice is not None and choice.name in options else NO_COLUMN
+    several = [choice.name] if choice is not None and choice.name not in seen.columns else []
+    options = [NO_COLUMN, *several, *seen.columns]
+    suggested = choice.name if choice is not None else NO_COLUMN
     picked = place.selectbox(
         FIELD_NAMES[field],
         options,
@@ -150,8 +163,14 @@ def _look(
     settings: Settings, location: Path, mapping: Mapping[str, str], steps: tuple[str, ...]
 ) -> Look:
     """What `look` says, remembered while the file stays as it is: every click draws the page."""
-    ratio = settings.reading.max_unpack_ratio
-    options = ReadOptions(mapping=mapping, steps=steps, max_unpack_ratio=ratio)
+    scale = chosen_scale()
+    options = ReadOptions(
+        mapping=mapping,
+        steps=steps,
+        max_unpack_ratio=settings.reading.max_unpack_ratio,
+        scale=parse_scale(scale) if scale else None,
+        readable=languages_read_by(settings.embedding.model),
+    )
     stat = location.stat()
     return _remembered(repr((location, stat.st_size, stat.st_mtime_ns, options)), location, options)
 

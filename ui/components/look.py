@@ -8,13 +8,13 @@ import contextlib
 import dataclasses
 import itertools
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.ingest import ReadOptions, ReadReport, import_reviews
-from rag.ingest.formats.rows import RowSource, open_sources
+from rag.ingest import ReadOptions, ReadReport, import_reviews, temporary_folder
+from rag.ingest.formats.registry import open_sources
+from rag.ingest.formats.rows import RowSource
 from rag.schema import ReviewFileError
 
 WHOLE_ROWS = 4000  # a file with so many rows at most is read to its end: a few seconds
@@ -52,9 +52,9 @@ def _look(location: Path, options: ReadOptions) -> Look:
     whole = _is_small(sources)
     if not whole:
         options = dataclasses.replace(options, most_files=1, most_rows=SAMPLE_ROWS)
-    with tempfile.TemporaryDirectory(prefix="reviewqa-look-") as folder:
+    with temporary_folder() as folder:
         try:
-            imported = import_reviews([location], Path(folder), options)
+            imported = import_reviews([location], folder, options)
         except ReviewFileError as error:
             # here a column is chosen from a list
             message = re.split(r" (?:Say|Name) .*--map", str(error))[0]

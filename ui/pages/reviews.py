@@ -186,6 +186,7 @@ def _start(settings: Settings, target: Target, location: Path, content: Contents
         mapping=content.mapping,
         steps=content.steps,
         strict=strict,
+        scale=content.scale,
     )
     jobs.start(settings, spec)
     _clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from rag.ingest.formats.rows import LONG_CELL, MAX_CELL, Row
 
 _DEPTH = 20
+_VALUE_NAMES = ("text", "label", "value", "#text", "$t", "_")
+_ANNOTATION = re.compile(r"@.*|attributes|language(_?code)?|lang|locale|type|format", re.IGNORECASE)
 
 
 def make_row(line: int, value: Mapping[str, Any]) -> Row:
@@ -27,18 +30,33 @@ def make_row(line: int, value: Mapping[str, Any]) -> Row:
 
 def flatten(value: Mapping[str, Any], prefix: str, cells: dict[str, Any], depth: int) -> None:
     """Put an object's values into `cells`: "style.Size"; lists of scalars line by line; other lists
-    are left out.
+    are left out. An object that is a value with notes about it is called as the value is.
     """
     for key, inner in value.items():
         name = f"{prefix}{key}"
         if isinstance(inner, Mapping):
             if depth < _DEPTH:
+                value_name = _value_name(inner)
+                if value_name:
+                    cells[name] = plain(inner[value_name])
+                    inner = {other: inner[other] for other in inner if other != value_name}
                 flatten(inner, f"{name}.", cells, depth + 1)
         elif isinstance(inner, list | tuple):
-            if inner and not any(isinstance(one, Mapping | list | tuple) for one in inner):
-                cells[name] = "\n".join(str(plain(one)) for one in inner if one is not None)
+            if inner and not any(isinstance(entry, Mapping | list | tuple) for entry in inner):
+                cells[name] = "\n".join(str(plain(entry)) for entry in inner if entry is not None)
         else:
             cells[name] = plain(inner)
+
+
+def _value_name(value: Mapping[str, Any]) -> str:
+    """The key of the one value in an object that only annotates it, as {"text": "Good",
+    "languageCode": "en"} does; "" where there is none.
+    """
+    name = next((name for name in _VALUE_NAMES if name in value), "")
+    if not name or isinstance(value[name], Mapping | list | tuple):
+        return ""
+    annotated = all(other == name or _ANNOTATION.fullmatch(str(other)) for other in value)
+    return name if annotated else ""
 
 
 def plain(value: Any) -> Any:

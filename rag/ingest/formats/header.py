@@ -18,6 +18,11 @@ _USUAL = re.compile(  # a name among these is a header's, however the rows look
     r"\w+[_ ]id",
     re.IGNORECASE,
 )
+_TEXT_NAMES = re.compile(
+    r"(?:.*[\W_])?(?:text|reviews?|body|content|comments?|description|message|opinion|texto?e?|kommentar|bewertung|"
+    r"avis|commentaire|comentario|reseña|recensione|recenzja|opinia|текст|отзыв|리뷰|レビュー|评论|評論)",
+    re.IGNORECASE,
+)
 _MAX_TITLES = 10  # lines of title or comment that may stand before a header
 LONG = 60
 
@@ -62,8 +67,8 @@ def find_header(records: Sequence[Sequence[str]]) -> Header:
         lengths = sorted(trimmed(record) for record in records)
         width = max(1, lengths[int(0.9 * (len(lengths) - 1))])
         return Header(at, False, tuple(f"column_{number}" for number in range(1, width + 1)))
-    named = sum(any(cell.strip() for cell in record[width : len(first)]) for record in rest)
-    if named > 0.1 * len(rest):
+    nameless = sum(any(cell.strip() for cell in record[width : len(first)]) for record in rest)
+    if nameless > 0.1 * len(rest):
         width = len(first)
     names = list(first[:width])
     wider = sum(trimmed(record) == width + 1 for record in rest)
@@ -72,7 +77,8 @@ def find_header(records: Sequence[Sequence[str]]) -> Header:
         and len(first) == width
         and len(rest) > 2
         and wider == len(rest)
-        and _counts([r[0] for r in rest])
+        and _counts([record[0] for record in rest])
+        and not any(cell.startswith("“") for record in rest for cell in record)  # split at commas
     ):
         names.insert(0, "")  # the numbers of the rows, which R writes without a name
     return Header(at, True, column_names(names))
@@ -91,8 +97,21 @@ def header_at(records: Sequence[Sequence[str]]) -> int:
             title = not has_usual_name(records[0]) or (
                 lengths[0] == 1 and has_usual_name(records[at])
             )
-            return at if title and is_header(records[at], records[at + 1 :]) else 0
+            if not title or not is_header(records[at], records[at + 1 :]):
+                return 0
+            return at + _groups(records[at], records[at + 1], records[at + 2 :])
     return 0
+
+
+def _groups(record: Sequence[str], below: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether a record names groups of columns, in merged cells, and the one below the columns."""
+    gaps = any(not cell.strip() for cell in record[: trimmed(record)])
+    fuller = _filled(below) > _filled(record)
+    return gaps and fuller and not any(map(is_value, below)) and is_header(below, rest)
+
+
+def _filled(record: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in record)
 
 
 def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
@@ -109,8 +128,8 @@ def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         ]
         if not cell or not below:
             continue
-        values = sum(_is_value(other) for other in below) >= 0.8 * len(below)
-        if values and not _is_value(cell):
+        values = sum(is_value(other) for other in below) >= 0.8 * len(below)
+        if values and not is_value(cell):
             return True
         prose = len(cell) > LONG and not cell.endswith(("?", ":")) and _middle(below) > LONG / 2
         if (values and len(below) > 1) or prose:
@@ -125,11 +144,11 @@ def column_names(cells: Sequence[str]) -> tuple[str, ...]:
     taken: set[str] = set()
     names = []
     for number, cell in enumerate(cells, 1):
-        name = wanted = " ".join(cell.split()) or f"column_{number}"
+        name = plain_name = " ".join(cell.split()) or f"column_{number}"
         again = 1
         while name in taken:
             again += 1
-            name = f"{wanted} ({again})"
+            name = f"{plain_name} ({again})"
         taken.add(name)
         names.append(name)
     return tuple(names)
@@ -140,7 +159,18 @@ def has_usual_name(record: Iterable[str]) -> bool:
     return any(_USUAL.fullmatch(cell.strip()) for cell in record)
 
 
-def _is_value(cell: str) -> bool:
+def names_text(name: str) -> bool:
+    """Whether a column is called as one with reviews' texts is."""
+    return bool(_TEXT_NAMES.fullmatch(name))
+
+
+def is_word(cell: str) -> bool:
+    """Whether a cell holds one short word, or nothing: what nobody takes for prose."""
+    return len(cell) <= LONG and len(cell.split()) <= 1
+
+
+def is_value(cell: str) -> bool:
+    """Whether a cell holds a number or a date."""
     return bool(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.ingest.formats.flatten import make_row
-from rag.ingest.formats.rows import DAMAGED, Row
+from rag.ingest.formats.rows import DAMAGED, Row, RowSource
 from rag.schema import ReviewFileError
 
 PREFIX = "hf:"
@@ -17,7 +17,7 @@ _NAME = re.compile(r"(?P<name>[^@]+?)(?:@(?P<config>[^:@]+))?(?::(?P<split>[\w.\
 _TIMEOUT = 10.0  # seconds until a hub that does not answer is taken for out of reach
 
 
-class HubSource:
+class HubSource(RowSource):
     """One split of a data set, streamed; its code, if it has any, is never run."""
 
     def __init__(self, location: str) -> None:
@@ -43,12 +43,10 @@ class HubSource:
         if not Path(self._path).is_dir():
             _reach(self._path, location)
         self._split = split or self._choose_split()
-        found = self._load()
-        self.name = self._path.rstrip("/").rsplit("/", 1)[-1]
-        self.format = f"data set, split {self._split!r}"
-        splits = getattr(getattr(found, "info", None), "splits", None) or {}
-        known = splits.get(self._split)
-        self.total, self.done = int(getattr(known, "num_examples", 0) or 0), 0
+        splits = getattr(getattr(self._load(), "info", None), "splits", None) or {}
+        rows = int(getattr(splits.get(self._split), "num_examples", 0) or 0)
+        name = self._path.rstrip("/").rsplit("/", 1)[-1]
+        super().__init__(name, f"data set, split {self._split!r}", rows)
 
     def _choose_split(self) -> str:
         from datasets import get_dataset_split_names

@@ -7,12 +7,22 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO, Any
 
 from rag.ingest.formats.encoding import SAMPLE, detect, open_text
 from rag.ingest.formats.flatten import make_row, plain
-from rag.ingest.formats.json_shape import Shape, TooLong, Utf8, decode_line, find_shape, walk
-from rag.ingest.formats.rows import DAMAGED, LONG_CELL, MAX_CELL, MAX_RAW, Row
+from rag.ingest.formats.json_shape import Shape, TooLong, Utf8, decode_line, find_shape
+from rag.ingest.formats.json_walk import Entries
+from rag.ingest.formats.rows import (
+    DAMAGED,
+    LONG_CELL,
+    MAX_CELL,
+    MAX_RAW,
+    Format,
+    Row,
+    RowSource,
+)
 from rag.ingest.formats.unpack import Packed, Unpacked
 from rag.schema import ReviewFileError
 
@@ -21,7 +31,7 @@ MAX_COLUMNS = 512 * 1024 * 1024  # bytes of a table by columns, which cannot be 
 _NO_OBJECT = "not an object with named fields"
 
 
-class JsonSource:
+class JsonSource(RowSource):
     """A file of JSON."""
 
     def __init__(self, packed: Packed) -> None:
@@ -31,11 +41,9 @@ class JsonSource:
         self._encoding = detect(sample, whole=whole)
         with open_text(io.BytesIO(sample), self._encoding) as text:
             self.shape: Shape = find_shape(text.read(), whole=whole)
-        self.name = packed.name
-        self.format = f"{self.shape.label}, {self._encoding.label}"
         with packed.open() as raw:
-            self.total = raw.total
-        self.done = 0
+            label = f"{self.shape.label}, {self._encoding.label}"
+            super().__init__(packed.name, label, raw.total)
 
     def __iter__(self) -> Iterator[Row]:
         self.done = 0
@@ -80,63 +88,17 @@ class JsonSource:
     def _entries(self, text: IO[str], raw: Unpacked) -> Iterator[Row]:
         import ijson
 
-        number, reader = 0, Utf8(text)
+        number = 0
         try:
-            for parents, value in self._walk(reader):
+            for value, parents in Entries(self.shape, Utf8(text)):
                 number += 1
                 if isinstance(value, str) and self.shape.kind == "items":
                     value = {"text": value}
-                yield _row(
-                    number,
-                    {**parents, **value} if parents and isinstance(value, dict) else value,
-                    "",
-                )
+                row = _row(number, value, "")
+                yield replace(row, cells=row.cells | parents) if parents else row
         except (ijson.JSONError, TooLong, ValueError, ArithmeticError, RecursionError) as error:
             why = raw.damage or str(error).split("\n")[0].strip() or "nested too deeply"
             yield Row(number + 1, {}, f"{DAMAGED} (not valid JSON: {why})")
-
-    def _walk(self, reader: Utf8) -> Iterator[tuple[dict[str, Any], Any]]:
-        """Each entry at the path, with the scalars of the objects that it is in."""
-        import ijson
-
-        path, nested = self.shape.path, self.shape.path.split(".").count("item") > 1
-        by_key, key = self.shape.kind == "index", ""
-        outer: list[dict[str, Any]] = []
-        builder, depth = None, 0
-        for prefix, event, value in walk(reader):
-            if builder is not None:
-                builder.event(event, value)
-                depth += (event in ("start_map", "start_array")) - (
-                    event in ("end_map", "end_array")
-                )
-                if not depth:
-                    known = (
-                        {"id": key}
-                        if by_key
-                        else {name: one for level in outer for name, one in level.items()}
-                    )
-                    yield known, builder.value
-                    builder = None
-            elif by_key and event == "map_key":
-                key = value
-            elif (len(outer) == 1 if by_key else prefix == path) and event in (
-                "start_map",
-                "start_array",
-            ):
-                builder, depth = ijson.ObjectBuilder(), 1
-                builder.event(event, value)
-                reader.since = 0
-            elif prefix == path and event in ("string", "number", "boolean", "null"):
-                yield {}, value
-                reader.since = 0
-            elif event == "start_map":
-                outer.append({})
-            elif event == "end_map":
-                outer.pop()
-            elif outer and nested and event in ("string", "number", "boolean"):
-                outer[-1][".".join(part for part in prefix.split(".") if part != "item")] = value
-            if builder is None:
-                reader.since = 0
 
     def _columns(self, text: IO[str], raw: Unpacked) -> Iterator[Row]:
         where = self._packed.where
@@ -153,20 +115,18 @@ class JsonSource:
         except (ValueError, RecursionError) as error:
             raise ReviewFileError(f"{where} is not valid JSON: {raw.damage or error}.") from error
         del content
-        columns = {
-            name: cells
-            if isinstance(cells, dict)
-            else dict(enumerate(cells))
-            if isinstance(cells, list)
-            else {}
-            for name, cells in table.items()
-        }
-        for number, key in enumerate(
-            dict.fromkeys(key for cells in columns.values() for key in cells), 1
-        ):
+        columns = {name: _by_key(cells) for name, cells in table.items()}
+        keys = dict.fromkeys(key for cells in columns.values() for key in cells)
+        for number, key in enumerate(keys, 1):
             yield make_row(
                 number, {name: cells[key] for name, cells in columns.items() if key in cells}
             )
+
+
+def _by_key(cells: Any) -> dict[Any, Any]:
+    if isinstance(cells, list):
+        return dict(enumerate(cells))
+    return cells if isinstance(cells, dict) else {}
 
 
 def _row(number: int, value: Any, raw: str) -> Row:
@@ -186,3 +146,21 @@ def _row(number: int, value: Any, raw: str) -> Row:
         _NO_OBJECT,
         (raw or str(plain(value) if not isinstance(value, list) else value))[:MAX_RAW],
     )
+
+
+def _guess(packed: Packed) -> RowSource | None:
+    sample = packed.sample(4096)
+    with open_text(io.BytesIO(sample), detect(sample, whole=False)) as text:
+        if text.read().lstrip("\ufeff \t\r\n")[:1] not in ("{", "["):
+            return None
+    source = JsonSource(packed)
+    first = next(iter(source), None)
+    return source if first is not None and not first.problem else None
+
+
+FORMAT = Format(
+    "JSON, JSON Lines",
+    ("json", "jsonl", "ndjson"),
+    lambda packed, table: [JsonSource(packed)],
+    guess=_guess,
+)

@@ -16,6 +16,14 @@ from rag.ingest.formats.header import has_usual_name
 Kind = Literal["lines", "items", "values", "columns", "index"]
 _TOKENS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?$)|-?Infinity|NaN', re.DOTALL)
 _TAIL = re.compile(r"\\{0,200}[-A-Za-z0-9]{0,9}$")
+_ANSWERS = re.compile(  # lists in a review that are no reviews
+    r"item\.(?:.*\.)?[^.]*(?:repl|respon|answer|owner)[^.]*\.item(?:\.|$)", re.IGNORECASE
+)
+_REVIEWS = re.compile(  # a list so called holds the reviews of what it stands in
+    r"(?:^|\.)[^.]*(?:reviews?|feedbacks?|opinions?|testimonials|bewertungen|rezensionen|avis|reseñas|"
+    r"recensioni|recenzje|opinie|отзывы)\.item$",
+    re.IGNORECASE,
+)
 _CHUNK = 1 << 16
 _MAX_DEPTH, _MAX_KEY = 200, 500
 _DECODER = json.JSONDecoder(strict=False)  # a tabulator in a string is no reason to lose a review
@@ -28,7 +36,7 @@ class Shape:
 
     "lines": an object a line. "items": a list at `path` (as ijson writes it). "values": objects,
     one after another. "columns": a list or an object of cells for each column. "index": an object
-    of rows, by key.
+    of rows, by key, at the top or under the key `path`.
     """
 
     kind: Kind
@@ -61,6 +69,7 @@ class Utf8:
         self._text = text
         self._carry, self._in_string, self._run = "", False, 0
         self.since = 0  # characters since the consumer last set this to 0
+        self.read_in_all = 0  # characters
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, about 64 KiB, whatever `size` is (but 0 for 0). Raises `TooLong`."""
@@ -74,6 +83,7 @@ class Utf8:
             if tail and tail.start():
                 chunk, self._carry = chunk[: tail.start()], chunk[tail.start() :]
         self.since += len(chunk)
+        self.read_in_all += len(chunk)
         if self.since > MAX_ENTRY:
             raise TooLong("an entry of more than 64 MiB")
         began = self._in_string
@@ -186,7 +196,8 @@ class _Survey:
         self.root: dict[
             str, tuple[str, list[str], int]
         ] = {}  # by key: what its value is, its keys, scalars in it
-        self.values = self.plain = 0  # objects at the top; scalars right in the first one
+        self.objects: set[str] = set()  # paths at which entries are objects
+        self.values = 0  # objects at the top
         self.array, self.whole = sample.startswith("["), True
         rows: list[str] = []
         try:
@@ -199,6 +210,7 @@ class _Survey:
                     )
                     self.values += prefix == ""
                     self.text.setdefault(rows[-1], 0)
+                    self.objects.add(rows[-1])
                 elif event == "end_map":
                     rows.pop()
                 elif event == "string":
@@ -231,36 +243,48 @@ class _Survey:
         lists = {
             path: size
             for path, size in self.text.items()
-            if path == "item" or path.endswith(".item")
+            if (path == "item" or path.endswith(".item")) and not _ANSWERS.search(path)
         }
+        tables = {path: size for path, size in lists.items() if path in self.objects}
+        named = {path: size for path, size in tables.items() if _REVIEWS.search(path) and size}
+        best = max(named or lists, key=lambda path: lists[path], default="item")
         if self.array:
-            most = max(lists.values(), default=0)
-            best = max(lists, key=lambda path: lists[path], default="item")
-            return Shape(
-                "items", best if lists.get("item", 0) < 0.25 * most and best != "item" else "item"
-            )
-        columns = self._columns()
-        if columns and self.values == 1:
-            return columns
-        if lists and self.values == 1 and max(lists.values()) > self.text.get("", 0):
-            return Shape("items", max(lists, key=lambda path: lists[path]))
+            small = lists.get("item", 0) < 0.25 * lists.get(best, 0)
+            return Shape("items", best if named or small else "item")
+        if self.values == 1:
+            if named or max(tables.values(), default=0) > self.text.get("", 0):
+                return Shape("items", max(named or tables, key=lambda path: lists[path]))
+            columns = self._columns()
+            if columns:
+                return columns
+            if lists and lists[best] > self.text.get("", 0):
+                return Shape("items", best)
+            for name, (kind, keys, scalars) in self.root.items():
+                rows = kind == "object" and len(keys) > 1 and not scalars
+                numbered = len(self.root) == 1 and all(re.search(r"\d", key) for key in keys)
+                if rows and (numbered or _REVIEWS.search(f"{name}.item")):
+                    return Shape("index", name)
         return Shape("values" if self.whole or not whole else "lines")
 
     def _columns(self) -> Shape | None:
         """Column-oriented, or rows by key: all values of the one object are of one kind, and alike."""
-        found = list(self.root.values())
-        if not found or {kind for kind, _, _ in found} not in ({"object"}, {"list"}):
+        values = list(self.root.values())
+        if not values or {kind for kind, _, _ in values} not in ({"object"}, {"list"}):
             return None
-        if found[0][0] == "list":
-            full = found if self.whole else found[:-1] or found
+        if values[0][0] == "list":
+            full = values if self.whole else values[:-1] or values
             alike = {scalars for _, _, scalars in full}
             return Shape("columns") if len(alike) == 1 and alike != {0} else None
-        if all(key.isdecimal() for _, keys, _ in found for key in keys) and found[0][2]:
+        if all(key.isdecimal() for _, keys, _ in values for key in keys) and values[0][2]:
             return Shape("columns")
-        full = found if self.whole else found[:-1]
+        full = values if self.whole else values[:-1]
         if len(full) > 1 and (all(map(str.isdecimal, self.root)) or has_usual_name(full[0][1])):
             return None if has_usual_name(self.root) else Shape("index")
-        if len(full) > 1 and len({frozenset(keys) for _, keys, _ in full[:5]}) == 1 and found[0][2]:
+        if (
+            len(full) > 1
+            and len({frozenset(keys) for _, keys, _ in full[:5]}) == 1
+            and values[0][2]
+        ):
             return Shape(
                 "columns" if has_usual_name(self.root) or len(full) < len(full[0][1]) else "index"
             )

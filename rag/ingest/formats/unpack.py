@@ -14,13 +14,25 @@ import tempfile
 import zipfile
 import zlib
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from rag.schema import ReviewFileError
 
 FREE_UNPACKED = 50 * 1024 * 1024  # bytes that any archive may unpack to
+PACKINGS = {"gz": b"\x1f\x8b", "zst": b"\x28\xb5\x2f\xfd"}  # and how they begin
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+UNREADABLE = (  # what opening an archive, or reading on in one, may raise
+    OSError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    ValueError,
+)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
@@ -33,11 +45,20 @@ class Packed:
     member: str = ""  # the name inside a .zip
     packing: str = ""  # "gz" or "zst"
     ratio: float = 200.0
+    archive: zipfile.ZipFile | None = None  # what the member is in, open: its list is read once
 
     @property
     def where(self) -> str:
         """How messages name it."""
         return f"{self.path}/{self.member}" if self.member else str(self.path)
+
+    @property
+    def ending(self) -> str:
+        """The end of the name that says what is in it, in lower case: "csv" of "a.CSV.gz"."""
+        parts = self.name.lower().split(".")[1:]
+        while parts and parts[-1] in PACKINGS:
+            parts.pop()
+        return parts[-1] if parts else ""
 
     def open(self) -> Unpacked:
         """A stream of the unpacked bytes. Raises `ReviewFileError`."""
@@ -48,10 +69,10 @@ class Packed:
         damaged.
         """
         with self.open() as raw, io.BufferedReader(raw) as stream:
-            found = stream.read(length)
-            if not found and raw.damage:
+            data = stream.read(length)
+            if not data and raw.damage:
                 raise ReviewFileError(f"Cannot read {self.where}: {raw.damage}.")
-            return found
+            return data
 
     def spool(self, suffix: str = "") -> IO[bytes]:
         """A file that can be sought in: the file itself, or a temporary copy that goes when it is
@@ -62,21 +83,22 @@ class Packed:
                 return self.path.open("rb")
             except OSError as error:
                 raise ReviewFileError(f"Cannot read {self.where}: {error}.") from error
-        copy = tempfile.NamedTemporaryFile(prefix="reviews-", suffix=suffix)  # noqa: SIM115 - the caller closes it
         try:
-            with self.open() as raw:
-                shutil.copyfileobj(raw, copy, 1024 * 1024)
-                copy.flush()
-                if raw.damage:
-                    raise ReviewFileError(f"Cannot read {self.where}: {raw.damage}.")
+            with ExitStack() as stack:
+                copy = stack.enter_context(
+                    tempfile.NamedTemporaryFile(prefix="reviews-", suffix=suffix)
+                )
+                with self.open() as raw:
+                    shutil.copyfileobj(raw, copy, 1024 * 1024)
+                    copy.flush()
+                    if raw.damage:
+                        raise ReviewFileError(f"Cannot read {self.where}: {raw.damage}.")
+                stack.pop_all()  # it stays, for the caller to close
         except OSError as error:
-            copy.close()
             raise ReviewFileError(
-                f"Cannot unpack {self.where} to {tempfile.gettempdir()}: {error}."
+                f"Cannot unpack {self.where} to the folder for temporary files: "
+                f"{_reason(error)}. Make room there, or name another folder in TMPDIR."
             ) from error
-        except ReviewFileError:
-            copy.close()
-            raise
         return copy
 
 
@@ -88,16 +110,18 @@ class Unpacked(io.RawIOBase):
     def __init__(self, packed: Packed) -> None:
         self.damage = ""
         self._packed, self._count, self._stack = packed, 0, ExitStack()
-        self._expected = 0  # bytes that are to come, where the file says so
+        self._expected = self._stored = 0  # bytes to come, unpacked and not, where they are known
         try:
-            self._file = self._stack.enter_context(packed.path.open("rb"))
             self.total = packed.path.stat().st_size
-            inner: Any = self._file
-            if packed.member:
-                archive = self._stack.enter_context(zipfile.ZipFile(self._file))
-                info = archive.getinfo(packed.member)
-                self.total, self._expected = min(self.total, info.compress_size), info.file_size
-                inner = self._stack.enter_context(archive.open(info))
+            inner: Any
+            if packed.archive is not None:
+                info = packed.archive.getinfo(packed.member)
+                self.total = min(self.total, info.compress_size)
+                self._expected = self._stored = info.file_size
+                inner = packed.archive.open(info)
+            else:
+                inner = packed.path.open("rb")
+            self._file = self._stack.enter_context(inner)
             if packed.packing == "gz":
                 inner = self._stack.enter_context(gzip.GzipFile(fileobj=inner))
             elif packed.packing == "zst":
@@ -107,14 +131,7 @@ class Unpacked(io.RawIOBase):
                     self._expected = _zstd_length(self._file.read(18))
                     self._file.seek(0)
                 inner = zstandard.ZstdDecompressor().stream_reader(inner, read_across_frames=True)
-        except (
-            OSError,
-            RuntimeError,
-            zipfile.BadZipFile,
-            KeyError,
-            NotImplementedError,
-            ValueError,
-        ) as error:
+        except UNREADABLE as error:
             self._stack.close()
             raise ReviewFileError(f"Cannot read {packed.where}: {_reason(error)}.") from error
         # What was unpacked before damage is not lost by read1; of zstandard, it may return nothing
@@ -129,14 +146,7 @@ class Unpacked(io.RawIOBase):
             return 0
         try:
             data = self._read(len(buffer))
-        except (
-            OSError,
-            EOFError,
-            zlib.error,
-            zipfile.BadZipFile,
-            RuntimeError,
-            NotImplementedError,
-        ) as error:
+        except UNREADABLE as error:
             self.damage = _reason(error)
             return 0
         except Exception as error:
@@ -168,9 +178,9 @@ class Unpacked(io.RawIOBase):
         """How many of the `total` packed bytes have been read."""
         if self.closed or self._file.closed:
             return self.total
-        if self._packed.member and not self._packed.packing:
-            return min(self.total, self._count * self.total // max(1, self._expected))
-        return self._file.tell()
+        if self._packed.member:
+            return min(self.total, int(self._file.tell()) * self.total // max(1, self._stored))
+        return int(self._file.tell())
 
     def close(self) -> None:
         if not self.closed:
@@ -203,38 +213,22 @@ def _reason(error: BaseException) -> str:
     return text or type(error).__name__
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """The files in a .zip that may hold reviews, as far as their names say."""
-
-    path: Path
-    members: list[str] = field(default_factory=list)
-
-
-def list_zip(path: Path, ratio: float) -> Archive:
-    """The members of a .zip, in its order. Raises `ReviewFileError` for what cannot, or must not,
-    be unpacked.
+def open_zip(path: Path, ratio: float) -> tuple[zipfile.ZipFile, list[str]]:
+    """A .zip, open, and its members in their order. Raises `ReviewFileError` for what cannot, or
+    must not, be unpacked.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        ValueError,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-    ) as error:
+        archive = zipfile.ZipFile(path)
+    except UNREADABLE as error:
         raise ReviewFileError(f"Cannot read {path} as a .zip: {_reason(error)}.") from error
+    infos = [info for info in archive.infolist() if not info.is_dir()]
     size = path.stat().st_size
     unpacked = sum(info.file_size for info in infos)
     if unpacked > max(FREE_UNPACKED, ratio * size):
         raise ReviewFileError(
             f"{path} says that it unpacks to {unpacked:,} bytes, more than {ratio:g} times its "
-            f"size ({size:,} bytes), "
-            "as an archive made to fill a disk does. Nothing of it is used. If it is good, unpack "
-            "it first."
+            f"size ({size:,} bytes), as an archive made to fill a disk does. Nothing of it is "
+            "used. If it is good, unpack it first."
         )
     members = []
     for info in infos:
@@ -251,4 +245,4 @@ def list_zip(path: Path, ratio: float) -> Archive:
                 f"{path}: {name!r} is packed in a way that is not read here. Unpack it first."
             )
         members.append(name)
-    return Archive(path, list(dict.fromkeys(members)))
+    return archive, list(dict.fromkeys(members))

@@ -16,8 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from rag.ingest.formats.encoding import SAMPLE, detect, open_text
-from rag.ingest.formats.rows import DAMAGED, LONG_CELL, MAX_CELL, MAX_RAW, Row
-from rag.ingest.formats.unpack import Archive, Packed
+from rag.ingest.formats.rows import (
+    DAMAGED,
+    LONG_CELL,
+    MAX_CELL,
+    MAX_RAW,
+    Format,
+    Row,
+    RowSource,
+)
+from rag.ingest.formats.unpack import UNREADABLE, Packed
 from rag.schema import ReviewFileError
 
 MANY_LINES = 5
@@ -28,20 +36,21 @@ def find_texts(folder: Path) -> list[str]:
     """The .txt files below a folder, by their paths in it, sorted by folder and number; links are
     not followed.
     """
-    found = []
+    paths = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         here = Path(place)
-        found += [
+        paths += [
             (here / name).relative_to(folder).as_posix()
             for name in files
             if is_text_name(name) and not (here / name).is_symlink()
         ]
-    return review_texts(found)
+    return review_texts(paths)
 
 
 def is_text_name(name: str) -> bool:
-    """Whether a file's name is that of a text."""
+    """Whether a path is that of a text."""
+    name = name.rpartition("/")[2]
     return name.lower().endswith(".txt") and not name.startswith(".")
 
 
@@ -61,17 +70,14 @@ def _number(name: str) -> tuple[int, str]:
     return (int(match.group()) if match else 10**12, name)
 
 
-class TextFolderSource:
+class TextFolderSource(RowSource):
     """The texts of a folder, or of a .zip of one."""
 
-    def __init__(self, path: Path, texts: list[str], archive: Archive | None = None) -> None:
-        self._path, self._texts, self._zipped = path, texts, archive is not None
-        self.name = path.name or path.resolve().name
-        self.total, self.done = len(texts), 0
-        labelled = bool(_labels(texts[0])) if texts else False
-        self.format = f"{len(texts):,} text files" + (
-            ", in folders by sentiment" if labelled else ""
-        )
+    def __init__(self, path: Path, texts: Sequence[str], *, zipped: bool = False) -> None:
+        self._path, self._texts, self._zipped = path, texts, zipped
+        folders = ", in folders by sentiment" if _labels(texts[0]) else ""
+        name = path.name or path.resolve().name
+        super().__init__(name, f"{len(texts):,} text files{folders}", len(texts))
 
     def __iter__(self) -> Iterator[Row]:
         self.done = 0
@@ -89,15 +95,7 @@ class TextFolderSource:
         try:
             with archive.open(text) if archive else (self._path / text).open("rb") as file:
                 data = file.read(4 * MAX_CELL + 1)
-        except (
-            OSError,
-            zipfile.BadZipFile,
-            RuntimeError,
-            EOFError,
-            ValueError,
-            KeyError,
-            NotImplementedError,
-        ) as error:
+        except UNREADABLE as error:
             return Row(number, cells, f"the file {text} cannot be read ({error})", text)
         with open_text(io.BytesIO(data), detect(data), None) as stream:
             content = stream.read()
@@ -120,7 +118,7 @@ def _labels(path: str) -> dict[str, Any]:
     return cells
 
 
-class TextSource:
+class TextSource(RowSource):
     """A single text file: a review a line, or one in all."""
 
     def __init__(self, packed: Packed) -> None:
@@ -135,11 +133,9 @@ class TextSource:
         self._tagged = self._by_line and all(
             re.match(r"__label__\S+\s", line) for line in lines[:-1]
         )
-        self.name, self.done = packed.name, 0
         how = "a review in each line" if self._by_line else "one review"
-        self.format = f"text, {how}, {self._encoding.label}"
         with packed.open() as raw:
-            self.total = raw.total
+            super().__init__(packed.name, f"text, {how}, {self._encoding.label}", raw.total)
 
     def __iter__(self) -> Iterator[Row]:
         self.done = 0
@@ -165,3 +161,11 @@ class TextSource:
                 label, _, rest = line.partition(" ") if self._tagged else ("", "", line)
                 cells = {"label": label.removeprefix("__label__")} if self._tagged else {}
                 yield Row(number, {**cells, "text": rest.strip()})
+
+
+FORMAT = Format(
+    ".txt",
+    (),  # a .txt file may be a table: it is looked into
+    lambda packed, table: [TextSource(packed)],
+    guess=TextSource,
+)

@@ -1,98 +1,26 @@
-"""Rows of Parquet files and SQLite tables."""
+"""Rows of SQLite tables."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from rag.ingest.formats.flatten import make_row
-from rag.ingest.formats.rows import DAMAGED, MAX_CELL, Row
-from rag.ingest.formats.unpack import FREE_UNPACKED, Packed
-from rag.schema import ReviewFileError, first_line
+from rag.ingest.formats.header import column_names
+from rag.ingest.formats.rows import DAMAGED, MAX_CELL, Format, Row, RowSource
+from rag.ingest.formats.unpack import Packed
+from rag.schema import ReviewFileError
 
-_BATCH = 512  # rows
+_MAGIC = b"SQLite format 3\0"
 _PATIENCE = 60.0  # seconds in which a table must give a row
 _LOOK = 1000  # rows of each table that are measured
 
 
-class ParquetSource:
-    """A Parquet file."""
-
-    def __init__(self, packed: Packed) -> None:
-        self._packed = packed
-        with packed.spool() as file:
-            parquet = self._open(file)
-            self.total, size = int(parquet.metadata.num_rows), os.fstat(file.fileno()).st_size
-            groups = range(parquet.metadata.num_row_groups)
-            unpacked = sum(parquet.metadata.row_group(group).total_byte_size for group in groups)
-        if unpacked > max(FREE_UNPACKED, packed.ratio * size):
-            raise ReviewFileError(
-                f"{packed.where} unpacks to more than {packed.ratio:g} times its size. It is not "
-                "read."
-            )
-        self.name, self.format, self.done = packed.name, "Parquet", 0
-
-    def _open(self, file: IO[bytes]) -> Any:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return pq.ParquetFile(file, pre_buffer=False)
-        except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: BaseException) -> ReviewFileError:
-        reason = str(error).strip().split("\n")[0].rstrip(".")
-        return ReviewFileError(
-            f"{self._packed.where} is not a Parquet file that can be read: {reason}."
-        )
-
-    def __iter__(self) -> Iterator[Row]:
-        import pyarrow as pa
-
-        number = 0
-        self.done = 0
-        with self._packed.spool() as file:
-            try:
-                for batch in self._open(file).iter_batches(batch_size=_BATCH, use_threads=False):
-                    for value in _to_microseconds(batch).to_pylist():
-                        number += 1
-                        self.done = number
-                        yield make_row(number, value)
-            except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-                if not number:
-                    raise self._unreadable(error) from error
-                yield Row(number + 1, {}, f"{DAMAGED} ({first_line(error)})")
-        self.done = self.total
-
-
-def _to_microseconds(batch: Any) -> Any:
-    """Times in nanoseconds cannot be turned into Python's."""
-    import pyarrow as pa
-
-    arrays = [
-        column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
-        if pa.types.is_timestamp(column.type) and column.type.unit == "ns"
-        else column
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=_unique_names(batch))
-
-
-def _unique_names(batch: Any) -> list[str]:
-    """The names of a batch's columns, a repeated one with its number."""
-    from rag.ingest.formats.header import column_names
-
-    names: list[str] = list(batch.schema.names)
-    return names if len(set(names)) == len(names) else list(column_names(names))
-
-
-class SqliteSource:
+class SqliteSource(RowSource):
     """A table, or a view, of an SQLite database, opened so that nothing in it is changed."""
 
     def __init__(self, packed: Packed, table: str = "") -> None:
@@ -105,12 +33,11 @@ class SqliteSource:
                     raise ReviewFileError(
                         f"{packed.where} has no table {table!r}. Its tables: {names}."
                     )
-                self.total = int(
-                    connection.execute(f"SELECT count(*) FROM {_quoted(self.table)}").fetchone()[0]
-                )
+                counted = connection.execute(f"SELECT count(*) FROM {_quoted(self.table)}")
+                rows = int(counted.fetchone()[0])
             except sqlite3.Error as error:
                 raise self._unreadable(error) from error
-        self.name, self.format, self.done = packed.name, f"SQLite, table {self.table!r}", 0
+        super().__init__(packed.name, f"SQLite, table {self.table!r}", rows)
 
     def _unreadable(self, error: BaseException) -> ReviewFileError:
         slow = "it takes too long" if "interrupted" in str(error) else str(error).rstrip(".")
@@ -147,8 +74,6 @@ class SqliteSource:
         raise ReviewFileError(f"{self._packed.where}: no table has text. Its tables: {names}.")
 
     def __iter__(self) -> Iterator[Row]:
-        from rag.ingest.formats.header import column_names
-
         self.done = number = 0
         with self._packed.spool(".sqlite") as file, closing(self._connect(file)) as connection:
             try:
@@ -201,3 +126,19 @@ def _text_in(connection: sqlite3.Connection, table: str) -> float:
     except sqlite3.Error:
         return 0.0  # a virtual table, or one that is damaged; another may do
     return float(size or 0) * float(rows) / float(max(1, looked))
+
+
+def _open(packed: Packed, table: str) -> list[RowSource]:
+    if not packed.sample(len(_MAGIC)).startswith(_MAGIC):
+        raise ReviewFileError(
+            f"{packed.where} cannot be read: it is no SQLite database, though its name says so."
+        )
+    return [SqliteSource(packed, table)]
+
+
+FORMAT = Format(
+    "SQLite",
+    ("sqlite", "sqlite3", "db"),
+    _open,
+    tells=lambda packed, start: start.startswith(_MAGIC),
+)
