@@ -10,11 +10,12 @@ app's page, or the app itself, is closed.
                               locked by the running process, through the operating system
 """
 
-from rag.jobs.files import named_file, remove_unused_uploads, store_upload
+from rag.jobs.files import ENDINGS, named_file, remove_unused_uploads, store_upload
 from rag.jobs.job import Job, JobError, JobSpec, Mode, Stage, State, list_jobs
 from rag.jobs.launch import forget, start, start_again
 
 __all__ = [
+    "ENDINGS",
     "Job",
     "JobError",
     "JobSpec",
