@@ -45,7 +45,8 @@ def trapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """With a home of its own, and without settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("REVIEWQA_")}
+    own = ("REVIEWQA_", "PYTHONSAFEPATH")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     home = tmp_path_factory.mktemp("home")
     return {**kept, "HOME": str(home), "PYTHONPATH": str(ROOT)}
 

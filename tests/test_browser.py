@@ -67,8 +67,10 @@ def served(folder: Path, generator: str, script: Path | None = None) -> Iterator
         "PYTHONPATH": str(ROOT),
         "REVIEWQA_PATHS__INDEXES_DIR": str(folder),
         "REVIEWQA_GENERATOR__NAME": generator,
+        "REVIEWQA_SERVER__PORT": str(port),
     }
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    code = f"import pathlib, ui.serve; ui.serve.run(pathlib.Path({str(script)!r}))"
+    command = [sys.executable, "-c", code]
     with open(folder / f"{generator}.log", "w+") as log:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
@@ -140,6 +142,10 @@ def opened(
     errors: list[str] = []
     page.on("request", lambda request: requested.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: errors.append(message.text) if "Security Policy" in message.text else None,
+    )
     page.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
     page.goto(address)

@@ -16,6 +16,7 @@ from rag.schema import SettingsError
 from ui.access import Gate, ignore_working_folder, what_is_open
 
 COMMAND = (sys.executable, "-P", "-m", "ui.serve")
+APP = Path(__file__).with_name("app.py").resolve()
 
 
 def serve(
@@ -52,8 +53,8 @@ def serve(
     os.execve(COMMAND[0], COMMAND, environment)
 
 
-def _run() -> None:
-    """What the process then does, with the settings of its environment."""
+def run(script: Path = APP) -> None:
+    """What the process then does: serve the app, or another `script`, as the environment says."""
     passive_threads()
     safe_imports()
     ignore_working_folder()
@@ -61,11 +62,7 @@ def _run() -> None:
     from streamlit.starlette import App
 
     settings = load_settings()
-    app = App(
-        Path(__file__).with_name("app.py").resolve(),
-        middleware=[Middleware(Gate, server=settings.server)],
-    )
-    app.run(
+    App(script, middleware=[Middleware(Gate, server=settings.server)]).run(
         config={
             "server.address": settings.server.host,
             "server.port": settings.server.port,
@@ -81,4 +78,4 @@ def _run() -> None:
 
 
 if __name__ == "__main__":
-    _run()
+    run()
