@@ -186,13 +186,14 @@ def test_several_hosts_or_none_are_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "login", "says"),
     [
-        ((), False, "add --allow-remote"),
-        (("--allow-remote",), False, "Put [auth] into ~/.streamlit/secrets.toml"),
-        (("--allow-remote",), True, '-m pip install "streamlit[auth]"'),
-        (("--behind-proxy",), True, "add --allow-remote"),
+        (("--host", "0.0.0.0"), False, "add --allow-remote"),
+        (("--host", "0.0.0.0", "--behind-proxy"), True, "add --allow-remote"),
+        (("--host", "0.0.0.0", "--allow-remote"), False, "Put [auth] into ~/.streamlit/secrets"),
+        (("--host", "0.0.0.0", "--allow-remote"), True, '-m pip install "streamlit[auth]"'),
+        (("--public-name", "reviews.example.org"), False, "Put [auth] into ~/.streamlit/secrets"),
     ],
 )
-def test_other_machines_are_let_in_only_after_a_login(
+def test_others_are_let_in_only_after_a_login(
     tmp_path: Path,
     trapped: Path,
     environment: dict[str, str],
@@ -205,7 +206,7 @@ def test_other_machines_are_let_in_only_after_a_login(
         (tmp_path / ".streamlit" / "secrets.toml").write_text('[auth]\ncookie_secret = "x"\n')
         (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['authlib'] = None")
     ran = subprocess.run(
-        [COMMAND, "app", "--host", "0.0.0.0", *options],
+        [COMMAND, "app", *options],
         cwd=trapped,  # whose own [auth] counts for nothing
         env={**environment, "HOME": str(tmp_path), "PYTHONPATH": f"{ROOT}:{tmp_path}"},
         capture_output=True,
@@ -215,12 +216,13 @@ def test_other_machines_are_let_in_only_after_a_login(
     assert ran.returncode == 1 and says in ran.stderr and ran.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("setting", ["HOST", "PUBLIC_NAME"])
 @pytest.mark.parametrize("behind_proxy", [True, False])
 def test_the_page_asks_for_the_login_unless_a_proxy_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind_proxy: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind_proxy: bool, setting: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REVIEWQA_SERVER__HOST", "0.0.0.0")
+    monkeypatch.setenv(f"REVIEWQA_SERVER__{setting}", "reviews.example.org")
     monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(tmp_path))
     if behind_proxy:
         monkeypatch.setenv("REVIEWQA_BEHIND_PROXY", "1")

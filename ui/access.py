@@ -110,22 +110,26 @@ def what_is_open(settings: Settings, allow_remote: bool, behind_proxy: bool) -> 
     """What others can do at the address that is set, "" where only this machine reaches it. Raises
     `SettingsError` where they may not be let in like this.
     """
-    host = settings.server.host
-    if is_loopback(host):
-        return ""
-    if not allow_remote:
+    server = settings.server
+    if not is_loopback(server.host) and not allow_remote:
         raise SettingsError(
-            f'server.host = "{host}" lets other machines in. If you want that, add --allow-remote; '
-            "docs/security.md says what is open then."
+            f'server.host = "{server.host}" lets other machines in. If you want that, add '
+            "--allow-remote; docs/security.md says what is open then."
         )
+    if not _is_for_others(server):
+        return ""
     if not behind_proxy:
         _require_login_set_up()
-    who = "whoever your proxy lets in" if behind_proxy else "whoever your login lets in"
     return (
-        f"Other machines can reach the app at {host or 'every address'}. There {who} can read all "
-        f"reviews in {settings.paths.indexes_dir}/ and {settings.paths.reviews_dir}/, upload files, "
-        "and change and remove indexes. Without https, everybody on the way can read along."
+        f"Others can reach the app. Whoever your {'proxy' if behind_proxy else 'login'} lets in can "
+        f"read all reviews in {settings.paths.indexes_dir}/ and {settings.paths.reviews_dir}/, "
+        "upload files, and change and remove indexes. Without https, everybody on the way can read "
+        "along."
     )
+
+
+def _is_for_others(server: Server) -> bool:
+    return not is_loopback(server.host) or bool(server.public_name)
 
 
 def _require_login_set_up() -> None:
@@ -143,10 +147,10 @@ def _require_login_set_up() -> None:
 
 
 def require_login(server: Server) -> None:
-    """End the page here, with a button to log in, where other machines reach the app, no proxy asks
-    people who they are, and this one has not said so.
+    """End the page here, with a button to log in, where others reach the app, no proxy asks people
+    who they are, and this one has not said so.
     """
-    if is_loopback(server.host) or PROXY_VARIABLE in os.environ:
+    if not _is_for_others(server) or PROXY_VARIABLE in os.environ:
         return
     if not getattr(st.user, "is_logged_in", False):
         st.button("Log in", on_click=st.login, type="primary", key="login")

@@ -59,8 +59,10 @@ def run(script: Path = APP) -> None:
     safe_imports()
     ignore_working_folder()
     from starlette.middleware import Middleware
+    from streamlit.runtime.pages_manager import PagesManager
     from streamlit.starlette import App
 
+    PagesManager.uses_pages_directory = False  # the files in pages/ are no scripts of their own
     settings = load_settings()
     App(script, middleware=[Middleware(Gate, server=settings.server)]).run(
         config={
