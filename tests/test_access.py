@@ -98,6 +98,22 @@ def test_nothing_in_the_working_folder_is_imported_or_read(trapped: Path, port: 
     assert "secret" not in (trapped / "log").read_text()
 
 
+def test_threads_of_the_app_and_its_jobs_sleep_while_they_wait(port: int) -> None:
+    process = next(
+        place
+        for place in Path("/proc").glob("[0-9]*")
+        if f"REVIEWQA_SERVER__PORT={port}" in _text(place / "environ")
+    )
+    assert "OMP_WAIT_POLICY=PASSIVE" in _text(process / "environ")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace")
+    except OSError:  # of another user, or gone
+        return ""
+
+
 def test_a_job_imports_nothing_of_the_working_folder(
     trapped: Path, environment: dict[str, str]
 ) -> None:

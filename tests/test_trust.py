@@ -134,6 +134,12 @@ def test_a_process_that_is_given_every_setting_does_not_look_for_a_file() -> Non
     assert load_settings(environ=stated.as_environment()) == stated
 
 
+def test_a_pipe_that_is_called_like_the_settings_file_is_refused() -> None:
+    os.mkfifo("reviewqa.toml")
+    with pytest.raises(SettingsError, match="is not a file"):
+        load_settings()
+
+
 def test_the_library_refuses_too() -> None:
     Path("reviewqa.toml").write_text(THIEF, encoding="utf-8")
     with pytest.raises(SettingsError, match="reviewqa config trust"):

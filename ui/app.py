@@ -10,7 +10,6 @@ import streamlit as st
 
 from rag.config import LOG_VARIABLE, load_settings
 from rag.logging import configure_logging
-from rag.process import passive_threads
 from ui.access import require_login
 from ui.components import errors
 from ui.components.navigation import Page
@@ -23,7 +22,7 @@ KEPT = "keep-"  # begins the keys of widgets that outlive a visit to a page that
 def main(registered: Sequence[Page] = PAGES) -> None:
     """Draw what all pages have in common, and the page."""
     with errors.shown():
-        _set_up_process()
+        _log()
     st.html(Path(__file__).with_name("style.css"))
     for key, value in list(st.session_state.items()):
         if str(key).startswith(KEPT):
@@ -46,9 +45,8 @@ def main(registered: Sequence[Page] = PAGES) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _set_up_process() -> None:
+def _log() -> None:
     """Done once: the pages share a process."""
-    passive_threads()
     configure_logging(file=os.environ.get(LOG_VARIABLE, ""))
 
 

@@ -54,7 +54,7 @@ def load_with_origins(
     environ = os.environ if environ is None else environ
     file, content = path or Path(SETTINGS_FILE), b""
     if path is not None or (file.exists() and not {*map(variable_of, NAMES)} <= {*environ}):
-        content = _read(file)
+        content = _read(file, found=path is None)
     stated = _in_file(file, content) + _in_environment(environ)
     given = (overrides or {}).items()
     stated += [(name, value, COMMAND_LINE) for name, value in given if value is not None]
@@ -68,8 +68,10 @@ def load_with_origins(
     return settings, origins
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, found: bool) -> bytes:
     try:
+        if found and not file.is_file():  # reading a pipe that somebody left there would never end
+            raise SettingsError(f"{file} in this folder is not a file. Remove it.")
         return file.read_bytes()
     except OSError as error:
         raise SettingsError(f"Cannot read the settings file {file}: {error.strerror}.") from error
