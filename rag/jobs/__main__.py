@@ -10,7 +10,6 @@ from typing import Any
 from rag.config import LOG_VARIABLE
 from rag.jobs.job import REJECTS_FILE, Job
 from rag.jobs.run import Progress, run_job
-from rag.process import passive_threads
 
 
 def rebuild_index(job: Job, progress: Progress) -> dict[str, Any]:
@@ -42,6 +41,5 @@ def rebuild_index(job: Job, progress: Progress) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    passive_threads()
     os.nice(5)  # whoever asks a question meanwhile comes first
     run_job(Path(sys.argv[1]), rebuild_index)
