@@ -136,7 +136,7 @@ def _require_login_set_up() -> None:
     ignore_working_folder()
     if not (st.secrets.load_if_toml_exists() and "auth" in st.secrets):
         raise SettingsError(
-            f"Other machines are let in only after a login. Put [auth] into {LOGIN_FILE} "
+            f"Others are let in only after a login. Put [auth] into {LOGIN_FILE} "
             "(docs/security.md says how), or let a proxy ask who comes and add --behind-proxy."
         )
     if importlib.util.find_spec("authlib") is None:
