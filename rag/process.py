@@ -13,3 +13,10 @@ def passive_threads() -> None:
     and 67 sentences a second were embedded and not 439.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def safe_imports() -> None:
+    """Let the Python processes that this one starts import nothing from the working folder, where
+    anybody's files may lie: a `json.py` in it is not ours.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"

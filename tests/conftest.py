@@ -58,3 +58,9 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(pristine: Path, tmp_path: Path) -> Path:
     """An index that a test may harm."""
     return Path(shutil.copytree(pristine, tmp_path / "hotel"))
+
+
+@pytest.fixture(autouse=True)
+def _imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line, run in this process, would keep tests' processes from importing `tests`."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)

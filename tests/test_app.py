@@ -4,6 +4,7 @@ embedder.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import rag.embedding
 import ui.pages
 from rag.answering import prompt
 from rag.answering.pipeline import Pipeline
+from rag.logging import configure_logging
 from rag.schema import GeneratorError
 from rag.understanding.intent import TASKS
 from tests.fakes import FakeEmbedder
@@ -226,3 +228,13 @@ def test_a_page_is_added_by_its_record_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert "What it is for." in [element.value for element in test.markdown]
     links = [(link.proto.page, link.proto.label) for link in test.get("page_link")]
     assert links == [("ask", "Ask"), ("reviews", "Reviews"), ("compare", "Compare"), ("", "Dummy")]
+
+
+def test_the_log_goes_to_the_file_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWQA_LOG", str(tmp_path / "log"))
+    open_app()
+    logging.getLogger("ui").error("Something to look into.")
+    configure_logging()
+    assert "Something to look into." in (tmp_path / "log").read_text()

@@ -527,15 +527,17 @@ def test_ctrl_c_exits_130(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_app_serves_what_the_options_say(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    served: list[tuple[str, int]] = []
+    served: list[tuple[int, str, dict[str, bool]]] = []
 
-    def fake(settings: Any, announce: Any) -> None:
-        served.append((settings.server.host, settings.server.port))
+    def fake(settings: Any, announce: Any, **access: bool) -> None:
+        served.append((settings.server.port, settings.server.public_name, access))
         announce("http://127.0.0.1:8600")
 
     monkeypatch.setattr(serve, "serve", fake)
-    ran = run("app", "--port", "8600")
-    assert ran.code == 0 and served == [("127.0.0.1", 8600)] and "http://127.0.0.1:8600" in ran.out
+    ran = run("app", "--port", "8600", "--behind-proxy", "--public-name", "reviews.example.org")
+    access = {"allow_remote": False, "behind_proxy": True}
+    assert ran.code == 0 and served == [(8600, "reviews.example.org", access)]
+    assert "http://127.0.0.1:8600" in ran.out
 
 
 def commands(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:

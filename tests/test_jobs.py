@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from rag import jobs
 from rag.config import Settings
+from rag.config.groups import Paths
 from rag.index import list_indexes
 from rag.jobs import Job, JobError, JobSpec, Stage, launch, list_jobs
 from rag.jobs import job as job_module
@@ -385,15 +386,25 @@ def test_no_name_leads_anywhere(name: str) -> None:
     assert safe == Path(safe).name and safe[0] not in ".-" and len(os.fsencode(safe)) <= 255
 
 
+def kept_in(folder: Path, reviews: str = "in") -> Paths:
+    """The folders of a program that works in `folder`."""
+    names = {"indexes_dir": "indexes", "models_dir": "models", "runs_dir": "runs"}
+    return Paths(
+        reviews_dir=folder / reviews,
+        cache_dir=folder / "cache",
+        **{key: folder / name for key, name in names.items()},
+    )
+
+
 def test_named_files_lie_inside_the_folder(tmp_path: Path) -> None:
-    inside, outside = tmp_path / "in", tmp_path / "out"
+    paths, inside, outside = kept_in(tmp_path), tmp_path / "in", tmp_path / "out"
     (inside / "deep").mkdir(parents=True)
     outside.mkdir()
     (inside / "deep" / "a.csv").write_text("text\nGood.\n")
     (outside / "secret.csv").write_text("text\nSecret.\n")
-    assert jobs.named_file(inside, " deep/a.csv ") == inside / "deep" / "a.csv"
-    assert jobs.named_file(inside, str(inside / "deep" / "a.csv")) == inside / "deep" / "a.csv"
-    assert jobs.named_file(inside, "deep") == inside / "deep"
+    assert jobs.named_file(paths, " deep/a.csv ") == inside / "deep" / "a.csv"
+    assert jobs.named_file(paths, str(inside / "deep" / "a.csv")) == inside / "deep" / "a.csv"
+    assert jobs.named_file(paths, "deep") == inside / "deep"
     (inside / "link.csv").symlink_to(outside / "secret.csv")
     for name in (
         "../out/secret.csv",
@@ -405,12 +416,60 @@ def test_named_files_lie_inside_the_folder(tmp_path: Path) -> None:
         "deep/../../out",
     ):
         with pytest.raises(ReviewFileError, match="not inside"):
-            jobs.named_file(inside, name)
+            jobs.named_file(paths, name)
     (inside / "deep" / "b.csv").symlink_to(outside / "secret.csv")
     with pytest.raises(ReviewFileError, match="not inside"):
-        jobs.named_file(inside, "deep")
+        jobs.named_file(paths, "deep")
     with pytest.raises(ReviewFileError, match="There is no file"):
-        jobs.named_file(inside, "nothing.csv")
+        jobs.named_file(paths, "nothing.csv")
     for name in ("a\0b", "x" * 5000):
         with pytest.raises(ReviewFileError, match="cannot be the name"):
-            jobs.named_file(inside, name)
+            jobs.named_file(paths, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env",
+        ".git/config",
+        ".hidden/a.csv",
+        ".secret.csv",
+        "indexes/.uploads/0a/theirs.csv",
+        "indexes/hotel/reviews.parquet",
+        "indexes",
+        "models/m/config.json",
+        "runs/r/examples.jsonl",
+        "cache/a.csv",
+        "to-the-index",
+        "to-an-upload.csv",
+        "holder",
+        "reviewqa.toml",
+        "id_rsa",
+        "page.html",
+        "program.py",
+    ],
+)
+def test_what_is_hidden_kept_or_no_review_file_is_not_read(tmp_path: Path, name: str) -> None:
+    paths = kept_in(tmp_path, reviews=".")
+    for file in (".env", ".git/config", ".hidden/a.csv", ".secret.csv", "cache/a.csv"):
+        write(tmp_path / file)
+    for file in ("indexes/.uploads/0a/theirs.csv", "indexes/hotel/reviews.parquet"):
+        write(tmp_path / file)
+    for file in ("models/m/config.json", "runs/r/examples.jsonl", "reviewqa.toml", "id_rsa"):
+        write(tmp_path / file)
+    for file in ("page.html", "program.py", "holder/a.csv", "good.CSV", "notes.txt"):
+        write(tmp_path / file)
+    (tmp_path / "to-the-index").symlink_to(tmp_path / "indexes" / "hotel")
+    (tmp_path / "to-an-upload.csv").symlink_to(tmp_path / "indexes/.uploads/0a/theirs.csv")
+    assert jobs.named_file(paths, "good.CSV") == tmp_path / "good.CSV"
+    assert jobs.named_file(paths, "notes.txt") == tmp_path / "notes.txt"
+    paths = paths.model_copy(
+        update={"cache_dir": tmp_path / "holder" / "cache"} if name == "holder" else {}
+    )
+    with pytest.raises(ReviewFileError, match=r"is hidden or kept|not called like a review file"):
+        jobs.named_file(paths, name)
+
+
+def write(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("text\nPASSWORD=x\n")

@@ -319,6 +319,20 @@ def test_named_files_are_read_inside_the_folder_only(
     assert not test.error and "Very quiet" in markup(test)
 
 
+def test_the_folder_of_named_files_is_made_where_it_is_missing(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PASSWORD=x")
+    test = open_page()
+    test.radio(key="kind").set_value(reviews_page.NAMED).run()
+    assert f"no folder {tmp_path}/reviews" in test.info[0].value.replace("\\", "")
+    assert (tmp_path / "reviews").is_dir()
+    box = next(box for box in test.text_input if box.label == "File or folder")
+    box.set_value("../.env").run()
+    assert "is not inside" in test.error[0].value and not test.info
+    (tmp_path / "reviews" / "hotel.csv").write_text(CSV)
+    box.set_value("hotel.csv").run()
+    assert not test.error and "Very quiet" in markup(test)
+
+
 def test_an_upload_over_the_limit_is_refused(
     indexes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rag.config import Settings, load_settings
+from rag.config import PROXY_VARIABLE, Settings, load_settings
 from rag.schema import SettingsError
 from ui.serve import serve
 
-Call = tuple[str, list[str], dict[str, str]]
+Call = tuple[str, tuple[str, ...], dict[str, str]]
 
 
 @pytest.fixture
@@ -45,22 +45,14 @@ def free() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_streamlit_runs_the_app_at_the_address_that_is_announced(
+def test_a_process_of_our_own_takes_over_at_the_address_that_is_announced(
     calls: list[Call], free: int
 ) -> None:
     announced: list[str] = []
-    serve(Settings().changed({"server.port": free, "reading.max_upload_mb": 7}), announced.append)
-    ((path, arguments, environment),) = calls
-    assert path == arguments[0] == sys.executable
-    assert arguments[1:4] == ["-m", "streamlit", "run"] and Path(arguments[4]).name == "app.py"
-    assert Path(arguments[4]).is_file()
-    assert environment["STREAMLIT_SERVER_ADDRESS"] == "127.0.0.1" and environment[
-        "STREAMLIT_SERVER_PORT"
-    ] == str(free)
-    assert environment["STREAMLIT_SERVER_HEADLESS"] == "true"
-    assert environment["STREAMLIT_SERVER_MAX_UPLOAD_SIZE"] == "7"
-    assert environment["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] == "false"
-    assert announced == [f"http://127.0.0.1:{free}"]
+    serve(Settings().changed({"server.port": free}), announced.append)
+    ((path, arguments, _),) = calls
+    assert (path, arguments) == (sys.executable, (sys.executable, "-P", "-m", "ui.serve"))
+    assert announced == [f"The app is at http://127.0.0.1:{free}  (Ctrl-C ends it)"]
 
 
 def test_every_setting_and_the_environment_reach_the_app(
@@ -76,7 +68,7 @@ def test_every_setting_and_the_environment_reach_the_app(
             "generator.name": "extractive",
         }
     )
-    serve(settings, lambda address: None)
+    serve(settings, lambda line: None)
     environment = calls[0][2]
     assert environment["OPENAI_API_KEY"] == "kept" and environment["PATH"] == os.environ["PATH"]
     assert load_settings(environ=environment) == settings
@@ -96,7 +88,12 @@ def test_an_address_that_is_not_this_machines_is_a_plain_error(
     calls: list[Call], free: int, host: str
 ) -> None:
     with pytest.raises(SettingsError, match=f"Cannot listen on {host}:{free}"):
-        serve(Settings().changed({"server.host": host, "server.port": free}), lambda address: None)
+        serve(
+            Settings().changed({"server.host": host, "server.port": free}),
+            lambda line: None,
+            allow_remote=True,
+            behind_proxy=True,
+        )
     assert not calls
 
 
@@ -106,4 +103,13 @@ def test_an_ipv6_address_is_announced_in_brackets(calls: list[Call], free: int) 
         serve(Settings().changed({"server.host": "::1", "server.port": free}), announced.append)
     except SettingsError as error:
         pytest.skip(f"no IPv6 here: {error}")
-    assert announced == [f"http://[::1]:{free}"]
+    assert announced[0].startswith(f"The app is at http://[::1]:{free} ")
+
+
+@pytest.mark.parametrize("behind_proxy", [True, False])
+def test_only_the_command_line_says_that_a_proxy_asks_people_to_log_in(
+    calls: list[Call], free: int, behind_proxy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PROXY_VARIABLE, "1")
+    serve(Settings().changed({"server.port": free}), lambda line: None, behind_proxy=behind_proxy)
+    assert (PROXY_VARIABLE in calls[0][2]) == behind_proxy

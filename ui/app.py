@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
+from rag.config import LOG_VARIABLE, load_settings
+from rag.logging import configure_logging
+from ui.access import require_login
 from ui.components import errors
 from ui.components.navigation import Page
 from ui.pages import PAGES
@@ -17,6 +21,8 @@ KEPT = "keep-"  # begins the keys of widgets that outlive a visit to a page that
 
 def main(registered: Sequence[Page] = PAGES) -> None:
     """Draw what all pages have in common, and the page."""
+    with errors.shown():
+        _log()
     st.html(Path(__file__).with_name("style.css"))
     for key, value in list(st.session_state.items()):
         if str(key).startswith(KEPT):
@@ -34,7 +40,14 @@ def main(registered: Sequence[Page] = PAGES) -> None:
     st.title(heading, anchor=False)
     st.markdown(page.intro)
     with st.container(key=page.url_path or "first"), errors.shown():
+        require_login(load_settings().server)
         entry.run()
+
+
+@st.cache_resource(show_spinner=False)
+def _log() -> None:
+    """Done once: the pages share a process."""
+    configure_logging(file=os.environ.get(LOG_VARIABLE, ""))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,14 @@
 from rag.config.fingerprint import NORMALISATION, index_fingerprint
 from rag.config.groups import BUNDLED_EMBEDDER, BUNDLED_GENERATOR
 from rag.config.settings import COMMAND_LINE, Settings, allowed
-from rag.config.sources import DEBUG_VARIABLE, LOG_VARIABLE, load_settings, load_with_origins
+from rag.config.sources import (
+    DEBUG_VARIABLE,
+    LOG_VARIABLE,
+    PROXY_VARIABLE,
+    load_settings,
+    load_with_origins,
+)
+from rag.config.trust import ConsentError, is_loopback, needs_consent, record_consent
 
 __all__ = [
     "BUNDLED_EMBEDDER",
@@ -12,9 +19,14 @@ __all__ = [
     "DEBUG_VARIABLE",
     "LOG_VARIABLE",
     "NORMALISATION",
+    "PROXY_VARIABLE",
+    "ConsentError",
     "Settings",
     "allowed",
     "index_fingerprint",
+    "is_loopback",
     "load_settings",
     "load_with_origins",
+    "needs_consent",
+    "record_consent",
 ]

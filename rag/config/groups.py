@@ -43,7 +43,7 @@ class Paths(Group):
         description="What is converted once, such as the bundled model.",
     )
     reviews_dir: Folder = Field(
-        default=Path("."),
+        default=Path("reviews"),
         description="The app reads named review files only from inside this folder.",
     )
 
@@ -223,3 +223,7 @@ class Server(Group):
         default="127.0.0.1", description="The address to listen on; default: this machine."
     )
     port: int = Field(default=8501, ge=1, le=65_535, description="The port to listen on.")
+    public_name: str = Field(
+        default="",
+        description="The name under which others reach the app, such as reviews.example.org.",
+    )

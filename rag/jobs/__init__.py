@@ -12,11 +12,12 @@ app's page, or the app itself, is closed.
 """
 
 from rag.index.options import Mode
-from rag.jobs.files import named_file, remove_unused_uploads, store_upload
+from rag.jobs.files import ENDINGS, named_file, remove_unused_uploads, store_upload
 from rag.jobs.job import Job, JobError, JobSpec, Stage, State, list_jobs
 from rag.jobs.launch import forget, start, start_again
 
 __all__ = [
+    "ENDINGS",
     "Job",
     "JobError",
     "JobSpec",

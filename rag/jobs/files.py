@@ -13,9 +13,12 @@ import unicodedata
 from pathlib import Path
 from typing import BinaryIO
 
+from rag.config.groups import Paths
+from rag.ingest.formats.registry import DATA, PACKINGS
 from rag.jobs.job import list_jobs
 from rag.schema import ReviewFileError
 
+ENDINGS = (*DATA, "txt", "zip", *PACKINGS)  # of the files that the app takes
 UPLOADS_FOLDER = ".uploads"
 ABANDONED_S = 24 * 3600.0  # an upload that no job uses is removed after this
 _LONGEST_STEM = 80  # bytes
@@ -67,23 +70,41 @@ def remove_unused_uploads(indexes_dir: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def named_file(folder: Path, name: str) -> Path:
-    """The file or folder `name` inside `folder`, its links followed.
+def named_file(paths: Paths, name: str) -> Path:
+    """The review file or folder `name` inside `paths.reviews_dir`, its links followed.
 
-    Raises `ReviewFileError` when there is none, or it, or a link in it, leads out of `folder`.
+    Raises `ReviewFileError` when there is none, when it, or a link in it, leads out of that folder
+    or to what is hidden or kept by the program, or when its name is not that of a review file.
     """
+    name = name.strip()
     try:
-        root = folder.resolve()
-        path = (root / name.strip()).resolve()
+        root = paths.reviews_dir.resolve()
+        path = (root / name).resolve()
         inside = path.is_relative_to(root) and path != root
-        if inside and not path.exists():
-            raise ReviewFileError(f'There is no file "{name.strip()}" in {root}.')
-        links = (entry for entry in path.rglob("*") if entry.is_symlink()) if inside else ()
-        if inside and all(link.resolve().is_relative_to(root) for link in links):
-            return path
+        if not (inside and all(link.resolve().is_relative_to(root) for link in _links(path))):
+            raise ReviewFileError(
+                f'"{name}" is not inside {root}, the only folder that the app reads. '
+                "Put the file there, or set paths.reviews_dir to another folder."
+            )
+        if _is_private(path, root, paths):
+            raise ReviewFileError(f'"{name}" is hidden or kept by the program, and not shown.')
+        if not path.exists():
+            raise ReviewFileError(f'There is no file "{name}" in {root}.')
+        if not path.is_dir() and path.suffix.lower().lstrip(".") not in ENDINGS:
+            raise ReviewFileError(
+                f'"{name}" is not called like a review file. The endings are {", ".join(ENDINGS)}.'
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise ReviewFileError(f'"{name}" cannot be the name of a file ({error}).') from error
-    raise ReviewFileError(
-        f'"{name.strip()}" is not inside {root}, the only folder that the app reads. '
-        "Put the file there, or set reviews_dir to another folder."
+    return path
+
+
+def _is_private(path: Path, root: Path, paths: Paths) -> bool:
+    """Whether anything on the way to `path` is hidden, or it holds or lies in a folder that the
+    program keeps: indexes (with the uploads of others), models, runs.
+    """
+    kept = (paths.indexes_dir, paths.models_dir, paths.runs_dir, paths.cache_dir)
+    folders = [folder.resolve() for folder in kept]
+    return any(part.startswith(".") for part in path.relative_to(root).parts) or any(
+        path.is_relative_to(folder) or folder.is_relative_to(path) for folder in folders
     )

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from rag.config import Settings, allowed
+from rag.config import Settings, allowed, load_with_origins, needs_consent, record_consent
 from ui.cli import terminal
 from ui.cli.options import Context, example
 
 
-@click.command("config", epilog=example("reviewqa config --json"))
+@click.group(
+    "config",
+    epilog=example("reviewqa config --json"),
+    invoke_without_command=True,
+    no_args_is_help=False,
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.pass_obj
-def config_command(context: Context, as_json: bool) -> None:
+@click.pass_context
+def config_group(command: click.Context, as_json: bool) -> None:
     """Show the settings, each with where its value came from and what it is for."""
-    settings, origins = context.settings_with_origins()
+    if command.invoked_subcommand:
+        return
+    settings, origins = command.ensure_object(Context).settings_with_origins()
     if as_json:
         terminal.say_json(_objects(settings, origins))
     else:
         terminal.say("\n\n".join(_tables(settings, origins)))
+
+
+@config_group.command(epilog=example("reviewqa config trust reviewqa.toml"))
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def trust(file: Path) -> None:
+    """Agree to what the settings FILE sets, as it is now."""
+    settings, origins = load_with_origins(file, environ={})
+    for name, value in settings.items():
+        if name in origins and needs_consent(name, value):
+            terminal.say(f"{name} = {terminal.json_text(str(value))}")
+    record_consent(file, file.read_bytes())
+    terminal.say(f"{file} is used as it is now.")
 
 
 def _objects(settings: Settings, origins: dict[str, str]) -> dict[str, object]:

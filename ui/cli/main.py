@@ -1,6 +1,6 @@
 """The command line: `reviewqa`. The one place where errors become messages and exit codes.
 
-Exit codes: 0 done, 1 our error or a check that failed, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 our error or a check that failed, 2 wrong usage or no consent, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 import click
 
 from rag.answer import Answer
-from rag.config import DEBUG_VARIABLE, LOG_VARIABLE
+from rag.config import DEBUG_VARIABLE, LOG_VARIABLE, ConsentError
 from rag.logging import configure_logging
+from rag.process import passive_threads, safe_imports
 from rag.schema import ReviewQAError
 from ui.cli import terminal
-from ui.cli.config import config_command
+from ui.cli.config import config_group
 from ui.cli.eval import eval_group
 from ui.cli.finetune import finetune_group
 from ui.cli.index import index_group, reviews_group
@@ -56,7 +57,7 @@ cli.add_command(reviews_group)
 cli.add_command(index_group)
 cli.add_command(eval_group)
 cli.add_command(finetune_group)
-cli.add_command(config_command)
+cli.add_command(config_group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +120,50 @@ def ask(context: Context, question: str, options: AskOptions) -> None:
             terminal.say(piece, newline=False)
 
 
+@dataclass(frozen=True, slots=True)
+class AppOptions:
+    """Where the app is served, and to whom."""
+
+    host: str | None
+    port: int | None
+    public_name: str | None
+    allow_remote: bool
+    behind_proxy: bool
+
+
 @cli.command(epilog=example("reviewqa app --port 8600"))
 @click.option("--host", help="Address to listen on; default 127.0.0.1, this machine only.")
 @click.option("--port", type=int, help="Port to listen on; default 8501.")
+@click.option("--public-name", help="Name under which others reach the app.")
+@click.option("--allow-remote", is_flag=True, help="Listen beyond this machine.")
+@click.option(
+    "--behind-proxy", is_flag=True, help="A proxy in front asks people to log in; the app does not."
+)
+@options_as(AppOptions)
 @click.pass_obj
-def app(context: Context, host: str | None, port: int | None) -> None:
+def app(context: Context, options: AppOptions) -> None:
     """Serve the app and print its address."""
     from ui.serve import serve
 
-    settings = context.settings({"server.host": host, "server.port": port})
-    serve(settings, lambda address: terminal.say(f"The app is at {address}  (Ctrl-C ends it)"))
+    settings = context.settings(
+        {
+            "server.host": options.host,
+            "server.port": options.port,
+            "server.public_name": options.public_name,
+        }
+    )
+    serve(
+        settings,
+        terminal.say,
+        allow_remote=options.allow_remote,
+        behind_proxy=options.behind_proxy,
+    )
 
 
 def main() -> None:
     """Entry point of `reviewqa`."""
+    safe_imports()
+    passive_threads()
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:
@@ -143,7 +174,7 @@ def main() -> None:
         sys.exit(130)
     except ReviewQAError as error:
         terminal.say(f"error: {one_line(str(error))}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, ConsentError) else 1)
     except MemoryError:
         terminal.say("error: there is not enough memory for this. Close other programs.", err=True)
         sys.exit(1)

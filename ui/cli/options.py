@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.config import Settings, load_settings, load_with_origins
+from rag.config import ConsentError, Settings, load_with_origins
 from rag.schema import ReviewFileError
+from ui.cli import terminal
 
 if TYPE_CHECKING:
     from rag.ingest import ReadOptions
@@ -38,11 +39,22 @@ class Context:
 
     def settings(self, changes: Mapping[str, Any] | None = None) -> Settings:
         """The settings, with a command's own options on top, by name: ``{"server.port": 8600}``."""
-        return load_settings(self._file, overrides={**self._overrides, **(changes or {})})
+        return self.settings_with_origins(changes)[0]
 
-    def settings_with_origins(self) -> tuple[Settings, dict[str, str]]:
-        """The settings, and where each value that is no default came from, by name."""
-        return load_with_origins(self._file, overrides=self._overrides)
+    def settings_with_origins(
+        self, changes: Mapping[str, Any] | None = None
+    ) -> tuple[Settings, dict[str, str]]:
+        """The settings, and where each value that is no default came from, by name. On a terminal
+        the user is asked for a consent that is missing.
+        """
+        overrides = {**self._overrides, **(changes or {})}
+        try:
+            return load_with_origins(self._file, overrides=overrides)
+        except ConsentError as error:
+            if not terminal.agreed(f"{error}\nUse {error.file} as it is?"):
+                raise
+            error.record()
+        return load_with_origins(self._file, overrides=overrides)
 
     def index_folder(self, name: str) -> Path:
         """The folder of an index. Raises `IndexFileError` where no index can have that name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,13 @@ def _drives(character: str) -> bool:
 def say(text: str, *, err: bool = False, newline: bool = True) -> None:
     """Print untrusted text."""
     click.echo(safe(text), err=err, nl=newline)
+
+
+def agreed(question: str) -> bool:
+    """Whether the user says yes; without a terminal nobody is asked, and that is a no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return click.confirm(safe(question), err=True)
 
 
 def say_json(value: Any) -> None:

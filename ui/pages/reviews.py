@@ -13,7 +13,7 @@ from rag.config import Settings, load_settings
 from rag.index import index_folder, list_indexes
 from rag.index.admin import list_generations, rollback
 from rag.jobs import JobSpec, Mode
-from rag.schema import IndexFileError
+from rag.schema import IndexFileError, ReviewFileError
 from ui.components import contents, errors
 from ui.components import jobs as jobs_list
 from ui.components.contents import Contents
@@ -22,7 +22,6 @@ from ui.render import reviews as markup
 
 NEW = "A new index"
 UPLOAD, NAMED = "Upload a file", "Name a file on this machine"
-TYPES = "csv tsv txt json jsonl ndjson parquet xlsx sqlite sqlite3 db gz zst zip".split()
 UPDATE = "More reviews: added to those that are there"
 REPLACE = "All the reviews there are: those that are not in the file are removed"
 BUTTONS: dict[Mode, str] = {
@@ -126,9 +125,24 @@ def _location(settings: Settings) -> Path | None:
     )
     if kind == UPLOAD:
         return _uploaded(settings)
-    st.caption(plain_markdown(f"Files and folders inside {settings.paths.reviews_dir.absolute()}."))
+    _reviews_folder(settings.paths.reviews_dir.absolute())
     name = st.text_input("File or folder", key=_key("named"), placeholder="my-reviews.csv").strip()
-    return jobs.named_file(settings.paths.reviews_dir, name) if name else None
+    return jobs.named_file(settings.paths, name) if name else None
+
+
+def _reviews_folder(folder: Path) -> None:
+    """Say which folder the named files are in; make it where it is missing."""
+    st.caption(plain_markdown(f"Review files and folders of them inside {folder}."))
+    if folder.is_dir():
+        return
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ReviewFileError(
+            f"There is no folder {folder}, and it cannot be made: {error.strerror}. Make it, or "
+            "set paths.reviews_dir to another one."
+        ) from error
+    st.info(plain_markdown(f"There was no folder {folder}. It is there now: put files into it."))
 
 
 def _uploaded(settings: Settings) -> Path | None:
@@ -140,7 +154,7 @@ def _uploaded(settings: Settings) -> Path | None:
     )
     given = st.file_uploader(
         "Review file",
-        TYPES,
+        jobs.ENDINGS,
         key=_key("upload"),
         max_upload_size=most,
         label_visibility="collapsed",

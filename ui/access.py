@@ -1,0 +1,157 @@
+"""Who may reach the app: under which names, from which pages, and after which login."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import ipaddress
+import os
+import re
+import sys
+from pathlib import Path
+
+import streamlit as st
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import file_util
+
+from rag.config import PROXY_VARIABLE, Settings, is_loopback
+from rag.config.groups import Server
+from rag.schema import SettingsError
+
+LOGIN_FILE = "~/.streamlit/secrets.toml"
+_ALL_ADDRESSES = ("", "0.0.0.0", "::")
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:@/?#\\\[\]]+))(?::\d{1,5})?")
+_REFUSED = (
+    "This app is not served under this name, or a page of another site asked for it. "
+    "docs/security.md says how to serve it under a name of yours.\n"
+)
+
+
+class Gate:
+    """ASGI middleware: answers only requests to the app's own names from its own pages, and tells
+    browsers to keep other sites out of its answers.
+
+    A page of another site whose name is made to lead here (DNS rebinding) still sends that name.
+    """
+
+    def __init__(self, app: ASGIApp, server: Server) -> None:
+        self._app, self._server = app, server
+        self._headers = _response_headers()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        if scope["type"] == "lifespan" or admits(self._server, Headers(scope=scope)):
+            await self._app(scope, receive, send_with_headers)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await PlainTextResponse(_REFUSED, 403)(scope, receive, send_with_headers)
+
+
+def admits(server: Server, headers: Headers) -> bool:
+    """Whether a request is to one of the app's own names, and from no page of another site."""
+    hosts, origins = headers.getlist("host"), headers.getlist("origin")
+    match = _HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
+    if match is None or not _is_own_name(server, match[1] or match[2]):
+        return False
+    own = (f"http://{hosts[0]}".lower(), f"https://{hosts[0]}".lower())
+    return all(origin.lower() in own for origin in origins)
+
+
+def _is_own_name(server: Server, name: str) -> bool:
+    if is_loopback(name) or name in (server.host.lower(), server.public_name.lower()):
+        return True
+    return server.host in _ALL_ADDRESSES and _is_address(name)  # no page can take a number over
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _response_headers() -> dict[str, str]:
+    page = Path(file_util.get_static_dir(), "index.html").read_text(encoding="utf-8")
+    hashes = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    ]
+    scripts = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    policy = (
+        f"default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; base-uri 'self'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+    }
+
+
+def ignore_working_folder() -> None:
+    """Let Streamlit read no `.streamlit/` in the working folder, where anybody's files may lie."""
+    file_util.get_project_streamlit_file_path = file_util.get_streamlit_file_path
+
+
+def what_is_open(settings: Settings, allow_remote: bool, behind_proxy: bool) -> str:
+    """What others can do at the address that is set, "" where only this machine reaches it. Raises
+    `SettingsError` where they may not be let in like this.
+    """
+    server = settings.server
+    if not is_loopback(server.host) and not allow_remote:
+        raise SettingsError(
+            f'server.host = "{server.host}" lets other machines in. If you want that, add '
+            "--allow-remote; docs/security.md says what is open then."
+        )
+    if not _is_for_others(server):
+        return ""
+    if not behind_proxy:
+        _require_login_set_up()
+    return (
+        f"Others can reach the app. Whoever your {'proxy' if behind_proxy else 'login'} lets in can "
+        f"read all reviews in {settings.paths.indexes_dir}/ and {settings.paths.reviews_dir}/, "
+        "upload files, and change and remove indexes. Without https, everybody on the way can read "
+        "along."
+    )
+
+
+def _is_for_others(server: Server) -> bool:
+    return not is_loopback(server.host) or bool(server.public_name)
+
+
+def _require_login_set_up() -> None:
+    ignore_working_folder()
+    if not (st.secrets.load_if_toml_exists() and "auth" in st.secrets):
+        raise SettingsError(
+            f"Others are let in only after a login. Put [auth] into {LOGIN_FILE} "
+            "(docs/security.md says how), or let a proxy ask who comes and add --behind-proxy."
+        )
+    if importlib.util.find_spec("authlib") is None:
+        raise SettingsError(
+            "The login needs one more package. This installs it: "
+            f'{sys.executable} -m pip install "streamlit[auth]"'
+        )
+
+
+def require_login(server: Server) -> None:
+    """End the page here, with a button to log in, where others reach the app, no proxy asks people
+    who they are, and this one has not said so.
+    """
+    if not _is_for_others(server) or PROXY_VARIABLE in os.environ:
+        return
+    if not getattr(st.user, "is_logged_in", False):
+        st.button("Log in", on_click=st.login, type="primary", key="login")
+        st.stop()
