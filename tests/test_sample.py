@@ -175,10 +175,10 @@ def test_the_stances_are_about_reviews_that_exist(
 
 def test_there_are_enough_questions_of_each_kind(questions: list[Question]) -> None:
     kinds = Counter(question.kind for question in questions)
-    assert len(questions) >= 150
-    assert kinds["unanswerable"] >= 30
-    assert kinds["count"] >= 20
-    assert min(kinds["opinion"], kinds["both_sides"], kinds["fact"]) >= 10
+    assert len(questions) == 229
+    assert kinds["unanswerable"] == 43
+    assert kinds["count"] == 33
+    assert min(kinds["opinion"], kinds["both_sides"], kinds["fact"]) >= 15
     assert len({question.question.casefold() for question in questions}) == len(questions)
 
 
@@ -223,6 +223,19 @@ def test_answers_to_count_questions_say_how_many_reviews(questions: list[Questio
     assert [
         q.id for q in counts if str(len(q.review_ids)) not in re.findall(r"\d+", q.answer)
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("question_id", "name"),
+    [("q-150", "Kaiji"), ("q-221", "Battle Royale")],
+)
+def test_counts_of_names_agree_with_the_reviews(
+    questions: list[Question], reviews: list[Review], question_id: str, name: str
+) -> None:
+    question = next(question for question in questions if question.id == question_id)
+    assert question.review_ids == {
+        review.review_id for review in reviews if name in f"{review.title} {review.text}"
+    }
 
 
 @pytest.mark.parametrize(
