@@ -30,7 +30,7 @@ from rag.schema import Message, RetrievedChunk
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.follow_up import stand_alone
 from rag.understanding.intent import asks_for_fact
-from rag.understanding.names import NameFinder
+from rag.understanding.names import NameFinder, item_name
 from rag.understanding.plan import QuestionPlan, understand
 
 _log = logging.getLogger(__name__)
@@ -204,7 +204,7 @@ class Pipeline:
             outcome.reason = NOT_NEAR_ENOUGH
             outcome.add(plan, Draft((), evidence.chunks))
             return
-        heading = f"\n{item_name(plan.items[0].items)}:\n" if plan.is_part else ""
+        heading = f"\n{plan.items[0].name}:\n" if plan.is_part else ""
         draft = Draft((), evidence.chunks)
         outcome.asked = True
         for piece in self.answerer.answer(plan, evidence, cancelled):
@@ -297,7 +297,7 @@ class _Outcome:
         answered = bool(draft.sentences) and not is_refusal(draft.sentences)
         self.answered = self.answered or answered
         if plan.is_part:
-            name = f"{item_name(plan.items[0].items)}:"
+            name = f"{plan.items[0].name}:"
             self.sentences.append(AnswerSentence(name, supported=True, score=1.0, heading=True))
             self.sentences += draft.sentences if answered else (prompt.REFUSED,)
         elif answered:
@@ -306,31 +306,26 @@ class _Outcome:
 
 def no_reviews_of(name: str, catalogue: Catalogue) -> str:
     """What is said where a question names an item that no review is of."""
-    there = [item_name((item,)) for item in list(catalogue.items)[:_ITEMS_NAMED]]
+    there = [item_name(item) for item in list(catalogue.items)[:_ITEMS_NAMED]]
     more = ", and others" if len(catalogue.items) > len(there) else ""
     return f"No reviews of {name} are here. There are reviews of {', '.join(there)}{more}."
 
 
 def none_meet(plan: QuestionPlan, catalogue: Catalogue) -> str:
     """What is said where no review meets what a question states."""
-    text = f"No review is {' and '.join(_in_words(condition) for condition in plan.conditions)}."
+    text = (
+        f"No review is {' and '.join(_in_words(condition, plan) for condition in plan.conditions)}."
+    )
     if catalogue.dates and any(condition.field == "date" for condition in plan.conditions):
         text += f" The reviews are from {catalogue.dates[0]} to {catalogue.dates[1]}."
     return text
 
 
-def item_name(items: Sequence[str]) -> str:
-    """Items as people write them: "british-airways" is British Airways."""
-    return ", ".join(
-        item.replace("-", " ").replace("_", " ").title() if item.islower() else item
-        for item in items
-    )
-
-
-def _in_words(condition: Condition) -> str:
+def _in_words(condition: Condition, plan: QuestionPlan) -> str:
     values = " or ".join(condition.values)
     if condition.field == "item":
-        return f"of {item_name(condition.values)}"
+        named = (mention.name for mention in plan.items if mention.items == condition.values)
+        return f"of {next(named, values)}"
     if condition.field == "date":
         before = {"=": "from", ">=": "from", ">": "later than", "<": "earlier than", "<=": "until"}
         later = " on" if condition.operator == ">=" else ""
@@ -340,7 +335,7 @@ def _in_words(condition: Condition) -> str:
 
 def _notes(plan: QuestionPlan, outcome: _Outcome, *, refused: bool) -> tuple[str, ...]:
     """What an answer says of itself."""
-    limits = [_in_words(condition) for condition in plan.conditions]
+    limits = [_in_words(condition, plan) for condition in plan.conditions]
     only = (f"Only reviews {' and '.join(limits)}.",) if limits else ()
     if not outcome.retrieved:
         return only

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rag.config.groups import Paths
-from rag.ingest.formats.registry import DATA, PACKINGS
+from rag.ingest.formats.registry import FORMATS
+from rag.ingest.formats.unpack import PACKINGS
 from rag.jobs.job import list_jobs
 from rag.schema import ReviewFileError
 
-ENDINGS = (*DATA, "txt", "zip", *PACKINGS)  # of the files that the app takes
+# of the files that the app takes
+ENDINGS = (*(ending for format in FORMATS for ending in format.endings), "zip", *PACKINGS)
 UPLOADS_FOLDER = ".uploads"
 ABANDONED_S = 24 * 3600.0  # an upload that no job uses is removed after this
 _LONGEST_STEM = 80  # bytes
@@ -108,3 +110,8 @@ def _is_private(path: Path, root: Path, paths: Paths) -> bool:
     return any(part.startswith(".") for part in path.relative_to(root).parts) or any(
         path.is_relative_to(folder) or folder.is_relative_to(path) for folder in folders
     )
+
+
+def _links(path: Path) -> list[Path]:
+    """The symbolic links below a folder."""
+    return [entry for entry in path.rglob("*") if entry.is_symlink()]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from rag.schema import Side
 from rag.understanding.cues import cues_of
+from rag.understanding.side import sides_named
 
 Intent = Literal[
     "overview", "opinion", "yes_no", "fact", "count", "comparison", "why", "change", "statistic"
@@ -34,6 +35,7 @@ INTENTS: tuple[Intent, ...] = get_args(Intent)
 SIDES: tuple[Side, ...] = get_args(Side)
 WEIGHTS_FILE = "weights.npz"
 INVERSE_REGULARISATION = 3.0
+_SURE = 0.5  # share of a side, from which a question counts as asking for it
 
 Floats = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Floats]
@@ -41,7 +43,7 @@ Embed = Callable[[Sequence[str]], Floats]
 
 _PEOPLE = (
     "reviews|reviewers?|people|viewers?|users|guests|customers|travell?ers|passengers|buyers|owners|"
-    "fans|players|diners|visitors"
+    "fans|diners|visitors"
 )
 _RULES: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (
@@ -133,9 +135,15 @@ class QuestionClassifier:
         return INTENTS[int(scores.argmax())]
 
     def side(self, question: str, vector: Floats) -> Side:
-        """The side that it asks for; neutral for both or neither."""
+        """The side that it asks for; neutral for both or neither. Where its words name both, that
+        is so; the classifier must be fairly sure to say otherwise.
+        """
+        if len(sides_named(question)) == 2:
+            return "neutral"
         scores = self.sides.scores(inputs_of([question], vector[None, :])[0])
-        return SIDES[int(scores.argmax())]
+        shares = np.exp(scores - scores.max())
+        best = int(shares.argmax())
+        return SIDES[best] if shares[best] / shares.sum() >= _SURE else "neutral"
 
 
 def inputs_of(questions: Sequence[str], vectors: Floats) -> Floats:

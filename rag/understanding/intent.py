@@ -49,11 +49,16 @@ _EMPTY_WORDS = frozenset(
     most much my no not of on one or other our people please really review reviewer reviewers reviews said say says
     share so some somebody someone tell than that the their them there they thing things think thinks this to two us
     buyer buyers client clients customer customers diner diners fan fans guest guests owner owners
-    passenger passengers player players reader readers somebody traveller travellers traveler travelers
+    passenger passengers somebody traveller travellers traveler travelers
     user users viewer viewers visitor visitors was we were what when where which who whom whose
     why will with would you your
     complain complains complaint complaints dislike dislikes enjoy enjoys hate hates like likes love loves opinion
-    opinions overall praise praises""".split()
+    opinions overall praise praises
+    advantage advantages aspect aspects cons disadvantage disadvantages downside downsides drawback
+    drawbacks flaw flaws gist gripe gripes impression moan moans negative negatives nutshell overview
+    plus pluses point points positive positives pros rave raves recap reception review strength
+    strengths strong sum summarise summarize summary upside upsides verdict weak weakness weaknesses
+    describe explain give list please short brief briefly general these those""".split()
 )
 _ASKS_FOR_A_FACT = re.compile(
     r"""^\W*(?:(?:exactly|so|and|in|on|at|for|about|do(?:es)?\ (?:any|the)\ reviews?\ (?:say|explain|mention))\s+)*

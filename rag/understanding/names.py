@@ -31,11 +31,14 @@ _COMMON = 0.2  # share of the items whose names have a word, from which it tells
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Words of a question, from character `start` to `end`, and the items that they name."""
+    """Words of a question, from character `start` to `end`, the items that they name, and what to
+    call these.
+    """
 
     start: int
     end: int
     items: tuple[str, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,10 @@ class NameFinder:
             first = self._with_fillers(tokens, place, items)
             span = tokens[first].start, tokens[last].end
             if len(items) <= _MOST_MATCHES:
-                yield Mention(*span, tuple(sorted(items, key=self._size)))
+                chosen = tuple(sorted(items, key=self._size))
+                words = _POSSESSIVE.sub("", question[slice(*span)]).removeprefix("the ")
+                called = len(chosen) > 1 or chosen[0].isdigit()
+                yield Mention(*span, chosen, words if called else item_name(chosen[0]))
             place = last + 1
 
     def _size(self, item: str) -> tuple[int, str]:
@@ -252,3 +258,8 @@ class NameFinder:
 def words_of(item: str) -> tuple[str, ...]:
     """The words of an item's name, lower case: "british-airways" is two."""
     return tuple(word.casefold() for word in re.findall(r"[^\W_]+", item.replace("'", "")))
+
+
+def item_name(item: str) -> str:
+    """An item as people write it: "british-airways" is British Airways."""
+    return re.sub(r"[-_]+", " ", item).title() if item.islower() else item

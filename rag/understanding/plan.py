@@ -31,6 +31,7 @@ _LED_TO_GAP = re.compile(
 )
 _BLANKS = re.compile(r"\s{2,}")
 _SPACE_BEFORE_MARK = re.compile(r"\s+(?=[?.!,;:])")
+_LEFT_OVER = re.compile(r"[,\s]*(?:\b(?:or|and|vs\.?|versus)\s*)?(?=[?.!]*$)", re.IGNORECASE)
 _LEADING = re.compile(r"^[\s,:;–—-]+")
 _KEEPS_ITS_INTENT = ("statistic", "count", "why", "change")  # though two items are named
 _ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is named
@@ -82,7 +83,7 @@ class QuestionPlan:
             "side": self.side,
             "query": self.query,
             "aspect": self.aspect,
-            "items": [list(mention.items) for mention in self.items],
+            "items": {mention.name: list(mention.items) for mention in self.items},
             "unknown_item": self.unknown_item,
             "conditions": where_text(self.conditions),
         }
@@ -160,7 +161,7 @@ def _without(question: str, spans: Sequence[tuple[int, int]], limits: Sequence[s
     for words in limits:
         kept = kept.replace(words, _GAP, 1)
     kept = _LED_TO_GAP.sub(" ", kept).replace(_GAP, " ")
-    kept = _SPACE_BEFORE_MARK.sub("", _BLANKS.sub(" ", kept))
+    kept = _LEFT_OVER.sub("", _SPACE_BEFORE_MARK.sub("", _BLANKS.sub(" ", kept)))
     return _LEADING.sub("", kept).strip()
 
 

@@ -63,13 +63,18 @@ def asked_side(question: str) -> Side:
     Neutral when it names both or neither, and for a question whether something is so ("Is the dub
     any good?"), which wants both sides whichever it names.
     """
+    sides = sides_named(question)
+    return sides.pop() if len(sides) == 1 else "neutral"
+
+
+def sides_named(question: str) -> set[Side]:
+    """The sides that its words name, negations read; both for a question whether something is so."""
     if _WHETHER.search(question) or _BOTH.search(question):
-        return "neutral"
+        return {"praise", "criticism"}
     if any(pattern.search(question) for pattern in (_BETTER, _NOT_TO, _NOT_AGAIN)):
-        return "criticism"
-    words = re.findall(
-        r"[\w’'-]+", _HOW_GOOD.sub(" ", _WHAT_IS_IT_LIKE.sub(" ", question)).casefold()
-    )
+        return {"criticism"}
+    plain = _HOW_GOOD.sub(" ", _WHAT_IS_IT_LIKE.sub(" ", question))
+    words = re.findall(r"[\w’'-]+", plain.casefold())
     negations = [place for place, word in enumerate(words) if _NOT.match(word)]
     sides: set[Side] = set()
     for place, word in enumerate(words):
@@ -83,7 +88,7 @@ def asked_side(question: str) -> Side:
         if _is_negated(place, words, negations):
             side = "praise" if side == "criticism" else "criticism"
         sides.add(side)
-    return sides.pop() if len(sides) == 1 else "neutral"
+    return sides
 
 
 def _is_negated(place: int, words: list[str], negations: list[int]) -> bool:
