@@ -239,7 +239,7 @@ class NameFinder:
                 token.is_capitalised
                 and not in_subject
                 and (is_item_place or is_possessive)
-                and not {before, outer} & _COMPARED
+                and (outer if before == "the" else before) not in _COMPARED
                 and self._catalogue.words.get(token.key, 0)
                 <= max(1, self._catalogue.reviews // 500)
             ):

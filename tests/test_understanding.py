@@ -1,0 +1,253 @@
+"""A question understood: names, times and ratings, intent and side, from a plain catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.embedding import SentenceTransformerEmbedder, Vectors
+from rag.schema import Review
+from rag.understanding.catalogue import Catalogue, catalogue_of
+from rag.understanding.classifier import classifier_for, rule_intent, training_questions
+from rag.understanding.names import NameFinder, item_name
+from rag.understanding.period import limits_of
+from rag.understanding.plan import QuestionPlan, understand
+from rag.understanding.side import asked_side
+from tests.fakes import FakeEmbedder
+
+HOTELS = ("Fox and Crown", "Hotel Bluebell", "Maison du Lac")
+AIRLINES = ("british-airways", "united-airlines", "qantas-airways", "emirates", "air-canada")
+
+
+def reviews_of(items: Sequence[str], *texts: str) -> list[Review]:
+    return [
+        Review(
+            f"{item}-{n}",
+            text,
+            item=item,
+            date=f"20{20 + n % 4}-03-01",
+            rating=n % 5 + 1.0,
+            rating_min=1,
+            rating_max=5,
+        )
+        for item in items
+        for n, text in enumerate(texts * 3)
+    ]
+
+
+@pytest.fixture(scope="module")
+def hotels() -> Catalogue:
+    return catalogue_of(
+        "my-hotels",
+        reviews_of(HOTELS, "The pool was warm and the staff united.", "We loved the garden."),
+    )
+
+
+@pytest.fixture(scope="module")
+def airlines() -> Catalogue:
+    return catalogue_of(
+        "lounges", reviews_of(AIRLINES, "Good food, but crowded.", "Clean showers.")
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "items"),
+    [
+        ("Is the Fox and Crown quiet at night?", ["Fox and Crown"]),
+        ("is the fox and crown quiet?", ["Fox and Crown"]),
+        ("How is Bluebell's pool?", ["Hotel Bluebell"]),
+        ("How is the pool at Hotel Bluebel?", ["Hotel Bluebell"]),
+        ("how is maison du lac", ["Maison du Lac"]),
+        (
+            "Which is quieter, the Fox and Crown or Hotel Bluebell?",
+            ["Fox and Crown", "Hotel Bluebell"],
+        ),
+        ("How is the pool?", []),
+        ("Did they see a fox in the garden?", []),
+    ],
+)
+def test_items_are_recognised(hotels: Catalogue, question: str, items: list[str]) -> None:
+    mentions = NameFinder(hotels).find(question).items
+    assert [item for mention in mentions for item in mention.items] == items
+
+
+@pytest.mark.parametrize(
+    ("question", "item"),
+    [
+        ("What do people think of the staff in the United lounges?", "united-airlines"),
+        ("staff in united lounges", "united-airlines"),
+        ("how is the food at BA?", "british-airways"),
+        ("Are the Qantes lounges nice?", "qantas-airways"),
+        ("And at Emirates?", "emirates"),
+    ],
+)
+def test_short_misspelt_and_initials(airlines: Catalogue, question: str, item: str) -> None:
+    (mention,) = NameFinder(airlines).find(question).items
+    assert mention.items == (item,) and mention.name == item_name(item)
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown"),
+    [
+        ("How is the pool of the Hilton?", "Hilton"),
+        ("What is breakfast like at Grand Budapest?", "Grand Budapest"),
+        ("Is it better than the Hilton?", ""),  # only compared with
+        ("How is the pool?", ""),
+    ],
+)
+def test_an_item_that_nobody_reviewed(hotels: Catalogue, question: str, unknown: str) -> None:
+    assert NameFinder(hotels).find(question).unknown == unknown
+
+
+def test_a_hosts_name_is_learnt_as_its_items_name() -> None:
+    reviews = reviews_of(["101", "102", "103"], "Lovely flat.", "Quiet street.")
+    reviews += [Review(f"s{n}", "Sue was a great host.", item="102") for n in range(8)]
+    catalogue = catalogue_of("flats", reviews)
+    assert catalogue.aliases["sue"] == ("102",)
+    (mention,) = NameFinder(catalogue).find("Can I bring my dog to Sue's?").items
+    assert (mention.items, mention.name) == (("102",), "Sue")
+
+
+def test_a_corpus_of_one_item_has_a_subject_and_no_items() -> None:
+    reviews = [Review(str(n), "I watched Squid Game twice.", item="Squid Game") for n in range(9)]
+    catalogue = catalogue_of("squid-game", reviews)
+    names = NameFinder(catalogue).find("How good are the actors in Squid Game?")
+    assert not names.items and not names.unknown and "squid game" in catalogue.subjects
+    assert catalogue_of("x", [], about="The Film").subjects == ("the film", "x")
+
+
+@pytest.mark.parametrize(
+    ("question", "where"),
+    [
+        ("How was it in 2021?", "date = 2021"),
+        ("Since the renovation in March 2023, is it better?", "date >= 2023-03"),
+        ("What was said between 2019 and 2021?", "date >= 2019 and date <= 2021"),
+        ("What changed lately?", "date >= 2023-05-02"),
+        ("How is the service in the last 3 months?", "date >= 2024-02-01"),
+        ("What do one-star reviews say?", "rating = 1"),
+        ("What do people with two or three stars say?", "rating >= 2 and rating <= 3"),
+        ("What do low-rated reviews complain about?", "rating <= 40%"),
+        ("Who plays number 456 in season 2?", ""),
+        ("Is it a five minute walk?", ""),
+    ],
+)
+def test_times_and_ratings(question: str, where: str) -> None:
+    from rag.filters import where_text
+
+    limits = limits_of(question, ("2010-01-01", "2024-05-01"), (1, 5))
+    assert where_text([condition for limit in limits for condition in limit.conditions]) == where
+    assert all(limit.words in question for limit in limits)
+
+
+def test_stars_are_read_on_the_scale_there_is() -> None:
+    (limit,) = limits_of("What do one-star reviews say?", None, (1, 10))
+    assert [(c.operator, c.values) for c in limit.conditions] == [(">=", ("1",)), ("<=", ("2",))]
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_understood(question: str) -> None:
+    catalogue = catalogue_of("hotels", reviews_of(HOTELS, "The pool was warm."))
+    names = NameFinder(catalogue).find(question)
+    for mention in names.items:
+        assert 0 <= mention.start < mention.end <= len(question)
+    limits_of(question, catalogue.dates, catalogue.scale)
+    assert asked_side(question) in ("praise", "criticism", "neutral")
+
+
+@pytest.fixture(scope="module")
+def embedder() -> SentenceTransformerEmbedder:
+    return SentenceTransformerEmbedder()
+
+
+def plan(
+    question: str, catalogue: Catalogue, embedder: SentenceTransformerEmbedder
+) -> QuestionPlan:
+    finder = NameFinder(catalogue)
+    return understand(question, finder, catalogue, embedder.embed_queries, embedder.identity)
+
+
+def test_names_and_times_become_conditions_and_are_not_searched_for(
+    hotels: Catalogue, embedder: SentenceTransformerEmbedder
+) -> None:
+    made = plan("How was the breakfast at the Fox and Crown in 2021?", hotels, embedder)
+    assert (made.query, made.aspect) == ("How was the breakfast?", "breakfast")
+    assert made.as_dict()["conditions"] == 'date = 2021 and item = "Fox and Crown"'
+    assert made.intent == "opinion" and made.side == "neutral" and made.vectors.shape == (2, 384)
+    assert made.parts == (made,)
+
+
+def test_two_items_are_two_parts(hotels: Catalogue, embedder: SentenceTransformerEmbedder) -> None:
+    made = plan("Which is quieter, the Fox and Crown or Hotel Bluebell?", hotels, embedder)
+    assert made.intent == "comparison" and made.aspect == "quieter" and not made.conditions
+    assert [part.as_dict()["conditions"] for part in made.parts] == [
+        'item = "Fox and Crown"',
+        'item = "Hotel Bluebell"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "intent", "side"),
+    [
+        ("What do guests complain about at the Fox and Crown?", "overview", "criticism"),
+        ("pros and cons of Hotel Bluebell?", "overview", "neutral"),
+        ("Is Maison du Lac quiet at night?", "yes_no", "neutral"),
+        ("What is the average rating of the Fox and Crown?", "statistic", "neutral"),
+        ("How many guests mention the pool?", "count", "neutral"),
+        ("Why do people come back?", "why", "praise"),
+    ],
+)
+def test_intent_and_side(
+    hotels: Catalogue,
+    embedder: SentenceTransformerEmbedder,
+    question: str,
+    intent: str,
+    side: str,
+) -> None:
+    made = plan(question, hotels, embedder)
+    assert (made.intent, made.side) == (intent, side)
+
+
+def test_a_question_is_embedded_once(hotels: Catalogue) -> None:
+    class Counting(FakeEmbedder):
+        calls = 0
+
+        def embed_queries(self, texts: Sequence[str]) -> Vectors:
+            if len(texts) < 10:  # more are the training questions, once for an embedder
+                self.calls += 1
+            return super().embed_queries(texts)
+
+    embedder = Counting()
+    finder = NameFinder(hotels)
+    understand("How is the pool?", finder, hotels, embedder.embed_queries, embedder.identity)
+    assert embedder.calls == 1
+
+
+def test_the_stored_weights_tell_the_training_questions(
+    embedder: SentenceTransformerEmbedder,
+) -> None:
+    classifier = classifier_for(embedder.identity, embedder.embed_queries)
+    questions, intents = training_questions("intent")
+    chosen = list(range(0, len(questions), 9))
+    vectors = embedder.embed_queries([questions[row] for row in chosen])
+    right = [
+        classifier.intent(questions[row], vector) == intents[row]
+        for row, vector in zip(chosen, vectors, strict=True)
+    ]
+    assert np.mean(right) > 0.85
+
+
+def test_every_training_question_is_once_there() -> None:
+    for kind in ("intent", "side"):
+        questions, labels = training_questions(kind)  # type: ignore[arg-type]
+        assert len({question.casefold() for question in questions}) == len(questions) > 400
+        assert min(labels.count(label) for label in set(labels)) >= 80
+
+
+def test_a_rule_needs_no_vector() -> None:
+    assert rule_intent("What's the average rating?") == "statistic"
+    assert rule_intent("How many reviewers mention the noise?") == "count"
+    assert rule_intent("How is it?") is None
