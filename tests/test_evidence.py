@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answering.refusal import COVERAGE_WEIGHT, evidence_score
+from rag.answering.refusal import COVERAGE_WEIGHT, RAREST_WEIGHT, evidence_score, rarity_of
 from rag.schema import Chunk, RetrievedChunk, Review
+from rag.understanding.catalogue import Catalogue
 from rag.understanding.intent import asks_for_fact, content_words, wants_overview
 
 
@@ -125,6 +126,26 @@ def test_forms_of_a_word_and_capitals_count_as_the_word() -> None:
     assert evidence_score(
         content_words("Qui a joué?"), [found("Il JOUÉ bien; a qui?")]
     ) == pytest.approx(0.5 + COVERAGE_WEIGHT)
+
+
+def test_a_rare_word_counts_more_and_for_a_fact_once_more() -> None:
+    rarity = {"actor": 0.5, "paid": 4.0}
+    chunks = [found("Neither actor raises his voice.")]
+    plain = evidence_score("actor paid", chunks)
+    assert plain == pytest.approx(0.5 + COVERAGE_WEIGHT / 2)
+    assert evidence_score("actor paid", chunks, rarity) == pytest.approx(
+        0.5 + COVERAGE_WEIGHT * 0.5 / 4.5
+    )
+    paid = [found("He was paid in peanuts.")]
+    without, with_rarest = (
+        evidence_score("actor paid", paid, rarity, is_fact=is_fact) for is_fact in (False, True)
+    )
+    assert with_rarest == pytest.approx(without + RAREST_WEIGHT)
+    assert evidence_score("actor paid", chunks, rarity, is_fact=True) == pytest.approx(
+        evidence_score("actor paid", chunks, rarity)
+    )
+    catalogue = Catalogue("x", 10, words={"paid": 1, "actor": 5, "actors": 10})
+    assert rarity_of(catalogue)["paid"] > rarity_of(catalogue)["actor"] > 0
 
 
 def test_a_question_of_empty_words_is_judged_by_its_score_alone() -> None:

@@ -265,10 +265,10 @@ def test_a_chunk_that_does_not_fit_is_passed_over_for_a_shorter_one(tmp_path: Pa
     pipeline = make(
         index, generator, {"generator.max_prompt_tokens": 10_000, "index.chunk_tokens": 200}
     )
-    needed = generator.count_tokens(pipeline.messages("the soup was cold and very thin"))
+    needed = generator.count_tokens(pipeline.messages("Was the soup cold and very thin?"))
     answer = make(
         index, generator, {"generator.max_prompt_tokens": needed - 20, "index.chunk_tokens": 200}
-    ).ask("the soup was cold and very thin")
+    ).ask("Was the soup cold and very thin?")
     assert {found.review.review_id for found in answer.retrieved} == {"best", "short"}
 
 

@@ -242,7 +242,7 @@ def test_the_stored_weights_tell_the_training_questions(
 
 def test_every_training_question_is_once_there() -> None:
     for kind in ("intent", "side"):
-        questions, labels = training_questions(kind)  # type: ignore[arg-type]
+        questions, labels = training_questions(kind)
         assert len({question.casefold() for question in questions}) == len(questions) > 400
         assert min(labels.count(label) for label in set(labels)) >= 80
 

@@ -14,7 +14,7 @@ from rag.answering.base import Answerer, Draft
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.grounding import is_refusal
 from rag.answering.model import Budget, ModelAnswerer
-from rag.answering.refusal import evidence_score
+from rag.answering.refusal import Rarity, evidence_score, rarity_of
 from rag.answering.statistics import statistics_of
 from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
@@ -95,6 +95,10 @@ class Pipeline:
         return index_catalogue(self.index)
 
     @cached_property
+    def _rarity(self) -> Rarity:
+        return rarity_of(self._catalogue)
+
+    @cached_property
     def _finder(self) -> NameFinder:
         return NameFinder(self._catalogue)
 
@@ -156,7 +160,7 @@ class Pipeline:
             yield " ".join(sentence.text for sentence in outcome.sentences)
         refused = not outcome.answered
         told = outcome.refusal or prompt.REFUSED
-        if refused:
+        if refused and not outcome.asked:
             yield told.text
         yield Answer(
             question=question,
@@ -223,7 +227,8 @@ class Pipeline:
         answering = self.settings.answering
         is_fact = asks_for_fact(plan.question)
         floor = answering.fact_evidence_floor if is_fact else answering.evidence_floor
-        return evidence_score(plan.aspect, evidence.chunks) >= floor
+        score = evidence_score(plan.aspect, evidence.chunks, self._rarity, is_fact=is_fact)
+        return score >= floor
 
 
 def make_answerer(

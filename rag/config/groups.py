@@ -153,13 +153,13 @@ class Answering(Group):
     """When an answer is given, and when a sentence counts as borne out."""
 
     evidence_floor: float = Field(
-        default=0.50,
+        default=0.56,
         ge=-1,
         le=2,
         description="Evidence under which the reviews are taken not to say.",
     )
     fact_evidence_floor: float = Field(
-        default=0.76, ge=-1, le=2, description="The same for questions that ask for one fact."
+        default=0.86, ge=-1, le=2, description="The same for questions that ask for one fact."
     )
     support_threshold: float = Field(
         default=0.45,

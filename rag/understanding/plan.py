@@ -34,6 +34,7 @@ _SPACE_BEFORE_MARK = re.compile(r"\s+(?=[?.!,;:])")
 _LEFT_OVER = re.compile(r"[,\s]*(?:\b(?:or|and|vs\.?|versus)\s*)?(?=[?.!]*$)", re.IGNORECASE)
 _LEADING = re.compile(r"^[\s,:;–—-]+")
 _KEEPS_ITS_INTENT = ("statistic", "count", "why", "change")  # though two items are named
+_OF_ONE_THING = ("fact", "count", "statistic")  # also where no aspect is named
 _ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is named
 
 
@@ -91,7 +92,7 @@ class QuestionPlan:
     @property
     def is_overview(self) -> bool:
         """Whether it is about everything."""
-        return self.intent == "overview" or not self.aspect
+        return self.intent == "overview" or not (self.aspect or self.intent in _OF_ONE_THING)
 
 
 def item_condition(items: Sequence[str]) -> Condition:
