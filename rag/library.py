@@ -22,7 +22,8 @@ from rag.index.ingest import rebuild
 from rag.ingest import ReadOptions
 from rag.progress import Progress, no_progress
 from rag.retrieval import Retriever
-from rag.schema import RetrievedChunk, Review, ReviewFileError
+from rag.schema import Message, RetrievedChunk, Review, ReviewFileError
+from rag.understanding.plan import QuestionPlan
 
 Source = str | Path | Sequence[str | Path] | Iterable[Mapping[str, Any] | Review] | Any
 """Review files (any kind that the command line reads), rows as dicts, `Review` records, or a pandas
@@ -55,6 +56,11 @@ class Index:
         """What it was opened by."""
         return self.snapshot.name
 
+    @property
+    def embedder(self) -> Embedder:
+        """What embeds the questions."""
+        return self._embedder
+
     @cached_property
     def pipeline(self) -> Pipeline:
         """What answers the questions. Raises `ReviewQAError` where it cannot be had."""
@@ -86,8 +92,25 @@ class Index:
     ) -> Iterator[str | Answer]:
         """Pieces of the answer's text as they are written, and last the checked `Answer`."""
         return self.pipeline.stream(
-            _text(question), cancelled, _conditions(where), [*map(_text, after)]
+            _text(question),
+            cancelled=cancelled,
+            where=_conditions(where),
+            previous=[*map(_text, after)],
         )
+
+    def plan(self, question: str, *, after: Sequence[str] = ()) -> QuestionPlan:
+        """How a question is understood: what it wants, of which reviews, and about what."""
+        return self.pipeline.plan(_text(question), [*map(_text, after)])
+
+    def messages(
+        self,
+        question: str,
+        *,
+        where: str | Sequence[Condition] = (),
+        after: Sequence[str] = (),
+    ) -> list[Message]:
+        """What a language model would be sent for a question."""
+        return self.pipeline.messages(_text(question), _conditions(where), [*map(_text, after)])
 
     def search(
         self, question: str, *, where: str | Sequence[Condition] = ()

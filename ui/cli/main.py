@@ -68,6 +68,7 @@ class AskOptions:
     generator: str | None
     as_json: bool
     show_prompt: bool
+    explain: bool
     where: str
     previous: tuple[str, ...]
 
@@ -81,6 +82,7 @@ class AskOptions:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--show-prompt", is_flag=True, help="Print the messages instead of asking.")
+@click.option("--explain", is_flag=True, help="Print first how the question is understood.")
 @click.option(
     "--where", default="", help='Ask only some reviews: "rating >= 8 and date >= 2024-12".'
 )
@@ -91,26 +93,22 @@ class AskOptions:
 @click.pass_obj
 def ask(context: Context, question: str, options: AskOptions) -> None:
     """Answer QUESTION from the reviews of an index."""
-    from rag.answering.pipeline import Pipeline
-    from rag.filters import parse_where
+    import rag
 
-    where = parse_where(options.where)
     if not question.strip():
         raise click.BadParameter("the question is empty", param_hint="QUESTION")
-    # bytes of the command line that are no UTF-8 cannot be embedded
-    question, *previous = (
-        text.encode(errors="replace").decode() for text in (question, *options.previous)
-    )
     settings = context.settings({"generator.name": options.generator})
-    pipeline = Pipeline.open(settings, picked_index(settings, options.index))
+    index = rag.open(picked_index(settings, options.index), settings=settings)
+    if options.explain:
+        terminal.show("plan", index.plan(question, after=options.previous).as_dict())
     if options.show_prompt:
-        messages = pipeline.messages(question, where, previous)
+        messages = index.messages(question, where=options.where, after=options.previous)
         if options.as_json:
             terminal.say_json(messages)
         else:
             terminal.say("\n".join(message["content"] for message in messages))
         return
-    for piece in pipeline.stream(question, where=where, previous=previous):
+    for piece in index.stream(question, where=options.where, after=options.previous):
         if options.as_json and isinstance(piece, Answer):
             terminal.say_json(piece.to_dict())
         elif isinstance(piece, Answer):
