@@ -30,7 +30,7 @@ def run(
     for name in [name for name in os.environ if name.startswith("REVIEWQA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("REVIEWQA_GENERATOR__NAME", "extractive")
-    for module in ("rag.index.ingest", "rag.answering.pipeline"):
+    for module in ("rag.index.ingest", "rag.answering.pipeline", "rag.library"):
         monkeypatch.setattr(f"{module}.make_embedder", lambda settings: FakeEmbedder())
     (tmp_path / "first.csv").write_text(FIRST, encoding="utf-8")
     return Runner(monkeypatch, capsys)

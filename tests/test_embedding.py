@@ -289,7 +289,10 @@ def test_threads_that_wait_leave_the_core_to_others_unless_told_otherwise(
 ) -> None:
     environ = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     environ |= {} if stated is None else {"OMP_WAIT_POLICY": stated}
-    code = "import sys, rag, os; assert not {'torch', 'faiss'} & set(sys.modules); print(os.environ['OMP_WAIT_POLICY'])"
+    code = (
+        "import os, sys; from rag.process import passive_threads; passive_threads(); "
+        "assert not {'torch', 'faiss'} & set(sys.modules); print(os.environ['OMP_WAIT_POLICY'])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
     )

@@ -102,7 +102,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows of a CSV file; of its columns only `question` must be there. Lists are separated by
     semicolons.
     """
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="", restkey="")
+    lines = io.StringIO(read_text(path), newline="")
+    reader = csv.DictReader(lines, restval="", restkey="", strict=True)
     try:
         for cells in reader:
             # a list of lists has no place in a cell, and cells beyond the header no name

@@ -20,7 +20,7 @@ from rag.jobs.job import list_jobs
 from rag.schema import ReviewFileError
 
 # of the files that the app takes
-ENDINGS = (*(ending for format in FORMATS for ending in format.endings), "zip", *PACKINGS)
+ENDINGS = (*(ending for format in FORMATS for ending in format.endings), "txt", "zip", *PACKINGS)
 UPLOADS_FOLDER = ".uploads"
 ABANDONED_S = 24 * 3600.0  # an upload that no job uses is removed after this
 _LONGEST_STEM = 80  # bytes

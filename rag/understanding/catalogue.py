@@ -12,6 +12,7 @@ from rag.schema import Review
 MOST_ITEMS = 5000
 _PHRASE = re.compile(r"\b[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){1,3}")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_PARTS = re.compile(r"\w+")  # "Gi-hun" is spoken of as Gi-hun, and counted as gi and hun, too
 _POSSESSIVE = re.compile(r"['’]s?$")
 _FEWEST_MENTIONS = 5  # of a name, to be an alias or a subject
 _ALIAS_SHARE = 0.9  # of the reviews that have the name, in the reviews of the alias's items
@@ -65,7 +66,9 @@ def catalogue_of(name: str, reviews: Iterable[Review], about: str = "") -> Catal
         if review.rating is not None:
             scales.add((review.rating_min, review.rating_max))
         tokens = {_POSSESSIVE.sub("", word) for word in _WORD.findall(review.text)}
-        words.update({token.casefold() for token in tokens})
+        words.update(
+            {token.casefold() for token in tokens} | set(_PARTS.findall(review.text.casefold()))
+        )
         with_capital = {token.casefold() for token in tokens if token[:1].isupper()}
         capitalised.update(with_capital - {token for token in tokens if token[:1].islower()})
         phrases.update({match.casefold() for match in _PHRASE.findall(review.text)})
