@@ -21,7 +21,7 @@ REFUSAL = "The reviews do not say."
 REFUSED = AnswerSentence(REFUSAL, supported=True, score=1.0)
 PRAISE_HEADING = "What they praise:"
 CRITICISM_HEADING = "What they criticise:"
-NEUTRAL_HEADING = "What they say:"
+NEUTRAL_HEADING = "Other comments:"
 HEADINGS = (PRAISE_HEADING, CRITICISM_HEADING, NEUTRAL_HEADING)
 
 _OPENING = (
