@@ -12,7 +12,7 @@ import pytest
 
 from rag.config import BUNDLED_GENERATOR, Settings
 from rag.generators import choice, transformers
-from rag.generators.choice import GPU_MODEL, ChosenGenerator, choose_generator, newest_merged_model
+from rag.generators.choice import GPU_MODEL, ChosenGenerator, choose_generator, merged_models
 from rag.generators.openai import OpenAIGenerator
 from rag.schema import SettingsError
 from tests.fakes import FakeGenerator
@@ -42,7 +42,9 @@ def make_model(folder: Path, *, age: int = 0) -> Path:
     """What a merged model's folder looks like from outside."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"model_type": "gemma"}))
-    (folder / "model.safetensors").write_bytes(b"")
+    (folder / "tokenizer.json").write_text("{}")
+    header = b'{"w": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}'
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"0")
     os.utime(folder / "config.json", (1e9 - age, 1e9 - age))
     return folder
 
@@ -60,7 +62,19 @@ def test_the_newest_merged_model_is_used_and_named(tmp_path: Path) -> None:
     chosen = choose(tmp_path)
     assert isinstance(chosen.generator, Transformers) and chosen.generator.model == str(newest)
     assert "newest merged model" in chosen.reason and str(tmp_path) in chosen.reason
-    assert newest_merged_model(tmp_path) == newest
+    assert [model.name for model in merged_models(tmp_path)] == ["b-new", "a-old", "c-older"]
+
+
+def test_a_broken_model_is_passed_over_and_said(tmp_path: Path) -> None:
+    whole = make_model(tmp_path / "whole", age=50)
+    (make_model(tmp_path / "cut") / "model.safetensors").write_bytes(b"\x09")
+    chosen = choose(tmp_path)
+    assert isinstance(chosen.generator, Transformers) and chosen.generator.model == str(whole)
+    assert "the merged model cut cannot be used: its weights file" in chosen.reason
+    (whole / "tokenizer.json").unlink()
+    chosen = choose(tmp_path)
+    assert chosen.generator is None
+    assert "model cut cannot" in chosen.reason and "model whole cannot" in chosen.reason
 
 
 def test_a_merged_model_goes_before_the_gpus(
@@ -85,7 +99,7 @@ def test_folders_that_hold_no_whole_model_are_passed_over(tmp_path: Path) -> Non
         ("binary", "\udcff"),
     ):
         (make_model(tmp_path / name) / "config.json").write_text(text, errors="surrogateescape")
-    assert newest_merged_model(tmp_path) is None
+    assert merged_models(tmp_path) == []
     assert choose(tmp_path).generator is None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rag.config import Settings
 from rag.generators.base import Generator
+from rag.generators.loading import problem_of
 from rag.generators.registry import load_generator, no_adapter
 
 EXTRACTIVE = "extractive"
@@ -25,7 +26,7 @@ class ChosenGenerator:
 def choose_generator(settings: Settings) -> ChosenGenerator:
     """The generator that the settings name; for "auto" the first of these that can be had:
 
-    a model the user merged into `models_dir`; on a GPU, Gemma 4 E2B from a hub or its cache; else
+    the newest whole model that the user merged into `models_dir`; on a GPU, Gemma 4 E2B from a hub or its cache; else
     none, and the reviews are quoted, which was measured to be the best offline choice
     (docs/evaluation.md).
     """
@@ -34,9 +35,12 @@ def choose_generator(settings: Settings) -> ChosenGenerator:
     if settings.generator.name != "auto":
         generator = load_generator(settings, settings.generator.name)
         return ChosenGenerator(generator, "it is what the settings name")
-    merged = newest_merged_model(settings.paths.models_dir)
-    if merged is not None:
-        reason = f"it is the newest merged model in {settings.paths.models_dir}/"
+    passed_over = ""
+    for merged in merged_models(settings.paths.models_dir):
+        if problem := problem_of(merged):
+            passed_over += f"; the merged model {merged.name} cannot be used: {problem}"
+            continue
+        reason = f"it is the newest merged model in {settings.paths.models_dir}/{passed_over}"
         return ChosenGenerator(load_generator(settings, str(merged)), reason)
     gpu = gpu_available()
     if gpu and model_at_hand(GPU_MODEL):
@@ -46,7 +50,7 @@ def choose_generator(settings: Settings) -> ChosenGenerator:
     return _quoting(
         settings,
         f"there is no merged model and {missing}; of what works offline, quoting the reviews "
-        "measured best",
+        f"measured best{passed_over}",
     )
 
 
@@ -56,12 +60,12 @@ def _quoting(settings: Settings, reason: str) -> ChosenGenerator:
     return ChosenGenerator(None, reason)
 
 
-def newest_merged_model(models_dir: Path) -> Path | None:
-    """The most recently written folder in `models_dir` that holds a causal language model."""
+def merged_models(models_dir: Path) -> list[Path]:
+    """The folders in `models_dir` that hold a causal language model, newest first."""
     if not models_dir.is_dir():
-        return None
+        return []
     models = [folder for folder in models_dir.iterdir() if is_model(folder)]
-    return max(models, key=lambda folder: (folder / "config.json").stat().st_mtime, default=None)
+    return sorted(models, key=lambda folder: (folder / "config.json").stat().st_mtime, reverse=True)
 
 
 def gpu_available() -> bool:
