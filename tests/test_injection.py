@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.embedding import SentenceTransformerEmbedder
 from rag.ingest.injection import addresses_the_model
 
 ROWS = [
@@ -20,11 +21,34 @@ PLANTED = [row["text"] for row in ROWS if row["planted"]]
 LOOK_ALIKES = [row["text"] for row in ROWS if not row["planted"]]
 
 
-def test_nine_in_ten_planted_sentences_are_flagged_and_hardly_a_look_alike() -> None:
-    missed = [text for text in PLANTED if not addresses_the_model(text)]
-    wronged = [text for text in LOOK_ALIKES if addresses_the_model(text)]
+EMBEDDER = SentenceTransformerEmbedder()
+
+
+@pytest.mark.parametrize("with_vectors", [True, False])
+def test_nine_in_ten_planted_sentences_are_flagged_and_hardly_a_look_alike(
+    with_vectors: bool,
+) -> None:
+    def flagged(texts: list[str]) -> list[str]:
+        vectors = EMBEDDER.embed_documents(texts) if with_vectors else [None] * len(texts)
+        return [
+            text
+            for text, vector in zip(texts, vectors, strict=True)
+            if addresses_the_model(text, vector, EMBEDDER.identity)
+        ]
+
+    missed = set(PLANTED) - set(flagged(PLANTED))
+    wronged = flagged(LOOK_ALIKES)
     assert len(missed) <= 0.1 * len(PLANTED), missed
     assert len(wronged) <= 0.02 * len(LOOK_ALIKES), wronged
+
+
+def test_the_vector_counts_only_if_the_weights_are_for_its_embedder() -> None:
+    vectors = EMBEDDER.embed_documents(PLANTED)
+    towards = 20 * (vectors.mean(axis=0) - EMBEDDER.embed_documents(LOOK_ALIKES).mean(axis=0))
+    sentence = "The soup was warm."
+    assert addresses_the_model(sentence, towards, EMBEDDER.identity)
+    assert not addresses_the_model(sentence, towards, "another embedder")
+    assert not addresses_the_model(sentence)
 
 
 @pytest.mark.parametrize(

@@ -179,18 +179,22 @@ def _quotable(evidence: Evidence, fewest_words: int) -> tuple[NDArray[np.int64],
     texts: list[str] = []
     for place, source in enumerate(evidence.chunks):
         first = int(evidence.rows_of(place)[0])
+        steers = [
+            addresses_the_model(sentence.text, evidence.vectors[row], evidence.embedder)
+            for row, sentence in enumerate(source.sentences, first)
+        ]
         for number, sentence in enumerate(source.sentences):
             words = len(re.findall(r"\w+", sentence.text))
             if words < fewest_words and (sentence.text.isascii() or len(sentence.text) < 8):
                 continue
-            end = sentence.end
+            last = number
             is_short = len(sentence.text.split()) < _SHORT_WORDS
             if is_short and number + 1 < len(source.sentences):
-                end = source.sentences[number + 1].end
-            text = " ".join(source.review.text[sentence.start : end].split())
-            if not addresses_the_model(text):
+                last += 1
+            if not any(steers[number : last + 1]):
+                text = source.review.text[sentence.start : source.sentences[last].end]
                 rows.append(first + number)
-                texts.append(text)
+                texts.append(" ".join(text.split()))
     return np.array(rows, dtype=np.int64), texts
 
 

@@ -1,90 +1,109 @@
 """Sentences of a review that speak to the machine that reads it, and not to people.
 
-English rules, by what such a sentence is made of: an order or a duty, the machine it is laid on,
-what that machine writes and for whom, what it was told before, and the words of its trade. Each
-adds points; people and stories take some away. No part tells by itself, except the frames of a
-conversation and text in code, which have no place in a review. The fence around a prompt, not
-this, is what keeps such text from acting: this keeps it from being taken for an opinion.
-
-The points are those of a logistic regression on the sentences of `tests/data/planted.jsonl` and on
-honest reviews, rounded.
+A logistic regression on what such a sentence is made of (the English patterns: an order or a duty,
+the machine it is laid on, what that machine writes and for whom, what it was told before), on its
+words, and on its vector where the index holds one of the bundled embedder. The frames of a
+conversation and text in code have no place in a review and tell by themselves. The fence around a
+prompt, not this, is what keeps such text from acting: this keeps it from being taken for an
+opinion. ``python -m finetune.injection`` fits the stored weights anew.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import operator
 import re
 import unicodedata
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rag.ingest import injection_patterns as patterns
 
-_POINTS = (
-    8,  # a machine is told what to do
-    9,  # what it was told before is undone
-    12,  # a part to play
-    7,  # words put into its mouth
-    9,  # what it writes is to be so
-    3,  # what it writes, for whom, what from
-    2,  # a machine is named
-    3,  # an order
-    7,  # an order about what it writes
-    5,  # an order in the words of its trade
-    3,  # an order first of all, near its trade
-    9,  # each word of its trade, up to 3
-    3,  # each word near that trade, up to 4
-    4,  # praise
-    7,  # a quotation after a word of saying
-    2,  # you
-    2,  # every, only, never; up to 2
-    -7,  # people who could be meant
-    -4,  # a story that could be meant
-    -5,  # no order and no duty
-)
-_ENOUGH = 13
+Floats = NDArray[np.float32]
+
+WEIGHTS_FILE = "injection.npz"
+KINDS = ("seeing", "blind")  # with the sentence's vector, and without
+PARTS = ("words", "signals", "vector")
+WORDS = 8192  # columns that words and pairs of words are hashed to
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 _SPACED = re.compile(r"(?:\b\w[ ._-]){2,}\w\b")
 _WITH_DIGITS = re.compile(r"\b(?=\w*[a-z])(?=\w*\d)\w{4,}\b")
 _REPEATED = re.compile(r"([^\w\s])\1{3,}")
+_WORD = re.compile(r"[\w']+|[^\w\s]")
 _LONGEST = 2000  # characters looked at: five times the longest sentence that the chunker makes
 _LEET = str.maketrans("013457", "oieast")
+_NO_VECTOR = np.zeros(0, dtype=np.float32)
 
 
-def addresses_the_model(sentence: str) -> bool:
-    """Whether a sentence of a review reads as if written to steer the machine that reads it."""
-    text = _plain(sentence)
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """A sentence is flagged where the sum is above zero: `words` (WORDS,), `signals`
+    (signals,), `vector` (dimension,), empty where no vector is looked at.
+    """
+
+    words: Floats
+    signals: Floats
+    vector: Floats
+    bias: float
+
+    def flag(self, text: str, vector: Floats) -> bool:
+        """Whether a plain text with this vector is flagged."""
+        columns = word_columns(text)
+        score = self.bias + vector @ self.vector + signals_of(text) @ self.signals
+        score += self.words[columns].sum() / max(len(columns), 1) ** 0.5
+        return bool(score > 0)
+
+
+@lru_cache(maxsize=1)
+def _stored() -> tuple[str, Weights, Weights]:
+    """The embedder's identity, the weights for its vectors, and those for no vector."""
+    stored = resources.files("rag.ingest") / WEIGHTS_FILE
+    with resources.as_file(stored) as file, np.load(file, allow_pickle=False) as arrays:
+        weights = []
+        for kind in KINDS:
+            words, signals, vector = (arrays[f"{kind}_{part}"].astype(np.float32) for part in PARTS)
+            weights.append(Weights(words, signals, vector, float(arrays[f"{kind}_bias"])))
+        return str(arrays["identity"]), weights[0], weights[1]
+
+
+def addresses_the_model(sentence: str, vector: Floats | None = None, embedder: str = "") -> bool:
+    """Whether a sentence of a review reads as if written to steer the machine that reads it.
+
+    `vector`, (dimension,), is the sentence's, by the embedder of this identity; one of another
+    embedder than the weights are for is not looked at.
+    """
+    text = plain(sentence)
+    if is_framed(sentence, text):
+        return True
+    identity, seeing, blind = _stored()
+    if vector is None or embedder != identity:
+        return blind.flag(text, _NO_VECTOR)
+    return seeing.flag(text, vector)
+
+
+def is_framed(sentence: str, text: str) -> bool:
+    """Whether the sentence, `text` in plain letters, holds a frame of a conversation, or code."""
     if patterns.MARKS.search(text) and patterns.FRAME.search(text):
         return True
-    if patterns.CODED.search(text) or _hides_base64(sentence):
-        return True
-    if not _is_worth_a_look(text):
-        return False
-    points: int = sum(map(operator.mul, _POINTS, _signals(text)))
-    return points >= _ENOUGH
+    return bool(patterns.CODED.search(text)) or _hides_base64(sentence)
 
 
-def _is_worth_a_look(text: str) -> bool:
-    """A quick look that most sentences end with: the signals take half a millisecond."""
-    if patterns.TRADE.search(text):
-        return True
-    nearby = len(set(patterns.NEARBY.findall(text)))
-    hints = (
-        patterns.YOUR.search,
-        patterns.SCOPE.search,
-        patterns.NAMED.search,
-        patterns.ORDER_FIRST.match,
-    )
-    if nearby > 1 or (nearby and any(hint(text) for hint in hints)):
-        return True
-    return any(
-        strong.search(text) for strong in (patterns.UNDONE, patterns.ROLE, patterns.DUTY_OF_OUTPUT)
-    )
+def word_columns(text: str) -> list[int]:
+    """Columns that the words and pairs of words of a plain text fall into, each once."""
+    words = _WORD.findall(text)
+    pairs = zip(["^", *words], [*words, "$"], strict=True)
+    terms = {*words, *(" ".join(pair) for pair in pairs)}
+    return sorted({zlib.crc32(term.encode("utf-8", "replace")) % WORDS for term in terms})
 
 
-def _signals(text: str) -> tuple[int, ...]:
-    """What the sentence is made of, in the order of `_POINTS`."""
+def signals_of(text: str) -> Floats:
+    """(signals,) what a plain text is made of."""
     told, undone, role = (
         bool(each.search(text)) for each in (patterns.TOLD, patterns.UNDONE, patterns.ROLE)
     )
@@ -93,31 +112,34 @@ def _signals(text: str) -> tuple[int, ...]:
     trade = min(len(set(patterns.TRADE.findall(text))), 3)
     nearby = min(len(set(patterns.NEARBY.findall(text))), 4)
     to_people = not (named or told)
-    return (
-        told,
-        undone,
-        role,
-        bool(patterns.DICTATED.search(text)),
-        bool(patterns.DUTY_OF_OUTPUT.search(text)),
-        matter,
-        named,
-        order,
-        order and matter,
-        order and trade > 0,
-        first and nearby > 1,
-        trade,
-        nearby,
-        bool(patterns.PRAISE.search(text)),
-        bool(patterns.QUOTED.search(text)),
-        bool(patterns.YOUR.search(text)),
-        min(len(set(patterns.SCOPE.findall(text))), 2),
-        to_people and bool(patterns.PEOPLE.search(text)),
-        to_people and bool(patterns.STORY.search(text)),
-        not (order or told or undone or role or patterns.DUTIES.search(text)),
+    return np.array(
+        (
+            told,
+            undone,
+            role,
+            bool(patterns.DICTATED.search(text)),
+            bool(patterns.DUTY_OF_OUTPUT.search(text)),
+            matter,
+            named,
+            order,
+            order and matter,
+            order and trade > 0,
+            first and nearby > 1,
+            trade,
+            nearby,
+            bool(patterns.PRAISE.search(text)),
+            bool(patterns.QUOTED.search(text)),
+            bool(patterns.YOUR.search(text)),
+            min(len(set(patterns.SCOPE.findall(text))), 2),
+            to_people and bool(patterns.PEOPLE.search(text)),
+            to_people and bool(patterns.STORY.search(text)),
+            not (order or told or undone or role or patterns.DUTIES.search(text)),
+        ),
+        dtype=np.float32,
     )
 
 
-def _plain(sentence: str) -> str:
+def plain(sentence: str) -> str:
     """The sentence in small letters, with the tricks that hide a word from a pattern undone."""
     text = unicodedata.normalize("NFKC", sentence[:_LONGEST]).casefold().replace("’", "'")
     text = _REPEATED.sub(r"\1\1\1", text)

@@ -20,7 +20,8 @@ class Evidence:
     `question_vector`, (dimension,), is what was searched with; None for an overview, which searches
     for nothing. The others have a row for each sentence of the chunks, in their order: `vectors`
     (sentences, dimension) as the index holds them; `stances` (sentences,), about -1 for criticism
-    to 1 for praise; `owner` (sentences,), the place of its chunk in `chunks`.
+    to 1 for praise; `owner` (sentences,), the place of its chunk in `chunks`. `embedder` is the
+    identity of the embedder that made the vectors.
     """
 
     chunks: tuple[RetrievedChunk, ...]
@@ -28,6 +29,7 @@ class Evidence:
     vectors: Vectors
     stances: NDArray[np.float32]
     owner: NDArray[np.int64]
+    embedder: str = ""
 
     @classmethod
     def of(
@@ -38,7 +40,14 @@ class Evidence:
         vectors = index.vectors(rows)
         stances = [index.sentence_stance(*pair) for pair in zip(rows, vectors, strict=True)]
         owner = np.repeat(np.arange(len(chunks)), [len(chunk.sentences) for chunk in chunks])
-        return cls(tuple(chunks), question_vector, vectors, np.array(stances, np.float32), owner)
+        return cls(
+            tuple(chunks),
+            question_vector,
+            vectors,
+            np.array(stances, np.float32),
+            owner,
+            index.manifest.embedder,
+        )
 
     def rows_of(self, place: int) -> NDArray[np.int64]:
         """Rows of the sentences of the chunk at a place, in reading order."""
