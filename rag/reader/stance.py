@@ -60,8 +60,9 @@ _NEUTRAL_BAND = (
 
 @dataclass(frozen=True, slots=True)
 class StanceModel:
-    """Which stance wording takes in one index; `vectors @ weights + offset` has mean 0 over the index's
-    sentences.
+    """Which stance wording takes in one index, as `vectors @ weights + offset`: 0 is the mean of the
+    index's sentences where its ratings say what is praise, else half-way between `PRAISING` and
+    `COMPLAINING`.
     """
 
     weights: Floats  # (dimension,)
@@ -100,6 +101,8 @@ def fit_stance(
     """
     direction = praising.mean(axis=0) - complaining.mean(axis=0)
     weights = _unit_variance(direction, vectors)
+    # Without ratings the mean says nothing: of happy guests it would make half complain.
+    zero = (praising.mean(axis=0) + complaining.mean(axis=0)) / 2
     rated = np.flatnonzero(~np.isnan(ratings))
     if len(rated) >= _FEWEST_RATED and np.ptp(ratings[rated]) > 0:
         if len(rated) > MOST_SENTENCES:
@@ -111,8 +114,9 @@ def fit_stance(
         gram = centred.T @ centred + _RIDGE * np.eye(centred.shape[1], dtype=np.float32)
         regression = _unit_variance(np.linalg.solve(gram, centred.T @ target), vectors)
         weights = _DIRECTION_SHARE * weights + (1 - _DIRECTION_SHARE) * regression
+        zero = vectors.mean(axis=0)
     weights = (_unit_variance(weights, vectors) * _WORDING_WEIGHT).astype(np.float32)
-    return StanceModel(weights, -float(vectors.mean(axis=0) @ weights))
+    return StanceModel(weights, -float(zero @ weights))
 
 
 def _unit_variance(direction: NDArray[np.floating], vectors: Floats) -> NDArray[np.floating]:
