@@ -147,6 +147,10 @@ def _rendered(template: str, answer: Answer) -> str:
     return environment.get_template(template).render(answer=answer).strip() + "\n"
 
 
+# all of ASCII's punctuation but ? , ; ' and ", which mean nothing by themselves
+_MARKDOWN = re.compile(r"[!#$%&()*+\-./:<=>@\[\\\]^_`{|}~]")
+
+
 def plain_markdown(text: str) -> str:
     """`text` such that Markdown shows it as it is, on one line."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
