@@ -11,11 +11,11 @@ import pytest
 
 from rag.answer import Answer
 from rag.answering import prompt
-from rag.answering.pipeline import CLOSEST, WROTE_NOTHING, Pipeline, mix_of
+from rag.answering.pipeline import CLOSEST, CUT_OFF, WROTE_NOTHING, Pipeline, mix_of
 from rag.config import Settings
 from rag.embedding import Vectors, make_embedder
 from rag.filters import parse_where
-from rag.generators import Generator
+from rag.generators import Generator, Truncated
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator
 from rag.index import ReviewIndex, index_folder, verify_index
@@ -334,6 +334,22 @@ def test_max_new_tokens_reaches_the_generator(index: ReviewIndex) -> None:
 
     make(index, Curious(pool_answer), {"generator.max_new_tokens": 17}).ask(QUESTION)
     assert asked == [17]
+
+
+def test_an_answer_that_reached_the_most_tokens_says_so(index: ReviewIndex) -> None:
+    class Wordy(FakeGenerator):
+        def stream(
+            self,
+            messages: Sequence[Message],
+            *,
+            max_new_tokens: int,
+            cancelled: Callable[[], bool] = never_cancelled,
+        ) -> Iterator[str]:
+            yield from super().stream(messages, max_new_tokens=max_new_tokens, cancelled=cancelled)
+            yield Truncated()
+
+    assert CUT_OFF in make(index, Wordy(pool_answer)).ask(QUESTION).notes
+    assert CUT_OFF not in make(index, FakeGenerator(pool_answer)).ask(QUESTION).notes
 
 
 def test_an_error_of_the_generator_comes_through(index: ReviewIndex) -> None:

@@ -18,12 +18,13 @@ class Draft:
     """What an answerer ends with: checked statements, and the chunks that they could cite.
 
     `dropped_markers` counts citation numbers that name no chunk. Without `sentences`, nothing was
-    written.
+    written. `truncated`: a model reached the most tokens it may write.
     """
 
     sentences: tuple[AnswerSentence, ...]
     retrieved: tuple[RetrievedChunk, ...]
     dropped_markers: int = 0
+    truncated: bool = False
 
 
 class Answerer(Protocol):

@@ -9,7 +9,7 @@ from rag.answering import prompt
 from rag.answering.base import Draft
 from rag.answering.grounding import check_answer
 from rag.embedding import Embedder
-from rag.generators import Generator
+from rag.generators import Generator, Truncated
 from rag.generators.base import never_cancelled
 from rag.index import ReviewIndex
 from rag.retrieval import renumbered
@@ -58,17 +58,19 @@ class ModelAnswerer:
         """Pieces of text as the model writes them, then the checked draft."""
         retrieved = self.within_budget(plan.question, evidence.chunks)
         text = ""
+        truncated = False
         for piece in self.generator.stream(
             prompt.build_messages(plan.question, retrieved),
             max_new_tokens=self._budget.max_new_tokens,
             cancelled=cancelled,
         ):
             text += piece
+            truncated = truncated or isinstance(piece, Truncated)
             yield piece
         sentences, dropped_markers = check_answer(
             text, retrieved, self._index, self._embedder, threshold=self._support_threshold
         )
-        yield Draft(sentences, tuple(retrieved), dropped_markers)
+        yield Draft(sentences, tuple(retrieved), dropped_markers, truncated)
 
     def messages(self, plan: QuestionPlan, evidence: Evidence) -> list[Message]:
         """What the generator is sent."""

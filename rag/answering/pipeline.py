@@ -41,6 +41,7 @@ NOT_NEAR_ENOUGH = "no review came near enough to the question to ask one"
 NO_SUCH_ITEM = "no review is of it"
 COUNTED = "it was counted off the index"
 NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
+CUT_OFF = "The model stopped at the most it may write (generator.max_new_tokens)."
 _ITEMS_NAMED = 5  # of the items there are, where the one asked about is not
 _CHARACTERS_PER_TOKEN = 4  # about, in English; for an answer without a model
 
@@ -283,6 +284,7 @@ class _Outcome:
     sentences: list[AnswerSentence] = field(default_factory=list)
     retrieved: list[RetrievedChunk] = field(default_factory=list)
     dropped_markers: int = 0
+    truncated: bool = False
     asked: bool = False  # something was asked to answer
     answered: bool = False
     told: bool = False  # and said something, if only that the reviews do not say
@@ -298,6 +300,7 @@ class _Outcome:
         """A part's answer, under its item's name where there are several."""
         self.retrieved += draft.retrieved
         self.dropped_markers += draft.dropped_markers
+        self.truncated = self.truncated or draft.truncated
         self.told = self.told or bool(draft.sentences)
         answered = bool(draft.sentences) and not is_refusal(draft.sentences)
         self.answered = self.answered or answered
@@ -348,7 +351,8 @@ def _notes(plan: QuestionPlan, outcome: _Outcome, *, refused: bool) -> tuple[str
         nothing = outcome.asked and not outcome.sentences and not outcome.told
         return (*only, WROTE_NOTHING if nothing else CLOSEST)
     count = (NOT_A_COUNT,) if plan.intent == "count" else ()
-    return (*only, mix_of(outcome.retrieved), *count)
+    cut = (CUT_OFF,) if outcome.truncated else ()
+    return (*only, mix_of(outcome.retrieved), *count, *cut)
 
 
 def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:
