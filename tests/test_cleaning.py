@@ -208,7 +208,7 @@ def test_what_the_embedder_cannot_read_is_said() -> None:
     )
     assert languages_read_by("intfloat/multilingual-e5-small") == languages_read_by("my-own") == ()
     note = unreadable({"pl": 80, "en": 20, "unknown": 900}, ("en",))
-    assert "80% of the reviews" in note and "(pl)" in note and "REVIEWQA_EMBEDDER=" in note
+    assert "80% of the reviews" in note and "(pl)" in note and "REVIEWQA_EMBEDDING__MODEL=" in note
     assert unreadable({"pl": 80}, ()) == unreadable({"en": 90, "pl": 10}, ("en",)) == ""
     assert unreadable({"unknown": 5}, ("en",)) == ""
 

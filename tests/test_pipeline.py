@@ -352,6 +352,17 @@ def test_an_answer_that_reached_the_most_tokens_says_so(index: ReviewIndex) -> N
     assert CUT_OFF not in make(index, FakeGenerator(pool_answer)).ask(QUESTION).notes
 
 
+def test_a_question_in_a_language_that_the_embedder_cannot_read_is_told(index: ReviewIndex) -> None:
+    english = {"embedding.model": "sentence-transformers/all-MiniLM-L6-v2"}
+    question = "Wie ist das Schwimmbad im Hotel?"
+    notes = make(index, FakeGenerator(pool_answer), english).ask(question).notes
+    assert "a language (de) that the embedder does not read" in notes[0]
+    several = {"embedding.model": "intfloat/multilingual-e5-small"}
+    for told, settings in ((question, several), (QUESTION, english)):
+        notes = make(index, FakeGenerator(pool_answer), settings).ask(told).notes
+        assert not any("does not read" in note for note in notes)
+
+
 def test_an_error_of_the_generator_comes_through(index: ReviewIndex) -> None:
     def down(messages: Sequence[Message]) -> str:
         raise GeneratorError("the server is down")

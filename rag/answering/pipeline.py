@@ -24,6 +24,7 @@ from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import BuildOptions, ReviewIndex, index_folder
 from rag.index.catalogue import index_catalogue
+from rag.ingest.language import languages_read_by, unreadable_question
 from rag.retrieval import Retriever
 from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk
@@ -173,7 +174,7 @@ class Pipeline:
             generator_reason=self.reason if outcome.asked else outcome.reason,
             retrieved=tuple(outcome.retrieved),
             dropped_markers=0 if refused else outcome.dropped_markers,
-            notes=_notes(plan, outcome, refused=refused),
+            notes=(*self._about_language(question), *_notes(plan, outcome, refused=refused)),
             timings=timer.total(),
         )
 
@@ -221,6 +222,10 @@ class Pipeline:
                 yield heading + piece
                 heading = ""
         outcome.add(plan, draft)
+
+    def _about_language(self, question: str) -> tuple[str, ...]:
+        problem = unreadable_question(question, languages_read_by(self.settings.embedding.model))
+        return (problem,) if problem else ()
 
     def _bears_on(self, plan: QuestionPlan, evidence: Evidence) -> bool:
         if plan.is_overview:

@@ -151,7 +151,21 @@ def unreadable(languages: Mapping[str, int], readable: Collection[str]) -> str:
     return (
         f"{share:.0%} of the reviews are in a language that the embedder does not read well "
         f"({', '.join(foreign[:3])}). Name another one before the index is built, for example "
-        "REVIEWQA_EMBEDDER=intfloat/multilingual-e5-small."
+        "REVIEWQA_EMBEDDING__MODEL=intfloat/multilingual-e5-small."
+    )
+
+
+def unreadable_question(question: str, readable: Collection[str]) -> str:
+    """What to say where a question is clearly in a language that the embedder cannot read; else
+    nothing. `readable` is empty where it may read all.
+    """
+    language = detect_language(question) if readable else ""
+    if not language or language in readable:
+        return ""
+    return (
+        f"The question seems to be in a language ({language}) that the embedder does not read "
+        "well: ask in English, or rebuild the index with another embedder, for example "
+        "REVIEWQA_EMBEDDING__MODEL=intfloat/multilingual-e5-small."
     )
 
 
