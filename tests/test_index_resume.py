@@ -304,7 +304,7 @@ def test_readers_never_fail_while_a_writer_switches_and_removes(
             time.sleep(0.01)
     finally:
         stop.touch()
-    assert all(reader.get(30) > 5 for reader in readers)
+    assert all(reader.get(30) > 0 for reader in readers)
 
 
 @pytest.mark.parametrize("switches", [1, 3])

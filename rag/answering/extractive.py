@@ -178,6 +178,8 @@ def _quotable(evidence: Evidence, fewest_words: int) -> tuple[NDArray[np.int64],
     rows: list[int] = []
     texts: list[str] = []
     for place, source in enumerate(evidence.chunks):
+        if not source.sentences:
+            continue
         first = int(evidence.rows_of(place)[0])
         steers = [
             addresses_the_model(sentence.text, evidence.vectors[row], evidence.embedder)

@@ -100,22 +100,30 @@ def fit_stance(
     `COMPLAINING`.
     """
     direction = praising.mean(axis=0) - complaining.mean(axis=0)
-    weights = _unit_variance(direction, vectors)
-    # Without ratings the mean says nothing: of happy guests it would make half complain.
-    zero = (praising.mean(axis=0) + complaining.mean(axis=0)) / 2
     rated = np.flatnonzero(~np.isnan(ratings))
-    if len(rated) >= _FEWEST_RATED and np.ptp(ratings[rated]) > 0:
-        if len(rated) > MOST_SENTENCES:
-            rated = np.random.default_rng(0).choice(rated, MOST_SENTENCES, replace=False)
-        centred = vectors[rated] - vectors[rated].mean(axis=0)
-        target = (ratings[rated] - ratings[rated].mean()).astype(
-            np.float32
-        )  # a double would make one of every vector
-        gram = centred.T @ centred + _RIDGE * np.eye(centred.shape[1], dtype=np.float32)
-        regression = _unit_variance(np.linalg.solve(gram, centred.T @ target), vectors)
-        weights = _DIRECTION_SHARE * weights + (1 - _DIRECTION_SHARE) * regression
-        zero = vectors.mean(axis=0)
-    weights = (_unit_variance(weights, vectors) * _WORDING_WEIGHT).astype(np.float32)
+    if len(rated) < _FEWEST_RATED or np.ptp(ratings[rated]) == 0:
+        return _fixed(direction, (praising.mean(axis=0) + complaining.mean(axis=0)) / 2)
+    if len(rated) > MOST_SENTENCES:
+        rated = np.random.default_rng(0).choice(rated, MOST_SENTENCES, replace=False)
+    centred = vectors[rated] - vectors[rated].mean(axis=0)
+    # a double would make one of every vector
+    target = (ratings[rated] - ratings[rated].mean()).astype(np.float32)
+    gram = centred.T @ centred + _RIDGE * np.eye(centred.shape[1], dtype=np.float32)
+    regression = _unit_variance(np.linalg.solve(gram, centred.T @ target), vectors)
+    mixed = _DIRECTION_SHARE * _unit_variance(direction, vectors)
+    mixed += (1 - _DIRECTION_SHARE) * regression
+    weights = (_unit_variance(mixed, vectors) * _WORDING_WEIGHT).astype(np.float32)
+    return StanceModel(weights, -float(vectors.mean(axis=0) @ weights))
+
+
+def _fixed(direction: NDArray[np.floating], zero: NDArray[np.floating]) -> StanceModel:
+    """1 at the mean of `PRAISING` and -1 at that of `COMPLAINING`, whatever the index holds: of happy
+    guests without ratings, the index's own mean would make half complain.
+    """
+    squared = float(direction @ direction)
+    if squared < 1e-9:
+        return StanceModel(np.zeros_like(direction, dtype=np.float32), 0.0)
+    weights = (direction * (2 / squared)).astype(np.float32)
     return StanceModel(weights, -float(zero @ weights))
 
 
