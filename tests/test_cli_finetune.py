@@ -175,12 +175,12 @@ def test_the_recipes_are_listed(
 
 
 def test_ctrl_c_saves_and_resume_goes_on(folder: Path) -> None:
-    command = [sys.executable, "-c", "from ui.cli.main import main; main()", "finetune"]
+    command = [sys.executable, "-P", "-c", "from ui.cli.main import main; main()", "finetune"]
     long = ["recipe.toml", "--set", 'output="stopped"', "--set", "training.num_train_epochs=200"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     asked = [*command, "data", *long, "--questions", "asked.csv"]
     subprocess.run(
-        [*command[:3], "index", "build", "reviews.csv", "--name", "hotel"],
+        [*command[:4], "index", "build", "reviews.csv", "--name", "hotel"],
         cwd=folder,
         env=environment,
         check=True,
