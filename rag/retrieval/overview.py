@@ -37,7 +37,7 @@ def overview(
     if not len(rows):
         return []
     vectors = index.vectors(rows)
-    leanings = np.array(
+    stances = np.array(
         [index.sentence_stance(int(row), vector) for row, vector in zip(rows, vectors, strict=True)]
     )
     kmeans = faiss.Kmeans(
@@ -54,8 +54,8 @@ def overview(
     theme = similarity.argmax(axis=1)
     voice = index.review_group[index.sentence_review[rows]]
     spoken_of = [len(set(voice[theme == number])) for number in range(len(centroids))]
-    leaning_to = np.array([side_of(float(leaning)) for leaning in leanings])
-    praising, complaining = leaning_to == "praise", leaning_to == "criticism"
+    side_taken = np.array([side_of(float(stance)) for stance in stances])
+    praising, complaining = side_taken == "praise", side_taken == "criticism"
     sides = (
         [praising, complaining]
         if praising.any() or complaining.any()
