@@ -126,7 +126,7 @@ def _dialect(sample: _Sample, skip: int) -> Dialect:
     return Dialect(
         separation,
         header,
-        skip + sample.lines[header.at],
+        skip + (sample.lines[header.at] if sample.lines else 1),
         last_is_text=single or _last_is_text(header, rows),
         single=single,
         sure=not single and header.given and fitting and not prose and named,
