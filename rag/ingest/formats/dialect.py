@@ -264,7 +264,7 @@ def _last_is_text(header: Header, rows: Sequence[Sequence[str]]) -> bool:
     piece of it.
     """
     last = len(header.names) - 1
-    if header.given and names_text(header.names[last]):
+    if header.given and header.names and names_text(header.names[last]):
         return True
     lengths = [
         sum(len(row[at]) for row in rows if at < len(row)) / max(1, len(rows)) for at in range(last)
