@@ -172,6 +172,10 @@ def test_from_reviews_to_a_merged_model_that_answers(
     checked = finetune.check(recipe, settings=settings)
     assert checked.passed, [check for check in checked.checks if check.verdict == "failed"]
     assert checked.step is not None and checked.step.seconds > 0
+    # so small a model may fit into what this process has already
+    monkeypatch.setattr(
+        "finetune.training.memory._resident", partial(next, itertools.count(2**30, 2**20))
+    )
     trained = finetune.train(recipe, settings=settings)
     loss = trained.record["held_out_loss"]
     assert loss["after"] < loss["before"]
@@ -181,7 +185,7 @@ def test_from_reviews_to_a_merged_model_that_answers(
     ] == str(base)
     prepared = prepare(recipe, settings)
     assert trained.record["template_hash"] == prompt.template_hash()
-    assert trained.record["steps"] == prepared.steps and trained.record["peak_memory_bytes"] >= 0
+    assert trained.record["steps"] == prepared.steps and trained.record["peak_memory_bytes"] > 0
     assert finetune.train(recipe, settings=settings).reused
 
     # the merge into the 4-bit weights, in fp32, is the trained model; the other one is not, and

@@ -4,6 +4,7 @@ and writers meet.
 
 from __future__ import annotations
 
+import itertools
 import resource
 import shutil
 import time
@@ -277,8 +278,10 @@ def test_a_generation_that_was_never_live_is_nothing_to_go_back_to(
 # --- readers and writers at once
 
 
-def open_until(folder: Path, stop: Path) -> int:
-    """Open the index over and over, in a process of its own; how many times."""
+def open_until(folder: Path, stop: Path, counted: Path) -> int:
+    """Open the index over and over, in a process of its own; how many times, which `counted` says as
+    they come: a byte each.
+    """
 
     def work() -> int:
         opened = 0
@@ -287,6 +290,7 @@ def open_until(folder: Path, stop: Path) -> int:
             assert len(list(index.reviews())) == index.manifest.reviews
             index.search(index.vectors([0]), 3)
             opened += 1
+            counted.write_bytes(b"." * opened)
         return opened
 
     return in_fork(work)  # type: ignore[no-any-return]
@@ -296,15 +300,22 @@ def test_readers_never_fail_while_a_writer_switches_and_removes(
     folder: Path, workers: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop = folder.parent / "stop"
-    readers = [workers.apply_async(open_until, (folder, stop)) for _ in range(2)]
+    counted = [folder.parent / f"counted-{number}" for number in range(2)]
+    for file in counted:
+        file.touch()
+    readers = [workers.apply_async(open_until, (folder, stop, file)) for file in counted]
+    numbers = itertools.count()
     try:
-        for number in range(20):
+        # on a busy machine twenty switches may be over before a reader has begun
+        while (number := next(numbers)) < 20 or (
+            number < 1000 and any(file.stat().st_size <= 5 for file in counted)
+        ):
             update(folder, [replace(ADDED[0], title=str(number))], keep_generations=0)
             assert entries(folder) == {"CURRENT", store.live_name(folder)}
             time.sleep(0.01)
     finally:
         stop.touch()
-    assert all(reader.get(30) > 0 for reader in readers)
+    assert all(reader.get(30) > 5 for reader in readers)
 
 
 @pytest.mark.parametrize("switches", [1, 3])

@@ -26,7 +26,7 @@ _BLOCK = 65_536
 _SAMPLE = 200  # sentences that are embedded again
 _SAME = 0.98  # cosine from which a vector is that of its sentence, made on whatever machine
 _NEVER_SO_LOW = 0.5  # recall of an approximate index over these very vectors
-_MOST_OUTSPOKEN = 8.0  # standard deviation of the stance of wording over an index; made 0.36
+_MOST_OUTSPOKEN = 4.0  # standard deviation of the stance of wording over an index; made 0.36
 _SHOWN = 3  # problems of one kind
 
 
