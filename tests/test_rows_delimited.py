@@ -344,3 +344,10 @@ def test_any_bytes_give_rows_or_a_review_file_error(tmp_path: Path, data: bytes,
     lines = [row.line for row in found]
     assert lines == sorted(set(lines))
     assert all(row.raw == "" or row.problem for row in found)
+
+
+@pytest.mark.parametrize("content", [",\t", ";,", "\t,\n\n", '"', "\n\n"])
+def test_a_file_of_separators_alone_has_no_rows(content: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    (source,) = open_sources(tmp_path / "a.csv")
+    assert list(source) == []

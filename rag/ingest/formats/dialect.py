@@ -98,8 +98,6 @@ def sniff(lines: Sequence[str], suffix: str = "", *, whole: bool = True) -> Dial
     ]
     samples = [_best(lines, separator, whole) for separator in candidates]
     samples = [sample for sample in samples if sample.records]
-    if not samples:
-        return Dialect(Separation(usual, width=1), Header(0, True, ()), skip + 1, single=True)
 
     def rank(sample: _Sample) -> tuple[bool, float, int]:
         by_name = 0.3 * (sample.separation.separator == "\t" and suffix == "tsv")
@@ -109,9 +107,11 @@ def sniff(lines: Sequence[str], suffix: str = "", *, whole: bool = True) -> Dial
             sample.columns,
         )
 
-    best = max(samples, key=rank)
-    if not rank(best)[0]:  # one column; the separator is only there to be quoted
+    best = max(samples, key=rank, default=None)
+    if best is None or not rank(best)[0]:  # one column; the separator is only there to be quoted
         best = _read(lines, Separation(usual), whole)
+    if not best.records:
+        return Dialect(Separation(usual, width=1), Header(0, True, ()), skip + 1, single=True)
     return _dialect(best, skip)
 
 
@@ -126,7 +126,7 @@ def _dialect(sample: _Sample, skip: int) -> Dialect:
     return Dialect(
         separation,
         header,
-        skip + (sample.lines[header.at] if sample.lines else 1),
+        skip + sample.lines[header.at],
         last_is_text=single or _last_is_text(header, rows),
         single=single,
         sure=not single and header.given and fitting and not prose and named,
@@ -264,7 +264,7 @@ def _last_is_text(header: Header, rows: Sequence[Sequence[str]]) -> bool:
     piece of it.
     """
     last = len(header.names) - 1
-    if header.given and header.names and names_text(header.names[last]):
+    if header.given and names_text(header.names[last]):
         return True
     lengths = [
         sum(len(row[at]) for row in rows if at < len(row)) / max(1, len(rows)) for at in range(last)

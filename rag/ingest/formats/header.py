@@ -57,9 +57,9 @@ def fit(records: Sequence[Sequence[str]], columns: int) -> float:
 
 def find_header(records: Sequence[Sequence[str]]) -> Header:
     """The header of a table of which these are the first records, none of them blank."""
+    at = header_at(records)
     if not records:
         return Header(0, True, ())
-    at = min(header_at(records), len(records) - 1)
     first, rest = records[at], records[at + 1 :]
     given = is_header(first, rest)
     width = trimmed(first)
