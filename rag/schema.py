@@ -40,6 +40,13 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
+def short_reason(error: BaseException) -> str:
+    """An error's message as a part of a sentence: 200 characters of its first line at most, without
+    a full stop.
+    """
+    return str(error).strip().split("\n")[0][:200].rstrip(".") or type(error).__name__
+
+
 def well_formed(text: str) -> str:
     """`text` with each half of a surrogate pair that lacks the other as U+FFFD: nothing else can
     store or read it.

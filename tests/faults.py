@@ -314,6 +314,19 @@ def in_fork(work: Callable[[], Any]) -> Any:
 # --- judging
 
 
+INDEX_ARRAYS = (
+    "sentence_review",
+    "sentence_start",
+    "sentence_end",
+    "sentence_chunk",
+    "chunk_review",
+    "chunk_start",
+    "chunk_end",
+    "chunk_first",
+    "chunk_last",
+)
+
+
 def difference(one: ReviewIndex, other: ReviewIndex) -> str:
     """In what two indexes differ, in words; nothing if they are equal."""
     for name in (
@@ -329,18 +342,7 @@ def difference(one: ReviewIndex, other: ReviewIndex) -> str:
             return f"{name}: {getattr(one.manifest, name)} and {getattr(other.manifest, name)}"
     if not one.reviews_table.equals(other.reviews_table):
         return "reviews"
-    for name in (
-        "sentence_review",
-        "sentence_start",
-        "sentence_end",
-        "sentence_chunk",
-        "chunk_review",
-        "chunk_start",
-        "chunk_end",
-        "chunk_first",
-        "chunk_last",
-        "signatures",
-    ):
+    for name in (*INDEX_ARRAYS, "signatures"):
         if not np.array_equal(getattr(one, name), getattr(other, name)):
             return name
     if not np.allclose(one.all_vectors, other.all_vectors, rtol=0, atol=1e-5):

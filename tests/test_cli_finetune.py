@@ -16,36 +16,10 @@ import pytest
 from finetune.recipe import recipe_names
 from rag.config import Settings
 from rag.embedding import SentenceTransformerEmbedder
+from tests.small_hotel import ASPECTS, split_of, write_recipe
 from tests.test_cli import Ran
 from tests.tiny_models import make_tiny_model
 from ui.cli.main import main
-
-ASPECTS = {
-    "pool": ("The swimming pool was warm and clean.", "The swimming pool was cold and dirty."),
-    "bed": ("The mattress was soft and I slept well.", "The mattress was hard as a board."),
-    "lift": ("The lift came at once.", "The lift was broken all week."),
-    "food": ("Breakfast had fresh bread.", "Breakfast was stale and cold."),
-    "staff": ("The receptionist was kind to us.", "The receptionist was rude to us."),
-    "wifi": ("The internet was fast in our room.", "The internet failed every evening."),
-}
-RECIPE = """
-base_model = "{base}"
-output = "mine"
-licence = "none needed"
-[data]
-examples = ["answers", "tasks"]
-distractors = 1
-held_out = 0.3
-max_length = 3000
-[lora]
-r = 4
-lora_alpha = 8
-target_modules = ["q_proj", "v_proj"]
-[training]
-per_device_train_batch_size = 2
-learning_rate = 1e-2
-logging_steps = 1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +29,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows, asked = ["review_id,text,rating"], ["id,question,review_ids,key_points,split,kind"]
     for name, (good, bad) in ASPECTS.items():
         rows += [f"{name}-good,{good},5", f"{name}-bad,{bad},1"]
-        split = "dev" if name in ("staff", "wifi") else "train"
         asked.append(
-            f"{name},How was the {name}?,{name}-good;{name}-bad,{good};{bad},{split},both_sides"
+            f"{name},How was the {name}?,{name}-good;{name}-bad,{good};{bad},{split_of(name)},both_sides"
         )
     (folder / "reviews.csv").write_text("\n".join(rows), encoding="utf-8")
     (folder / "asked.csv").write_text("\n".join(asked), encoding="utf-8")
     make_tiny_model(folder / "base", "gemma1")
-    (folder / "recipe.toml").write_text(RECIPE.format(base=folder / "base"), encoding="utf-8")
+    write_recipe(folder / "recipe.toml", folder / "base", "q_proj", "v_proj")
     return folder
 
 

@@ -18,34 +18,8 @@ from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.schema import ModelError, SettingsError
 from tests.fakes import FakeGenerator
+from tests.small_hotel import ASPECTS, split_of, write_recipe
 from tests.tiny_models import make_tiny_model
-
-ASPECTS = {
-    "pool": ("The swimming pool was warm and clean.", "The swimming pool was cold and dirty."),
-    "bed": ("The mattress was soft and I slept well.", "The mattress was hard as a board."),
-    "lift": ("The lift came at once.", "The lift was broken all week."),
-    "food": ("Breakfast had fresh bread.", "Breakfast was stale and cold."),
-    "staff": ("The receptionist was kind to us.", "The receptionist was rude to us."),
-    "wifi": ("The internet was fast in our room.", "The internet failed every evening."),
-}
-RECIPE = """
-base_model = "{base}"
-output = "mine"
-licence = "none needed"
-[data]
-examples = ["answers", "tasks"]
-distractors = 1
-held_out = 0.3
-max_length = 3000
-[lora]
-r = 4
-lora_alpha = 8
-target_modules = ["all-linear"]
-[training]
-per_device_train_batch_size = 2
-learning_rate = 1e-2
-logging_steps = 1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +41,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         ids = [f"{name}-good", f"{name}-bad"]
         for review_id, text, rating in zip(ids, (good, bad), (5, 1), strict=True):
             reviews.append({"review_id": review_id, "text": text, "rating": rating})
-        split = "dev" if name in ("staff", "wifi") else "train"
-        asked = {"id": name, "question": f"How was the {name}?", "split": split}
+        asked = {"id": name, "question": f"How was the {name}?", "split": split_of(name)}
         questions.append(asked | {"review_ids": ids, "key_points": [good, bad]})
     (folder / "asked.jsonl").write_text("\n".join(map(json.dumps, questions)), encoding="utf-8")
     rag.build(reviews, name="hotel", settings=settings)
     make_tiny_model(folder / "base", "gemma1")
-    recipe = RECIPE.format(base=folder / "base")
-    (folder / "recipe.toml").write_text(recipe, encoding="utf-8")
+    write_recipe(folder / "recipe.toml", folder / "base", "all-linear")
     return settings
 
 

@@ -31,6 +31,7 @@ from rag.reader.stance import COMPLAINING, PRAISING
 from rag.retrieval import Limits, retrieve
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
+from tests.faults import INDEX_ARRAYS
 
 SENTENCES = re.compile(r"([^.!]+)([.!])\s?")
 MADE_WITH: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKENS}
@@ -73,18 +74,7 @@ def change(
 def assert_same(one: ReviewIndex, other: ReviewIndex) -> None:
     """Same rows in every table, and the same scores."""
     assert one.reviews_table.equals(other.reviews_table)
-    for name in (
-        "sentence_review",
-        "sentence_start",
-        "sentence_end",
-        "sentence_chunk",
-        "chunk_review",
-        "chunk_start",
-        "chunk_end",
-        "chunk_first",
-        "chunk_last",
-        "review_group",
-    ):
+    for name in (*INDEX_ARRAYS, "review_group"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     np.testing.assert_array_equal(one.signatures, other.signatures)
     np.testing.assert_allclose(one.all_vectors, other.all_vectors, atol=1e-5)

@@ -10,7 +10,7 @@ from typing import Any
 
 from rag.ingest.formats.flatten import make_row
 from rag.ingest.formats.rows import DAMAGED, Row, RowSource
-from rag.schema import ReviewFileError
+from rag.schema import ReviewFileError, short_reason
 
 PREFIX = "hf:"
 _NAME = re.compile(r"(?P<name>[^@]+?)(?:@(?P<config>[^:@]+))?(?::(?P<split>[\w.\[\]%:+-]+))?")
@@ -65,7 +65,7 @@ class HubSource(RowSource):
         try:
             return function(*arguments, **options)
         except Exception as error:  # datasets passes on what its many parts raise
-            raise ReviewFileError(f"Cannot read {self._where}: {_short(error)}.") from error
+            raise ReviewFileError(f"Cannot read {self._where}: {short_reason(error)}.") from error
 
     def __iter__(self) -> Iterator[Row]:
         self.done = number = 0
@@ -77,8 +77,10 @@ class HubSource(RowSource):
                 return
             except Exception as error:  # see above
                 if not number:
-                    raise ReviewFileError(f"Cannot read {self._where}: {_short(error)}.") from error
-                yield Row(number + 1, {}, f"{DAMAGED} ({_short(error)})")
+                    raise ReviewFileError(
+                        f"Cannot read {self._where}: {short_reason(error)}."
+                    ) from error
+                yield Row(number + 1, {}, f"{DAMAGED} ({short_reason(error)})")
                 return
             number += 1
             self.done = number
@@ -106,9 +108,5 @@ def _reach(name: str, location: str) -> None:
         HfApi().dataset_info(name, timeout=_TIMEOUT)
     except Exception as error:  # from bad names to broken networks
         raise ReviewFileError(
-            f"Cannot get {location} from the hub: {_short(error)}. {advice}."
+            f"Cannot get {location} from the hub: {short_reason(error)}. {advice}."
         ) from error
-
-
-def _short(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0][:200].rstrip(".") or type(error).__name__

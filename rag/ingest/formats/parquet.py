@@ -10,7 +10,7 @@ from rag.ingest.formats.flatten import make_row
 from rag.ingest.formats.header import column_names
 from rag.ingest.formats.rows import DAMAGED, Format, Row, RowSource
 from rag.ingest.formats.unpack import FREE_UNPACKED, Packed
-from rag.schema import ReviewFileError
+from rag.schema import ReviewFileError, short_reason
 
 _BATCH = 512  # rows
 
@@ -42,9 +42,8 @@ class ParquetSource(RowSource):
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: BaseException) -> ReviewFileError:
-        reason = str(error).strip().split("\n")[0].rstrip(".")
         return ReviewFileError(
-            f"{self._packed.where} is not a Parquet file that can be read: {reason}."
+            f"{self._packed.where} is not a Parquet file that can be read: {short_reason(error)}."
         )
 
     def __iter__(self) -> Iterator[Row]:
@@ -62,7 +61,7 @@ class ParquetSource(RowSource):
             except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
                 if not number:
                     raise self._unreadable(error) from error
-                yield Row(number + 1, {}, f"{DAMAGED} ({str(error).splitlines()[0]})")
+                yield Row(number + 1, {}, f"{DAMAGED} ({short_reason(error)})")
         self.done = self.total
 
 

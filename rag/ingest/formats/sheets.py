@@ -12,8 +12,8 @@ from typing import Any
 from rag.ingest.formats.flatten import make_row, plain
 from rag.ingest.formats.header import Header, find_header, has_usual_name, names_text
 from rag.ingest.formats.rows import DAMAGED, MAX_RAW, Format, Row, RowSource
-from rag.ingest.formats.unpack import FREE_UNPACKED, ZIP, Packed, open_zip
-from rag.schema import ReviewFileError
+from rag.ingest.formats.unpack import FREE_UNPACKED, UNREADABLE, ZIP, Packed, open_zip
+from rag.schema import ReviewFileError, short_reason
 
 SHEET = "../sheet"  # the column with the sheet's name, where several hold reviews
 _SAMPLE = 200  # rows
@@ -52,7 +52,7 @@ class SheetSource(RowSource):
                 except StopIteration:
                     return
                 except Exception as error:  # openpyxl raises whatever its XML leads it to
-                    yield Row(number + 1, {}, f"{DAMAGED} ({_short(error)})")
+                    yield Row(number + 1, {}, f"{DAMAGED} ({short_reason(error)})")
                     return
                 number += 1
                 self.done = number
@@ -102,7 +102,7 @@ def open_sheets(packed: Packed) -> list[SheetSource]:
                 rows = list(enumerate(islice(_rows(sheet), _SAMPLE), 1))
             except Exception as error:
                 raise ReviewFileError(
-                    f"Cannot read the sheet {sheet.title!r} of {packed.where}: {_short(error)}."
+                    f"Cannot read the sheet {sheet.title!r} of {packed.where}: {short_reason(error)}."
                 ) from error
             width = max((len(cells) for _, cells in rows), default=0)
             filled = [(number, _texts(cells, width)) for number, cells in rows if cells]
@@ -144,15 +144,9 @@ def _workbook(packed: Packed) -> Iterator[Any]:
             packed_size = sum(info.compress_size for info in infos)
             unpacked = sum(info.file_size for info in infos)
             strings = sum(info.file_size for info in infos if "sharedStrings" in info.filename)
-        except (
-            zipfile.BadZipFile,
-            OSError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
+        except UNREADABLE as error:
             raise ReviewFileError(
-                f"Cannot read {packed.where} as an Excel workbook: {_short(error)}."
+                f"Cannot read {packed.where} as an Excel workbook: {short_reason(error)}."
             ) from error
         if unpacked > max(FREE_UNPACKED, packed.ratio * packed_size) or strings > _MAX_STRINGS:
             raise ReviewFileError(
@@ -167,16 +161,12 @@ def _workbook(packed: Packed) -> Iterator[Any]:
                 )
             except Exception as error:  # openpyxl raises whatever its XML leads it to
                 raise ReviewFileError(
-                    f"Cannot read {packed.where} as an Excel workbook: {_short(error)}."
+                    f"Cannot read {packed.where} as an Excel workbook: {short_reason(error)}."
                 ) from error
             try:
                 yield book
             finally:
                 book.close()
-
-
-def _short(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0][:200].rstrip(".") or type(error).__name__
 
 
 def _tells(packed: Packed, start: bytes) -> bool:
