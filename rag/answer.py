@@ -28,6 +28,22 @@ class Citation:
     score: float
     supports: bool
 
+    @classmethod
+    def of(
+        cls, source: RetrievedChunk, start: int, end: int, score: float, *, supports: bool
+    ) -> Citation:
+        """A citation of a span of a retrieved chunk's review."""
+        return cls(
+            number=source.number,
+            review_id=source.review.review_id,
+            chunk_id=source.chunk.chunk_id,
+            start=start,
+            end=end,
+            quote=source.review.text[start:end],
+            score=round(score, 4),
+            supports=supports,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerSentence:

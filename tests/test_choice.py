@@ -92,6 +92,8 @@ def test_folders_that_hold_no_whole_model_are_passed_over(tmp_path: Path) -> Non
     (tmp_path / "empty").mkdir()
     (make_model(tmp_path / "no-weights") / "model.safetensors").unlink()
     (make_model(tmp_path / "no-config") / "config.json").unlink()
+    (make_model(tmp_path / "embedder") / "modules.json").write_text("[]")
+    make_model(tmp_path / ".still-being-merged")
     for name, text in (
         ("broken", "{"),
         ("list", "[]"),

@@ -68,7 +68,7 @@ def evidence(question: str, reviews: Sequence[Review]) -> Evidence:
 
 def draft(question: str, reviews: Sequence[Review], most: int = 40_000) -> tuple[list[str], Draft]:
     """The lines of the answer, and the draft."""
-    answerer = ExtractiveAnswerer(support_threshold=0.5, most_characters=most)
+    answerer = ExtractiveAnswerer(most_characters=most)
     *pieces, last = answerer.answer(
         plain_plan(question, EMBEDDER.embed_queries), evidence(question, reviews)
     )
@@ -218,7 +218,7 @@ def test_it_stops_at_the_limit_with_whole_lines(most: int) -> None:
 
 def test_it_ends_when_cancelled() -> None:
     question, pieces = TASKS[0].question, list[str]()
-    answerer = ExtractiveAnswerer(support_threshold=0.5, most_characters=4000)
+    answerer = ExtractiveAnswerer(most_characters=4000)
     for piece in answerer.answer(
         plain_plan(question, EMBEDDER.embed_queries),
         evidence(question, REVIEWS),

@@ -242,9 +242,7 @@ class ExampleMaker:
         """The passages' answer in their own words, of about `most` characters."""
         plan = plain_plan(question, self.embedder.embed_queries)
         vector = None if plan.is_overview else query_vector(self.embedder, question)
-        answerer = ExtractiveAnswerer(
-            support_threshold=self.settings.answering.support_threshold, most_characters=most
-        )
+        answerer = ExtractiveAnswerer(most_characters=most)
         pieces = answerer.answer(plan, Evidence.of(self.index, passages, vector))
         return "".join(piece for piece in pieces if isinstance(piece, str)).strip()
 

@@ -20,7 +20,7 @@ from rag.generators.base import never_cancelled
 from rag.ingest.injection import addresses_the_model
 from rag.reader.stance import side_of
 from rag.retrieval.evidence import Evidence
-from rag.schema import RetrievedChunk, Side
+from rag.schema import Side
 from rag.understanding.plan import QuestionPlan
 
 _PER_SIDE = 5  # quotes under one heading
@@ -62,8 +62,7 @@ class ExtractiveAnswerer:
 
     name = "extractive (no language model)"
 
-    def __init__(self, *, support_threshold: float, most_characters: int) -> None:
-        self._support_threshold = support_threshold
+    def __init__(self, *, most_characters: int) -> None:
         self._most_characters = most_characters
 
     def answer(
@@ -113,26 +112,11 @@ class ExtractiveAnswerer:
         span = find_quote(quote, source.chunk.text)
         if span is not None:
             start, end = source.chunk.start + span[0], source.chunk.start + span[1]
-            return _citation_of(source, start, end, 1.0, supports=True)
+            return Citation.of(source, start, end, 1.0, supports=True)
         similarity = evidence.vectors[evidence.rows_of(place)] @ vector
         nearest = source.sentences[int(np.argmax(similarity))]
         score = float(np.clip(similarity.max(), 0, 1))
-        return _citation_of(source, nearest.start, nearest.end, score, supports=False)
-
-
-def _citation_of(
-    source: RetrievedChunk, start: int, end: int, score: float, *, supports: bool
-) -> Citation:
-    return Citation(
-        number=source.number,
-        review_id=source.review.review_id,
-        chunk_id=source.chunk.chunk_id,
-        start=start,
-        end=end,
-        quote=source.review.text[start:end],
-        score=round(score, 4),
-        supports=supports,
-    )
+        return Citation.of(source, nearest.start, nearest.end, score, supports=False)
 
 
 def _without_empty_heading(sentences: Sequence[AnswerSentence]) -> tuple[AnswerSentence, ...]:

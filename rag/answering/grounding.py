@@ -186,19 +186,9 @@ def _checked(
                 quote
             ):  # nothing was left out
                 score = 1.0
-        citations.append(
-            Citation(
-                number=found.number,
-                review_id=found.review.review_id,
-                chunk_id=found.chunk.chunk_id,
-                start=start,
-                end=end,
-                quote=found.review.text[start:end],
-                score=round(score, 4),
-                # a review that says much the same does not bear out somebody else's words
-                supports=score >= threshold and (not quotes or bool(places)),
-            )
-        )
+        # a review that says much the same does not bear out somebody else's words
+        supports = score >= threshold and (not quotes or bool(places))
+        citations.append(Citation.of(found, start, end, score, supports=supports))
     score = max((citation.score for citation in citations if citation.supports), default=0.0)
     supported = not unfound and score >= threshold
     best_score = max((citation.score for citation in citations), default=0.0)

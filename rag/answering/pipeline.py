@@ -243,7 +243,6 @@ def make_answerer(
     """What answers with this generator; without one, the reviews are quoted."""
     if generator is None:
         return ExtractiveAnswerer(
-            support_threshold=settings.answering.support_threshold,
             most_characters=settings.generator.max_new_tokens * _CHARACTERS_PER_TOKEN,
         )
     return ModelAnswerer(

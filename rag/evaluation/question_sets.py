@@ -64,12 +64,8 @@ def read_question_set(path: Path, split: str | None = None) -> list[RetrievalQue
 
 def without_shared(questions: Sequence[RetrievalQuestion], path: Path) -> list[RetrievalQuestion]:
     """The questions none of whose gold reviews is gold of one of the set's training questions."""
-    splits = {question.split for question in read_question_set(path)} if path.exists() else set()
-    if "train" not in splits:
-        return list(questions)
-    trained: set[str] = set()
-    for question in read_question_set(path, "train"):
-        trained.update(question.relevance)
+    known = read_question_set(path) if path.exists() else []
+    trained = {gold for one in known if one.split == "train" for gold in one.relevance}
     return [
         question
         for question in questions

@@ -21,11 +21,11 @@ from typing import Any
 from rag.evaluation.metrics import RetrievalCase, retrieval_metrics
 from rag.evaluation.question_sets import RetrievalQuestion
 from rag.evaluation.significance import Comparison, Interval, interval, paired
-from rag.filters import Condition
 from rag.index import ReviewIndex
 from rag.progress import Progress, no_progress
 from rag.retrieval import Retriever
 from rag.schema import SettingsError
+from rag.understanding.plan import item_condition
 
 _DEPTH = 10
 _MANY = 100  # chunks, and chunks of one review, when text is gathered for the spans
@@ -147,7 +147,7 @@ def _cases(
     )
     many = _with(retriever, top_k=_MANY, chunks_per_review=_MANY)
     for question in questions:
-        where = [Condition("item", "=", (question.item_id,))] if question.item_id else []
+        where = [item_condition([question.item_id])] if question.item_id else []
         start = time.perf_counter()
         chunks = ranking.retrieve(question.question, where)
         seconds = time.perf_counter() - start

@@ -62,10 +62,24 @@ def _quoting(settings: Settings, reason: str) -> ChosenGenerator:
 
 def merged_models(models_dir: Path) -> list[Path]:
     """The folders in `models_dir` that hold a causal language model, newest first."""
-    if not models_dir.is_dir():
+    return [folder for folder in newest_first(models_dir, "config.json") if is_model(folder)]
+
+
+def newest_first(folder: Path, file: str) -> list[Path]:
+    """The folders in `folder` that hold `file`, by when it was written; hidden ones are still being
+    made.
+    """
+    dated: list[tuple[float, Path]] = []
+    try:
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError:
         return []
-    models = [folder for folder in models_dir.iterdir() if is_model(folder)]
-    return sorted(models, key=lambda folder: (folder / "config.json").stat().st_mtime, reverse=True)
+    for path in inside:
+        try:
+            dated.append(((path / file).stat().st_mtime, path))
+        except OSError:  # not there, or gone since
+            continue
+    return [path for _, path in sorted(dated, key=lambda pair: (-pair[0], pair[1].name))]
 
 
 def gpu_available() -> bool:
@@ -95,8 +109,10 @@ def model_at_hand(name: str) -> bool:
 
 def is_model(folder: Path) -> bool:
     """Whether a folder holds a causal language model, as far as its files' names and config.json
-    tell.
+    tell. A sentence-transformers model, which embeds, has a modules.json beside them.
     """
+    if (folder / "modules.json").exists():
+        return False
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rag.answering.templates import RECORD, read_record
 from rag.config import Settings
-from rag.generators.choice import EXTRACTIVE, is_model
+from rag.generators.choice import EXTRACTIVE, merged_models, newest_first
+from rag.generators.loading import ADAPTER_FILES
 from rag.generators.registry import backends
 
 SETTINGS_SAY = "as the settings say"
@@ -97,39 +98,18 @@ def _of_backends(settings: Settings, *, local: bool) -> Iterator[ListedGenerator
 
 
 def _merged(models_dir: Path) -> Iterator[ListedGenerator]:
-    for folder in _newest_first(models_dir, "config.json"):
-        if is_model(folder):
-            yield ListedGenerator(folder.name, "merged model", str(folder), tuned=True)
+    for folder in merged_models(models_dir):
+        yield ListedGenerator(folder.name, "merged model", str(folder), tuned=True)
 
 
 def _adapters(runs_dir: Path) -> Iterator[ListedGenerator]:
-    for run in _newest_first(runs_dir, f"{_ADAPTER}/{RECORD}"):
+    for run in newest_first(runs_dir, f"{_ADAPTER}/{RECORD}"):
         folder = run / _ADAPTER
         base = _base_of(folder)
-        if base and all(
-            (folder / file).is_file()
-            for file in ("adapter_config.json", "adapter_model.safetensors")
-        ):
+        if base and all((folder / file).is_file() for file in ADAPTER_FILES):
             yield ListedGenerator(
                 f"{run.name}/{_ADAPTER}", f"on {base}", base, str(folder), tuned=True
             )
-
-
-def _newest_first(folder: Path, file: str) -> list[Path]:
-    """The folders in `folder` that hold `file`, by when it was written; hidden ones are still being
-    made.
-    """
-    dated: list[tuple[float, Path]] = []
-    try:
-        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    except OSError:
-        return []
-    for path in inside:
-        try:
-            dated.append(((path / file).stat().st_mtime, path))
-        except OSError:  # not there, or gone since
-            continue
-    return [path for _, path in sorted(dated, key=lambda pair: (-pair[0], pair[1].name))]
 
 
 def _base_of(adapter: Path) -> str:

@@ -24,6 +24,7 @@ _MEMORY_WORDS = (
     "can't allocate memory",
     "cannot allocate memory",
 )
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _JSON_FILES = ("tokenizer.json", "tokenizer_config.json", "generation_config.json")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
@@ -266,7 +267,7 @@ def _is_whole(weights: Path) -> bool:
 
 def check_adapter(adapter: str) -> None:
     """Raises `ModelError` unless there is a LoRA adapter in safetensors."""
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
+    for name in ADAPTER_FILES:
         if not (Path(adapter) / name).is_file():
             raise ModelError(
                 f'"{adapter}" is not a usable LoRA adapter folder: it has no {name}. '

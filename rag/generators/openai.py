@@ -13,14 +13,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from rag.config import Settings
+from rag.config import Settings, is_loopback
 from rag.generators.base import Backend, never_cancelled
 from rag.generators.openai_reply import Reply, bounded
 from rag.generators.openai_reply import estimate_tokens as estimate_tokens
 from rag.generators.server_words import shown
 from rag.schema import GeneratorError, Message, SettingsError
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CONNECT_TIMEOUT_S = 10.0
 _WHOLE_ANSWER = 10  # times the longest silence: when an answer must be over
 # What a chat template adds: a default system message, turn tokens.
@@ -62,7 +61,7 @@ class OpenAIGenerator:
                 "openai.base_url must hold no user name or password; put a key in the environment."
             )
         self._base_url = base_url
-        self._local = parts.hostname in _LOOPBACK
+        self._local = is_loopback(parts.hostname or "")
         self._model = model
         self._served = model  # what `name` says, once it is known
         self._api_key_env = api_key_env

@@ -9,7 +9,7 @@ from typing import Any
 
 from rag.generators.base import Truncated
 from rag.generators.thoughts import ThoughtFilter
-from rag.schema import GeneratorError
+from rag.schema import GeneratorError, well_formed
 
 # `estimate_tokens` counts up to three times too many; a server that sends more than this for each
 # token that it may write does not keep to the limit.
@@ -56,8 +56,7 @@ class Reply:
 
     def _write(self, words: str) -> None:
         # half an emoji, which JSON can hold, is no text; nor is a control character
-        words = words.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        words = _CONTROL.sub("", words)
+        words = _CONTROL.sub("", well_formed(words))
         if words:
             self.begun = self.begun or not words.isspace()
             self._put(words)

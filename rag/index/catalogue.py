@@ -15,13 +15,13 @@ _MOST_READ = (
 )
 
 
-def index_catalogue(index: ReviewIndex, about: str = "") -> Catalogue:
-    """The catalogue of an index; `about` states the subject of all its reviews, where it is known.
+def index_catalogue(index: ReviewIndex) -> Catalogue:
+    """The catalogue of an index.
 
     Items, dates and ratings are those of all reviews, names and words those of some thousands.
     """
     facets = facets_of(index)
-    read = catalogue_of(index.name, _spread(index), about)
+    read = catalogue_of(index.name, _spread(index))
     items = dict(facets.items.listed) or dict(read.items)
     return replace(
         read, reviews=facets.reviews, items=items, dates=facets.dates, scale=facets.ratings

@@ -1,11 +1,11 @@
 """From a question to the chunks that it is answered from."""
 
 from rag.retrieval.diversify import Limits
-from rag.retrieval.evidence import Evidence
+from rag.retrieval.evidence import Evidence, renumbered
 from rag.retrieval.fusion import Query, Ranking, SearchText
 from rag.retrieval.overview import overview
 from rag.retrieval.rerank import Reranker
-from rag.retrieval.search import Rerank, Retriever, nearest, renumbered, retrieve
+from rag.retrieval.search import Rerank, Retriever, nearest, retrieve
 
 __all__ = [
     "Evidence",

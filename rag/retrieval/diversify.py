@@ -38,10 +38,9 @@ class Limits:
 
 @dataclass(slots=True)
 class DistinctHit:
-    """A chunk to take, its vector, and the reviews whose chunks say the same."""
+    """A chunk to take, and the reviews whose chunks say the same."""
 
     hit: Hit
-    vector: Vectors
     also_in: list[str]
 
 
@@ -66,7 +65,7 @@ def fold_copies(index: ReviewIndex, hits: Iterable[Hit], limits: Limits) -> list
         elif of_group[group] < limits.chunks_per_review and len(distinct) < limits.top_k:
             of_group[group] += 1
             vectors[len(distinct)] = vector
-            distinct.append(DistinctHit(hit, vector, []))
+            distinct.append(DistinctHit(hit, []))
     return distinct
 
 

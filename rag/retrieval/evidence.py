@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,5 +55,9 @@ class Evidence:
 
     def numbered_from(self, first: int) -> Evidence:
         """The same, its chunks numbered from `first`."""
-        chunks = tuple(replace(chunk, number=n) for n, chunk in enumerate(self.chunks, first))
-        return replace(self, chunks=chunks)
+        return replace(self, chunks=tuple(renumbered(self.chunks, first)))
+
+
+def renumbered(retrieved: Iterable[RetrievedChunk], first: int = 1) -> list[RetrievedChunk]:
+    """The same chunks numbered from `first` in their present order."""
+    return [replace(chunk, number=number) for number, chunk in enumerate(retrieved, first)]

@@ -79,9 +79,11 @@ class CrossEncoderReranker:
 
 
 def make_reranker(settings: Settings) -> Reranker | None:
-    """The reranker that the settings name, or None."""
-    return (
-        None
-        if settings.retrieval.reranker == NONE
-        else CrossEncoderReranker(settings.retrieval.reranker)
-    )
+    """The reranker that the settings name, or None; it is loaded once, however many ask for it."""
+    name = settings.retrieval.reranker
+    return None if name == NONE else _cross_encoder(name)
+
+
+@functools.lru_cache(maxsize=1)
+def _cross_encoder(name: str) -> CrossEncoderReranker:
+    return CrossEncoderReranker(name)

@@ -6,7 +6,7 @@ import itertools
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rag.config import Settings
 from rag.embedding import Embedder
@@ -133,8 +133,3 @@ def _reranked(query: Query, hits: Iterable[Hit], rerank: Rerank) -> Iterator[Hit
     for hit in rest:
         hit.score = min(lowest, hit.score)  # scores of two kinds do not compare; the order stays
         yield hit
-
-
-def renumbered(retrieved: Iterable[RetrievedChunk], first: int = 1) -> list[RetrievedChunk]:
-    """The same chunks numbered from `first` in their present order."""
-    return [replace(chunk, number=number) for number, chunk in enumerate(retrieved, first)]

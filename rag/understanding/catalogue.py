@@ -42,10 +42,6 @@ class Catalogue:
     dates: tuple[str, str] | None = None
     scale: tuple[float, float] | None = None
 
-    def knows(self, word: str) -> bool:
-        """Whether the reviews have this word."""
-        return word.casefold() in self.words
-
 
 def catalogue_of(name: str, reviews: Iterable[Review], about: str = "") -> Catalogue:
     """The catalogue of some reviews; `about` states their subject, where it is known."""

@@ -1,13 +1,9 @@
-"""What a question asks for, by its words (English): a fact, a count, one side of an opinion; and
-what it is about.
-"""
+"""What a question asks for, by its words (English): a fact or an overview; and what it is about."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-
-from rag.schema import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +77,6 @@ _ASKS_FOR_A_VIEW = re.compile(
     r"worth|wrong)\b",
     re.IGNORECASE,
 )
-_ASKS_FOR_A_COUNT = re.compile(
-    r"\bhow many (?:of the )?(?:reviews|reviewers|people|viewers|users|guests|customers)\b"
-    r"|\b(?:what|which) (?:share|percentage|proportion|fraction|part) of\b",
-    re.IGNORECASE,
-)
-
-
-def asks_for_count(question: str) -> bool:
-    """Whether the question asks how many reviews say something (English)."""
-    return _ASKS_FOR_A_COUNT.search(question) is not None
 
 
 def asks_for_fact(question: str) -> bool:
@@ -119,37 +105,3 @@ def wants_overview(question: str) -> bool:
     return task_for(question) is not None or not (
         content_words(question) or asks_for_fact(question)
     )
-
-
-_CRITICAL = re.compile(
-    r"\b(dislik\w*|hat(e|ed|es)|complain\w*|critici[sz]\w*|worst|bad|wrong|weak(ness\w*)?|annoy\w*|disappoint\w*|"
-    r"negative\w*|problems?|flaws?|bor(ed|ing)|fail\w*|cons|downsides?|drawbacks?|"
-    r"not (like|enjoy|love|work))\b|n['’]t (\w+ ){0,2}(like|enjoy|love|work)\b",
-    re.IGNORECASE,
-)
-_FAVOURABLE = re.compile(
-    r"\b(lik(e|ed)|lov(e|ed)|enjoy\w*|prais\w*|best|good|great|strengths?|positive\w*|admir\w*|pros|"
-    r"favou?rites?|defend\w*|works? well|impress\w*)\b",
-    re.IGNORECASE,
-)
-_WHAT_IS_IT_LIKE = re.compile(  # but not "What do people like?"
-    r"\b(what|how)(['’]s|\s+(is|are|was|were))\b.{0,60}\blike\?|\b(be|feel|look|smell|sound|taste)s?\s+like\b",
-    re.IGNORECASE,
-)
-_WHETHER = re.compile(r"^\W*(is|are|was|were|does|do|did|any)(n['’]t)?\b", re.IGNORECASE)
-
-
-def asked_side(question: str) -> Side:
-    """The side a question asks for: "What do viewers dislike ..." is criticism.
-
-    Neutral when it names both or neither, and for a question whether something is so ("Is the dub
-    any good?"), which wants both sides whichever it names.
-    """
-    if _WHETHER.search(question):
-        return "neutral"
-    rest = _WHAT_IS_IT_LIKE.sub(" ", question)
-    critical = _CRITICAL.search(rest) is not None
-    favourable = _FAVOURABLE.search(_CRITICAL.sub(" ", rest)) is not None
-    if critical == favourable:
-        return "neutral"
-    return "criticism" if critical else "praise"

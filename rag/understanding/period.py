@@ -57,6 +57,9 @@ class Limit:
     conditions: tuple[Condition, ...]
 
 
+_OPERATORS = {"since": ">=", "after": ">", "before": "<", "until": "<=", "up to": "<=", "by": "<="}
+
+
 def limits_of(
     question: str,
     dates: tuple[str, str] | None = None,
@@ -75,24 +78,17 @@ def limits_of(
 
 def _periods(question: str) -> list[Limit]:
     limits: list[Limit] = []
+    taken: list[tuple[int, int]] = []
     for match in _BETWEEN.finditer(question):
         conditions = (_date(">=", match["first"]), _date("<=", match["last"]))
         limits.append(Limit(match.group(), conditions))
-    taken = [match.span() for match in _BETWEEN.finditer(question)]
+        taken.append(match.span())
     for match in _PERIOD.finditer(question):
         if any(start < match.end() and match.start() < end for start, end in taken):
             continue
+        operator = _OPERATORS.get(match["how"].casefold(), "=")
         when = _stamp(match["year"], match["month"])
-        how = match["how"].casefold()
-        operator = {
-            "since": ">=",
-            "after": ">",
-            "before": "<",
-            "until": "<=",
-            "up to": "<=",
-            "by": "<=",
-        }
-        limits.append(Limit(match.group(), (_date(operator.get(how, "="), when),)))
+        limits.append(Limit(match.group(), (_date(operator, when),)))
     return limits
 
 

@@ -20,7 +20,7 @@ from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Embed, Floats, Intent, classifier_for
 from rag.understanding.intent import content_words, task_for, wants_overview
 from rag.understanding.names import Mention, NameFinder
-from rag.understanding.period import Limit, limits_of
+from rag.understanding.period import limits_of
 from rag.understanding.side import asked_side
 
 _GAP = "\x00"  # where a name stood
@@ -45,9 +45,9 @@ class QuestionPlan:
     `query` is what is searched for: the question without the names, times and ratings that became
     conditions; `aspect` its content words, "" for everything. `vectors`, (2, dimension), are those
     of `query` and of `aspect`. `items` are the items to answer for, each of them for itself where
-    there are several mentions; `unknown_item` a name that no review is of. `limits` are the times
-    and ratings found, `conditions` what they and a lone item come to; for "change" the times are
-    none, since what came before is wanted, too.
+    there are several mentions; `unknown_item` a name that no review is of. `conditions` are
+    what the times, the ratings and a lone item come to; for "change" the times are none, since what
+    came before is wanted, too.
     """
 
     question: str
@@ -58,7 +58,6 @@ class QuestionPlan:
     vectors: Floats
     items: tuple[Mention, ...] = ()
     unknown_item: str = ""
-    limits: tuple[Limit, ...] = ()
     conditions: tuple[Condition, ...] = ()
     is_part: bool = False  # of a question about several items
 
@@ -132,7 +131,6 @@ def understand(
         vectors=np.stack([searched, words]),
         items=_distinct(names.items),
         unknown_item=names.unknown,
-        limits=limits,
         conditions=tuple(conditions),
     )
 
