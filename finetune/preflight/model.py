@@ -9,7 +9,6 @@ from typing import Any
 
 from finetune.data.encode import Encoded
 from finetune.preflight.checks import Check
-from finetune.preflight.estimate import empty_model, trainable_parameters
 from finetune.training.memory import LESS_MEMORY, PeakMemory
 from finetune.training.trainer import Prepared
 from rag.generators.loading import is_memory_error
@@ -39,7 +38,7 @@ def check_model(prepared: Prepared, model: Any) -> list[Check]:
 
 
 def _trainable(prepared: Prepared, model: Any) -> Check:
-    expected = trainable_parameters(empty_model(prepared.config), prepared.recipe)
+    expected = prepared.estimate.trainable
     learning = {n: p.numel() for n, p in model.named_parameters() if p.requires_grad}
     extra = next((name for name in learning if "lora_" not in name), "")
     count = sum(learning.values())

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from rag.logging import quiet_libraries
 from rag.schema import ModelError, ReviewFileError, first_line
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """A recipe brought together with its data and this device; no weights are loaded yet."""
 
@@ -56,7 +57,7 @@ class Prepared:
         """Whether the base model is a Gemma."""
         return is_gemma(self.config.model_type)
 
-    @property
+    @cached_property
     def estimate(self) -> Estimate:
         """The memory that this training is expected to take."""
         return estimate(self.config, self.recipe, self.arguments, self.device, self.train.longest)
