@@ -102,12 +102,12 @@ def prepare(recipe: Recipe, settings: Settings, device: Device | None = None) ->
     return Prepared(recipe, arguments, device, config, tokenizer, train, held_out, steps, folder)
 
 
-def steps_of(recipe: Recipe, sequences: int, processes: int = 1) -> int:
+def steps_of(recipe: Recipe, sequences: int) -> int:
     """Optimizer steps of a whole run: the last batch of an epoch may be short."""
     training = recipe.training
     if training.max_steps > 0:
         return training.max_steps
-    batches = -(-sequences // (training.per_device_train_batch_size * processes))
+    batches = -(-sequences // training.per_device_train_batch_size)
     return math.ceil(
         training.num_train_epochs * max(1, -(-batches // training.gradient_accumulation_steps))
     )
