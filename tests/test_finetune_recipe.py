@@ -7,14 +7,13 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune.recipe import (
-    EXAMPLE_KINDS,
     RECIPES,
     DataRecipe,
     ExampleKind,
@@ -406,7 +405,7 @@ def test_no_change_breaks_more_than_the_recipe(key: str, value: str) -> None:
     ],
 )
 def test_which_prompt_the_examples_are_of(examples: tuple[ExampleKind, ...], template: str) -> None:
-    assert set(examples) <= set(EXAMPLE_KINDS)
+    assert set(examples) <= set(get_args(ExampleKind))
     assert DataRecipe(examples=examples).template == template
 
 
