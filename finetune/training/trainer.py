@@ -28,7 +28,14 @@ from finetune.model_card import model_card
 from finetune.preflight.estimate import Estimate, estimate, in_words
 from finetune.recipe import Recipe
 from finetune.training.arguments import Arguments, Device, is_gemma, resolve, this_device
-from finetune.training.base import add_adapter, base_config, base_tokenizer, load_base, save_adapter
+from finetune.training.base import (
+    adapter_in_fp32,
+    add_adapter,
+    base_config,
+    base_tokenizer,
+    load_base,
+    save_adapter,
+)
 from finetune.training.memory import LESS_MEMORY, PeakMemory
 from finetune.training.record import new_record, same_work, write_record
 from finetune.training.watch import Interrupted, RunawayError, Watch
@@ -232,7 +239,6 @@ def _checkpoint(folder: Path, record: dict[str, Any], resume: bool) -> str | Non
 
 def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
     quiet_libraries()
-    import torch
     from datasets import Dataset
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
@@ -267,11 +273,7 @@ def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
             callbacks=[watch.callback()],
         )
     trainer.remove_callback(PrinterCallback)  # progress is told by us
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.to(
-                torch.float32
-            )  # TRL rounds adapters on 4-bit weights to bf16
+    adapter_in_fp32(model)  # TRL rounds adapters on 4-bit weights to bf16
     return trainer
 
 
