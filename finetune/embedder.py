@@ -15,7 +15,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -144,15 +144,8 @@ def adapt_embedder(
     after = gate.measure("after", adapted)
     difference = compare(before, after, METRIC)
     better = training.any_gain or difference.p_value < SIGNIFICANT
-    result = Adapted(
-        accepted=difference.difference > 0 and better,
-        folder=folder,
-        pairs=dict(Counter(pair.kind for pair in pairs)),
-        before=before,
-        after=after,
-        difference=difference,
-        proxy=held_out.proxy,
-    )
+    accepted = difference.difference > 0 and better
+    of_kind = dict(Counter(pair.kind for pair in pairs))
     record = {
         "base": material.embedder.identity,
         "adapted": adapted.identity,
@@ -161,25 +154,27 @@ def adapt_embedder(
         "hard_negatives": sum(bool(pair.negative) for pair in pairs),
         "training": asdict(training),
         "held_out": gate.size,
-    }
-    result = replace(result, record=record | _outcome(result))
-    if result.accepted:
-        (draft / RECORD).write_text(json.dumps(result.record, indent=1), encoding="utf-8")
-        os.replace(draft, folder)
-    shutil.rmtree(work, ignore_errors=True)
-    return result if result.accepted else replace(result, folder=None)
-
-
-def _outcome(result: Adapted) -> dict[str, Any]:
-    """What the record says of the comparison."""
-    return {
-        "pairs": result.pairs,
-        "before": result.before.as_dict()["means"],
-        "after": result.after.as_dict()["means"],
-        METRIC: asdict(result.difference),
-        "accepted": result.accepted,
+        "pairs": of_kind,
+        "before": before.as_dict()["means"],
+        "after": after.as_dict()["means"],
+        METRIC: asdict(difference),
+        "accepted": accepted,
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
+    if accepted:
+        (draft / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+        os.replace(draft, folder)
+    shutil.rmtree(work, ignore_errors=True)
+    return Adapted(
+        accepted=accepted,
+        folder=folder if accepted else None,
+        pairs=of_kind,
+        before=before,
+        after=after,
+        difference=difference,
+        proxy=held_out.proxy,
+        record=record,
+    )
 
 
 def _train(

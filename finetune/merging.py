@@ -115,8 +115,7 @@ def merge_into_base(
     tokenizer = base_tokenizer(recipe, settings)
     answers = _held_out_answers(recipe, settings, tokenizer)
     merging = _Merging(recipe, settings, adapter, dtype)
-    divergence, model = _nearest(merging, ways, answers, progress)
-    chosen = min(ways, key=lambda name: divergence[name] or 0.0)
+    chosen, divergence, model = _nearest(merging, ways, answers, progress)
     if model is None:
         model = merging.load(chosen)
     _check_room(model, target)
@@ -134,13 +133,14 @@ def _held_out_answers(recipe: Recipe, settings: Settings, tokenizer: Any) -> lis
 
 def _nearest(
     merging: _Merging, ways: Sequence[str], answers: Sequence[Encoded], progress: Progress
-) -> tuple[dict[str, float | None], Any]:
-    """How far each way is from the model as trained (None: there is nothing to compare), and the
-    model of the nearest, if it is the one that was loaded last: there is room for one at a time.
+) -> tuple[str, dict[str, float | None], Any]:
+    """The way that is nearest to the model as trained, how far each is (None: there is nothing to
+    compare, and the first is taken), and the model of the nearest, if it is the one that was loaded
+    last: there is room for one at a time.
     """
     divergence: dict[str, float | None] = dict.fromkeys(ways)
     if len(ways) < 2 or not answers:
-        return divergence, None
+        return ways[0], divergence, None
     trained = as_trained(merging.recipe, merging.settings, merging.adapter)
     reference = _distributions(trained, answers, "as trained", progress)
     del trained
@@ -150,7 +150,7 @@ def _nearest(
         model = merging.load(way)
         divergence[way] = _divergence(reference, model, answers, partial(progress, way))
     nearest = min(ways, key=lambda name: divergence[name] or 0.0)
-    return divergence, model if nearest == ways[-1] else None
+    return nearest, divergence, model if nearest == ways[-1] else None
 
 
 def merged_model(recipe: Recipe, settings: Settings, adapter: Path, way: str, dtype: str) -> Any:

@@ -12,7 +12,7 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -23,7 +23,6 @@ RECIPES = Path(__file__).parent / "recipes"
 ALL_LINEAR = "all-linear"  # as a target: every linear layer but the one that writes the next token
 
 ExampleKind = Literal["reviews", "answers", "tasks"]
-EXAMPLE_KINDS: tuple[str, ...] = get_args(ExampleKind)
 DType = Literal["float16", "bfloat16", "float32"]
 Strategy = Literal["no", "steps", "epoch"]
 

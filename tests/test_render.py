@@ -14,6 +14,7 @@ from rag.answering import prompt
 from rag.schema import Chunk, RetrievedChunk, Review
 from tests.ui_fakes import XSS
 from ui.render import answers as render
+from ui.render import fragment
 
 HOSTILE = (
     XSS,
@@ -154,7 +155,7 @@ def test_no_tag_of_any_text_survives(text: str, hostile: str) -> None:
     st.lists(st.tuples(st.integers(-5, 40), st.integers(-5, 40)), max_size=6),
 )
 def test_marks_cover_exactly_the_spans(text: str, spans: list[tuple[int, int]]) -> None:
-    markup = render.marked(text, spans)
+    markup = fragment("answer.html", "marked", text, spans)
     page = Markup(markup)
     covered = sorted({i for start, end in spans for i in range(max(0, start), min(end, len(text)))})
     assert page.text == text

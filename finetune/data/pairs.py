@@ -102,7 +102,7 @@ def _from_questions(
     questions: Sequence[Question],
     allowed: NDArray[np.bool_],
 ) -> Iterator[_Candidate]:
-    rows_of = {review_id: row for row, review_id in enumerate(index.review_ids())}
+    rows_of = index.rows_by_id()
     answerable = [question for question in questions if question.review_ids]
     if not answerable:
         return

@@ -30,7 +30,7 @@ class Split:
     @cached_property
     def rows(self) -> dict[str, int]:
         """Review id -> row."""
-        return {review_id: row for row, review_id in enumerate(self.index.review_ids())}
+        return self.index.rows_by_id()
 
     @cached_property
     def items(self) -> NDArray[np.str_]:

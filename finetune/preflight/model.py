@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finetune.data.encode import IGNORED, Encoded
+from finetune.data.encode import Encoded
 from finetune.preflight.checks import Check
-from finetune.preflight.estimate import empty_model, trainable_parameters
 from finetune.training.memory import LESS_MEMORY, PeakMemory
 from finetune.training.trainer import Prepared
 from rag.generators.loading import is_memory_error
@@ -39,7 +38,7 @@ def check_model(prepared: Prepared, model: Any) -> list[Check]:
 
 
 def _trainable(prepared: Prepared, model: Any) -> Check:
-    expected = trainable_parameters(empty_model(prepared.config), prepared.recipe)
+    expected = prepared.estimate.trainable
     learning = {n: p.numel() for n, p in model.named_parameters() if p.requires_grad}
     extra = next((name for name in learning if "lora_" not in name), "")
     count = sum(learning.values())
@@ -175,16 +174,9 @@ def _time(prepared: Prepared, step: Step, size: int) -> Check:
 
 
 def _batch(prepared: Prepared, sequences: Sequence[Encoded], device: Any) -> dict[str, Any]:
-    import torch
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    longest = max(len(sequence.input_ids) for sequence in sequences)
     pad = prepared.tokenizer.pad_token_id or 0
-
-    def padded(rows: Sequence[list[int]], filler: int) -> Any:
-        return torch.tensor([row + [filler] * (longest - len(row)) for row in rows], device=device)
-
-    return {
-        "input_ids": padded([sequence.input_ids for sequence in sequences], pad),
-        "labels": padded([sequence.labels for sequence in sequences], IGNORED),
-        "attention_mask": padded([[1] * len(sequence.input_ids) for sequence in sequences], 0),
-    }
+    rows = [{"input_ids": sequence.input_ids, "labels": sequence.labels} for sequence in sequences]
+    batch = DataCollatorForLanguageModeling(pad_token_id=pad)(rows)
+    return {name: tensor.to(device) for name, tensor in batch.items()}

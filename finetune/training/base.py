@@ -106,7 +106,6 @@ def add_adapter(model: Any, arguments: Arguments) -> Any:
 
     Raises `SettingsError` where the recipe's target modules are not in the model.
     """
-    import torch
     from peft import LoraConfig, get_peft_model
 
     try:
@@ -117,10 +116,17 @@ def add_adapter(model: Any, arguments: Arguments) -> Any:
             tuned = get_peft_model(model, LoraConfig(**arguments.lora))
     except ValueError as error:
         raise SettingsError(f"[lora] does not fit this model: {first_line(error)}") from error
-    for parameter in tuned.parameters():
+    adapter_in_fp32(tuned)
+    return tuned
+
+
+def adapter_in_fp32(model: Any) -> None:
+    """Hold what is trained of the model in fp32."""
+    import torch
+
+    for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)
-    return tuned
 
 
 def save_adapter(model: Any, folder: Path, base_model: str) -> None:

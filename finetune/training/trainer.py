@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,14 @@ from finetune.model_card import model_card
 from finetune.preflight.estimate import Estimate, estimate, in_words
 from finetune.recipe import Recipe
 from finetune.training.arguments import Arguments, Device, is_gemma, resolve, this_device
-from finetune.training.base import add_adapter, base_config, base_tokenizer, load_base, save_adapter
+from finetune.training.base import (
+    adapter_in_fp32,
+    add_adapter,
+    base_config,
+    base_tokenizer,
+    load_base,
+    save_adapter,
+)
 from finetune.training.memory import LESS_MEMORY, PeakMemory
 from finetune.training.record import new_record, same_work, write_record
 from finetune.training.watch import Interrupted, RunawayError, Watch
@@ -37,7 +45,7 @@ from rag.logging import quiet_libraries
 from rag.schema import ModelError, ReviewFileError, first_line
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """A recipe brought together with its data and this device; no weights are loaded yet."""
 
@@ -56,7 +64,7 @@ class Prepared:
         """Whether the base model is a Gemma."""
         return is_gemma(self.config.model_type)
 
-    @property
+    @cached_property
     def estimate(self) -> Estimate:
         """The memory that this training is expected to take."""
         return estimate(self.config, self.recipe, self.arguments, self.device, self.train.longest)
@@ -101,12 +109,12 @@ def prepare(recipe: Recipe, settings: Settings, device: Device | None = None) ->
     return Prepared(recipe, arguments, device, config, tokenizer, train, held_out, steps, folder)
 
 
-def steps_of(recipe: Recipe, sequences: int, processes: int = 1) -> int:
+def steps_of(recipe: Recipe, sequences: int) -> int:
     """Optimizer steps of a whole run: the last batch of an epoch may be short."""
     training = recipe.training
     if training.max_steps > 0:
         return training.max_steps
-    batches = -(-sequences // (training.per_device_train_batch_size * processes))
+    batches = -(-sequences // training.per_device_train_batch_size)
     return math.ceil(
         training.num_train_epochs * max(1, -(-batches // training.gradient_accumulation_steps))
     )
@@ -231,7 +239,6 @@ def _checkpoint(folder: Path, record: dict[str, Any], resume: bool) -> str | Non
 
 def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
     quiet_libraries()
-    import torch
     from datasets import Dataset
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
@@ -266,11 +273,7 @@ def _trainer(prepared: Prepared, model: Any, watch: Watch) -> Any:
             callbacks=[watch.callback()],
         )
     trainer.remove_callback(PrinterCallback)  # progress is told by us
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.to(
-                torch.float32
-            )  # TRL rounds adapters on 4-bit weights to bf16
+    adapter_in_fp32(model)  # TRL rounds adapters on 4-bit weights to bf16
     return trainer
 
 

@@ -84,7 +84,7 @@ def answers(
             reports.append(report)
             if report.failed:
                 terminal.say(f"{report.generator} failed on {report.failed} questions.", err=True)
-            _write_json(json_file, [measured.as_dict() for measured in reports])
+            _write_json(json_file, lambda: [measured.as_dict() for measured in reports])
     finally:
         if reports:  # what was measured is shown, whatever went wrong after it
             terminal.say(answer_table(reports))
@@ -168,7 +168,7 @@ def retrieval(
         ]
         reports.append(merged(name, measured))
     text = markdown_report(reports)
-    _write_json(options["json_file"], json_report(reports))
+    _write_json(options["json_file"], lambda: json_report(reports))
     _write(options["markdown_file"], lambda file: file.write_text(text + "\n", encoding="utf-8"))
     _write(options["plot_file"], lambda file: plot_report(reports, file))
     terminal.say(text)
@@ -244,9 +244,12 @@ def _changes(setting: str, sets: int) -> dict[str, Any]:
     return changes
 
 
-def _write_json(file: Path | None, value: object) -> None:
-    text = json.dumps(value, indent=1, ensure_ascii=False)
-    _write(file, lambda file: file.write_text(text, encoding="utf-8"))
+def _write_json(file: Path | None, value: Callable[[], object]) -> None:
+    def write(file: Path) -> None:
+        text = json.dumps(value(), indent=1, ensure_ascii=False)
+        file.write_text(text, encoding="utf-8")
+
+    _write(file, write)
 
 
 def _write(file: Path | None, write: Callable[[Path], object]) -> None:

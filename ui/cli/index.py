@@ -200,15 +200,14 @@ def verify(context: Context, name: str) -> None:
     sentences; exit code 1 when something is wrong.
     """
     from rag.embedding import embedder_of
-    from rag.index import Manifest, index_folder, verify_index
+    from rag.index import Manifest, verify_index
     from rag.index.store import live_generation
 
-    settings = context.settings()
-    folder = index_folder(settings.paths.indexes_dir, name)
+    folder = context.index_folder(name)
     embedder = None
     with contextlib.suppress(IndexFileError):  # `verify_index` will name what is wrong
         identity = Manifest.read(live_generation(folder)).embedder
-        embedder = embedder_of(settings, identity)
+        embedder = embedder_of(context.settings(), identity)
         if embedder is None:
             terminal.say(
                 f"The vectors were not compared with the sentences: {identity}, which made them, "

@@ -47,7 +47,14 @@ class Context:
         """The settings, and where each value that is no default came from, by name. On a terminal
         the user is asked for a consent that is missing.
         """
-        overrides = {**self._overrides, **(changes or {})}
+        return self._load(changes) if changes else self._stated
+
+    @functools.cached_property
+    def _stated(self) -> tuple[Settings, dict[str, str]]:
+        return self._load({})
+
+    def _load(self, changes: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
+        overrides = {**self._overrides, **changes}
         try:
             return load_with_origins(self._file, overrides=overrides)
         except ConsentError as error:

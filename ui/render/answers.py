@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from rag.answer import Answer, AnswerSentence
 from ui.render import fragment
 from ui.render.words import Span
-
-
-def marked(text: str, spans: Iterable[Span]) -> str:
-    """`text` escaped, with `spans` of it (which may overlap, touch or reach outside) inside
-    ``<mark>``.
-    """
-    return fragment("answer.html", "marked", text, spans)
 
 
 def progress_html(question: str, text: str) -> str:
