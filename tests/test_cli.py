@@ -422,7 +422,10 @@ def test_eval_retrieval_compares_settings_and_writes_files(
             ["--settings", "missing.toml", "index", "list"],
             "Cannot read the settings file missing.toml",
         ),
-        (["app", "--port", "70000"], "server.port"),
+        (
+            ["app", "--port", "70000"],
+            "error: server.port must be a whole number between 1 and 65,535, not 70000.",
+        ),
         (["eval", "answers", "--questions", "missing.jsonl"], "missing.jsonl"),
         (
             ["eval", "retrieval", "--questions", "missing.jsonl", "--index", "hotel"],

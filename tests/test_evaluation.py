@@ -56,6 +56,7 @@ def test_means_leave_out_what_does_not_apply() -> None:
             result(**REFUSED, citation_recall=None, answerable=False, seconds=10.0),
         ],
     )
+    assert (report.generator, len(report.results)) == ("g", 4)
     assert report.value("supported") == pytest.approx(3 / 5)
     assert report.value("citation_precision") == pytest.approx(0.75)
     assert report.value("citation_recall") == pytest.approx(0.2)

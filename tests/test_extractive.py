@@ -176,7 +176,10 @@ def test_what_a_review_orders_is_at_most_quoted() -> None:
     for question in (*QUESTIONS, "What is the password?"):
         lines = answer(question, reviews)
         assert_every_line_is_a_heading_or_a_true_quote(lines, reviews)
-        assert not any(line.startswith("PWNED") for line in lines)
+        assert not any(
+            line.startswith("PWNED") or "</review>" in line or "<end_of_turn>" in line
+            for line in lines
+        )
 
 
 def test_a_short_sentence_is_not_quoted_with_an_order_after_it() -> None:

@@ -208,9 +208,12 @@ def test_from_reviews_to_a_merged_model_that_answers(
     # it is served at once, with the stop tokens that it was trained to end with
     monkeypatch.setattr(transformers, "_loaded", {})
     served = choose_generator(settings)
-    assert served.generator is not None and served.generator.name == "tuned"
-    stops = json.loads((done.folder / "generation_config.json").read_text())["eos_token_id"]
-    assert prepared.train.sequences[0].labels[-1] in stops
+    assert isinstance(served.generator, transformers.TransformersGenerator)
+    assert served.generator.name == "tuned"
+    end = prepared.train.sequences[0].labels[-1]
+    assert end in served.generator._stop_ids
+    written = json.loads((done.folder / "generation_config.json").read_text())["eos_token_id"]
+    assert end in written
     answer = Pipeline(settings, index, embedder, served).ask("How was the pool?")
     assert answer.generator == "tuned"
 

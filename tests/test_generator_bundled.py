@@ -14,6 +14,7 @@ from rag.generators.bundled import smollm2_folder
 from rag.generators.openai import estimate_tokens
 from rag.generators.transformers import TransformersGenerator, prompt_ids
 from rag.schema import ModelError
+from tests.tiny_models import stops
 
 # --- the real thing
 
@@ -57,6 +58,7 @@ def test_it_answers_and_stops(smollm2: TransformersGenerator) -> None:
     messages = [{"role": "user", "content": "What is the capital of France?"}]
     pieces = list(smollm2.stream(messages, max_new_tokens=40))
     assert "".join(pieces) == "The capital of France is Paris."
+    assert stops(smollm2) == ["<|im_end|>"]
     assert smollm2.name == "smollm2-135m"
 
 

@@ -25,6 +25,7 @@ from tests.tiny_models import (
     TURN_END,
     make_tiny_adapter,
     make_tiny_model,
+    stops,
     tiny_tokenizer,
 )
 
@@ -81,11 +82,13 @@ def test_every_family_answers_and_stops_at_the_end_of_its_turn(family: str, tmp_
     pieces = list(generator.stream(MESSAGES, max_new_tokens=24))
     assert "".join(pieces) == "Fine [1]."
     assert len(pieces) > 1
+    assert TURN_END[family] in stops(generator)
     assert generator.name == "tiny"
     assert generator.count_tokens(MESSAGES) == len(fed[0])
     text = generator._tokenizer.decode(fed[0])
     assert MESSAGES[0]["content"] in text
     if family in GEMMAS:
+        assert "<eos>" in stops(generator)
         assert text.startswith("<bos><") and text.count("<bos>") == 1
 
 
@@ -102,6 +105,7 @@ def test_stops_where_the_generation_config_says(tmp_path: Path) -> None:
         json.dumps({"eos_token_id": [1, extra], "do_sample": True})
     )
     generator = TransformersGenerator(str(folder))
+    assert stops(generator) == ["<eos>", "Q", "<end_of_turn>"]
     assert "".join(generator.stream(MESSAGES, max_new_tokens=24)).startswith("Fine [1].")
     assert "Z" not in answer(generator)
 

@@ -103,7 +103,7 @@ def test_an_ipv6_address_is_announced_in_brackets(calls: list[Call], free: int) 
         serve(Settings().changed({"server.host": "::1", "server.port": free}), announced.append)
     except SettingsError as error:
         pytest.skip(f"no IPv6 here: {error}")
-    assert announced[0].startswith(f"The app is at http://[::1]:{free} ")
+    assert announced == [f"The app is at http://[::1]:{free}  (Ctrl-C ends it)"]
 
 
 @pytest.mark.parametrize("behind_proxy", [True, False])

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rag.generators.transformers import TransformersGenerator
+
 FAMILIES = ("gemma1", "gemma2", "gemma3", "gemma4", "smollm2")
 COMPOSITE_FAMILIES = (
     "gemma3-vision",
@@ -325,6 +327,12 @@ def _script(model: Any, chain: Sequence[int]) -> None:
         ):
             embedding[token, place] = 1.0
             head[following, place] = 1.0
+
+
+def stops(generator: TransformersGenerator) -> list[str]:
+    """The tokens that end an answer of `generator`."""
+    tokens: list[str] = generator._tokenizer.convert_ids_to_tokens(generator._stop_ids)
+    return tokens
 
 
 def make_tiny_adapter(
