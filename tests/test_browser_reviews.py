@@ -56,11 +56,16 @@ def choose(page: Page, label: str, value: str) -> None:
     raise AssertionError(f"{value} cannot be chosen for {label}")
 
 
-def upload(page: Page, file: Path) -> None:
+def settle(page: Page) -> None:
+    """Wait until the page is drawn: a run that still draws would drop what is given to it."""
     expect(page.locator("[data-testid=stApp]")).to_have_attribute(
         "data-test-script-state", "notRunning"
     )
-    page.locator("input[type=file]").set_input_files(file)  # a run that still draws would drop it
+
+
+def upload(page: Page, file: Path) -> None:
+    settle(page)
+    page.locator("input[type=file]").set_input_files(file)
     expect(page.get_by_role("region", name="The first reviews")).to_be_visible()
 
 
@@ -137,6 +142,9 @@ def test_an_index_goes_back_a_version(browser: Browser, address: str) -> None:
         live = page.locator("tr", has=page.get_by_text("in use", exact=True))
         expect(live).to_contain_text("6")
         expect(page.get_by_role("button", name="Go back")).to_be_disabled()
-        page.get_by_text("Yes, answer from this version").click()
+        settle(page)
+        sure = page.locator("label", has_text="Yes, answer from this version")
+        sure.click()
+        expect(sure.get_by_role("checkbox")).to_be_checked()
         page.get_by_role("button", name="Go back").click()
         expect(live).to_contain_text("10")
