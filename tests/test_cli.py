@@ -424,7 +424,8 @@ def test_eval_retrieval_compares_settings_and_writes_files(
         ),
         (
             ["app", "--port", "70000"],
-            "error: server.port must be a whole number between 1 and 65,535, not 70000.",
+            "error: server.port on the command line must be a whole number between 1 and 65,535, not "
+            "70000.",
         ),
         (["eval", "answers", "--questions", "missing.jsonl"], "missing.jsonl"),
         (
