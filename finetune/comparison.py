@@ -38,6 +38,7 @@ from rag.generators import Generator
 from rag.generators.choice import ChosenGenerator, gpu_available
 from rag.index import ReviewIndex
 from rag.progress import Progress, no_progress
+from rag.reader import make_reader
 from rag.schema import ModelError
 from rag.understanding.intent import TASKS, Task
 
@@ -232,7 +233,7 @@ def _load(model: str, adapter: str, quantization: str, name: str) -> Generator:
 
 def _pipeline(settings: Settings, exam: Exam, generator: Generator) -> Pipeline:
     chosen = ChosenGenerator(generator, "it is compared")
-    return Pipeline(settings, exam.index, exam.embedder, chosen)
+    return Pipeline(settings, exam.index, exam.embedder, chosen, make_reader(settings))
 
 
 def _contender(

@@ -51,6 +51,9 @@ class AnswerSentence:
     it out.
 
     `heading` is a line that groups sentences ("What they criticise") and makes no claim of its own.
+    `score` is how sure it is that the reviews bear it out, 0..1. Where they do not, `opposite` says
+    that one of them says the opposite, `missing` which numbers and names stand in none of them,
+    and `unsure` that it may well be borne out, and a person should look.
     """
 
     text: str
@@ -58,6 +61,22 @@ class AnswerSentence:
     score: float
     citations: tuple[Citation, ...] = ()
     heading: bool = False
+    unsure: bool = False
+    opposite: bool = False
+    missing: tuple[str, ...] = ()
+
+    @property
+    def doubt(self) -> str:
+        """What is said of a sentence that is not borne out, in a few words; "" of one that is."""
+        if self.supported:
+            return ""
+        if not self.citations:
+            return "cites no review"
+        if self.opposite:
+            return "a cited review says the opposite"
+        if self.missing:
+            return f"not borne out: {' and '.join(self.missing)} stands in no cited review"
+        return "check it yourself" if self.unsure else "not borne out by the reviews it cites"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +143,7 @@ def _sentence_dict(sentence: AnswerSentence) -> dict[str, Any]:
         "text": sentence.text,
         "heading": sentence.heading,
         "supported": sentence.supported,
+        "doubt": sentence.doubt,
         "score": round(sentence.score, 4),
         "citations": [
             {

@@ -21,6 +21,7 @@ from rag.index import ReviewIndex, index_folder
 from rag.index.ingest import rebuild
 from rag.ingest import ReadOptions
 from rag.progress import Progress, no_progress
+from rag.reader import make_reader
 from rag.retrieval import Retriever
 from rag.schema import Message, RetrievedChunk, Review, ReviewFileError
 from rag.understanding.plan import QuestionPlan
@@ -65,7 +66,8 @@ class Index:
     def pipeline(self) -> Pipeline:
         """What answers the questions. Raises `ReviewQAError` where it cannot be had."""
         chosen = self._chosen or choose_generator(self.settings)
-        return Pipeline(self.settings, self.snapshot, self._embedder, chosen)
+        reader = make_reader(self.settings)
+        return Pipeline(self.settings, self.snapshot, self._embedder, chosen, reader)
 
     def ask(
         self,

@@ -15,6 +15,9 @@ from rag.embedding import Vectors
 from rag.generators.base import never_cancelled
 from rag.index import ReviewIndex, build_index
 from rag.progress import Progress, no_progress
+from rag.reader import Support
+from rag.reader.base import Probabilities
+from rag.reader.missing import missing
 from rag.schema import Message, Review
 
 CHUNK_TOKENS = 16
@@ -81,6 +84,44 @@ class FakeGenerator:
             if cancelled():
                 return
             yield text[start : start + self._piece]
+
+
+class FakeReader:
+    """Judges by words: a claim is borne out when all its words stand in the evidence, contradicted
+    when only "not" differs; a sentence answers when it shares a word of four letters with the
+    question; "good" praises, and "bad" criticises.
+    """
+
+    name = "fake reader"
+
+    def support(
+        self, pairs: Sequence[tuple[Sequence[str], str]], known: Sequence[str] = ()
+    ) -> list[Support]:
+        judged = []
+        for sentences, claim in pairs:
+            evidence, said = _words(" ".join(sentences)), _words(claim)
+            gaps = missing(" ".join(sentences), claim, known)
+            if not said - {"not"} - evidence:
+                opposite = ("not" in said) != ("not" in evidence)
+                judged.append(Support(1.0 - opposite, float(opposite), 0.0, gaps))
+            else:
+                judged.append(Support(0.0, 0.0, 1.0, gaps))
+        return judged
+
+    def stance(self, pairs: Sequence[tuple[str, str]]) -> Probabilities:
+        rows = np.zeros((len(pairs), 4), dtype=np.float32)
+        for row, (_, sentence) in zip(rows, pairs, strict=True):
+            good, bad = ("good" in _words(sentence)), ("bad" in _words(sentence))
+            row[2 if good and bad else 0 if good else 1 if bad else 3] = 1.0
+        return rows
+
+    def answers(self, question: str, sentences: Sequence[str]) -> Probabilities:
+        asked = {word for word in _words(question) if len(word) >= 4}
+        return np.array([bool(asked & _words(s)) for s in sentences], dtype=np.float32)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
 
 
 def review(review_id: str, text: str, rating: float | None = None, date: str = "") -> Review:

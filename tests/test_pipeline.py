@@ -11,7 +11,7 @@ import pytest
 
 from rag.answer import Answer
 from rag.answering import prompt
-from rag.answering.pipeline import CLOSEST, CUT_OFF, WROTE_NOTHING, Pipeline, mix_of
+from rag.answering.pipeline import BY_SIMILARITY, CLOSEST, CUT_OFF, WROTE_NOTHING, Pipeline, mix_of
 from rag.config import Settings
 from rag.embedding import Vectors, make_embedder
 from rag.filters import parse_where
@@ -79,7 +79,8 @@ def test_a_stream_gives_pieces_and_then_one_checked_answer(index: ReviewIndex) -
         assert (
             citation.review_id == "pool" and citation.quote == text[citation.start : citation.end]
         )
-    assert len(answer.notes) == 1 and f"{len(answer.retrieved)} passages read" in answer.notes[0]
+    read, by_similarity = answer.notes
+    assert f"{len(answer.retrieved)} passages read" in read and by_similarity == BY_SIMILARITY
 
 
 def test_ask_gives_the_answer_of_the_stream(index: ReviewIndex) -> None:

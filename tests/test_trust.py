@@ -43,6 +43,7 @@ REACHING = {
     "generator.adapter": ("adapter", "/mnt/adapter"),
     "embedding.model": ("someone/embedder", "embedder"),
     "retrieval.reranker": ("someone/reranker",),
+    "reader.model": ("someone/nli", "nli"),
 }
 STAYING = {
     "openai.base_url": (
@@ -60,6 +61,7 @@ STAYING = {
     "generator.adapter": ("", "finetune/runs/mine/adapter"),
     "embedding.model": ("all-MiniLM-L6-v2", "models/embedder"),
     "retrieval.reranker": ("none", "~/.cache/reranker"),
+    "reader.model": ("bundled", "none", "models/nli"),
     "retrieval.top_k": (3,),
 }
 

@@ -27,7 +27,7 @@ from rag.index import (
 )
 from rag.index.embedding_cache import WORK_FOLDER
 from rag.progress import Progress, no_progress
-from rag.reader.stance import COMPLAINING, PRAISING
+from rag.reader.stance import CRITICISING, PRAISING
 from rag.retrieval import Limits, retrieve
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
@@ -187,7 +187,7 @@ def test_any_run_of_changes_ends_where_a_clean_build_does(
         ours = [
             text
             for text in embedder.seen
-            if SENTENCES.fullmatch(text) and text not in (*PRAISING, *COMPLAINING)
+            if SENTENCES.fullmatch(text) and text not in (*PRAISING, *CRITICISING)
         ]
         assert made.embedded == len(ours) == len(set(ours)) and came >= set(ours)
 

@@ -1,15 +1,16 @@
 """Is each sentence of an answer supported by the reviews it cites?
 
-A sentence is compared with every sentence of the chunks it cites, by embedding similarity; what it
-puts in quotation marks must stand in a cited review, word for word. Similarity alone cannot tell
-"the acting is good" from "the acting is not good"; that weakness is known, and not yet measured.
+What a sentence puts in quotation marks must stand in a cited review, word for word. All else is a
+claim, and the reader judges it by the cited sentences nearest to it. Without a reader, and for
+reviews in a language that it does not read, similarity decides; that cannot tell "the acting is
+good" from "the acting is not good".
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import regex
@@ -20,12 +21,15 @@ from rag.chunking import Span, split_sentences
 from rag.embedding import Embedder, Vectors
 from rag.generators.thoughts import without_thoughts
 from rag.index import ReviewIndex
+from rag.reader import Reader
+from rag.reader.verdict import READ_LANGUAGES, verdict_of
 from rag.schema import RetrievedChunk
 
 _QUOTED = re.compile(
     r"“([^“”]{2,})”|\"([^\"\n]{2,})\"|«([^«»]{2,})»|»([^«»]{2,})«|„([^„“”]{2,})[“”]"
     r"|「([^「」]{2,})」|『([^『』]{2,})』"
 )
+_EVIDENCE_SENTENCES = 4  # nearest to a claim, by which the reader judges it
 _ELLIPSIS = re.compile(r"…|\.{3,}")
 _SPLICED_WORDS = 3  # fewest words of each part of a quotation with an ellipsis in it
 _MOST_LEFT_OUT = 15  # words, at one ellipsis
@@ -50,23 +54,88 @@ def check_answer(
     embedder: Embedder,
     *,
     threshold: float,
+    reader: Reader | None = None,
+    subjects: Sequence[str] = (),
 ) -> tuple[tuple[AnswerSentence, ...], int]:
     """The sentences of `text` with their citations resolved and checked, and how many markers named
-    no chunk.
+    no chunk. `subjects` are names of what all reviews are about, which a review need not repeat.
     """
     pieces = split_answer(text)
     known = {found.number: found for found in retrieved}
     dropped = sum(number not in known for piece in pieces for number in piece.numbers)
-    claims = [piece.text for piece in pieces if piece.text not in prompt.HEADINGS]
-    vectors = iter(embedder.embed_documents(claims) if claims else ())
-    sentences = []
-    for piece in pieces:
-        if piece.text in prompt.HEADINGS:
-            sentences.append(AnswerSentence(piece.text, supported=True, score=1.0, heading=True))
-        else:
-            cited = [known[number] for number in piece.numbers if number in known]
-            sentences.append(_checked(piece.text, next(vectors), cited, index, threshold))
-    return tuple(sentences), dropped
+    claims = [piece for piece in pieces if piece.text not in prompt.HEADINGS]
+    cited = [[known[number] for number in piece.numbers if number in known] for piece in claims]
+    vectors = embedder.embed_documents([piece.text for piece in claims]) if claims else ()
+    checked = [
+        _checked(piece.text, vector, chunks, index, threshold)
+        for piece, vector, chunks in zip(claims, vectors, cited, strict=True)
+    ]
+    if reader is not None:
+        evidence = [
+            _nearest(index, vector, chunks) for vector, chunks in zip(vectors, cited, strict=True)
+        ]
+        checked = _judged(checked, evidence, reader, subjects)
+    sentences = iter(checked)
+    return tuple(
+        AnswerSentence(piece.text, supported=True, score=1.0, heading=True)
+        if piece.text in prompt.HEADINGS
+        else next(sentences)
+        for piece in pieces
+    ), dropped
+
+
+def _judged(
+    sentences: Sequence[AnswerSentence],
+    evidence: Sequence[Sequence[str]],
+    reader: Reader,
+    subjects: Sequence[str],
+) -> list[AnswerSentence]:
+    """The sentences with the reader's verdict by their evidence in place of similarity's. Word for
+    word is told by the words alone: bare quotations, and what quotes wrongly, stay as they are.
+    """
+    places = [
+        place
+        for place, sentence in enumerate(sentences)
+        if evidence[place] and not (_is_bare_quotation(sentence.text) or _misquotes(sentence))
+    ]
+    supports = reader.support(
+        [(evidence[place], sentences[place].text) for place in places], subjects
+    )
+    result = list(sentences)
+    for place, support in zip(places, supports, strict=True):
+        verdict = verdict_of(support, sentences[place].score)
+        result[place] = replace(
+            sentences[place],
+            score=round(verdict.probability, 4),
+            supported=verdict.borne_out,
+            unsure=verdict.unsure,
+            opposite=verdict.opposite,
+            missing=support.missing,
+            citations=_with_verdict(sentences[place].citations, verdict.borne_out),
+        )
+    return result
+
+
+def _with_verdict(citations: Sequence[Citation], borne_out: bool) -> tuple[Citation, ...]:
+    """Which citations bear the sentence out: those near to it; one at least if it is borne out."""
+    best = max((citation.score for citation in citations), default=0.0)
+    none = not any(citation.supports for citation in citations)
+    return tuple(
+        replace(
+            citation,
+            supports=borne_out and (citation.supports or (none and citation.score == best)),
+        )
+        for citation in citations
+    )
+
+
+def _misquotes(sentence: AnswerSentence) -> bool:
+    """Whether words in quotation marks stand in none of the cited reviews."""
+    return not sentence.supported and any(
+        _is_quotation(quote)
+        and not any(find_quote(quote, citation.quote) for citation in sentence.citations)
+        for quote in ("".join(forms) for forms in _QUOTED.findall(sentence.text))
+    )
 
 
 # "The provided reviews do not mention it", "There is no information in the reviews about it",
@@ -167,7 +236,7 @@ def _checked(
 ) -> AnswerSentence:
     quotes = ["".join(forms) for forms in _QUOTED.findall(text)]
     quotes = [quote for quote in quotes if _is_quotation(quote)]
-    bare = _plain(_QUOTED.sub(" ", text)) == ""  # nothing but quotation
+    bare = _is_bare_quotation(text)
     citations, unfound = [], set(quotes)
     for found in cited:
         similarities = index.vectors([sentence.row for sentence in found.sentences]) @ vector
@@ -193,6 +262,26 @@ def _checked(
     supported = not unfound and score >= threshold
     best_score = max((citation.score for citation in citations), default=0.0)
     return AnswerSentence(text, supported, score if supported else best_score, tuple(citations))
+
+
+def _nearest(
+    index: ReviewIndex, vector: Vectors, cited: Sequence[RetrievedChunk]
+) -> tuple[str, ...]:
+    """The cited sentences nearest to a claim, in reading order; none where a review is not in a
+    language that the reader reads.
+    """
+    if any(chunk.review.language not in READ_LANGUAGES for chunk in cited):
+        return ()
+    sentences = [sentence for chunk in cited for sentence in chunk.sentences]
+    if not sentences:
+        return ()
+    similarity = index.vectors([sentence.row for sentence in sentences]) @ vector
+    nearest = np.sort(np.argsort(-similarity)[:_EVIDENCE_SENTENCES])
+    return tuple(sentences[place].text for place in nearest.tolist())
+
+
+def _is_bare_quotation(text: str) -> bool:
+    return _QUOTED.search(text) is not None and _plain(_QUOTED.sub(" ", text)) == ""
 
 
 def _is_quotation(quote: str) -> bool:

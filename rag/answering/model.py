@@ -12,6 +12,7 @@ from rag.embedding import Embedder
 from rag.generators import Generator, Truncated
 from rag.generators.base import never_cancelled
 from rag.index import ReviewIndex
+from rag.reader import Reader
 from rag.retrieval import renumbered
 from rag.retrieval.evidence import Evidence
 from rag.schema import GeneratorError, Message, RetrievedChunk
@@ -37,12 +38,14 @@ class ModelAnswerer:
         *,
         budget: Budget,
         support_threshold: float,
+        reader: Reader | None = None,
     ) -> None:
         self.generator = generator
         self._index = index
         self._embedder = embedder
         self._budget = budget
         self._support_threshold = support_threshold
+        self._reader = reader
 
     @property
     def name(self) -> str:
@@ -68,7 +71,13 @@ class ModelAnswerer:
             truncated = truncated or isinstance(piece, Truncated)
             yield piece
         sentences, dropped_markers = check_answer(
-            text, retrieved, self._index, self._embedder, threshold=self._support_threshold
+            text,
+            retrieved,
+            self._index,
+            self._embedder,
+            threshold=self._support_threshold,
+            reader=self._reader,
+            subjects=(plan.question, *(name for item in plan.items for name in item.items)),
         )
         yield Draft(sentences, tuple(retrieved), dropped_markers, truncated)
 

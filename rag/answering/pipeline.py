@@ -25,6 +25,7 @@ from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import BuildOptions, ReviewIndex, index_folder
 from rag.index.catalogue import index_catalogue
 from rag.ingest.language import languages_read_by, unreadable_question
+from rag.reader import Reader, make_reader
 from rag.retrieval import Retriever
 from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk
@@ -42,6 +43,7 @@ NOT_NEAR_ENOUGH = "no review came near enough to the question to ask one"
 NO_SUCH_ITEM = "no review is of it"
 COUNTED = "it was counted off the index"
 NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
+BY_SIMILARITY = "No reader: the sentences are checked by similarity alone."
 CUT_OFF = "The model stopped at the most it may write (generator.max_new_tokens)."
 _ITEMS_NAMED = 5  # of the items there are, where the one asked about is not
 _CHARACTERS_PER_TOKEN = 4  # about, in English; for an answer without a model
@@ -53,14 +55,20 @@ class Pipeline:
     """
 
     def __init__(
-        self, settings: Settings, index: ReviewIndex, embedder: Embedder, chosen: ChosenGenerator
+        self,
+        settings: Settings,
+        index: ReviewIndex,
+        embedder: Embedder,
+        chosen: ChosenGenerator,
+        reader: Reader | None = None,
     ) -> None:
         index.check_fingerprint(embedder, BuildOptions.from_settings(settings))
         self.settings = settings
         self.index = index
         self.embedder = embedder
-        self.retriever = Retriever(settings, index, embedder)
-        self.answerer = make_answerer(settings, index, embedder, chosen.generator)
+        self.reader = reader
+        self.retriever = Retriever(settings, index, embedder, reader)
+        self.answerer = make_answerer(settings, index, embedder, chosen.generator, reader)
         self.reason = chosen.reason
         _log.info("%s answers: %s.", self.answerer.name, self.reason)
 
@@ -74,7 +82,7 @@ class Pipeline:
         index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, index_name))
         embedder = embedder or make_embedder(settings)
         embedder.embed_queries(["warm up"])  # it loads on first use: no question should wait for it
-        return cls(settings, index, embedder, choose_generator(settings))
+        return cls(settings, index, embedder, choose_generator(settings), make_reader(settings))
 
     def stand_alone(self, question: str, previous: Sequence[str]) -> str:
         """The question with what it takes from `previous`, those before it, oldest first; as it is
@@ -174,7 +182,11 @@ class Pipeline:
             generator_reason=self.reason if outcome.asked else outcome.reason,
             retrieved=tuple(outcome.retrieved),
             dropped_markers=0 if refused else outcome.dropped_markers,
-            notes=(*self._about_language(question), *_notes(plan, outcome, refused=refused)),
+            notes=(
+                *self._about_language(question),
+                *_notes(plan, outcome, refused=refused),
+                *self._about_checking(outcome, refused=refused),
+            ),
             timings=timer.total(),
         )
 
@@ -227,6 +239,10 @@ class Pipeline:
         problem = unreadable_question(question, languages_read_by(self.settings.embedding.model))
         return (problem,) if problem else ()
 
+    def _about_checking(self, outcome: _Outcome, *, refused: bool) -> tuple[str, ...]:
+        written = isinstance(self.answerer, ModelAnswerer) and outcome.asked and not refused
+        return (BY_SIMILARITY,) if written and self.reader is None else ()
+
     def _bears_on(self, plan: QuestionPlan, evidence: Evidence) -> bool:
         if plan.is_overview:
             return bool(evidence.chunks)
@@ -238,7 +254,11 @@ class Pipeline:
 
 
 def make_answerer(
-    settings: Settings, index: ReviewIndex, embedder: Embedder, generator: Generator | None
+    settings: Settings,
+    index: ReviewIndex,
+    embedder: Embedder,
+    generator: Generator | None,
+    reader: Reader | None = None,
 ) -> Answerer:
     """What answers with this generator; without one, the reviews are quoted."""
     if generator is None:
@@ -254,6 +274,7 @@ def make_answerer(
             max_new_tokens=settings.generator.max_new_tokens,
         ),
         support_threshold=settings.answering.support_threshold,
+        reader=reader,
     )
 
 

@@ -173,6 +173,22 @@ class Answering(Group):
     )
 
 
+class Judging(Group):
+    """The small model that judges: the reader."""
+
+    model: str = Field(
+        default="bundled",
+        description='"bundled", "none", or a model for natural language inference: hub name or '
+        "folder.",
+    )
+    depth: int = Field(
+        default=100,
+        ge=0,
+        le=200,
+        description="Sentences found that it reads for each question; 0: the search alone decides.",
+    )
+
+
 class Generating(Group):
     """Who writes the answer."""
 

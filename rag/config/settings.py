@@ -15,6 +15,7 @@ from rag.config.groups import (
     Generating,
     Group,
     Indexing,
+    Judging,
     OpenAI,
     Paths,
     Reading,
@@ -40,6 +41,7 @@ class Settings(BaseModel):
     index: Indexing = Indexing()
     retrieval: Retrieval = Retrieval()
     answering: Answering = Answering()
+    reader: Judging = Judging()
     generator: Generating = Generating()
     openai: OpenAI = OpenAI()
     server: Server = Server()

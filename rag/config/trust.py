@@ -22,8 +22,14 @@ from rag.schema import SettingsError
 
 CONSENTS = "~/.config/reviewqa/trusted"  # fixed: a setting could lead to consents made elsewhere
 KEY_PREFIXES = ("OPENAI_", "REVIEWQA_")
-MODELS = ("generator.name", "generator.adapter", "embedding.model", "retrieval.reranker")
-_NO_LOCATIONS = ("", "none", "auto", "extractive", "openai", BUNDLED_GENERATOR)
+MODELS = (
+    "generator.name",
+    "generator.adapter",
+    "embedding.model",
+    "retrieval.reranker",
+    "reader.model",
+)
+_NO_LOCATIONS = ("", "none", "bundled", "auto", "extractive", "openai", BUNDLED_GENERATOR)
 _DEFAULTS = Settings()
 
 

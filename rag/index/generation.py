@@ -30,7 +30,13 @@ from rag.index.options import BuildOptions
 from rag.index.snapshot import ReviewIndex
 from rag.ingest.duplicates import Groups, group
 from rag.progress import Progress
-from rag.reader.stance import COMPLAINING, MOST_SENTENCES, PRAISING, StanceModel, fit_stance
+from rag.reader.stance import (
+    CRITICISING,
+    PRAISING,
+    StanceModel,
+    between_anchors,
+    fitted_head,
+)
 from rag.schema import IndexFileError, Review
 
 EMBED_AT_ONCE = 4096  # sentences in a batch that is kept: half a minute of work on two cores
@@ -90,12 +96,11 @@ class GenerationWriter:
         groups = self._write_reviews(incoming)
         written = pq.read_table(
             self._building / "reviews.parquet",
-            columns=[*tables.RATING_COLUMNS, "language", "source"],
+            columns=["language", "source"],
         )
         stemmer = bm25.stemmer_for(written.column("language").to_pylist())
         self._files |= bm25.write_bm25(self._building, stemmer, rows.sentences, self._progress)
-        ratings = tables.rating_fractions(written)[rows.sentences["review_row"]]
-        self._write(manifest.STANCE_FILE, tables.write_stance, self._stance(stored, ratings))
+        self._write(manifest.STANCE_FILE, tables.write_stance, self._stance())
         search = self._write_approximate(stored)
         earlier = [] if self._live is None else self._live.manifest.imports
         self._manifest(
@@ -200,17 +205,12 @@ class GenerationWriter:
         self._write("reviews.parquet", tables.write_table, tables.REVIEW_SCHEMA, batches)
         return groups
 
-    def _stance(self, stored: Vectors, ratings: NDArray[np.float64]) -> StanceModel:
-        """Fitted on a sample where the index is large: more would not change it."""
-        sample = stored
-        if len(stored) > MOST_SENTENCES:
-            rated = np.flatnonzero(~np.isnan(ratings))
-            among = rated if len(rated) >= MOST_SENTENCES else None
-            rows = vectors.sample(stored, MOST_SENTENCES, among)
-            sample, ratings = stored[rows], ratings[rows]
-            vectors.release(stored)
+    def _stance(self) -> StanceModel:
+        fitted = fitted_head(self._embedder.identity)
+        if fitted is not None:
+            return fitted
         praising = self._embedder.embed_documents(PRAISING)
-        return fit_stance(sample, ratings, praising, self._embedder.embed_documents(COMPLAINING))
+        return between_anchors(praising, self._embedder.embed_documents(CRITICISING))
 
     def _write_approximate(self, stored: Vectors) -> dict[str, Any]:
         """The approximate index, if these vectors ask for one; what the manifest says about search."""

@@ -22,7 +22,7 @@ from rag.index.manifest import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_
 from rag.index.options import BuildOptions
 from rag.index.store import index_folder, live_generation
 from rag.index.vectors import Mask, VectorSearch, map_array
-from rag.schema import Chunk, IndexFileError, Review, ReviewSentence, first_line
+from rag.schema import Chunk, IndexFileError, Review, ReviewSentence, Side, first_line
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class ReviewIndex:
             self._rating_fractions = tables.rating_fractions(self.reviews_table)
             self._review_ids = self.reviews_table.column("review_id")
             self._texts = self.reviews_table.column("text")
+            self._parts = self._read_parts()
             self.review_group = np.asarray(self.reviews_table.column("group").to_numpy())
         except IndexFileError:
             raise
@@ -82,6 +83,13 @@ class ReviewIndex:
         self.chunk_review, self.chunk_start, self.chunk_end, self.chunk_first, self.chunk_last = (
             np.asarray(chunks.column(name).to_numpy()) for name in tables.CHUNK_COLUMNS
         )
+
+    def _read_parts(self) -> pa.ChunkedArray | None:
+        """The column of parts, if any review has some; an older index has no such column."""
+        if "parts" not in self.reviews_table.schema.names:
+            return None
+        parts = self.reviews_table.column("parts")
+        return parts if parts.null_count < len(parts) else None
 
     def _check_shapes(self) -> None:
         """Raise `IndexFileError` where the files differ in the number of their rows or columns."""
@@ -232,8 +240,18 @@ class ReviewIndex:
         return rows[:: max(1, -(-len(rows) // most))]
 
     def sentence_stance(self, row: int, vector: Vectors) -> float:
-        """The stance of the sentence at `row`, about -1 (complaint) to 1 (praise), given its vector."""
-        return self.stance.stance(vector, self.rating_fraction(int(self.sentence_review[row])))
+        """The stance of the sentence at `row`, -1 (criticism) to 1 (praise), given its vector."""
+        review_row = int(self.sentence_review[row])
+        side = self.column_side(row)
+        return self.stance.stance(vector, self.rating_fraction(review_row), side)
+
+    def column_side(self, row: int) -> Side | None:
+        """The side of the column that the sentence at `row` stood in, where the file told one."""
+        parts = (
+            self._parts[int(self.sentence_review[row])].as_py() if self._parts is not None else ()
+        )
+        start = int(self.sentence_start[row])
+        return next((p["side"] for p in parts or () if p["start"] <= start < p["end"]), None)
 
     def rating_fraction(self, review_row: int) -> float | None:
         """The rating of the review at a row as 0..1 of its scale, or None."""

@@ -1,20 +1,20 @@
-"""Is a sentence praise or complaint? Learnt, for each index, from the index's own ratings.
+"""Is a sentence praise or criticism? The cheap form, for every sentence of an index: a linear head
+on the vector that the index holds anyway, the same for every index.
 
-A ridge regression from sentence vectors to their reviews' ratings finds how praise and complaint
-are worded in this corpus, in its languages and with this embedder; a fixed direction between a few
-praising and complaining sentences stands in for it where there are no ratings. A sentence's stance
-is the sum of both and of its own review's rating.
+For the bundled embedder the head was fitted on labelled sentences (`finetune.reader.stance_head`);
+for another, a direction between a few praising and criticising sentences stands in for it. It is
+never centred on a corpus: of happy guests, half would seem to complain. The rating of the
+sentence's own review counts beside it, and the side of a "pros" or "cons" column decides.
 
-Measured on the sample, on 275 sentences that name a topic their reviewer is known to praise or
-criticise (AUC, held-out reviews): VADER's word list .55, the fixed direction .59, the regression
-.73, the review's rating .75, rating + direction + regression .81. VADER added nothing to any mix;
-nor did a direction learnt from 480 praising and complaining sentences written for it, which on
-other corpora did worse than the sixteen below. Both were left out.
+On 51 sentences of real reviews that praise or criticise, of films and series, none of them fitted
+on: right .94 (the direction .84, the reader itself .95).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 from rag.schema import Side
 
 Floats = NDArray[np.float32]
+
+HEAD = Path(__file__).parent / "stance_head.npz"
+"""Weights of the head, its offset, and the identity of the embedder that it is for."""
 
 PRAISING = (
     "I loved it, it was wonderful.",
@@ -33,7 +36,7 @@ PRAISING = (
     "Great acting, great writing.",
     "It is gripping and clever.",
 )
-COMPLAINING = (
+CRITICISING = (
     "I hated it, it was terrible.",
     "Awful, boring and badly done.",
     "The worst part; it does not work at all.",
@@ -43,45 +46,42 @@ COMPLAINING = (
     "Bad acting, lazy writing.",
     "It is dull and stupid.",
 )
-_RIDGE = 300.0
-MOST_SENTENCES = 100_000  # more do not change the fit, and would cost minutes
-_FEWEST_RATED = 200  # sentences of rated reviews, under which the regression is left out
-_DIRECTION_SHARE = (
-    0.45  # of wording, beside the regression; both with unit variance over the index's sentences
-)
-_WORDING_WEIGHT = 0.36  # standard deviation of the wording's part
-_UNRATED_SCALE = 1.5  # and how much more it counts where there is no rating
-# of a rating from -1 to 1; at 1 the AUC is the same, but a complaint inside a 9/10 is not heard
-_RATING_WEIGHT = 0.4
-_LONGEST = 3.5  # of the fixed direction, where an embedder hardly tells the sides apart; MiniLM 3.3
-_NEUTRAL_BAND = (
-    0.4  # leaves out half of the sentences; of the others 82% are on the right side, of all 70%
-)
+_LONGEST = 3.5  # of the direction, where an embedder hardly tells the sides apart; MiniLM 3.3
+_RATING_WEIGHT = 0.4  # of a rating from -1 to 1
+_KNOWN_SIDE = 0.9  # stance of a sentence in a column of pros or cons
+_NEUTRAL_BAND = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class StanceModel:
-    """Which stance wording takes in one index, as `vectors @ weights + offset`: 0 is the mean of the
-    index's sentences where its ratings say what is praise, else half-way between `PRAISING` and
-    `COMPLAINING`.
+    """Which stance wording takes, as `vectors @ weights + offset`: about 1 for praise, -1 for
+    criticism, 0 for neither and for both.
     """
 
     weights: Floats  # (dimension,)
     offset: float
 
-    def stance(self, vector: Floats, rating_fraction: float | None) -> float:
-        """About -1 (complaint) to 1 (praise) for a sentence with this unit vector, in a review
-        rated 0..1 or not.
+    def stance(
+        self, vector: Floats, rating_fraction: float | None, side: Side | None = None
+    ) -> float:
+        """-1 (criticism) to 1 (praise) for a sentence with this unit vector, in a review rated 0..1
+        or not; `side` is that of the column it stood in.
         """
+        if side in ("praise", "criticism"):
+            return _KNOWN_SIDE if side == "praise" else -_KNOWN_SIDE
         wording = float(vector @ self.weights) + self.offset
-        if rating_fraction is None:
-            value = _UNRATED_SCALE * wording
-        else:
-            rating = 2 * rating_fraction - 1
-            value = wording + _RATING_WEIGHT * rating
-            if wording * rating < 0:
-                value /= 2  # they contradict each other, and one of them is wrong
-        return max(-1.0, min(1.0, value))
+        return with_rating(wording, rating_fraction)
+
+
+def with_rating(wording: float, rating_fraction: float | None) -> float:
+    """The stance of wording, -1 to 1, in a review that is rated 0..1 or not."""
+    value = wording
+    if rating_fraction is not None:
+        rating = 2 * rating_fraction - 1
+        value += _RATING_WEIGHT * rating
+        if wording * rating < 0:
+            value /= 2  # they contradict each other, and one of them is wrong
+    return max(-1.0, min(1.0, value))
 
 
 def side_of(stance: float) -> Side:
@@ -91,44 +91,24 @@ def side_of(stance: float) -> Side:
     return "praise" if stance > 0 else "criticism"
 
 
-def fit_stance(
-    vectors: Floats, ratings: NDArray[np.float64], praising: Floats, complaining: Floats
-) -> StanceModel:
-    """Fit on an index's sentences.
+@cache
+def fitted_head(identity: str) -> StanceModel | None:
+    """The head for the embedder of this identity, if one was fitted."""
+    with np.load(HEAD, allow_pickle=False) as stored:
+        if str(stored["identity"]) != identity:
+            return None
+        return StanceModel(stored["weights"].astype(np.float32), float(stored["offset"]))
 
-    `vectors` is (sentences, dimension); `ratings` (sentences,) holds each one's review's rating as
-    0..1, NaN where it has none; `praising` and `complaining` are the vectors of `PRAISING` and
-    `COMPLAINING`.
+
+def between_anchors(praising: Floats, criticising: Floats) -> StanceModel:
+    """1 at the mean of `praising` and -1 at that of `criticising`, both (sentences, dimension): the
+    vectors of `PRAISING` and `CRITICISING`.
     """
-    direction = praising.mean(axis=0) - complaining.mean(axis=0)
-    rated = np.flatnonzero(~np.isnan(ratings))
-    if len(rated) < _FEWEST_RATED or np.ptp(ratings[rated]) == 0:
-        return _fixed(direction, (praising.mean(axis=0) + complaining.mean(axis=0)) / 2)
-    if len(rated) > MOST_SENTENCES:
-        rated = np.random.default_rng(0).choice(rated, MOST_SENTENCES, replace=False)
-    centred = vectors[rated] - vectors[rated].mean(axis=0)
-    # a double would make one of every vector
-    target = (ratings[rated] - ratings[rated].mean()).astype(np.float32)
-    gram = centred.T @ centred + _RIDGE * np.eye(centred.shape[1], dtype=np.float32)
-    regression = _unit_variance(np.linalg.solve(gram, centred.T @ target), vectors)
-    mixed = _DIRECTION_SHARE * _unit_variance(direction, vectors)
-    mixed += (1 - _DIRECTION_SHARE) * regression
-    weights = (_unit_variance(mixed, vectors) * _WORDING_WEIGHT).astype(np.float32)
-    return StanceModel(weights, -float(vectors.mean(axis=0) @ weights))
-
-
-def _fixed(direction: NDArray[np.floating], zero: NDArray[np.floating]) -> StanceModel:
-    """1 at the mean of `PRAISING` and -1 at that of `COMPLAINING`, whatever the index holds: of happy
-    guests without ratings, the index's own mean would make half complain.
-    """
+    direction = praising.mean(axis=0) - criticising.mean(axis=0)
     squared = float(direction @ direction)
     if squared < 1e-9:
         return StanceModel(np.zeros_like(direction, dtype=np.float32), 0.0)
     length = min(2 / squared**0.5, _LONGEST)
     weights = (direction / squared**0.5 * length).astype(np.float32)
+    zero = (praising.mean(axis=0) + criticising.mean(axis=0)) / 2
     return StanceModel(weights, -float(zero @ weights))
-
-
-def _unit_variance(direction: NDArray[np.floating], vectors: Floats) -> NDArray[np.floating]:
-    spread = float((vectors[:MOST_SENTENCES] @ direction).std())
-    return direction / spread if spread > 1e-9 else np.zeros_like(direction)

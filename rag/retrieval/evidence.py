@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from rag.embedding import Vectors
 from rag.index import ReviewIndex
+from rag.reader import Reader
+from rag.reader.base import Probabilities
+from rag.reader.stance import with_rating
+from rag.reader.verdict import READ_LANGUAGES
 from rag.schema import RetrievedChunk
+from rag.understanding.plan import QuestionPlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,8 +25,9 @@ class Evidence:
     `question_vector`, (dimension,), is what was searched with; None for an overview, which searches
     for nothing. The others have a row for each sentence of the chunks, in their order: `vectors`
     (sentences, dimension) as the index holds them; `stances` (sentences,), about -1 for criticism
-    to 1 for praise; `owner` (sentences,), the place of its chunk in `chunks`. `embedder` is the
-    identity of the embedder that made the vectors.
+    to 1 for praise; `owner` (sentences,), the place of its chunk in `chunks`; `answers`
+    (sentences,), how probably each answers the question, where a reader has read them. `embedder`
+    is the identity of the embedder that made the vectors.
     """
 
     chunks: tuple[RetrievedChunk, ...]
@@ -30,6 +36,7 @@ class Evidence:
     stances: NDArray[np.float32]
     owner: NDArray[np.int64]
     embedder: str = ""
+    answers: Probabilities | None = None
 
     @classmethod
     def of(
@@ -48,6 +55,28 @@ class Evidence:
             owner,
             index.manifest.embedder,
         )
+
+    def read_by(self, reader: Reader, plan: QuestionPlan, index: ReviewIndex) -> Evidence:
+        """The same with the reader's judgement of each sentence: its stance on what is asked about,
+        and how probably it answers. Sentences in languages that it does not read stay as they are.
+        """
+        sentences = [sentence for chunk in self.chunks for sentence in chunk.sentences]
+        languages = [chunk.review.language for chunk in self.chunks for _ in chunk.sentences]
+        rows = [row for row, language in enumerate(languages) if language in READ_LANGUAGES]
+        if not rows:
+            return self
+        texts = [sentences[row].text for row in rows]
+        aspect = "" if plan.is_overview else plan.aspect
+        sides = reader.stance([(aspect, text) for text in texts])
+        stances, answers = self.stances.copy(), np.zeros(len(sentences), dtype=np.float32)
+        for row, probabilities in zip(rows, sides, strict=True):
+            if index.column_side(sentences[row].row) is None:
+                fraction = self.chunks[int(self.owner[row])].review.rating_fraction
+                stances[row] = with_rating(float(probabilities[0] - probabilities[1]), fraction)
+        if plan.is_overview:
+            return replace(self, stances=stances)
+        answers[rows] = reader.answers(plan.query, texts)
+        return replace(self, stances=stances, answers=answers)
 
     def rows_of(self, place: int) -> NDArray[np.int64]:
         """Rows of the sentences of the chunk at a place, in reading order."""

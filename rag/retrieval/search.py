@@ -13,6 +13,7 @@ from rag.embedding import Embedder
 from rag.filters import Condition
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
+from rag.reader import Reader
 from rag.retrieval.diversify import Limits, fold_copies, numbered
 from rag.retrieval.evidence import Evidence
 from rag.retrieval.fusion import Hit, Query, Ranking, SearchText
@@ -24,16 +25,24 @@ from rag.understanding.plan import QuestionPlan
 
 _log = logging.getLogger(__name__)
 
+_ANSWERS_WEIGHT = 0.1  # of the probability that a sentence answers, beside a cosine of 1
 _OVERFETCH = 16  # sentences fetched for each chunk wanted; several may be of one chunk or be copies
 
 
 class Retriever:
     """An open index searched with an embedder, as the settings say. Safe to share between threads."""
 
-    def __init__(self, settings: Settings, index: ReviewIndex, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        index: ReviewIndex,
+        embedder: Embedder,
+        reader: Reader | None = None,
+    ) -> None:
         self.settings = settings
         self.index = index
         self.embedder = embedder
+        self.reader = reader
         self.reranker = make_reranker(settings)
 
     def retrieve(self, question: str, where: Sequence[Condition] = ()) -> list[RetrievedChunk]:
@@ -56,9 +65,12 @@ class Retriever:
             chunks, vector = overview(self.index, Limits.of(self.settings), allowed), None
         else:
             searched = SearchText.of_plan(plan, self._ranking)
-            chunks, vector = self._nearest(searched, allowed), searched.vector
+            chunks, vector = self._nearest(searched, allowed, plan.query), searched.vector
+        evidence = Evidence.of(self.index, chunks, vector)
+        if self.reader is not None:
+            evidence = evidence.read_by(self.reader, plan, self.index)
         _log.debug("%d chunks found in %.3f s.", len(chunks), time.perf_counter() - begun)
-        return Evidence.of(self.index, chunks, vector)
+        return evidence
 
     @property
     def _ranking(self) -> Ranking:
@@ -67,10 +79,16 @@ class Retriever:
     def _allowed(self, where: Sequence[Condition]) -> Mask | None:
         return self.index.sentences_where(where) if where else None
 
-    def _nearest(self, searched: SearchText, allowed: Mask | None) -> list[RetrievedChunk]:
+    def _nearest(
+        self, searched: SearchText, allowed: Mask | None, question: str = ""
+    ) -> list[RetrievedChunk]:
+        """With a `question` that is understood, the reader has a say in what answers it."""
         query = Query(self.index, searched, self._ranking, allowed)
-        depth = self.settings.retrieval.rerank_depth
-        rerank = Rerank(self.reranker, depth) if self.reranker else None
+        rerank: Rerank | Reread | None = None
+        if self.reranker is not None:
+            rerank = Rerank(self.reranker, self.settings.retrieval.rerank_depth)
+        elif self.reader is not None and question and self.settings.reader.depth:
+            rerank = Reread(self.reader, question, self.settings.reader.depth)
         return nearest(query, Limits.of(self.settings), rerank)
 
 
@@ -95,8 +113,35 @@ class Rerank:
     reranker: Reranker
     depth: int
 
+    def ordered(self, query: Query, first: Sequence[Hit]) -> list[Hit]:
+        """The hits in its order, scored anew."""
+        texts = [query.index.chunk(hit.chunk_row).text for hit in first]
+        scores = self.reranker.score(query.searched.text, texts)
+        for hit, score in zip(first, scores, strict=True):
+            hit.score = float(score)
+        return sorted(first, key=lambda hit: -hit.score)
 
-def nearest(query: Query, limits: Limits, rerank: Rerank | None = None) -> list[RetrievedChunk]:
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """A reader, the question as it is understood, and how many of the sentences found it reads."""
+
+    reader: Reader
+    question: str
+    depth: int
+
+    def ordered(self, query: Query, first: Sequence[Hit]) -> list[Hit]:
+        """The hits by their scores and how probably they answer the question."""
+        texts = [s.text for s in query.index.sentences([hit.sentence_row for hit in first])]
+        answers = self.reader.answers(self.question, texts)
+        for hit, probability in zip(first, answers, strict=True):
+            hit.score += _ANSWERS_WEIGHT * float(probability)
+        return sorted(first, key=lambda hit: -hit.score)
+
+
+def nearest(
+    query: Query, limits: Limits, rerank: Rerank | Reread | None = None
+) -> list[RetrievedChunk]:
     """At most `limits.top_k` chunks for a query, numbered from 1, best first.
 
     A chunk that says the same as a better one is folded into it: within a review it is dropped,
@@ -119,16 +164,13 @@ def nearest(query: Query, limits: Limits, rerank: Rerank | None = None) -> list[
         fetched *= 4  # too many of those were of one review, or copies
 
 
-def _reranked(query: Query, hits: Iterable[Hit], rerank: Rerank) -> Iterator[Hit]:
-    """The first chunks in the reranker's order, then the others as they were."""
+def _reranked(query: Query, hits: Iterable[Hit], rerank: Rerank | Reread) -> Iterator[Hit]:
+    """The first chunks in another order, then the others as they were."""
     rest = iter(hits)
     first = list(itertools.islice(rest, rerank.depth))
     if not first:
         return
-    texts = [query.index.chunk(hit.chunk_row).text for hit in first]
-    for hit, score in zip(first, rerank.reranker.score(query.searched.text, texts), strict=True):
-        hit.score = float(score)
-    yield from sorted(first, key=lambda hit: -hit.score)
+    yield from rerank.ordered(query, first)
     lowest = min(hit.score for hit in first)
     for hit in rest:
         hit.score = min(lowest, hit.score)  # scores of two kinds do not compare; the order stays

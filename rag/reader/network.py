@@ -1,0 +1,157 @@
+"""The reader's network: one encoder, all-MiniLM-L6-v2 trained further, and a head for each question
+that is asked of a pair of texts.
+
+What a head sees of a pair, beside the encoder's first token, is what sentence pairs are commonly
+compared by (InferSent, Conneau et al. 2017): the mean vectors of both texts, their difference and
+their product; here of the pair encoded together, so that each text has seen the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rag.embedding import bundled_embedder_folder
+
+HEADS: Mapping[str, tuple[str, ...]] = {
+    "support": ("entailed", "contradicted", "not_stated"),
+    "answers": ("no", "yes"),
+    "stance": ("praise", "criticism", "mixed", "neutral"),
+}
+"""The heads, and what each says of a pair: (evidence, claim), (question, sentence), (aspect,
+sentence)."""
+
+MOST_TOKENS = 128  # of a pair; longer evidence is read in windows
+_HIDDEN = 256
+_PRODUCT_SCALE = 20.0  # brings the product of two means to the size of the others
+
+
+class ReaderNetwork(nn.Module):  # type: ignore[misc]
+    """The encoder with its heads; what it gives are logits."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        width = 5 * int(encoder.config.hidden_size)
+        self.heads = nn.ModuleDict(
+            {
+                name: nn.Sequential(
+                    nn.Linear(width, _HIDDEN),
+                    nn.GELU(),
+                    nn.Dropout(0.1),
+                    nn.Linear(_HIDDEN, len(labels)),
+                )
+                for name, labels in HEADS.items()
+            }
+        )
+
+    @classmethod
+    def untrained(cls) -> tuple[ReaderNetwork, Any]:
+        """The bundled embedder's encoder with heads that know nothing yet, and its tokenizer.
+        Raises `ModelError`.
+        """
+        from transformers import AutoModel, AutoTokenizer
+
+        folder = bundled_embedder_folder()
+        encoder = AutoModel.from_pretrained(
+            folder, attn_implementation="sdpa", add_pooling_layer=False
+        )
+        return cls(encoder), AutoTokenizer.from_pretrained(folder)
+
+    def forward(self, batch: Mapping[str, torch.Tensor], head: str) -> torch.Tensor:
+        """(pairs, labels of the head) logits."""
+        states = self.encoder(**batch).last_hidden_state
+        attention = batch["attention_mask"].to(states.dtype)
+        second = attention * batch["token_type_ids"].to(states.dtype)
+        first = attention - second
+        first[:, 0] = 0  # the token that stands for the whole pair
+        first_mean, second_mean = _mean(states, first), _mean(states, second)
+        features = (
+            states[:, 0],
+            first_mean,
+            second_mean,
+            (first_mean - second_mean).abs(),
+            first_mean * second_mean * _PRODUCT_SCALE,
+        )
+        logits: torch.Tensor = self.heads[head](torch.cat(features, dim=-1))
+        return logits
+
+
+def _mean(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    total = weights.sum(dim=1, keepdim=True).clamp(min=1)
+    return torch.bmm(weights.unsqueeze(1), states).squeeze(1) / total
+
+
+def encode(tokenizer: Any, pairs: Sequence[tuple[str, str]]) -> dict[str, torch.Tensor]:
+    """A batch of pairs as the network takes it; of a pair that is too long, the longer text is cut."""
+    return dict(
+        tokenizer(
+            [first for first, _ in pairs],
+            [second for _, second in pairs],
+            truncation="longest_first",
+            max_length=MOST_TOKENS,
+            padding=True,
+            return_tensors="pt",
+        )
+    )
+
+
+def save_difference(
+    network: ReaderNetwork, path: Path, rank: int, metadata: Mapping[str, str]
+) -> None:
+    """Write what training changed: the heads, and of each of the encoder's matrices the `rank`
+    largest singular components of its difference to the bundled embedder's, in half precision.
+    """
+    from safetensors.torch import save_file
+
+    before = ReaderNetwork.untrained()[0].encoder.state_dict()
+    stored: dict[str, torch.Tensor] = {}
+    for name, value in network.state_dict().items():
+        if not name.startswith("encoder."):
+            stored[name] = value
+            continue
+        difference = value.float() - before[name.removeprefix("encoder.")].float()
+        if not difference.any():
+            continue
+        if difference.ndim == 2:
+            left, scale, right = torch.linalg.svd(difference, full_matrices=False)
+            root = scale[:rank].sqrt()
+            stored[f"{name}:left"] = left[:, :rank] * root
+            stored[f"{name}:right"] = root[:, None] * right[:rank]
+        else:
+            stored[f"{name}:difference"] = difference
+    halves = {name: value.half().contiguous() for name, value in stored.items()}
+    save_file(halves, path, metadata=dict(metadata))
+
+
+def load_difference(path: Path) -> tuple[ReaderNetwork, Any, dict[str, str]]:
+    """The network with what `save_difference` wrote, its tokenizer, and the metadata. Raises
+    `ModelError`, `OSError`, `ValueError`, `KeyError`, `SafetensorError`.
+    """
+    from safetensors import safe_open
+
+    network, tokenizer = ReaderNetwork.untrained()
+    parameters = network.state_dict()
+    with safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata() or {})
+        stored = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    for name, value in stored.items():
+        target, _, part = name.partition(":")
+        if part == "left":
+            parameters[target] += value @ stored[f"{target}:right"]
+        elif part == "difference":
+            parameters[target] += value
+        elif not part:
+            parameters[target].copy_(value)
+    return network.eval(), tokenizer, metadata
+
+
+def lower_precision(network: ReaderNetwork) -> ReaderNetwork:
+    """The network in bfloat16 where the processor computes in it, which is three times as fast;
+    else as it is.
+    """
+    return network.bfloat16() if torch.ops.mkldnn._is_mkldnn_bf16_supported() else network
