@@ -4,6 +4,7 @@ stopped at five false alarms in a hundred, with intervals.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,28 @@ class ClaimReport:
     area: Mapping[str, Figure]
     stopped: Mapping[str, Figure]
     threshold: float
+
+
+def measured(
+    reader: Reader, held_out: Mapping[str, Sequence[Example]]
+) -> tuple[ClaimReport, dict[str, Figure], Figure]:
+    """What a reader does on claims, on stances, and on what answers (the area under the curve)."""
+    claims = held_out["support"]
+    judged = reader.support([([claim.first], claim.second) for claim in claims])
+    scores = np.array([0.0 if s.missing else s.entailed for s in judged])
+    rows = sorted(held_out["answers"], key=lambda row: row.first)
+    probabilities = np.concatenate(
+        [
+            reader.answers(question, [row.second for row in group])
+            for question, group in itertools.groupby(rows, key=lambda row: row.first)
+        ]
+    ).astype(np.float64)
+    yes = np.array([row.label == "yes" for row in rows])
+    return (
+        claim_report(scores, claims),
+        stance_report(reader, held_out["stance"]),
+        _area(probabilities[yes], probabilities[~yes]),
+    )
 
 
 def claim_report(scores: NDArray[np.float64], claims: Sequence[Example]) -> ClaimReport:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from finetune.reader.examples import Example
 from rag.embedding import SentenceTransformerEmbedder
 from rag.reader.stance import HEAD, Floats, StanceModel
+
+FILE = HEAD.name
 
 _RIDGE = 20.0  # chosen on the 80 sentences of the development set, among 1, 5, 20 and 60
 _SCALE = 1.6  # such that what is clear reaches the band of `side_of`
@@ -27,14 +30,14 @@ def fit(vectors: Floats, labels: Sequence[str]) -> StanceModel:
     return StanceModel(weights[:-1].astype(np.float32), float(weights[-1]))
 
 
-def write(examples: Sequence[Example]) -> None:
-    """Fit on the sentences that were judged as a whole, and store the head."""
+def write(examples: Sequence[Example], path: Path = HEAD) -> None:
+    """Fit on the sentences that were judged as a whole, and store the head in `path`."""
     whole = [example for example in examples if not example.first]
     embedder = SentenceTransformerEmbedder()
     vectors = embedder.embed_documents([example.second for example in whole])
     model = fit(vectors, [example.label for example in whole])
     np.savez_compressed(
-        HEAD,
+        path,
         identity=np.array(embedder.identity),
         weights=model.weights,
         offset=np.array(model.offset, dtype=np.float32),

@@ -25,6 +25,7 @@ from rag.understanding.plan import QuestionPlan
 
 _PER_SIDE = 5  # quotes under one heading
 _RELEVANT = 0.75  # a quote's relevance, as a share of the best quote's
+_ANSWERS_WEIGHT = 0.4  # of the probability that a sentence answers, beside a cosine of 1
 _STANCE_WEIGHT = 0.1  # of stance beside relevance, when the question asks for one side
 _OUTSPOKEN = 0.2  # of stance to either side beside centrality, in an overview
 _SAME = 0.80  # similarity from which two quotes would repeat each other
@@ -139,6 +140,8 @@ def _quotes(overview: bool, evidence: Evidence) -> list[_Quote]:
     for row, text in zip(rows.tolist(), texts, strict=True):
         stance = float(evidence.stances[row])
         relevance = float(evidence.vectors[row] @ towards) - _brevity(text)
+        if evidence.answers is not None:
+            relevance += _ANSWERS_WEIGHT * float(evidence.answers[row])
         if overview:
             relevance += _OUTSPOKEN * abs(stance)
         place = int(evidence.owner[row])

@@ -15,6 +15,7 @@ from rag.config import Settings
 from ui.cli import terminal
 from ui.cli.embedder import embedder
 from ui.cli.options import Context, example, picked_index
+from ui.cli.reader import reader
 
 if TYPE_CHECKING:  # loading them costs seconds
     from finetune import Compared
@@ -30,6 +31,7 @@ def finetune_group() -> None:
 
 
 finetune_group.add_command(embedder)
+finetune_group.add_command(reader)
 
 
 def stage(name: str, epilog: str, *options: Command) -> Callable[[Command], Command]:
