@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.config import Settings
-from rag.reader import STANCES, Support, load, make_reader
+from rag.reader import STANCES, load, make_reader
 from rag.reader.bundled import WEIGHTS, BundledReader, windows_of
 from rag.reader.network import HEADS, MOST_TOKENS, ReaderNetwork
 from rag.reader.nli import NliReader, label_places
-from rag.reader.verdict import verdict_of
+from rag.reader.verdict import verdicts
 from rag.schema import ModelError
+from tests.fakes import FakeReader
 from tests.tiny_models import save_tiny_cross_encoder
 
 
@@ -70,11 +71,10 @@ def test_probabilities_add_up_to_one_in_the_order_given(reader: BundledReader) -
 
 
 def test_a_number_or_name_that_stands_nowhere_is_told(reader: BundledReader) -> None:
-    (support,) = reader.support(
-        [(["We waited an hour for Maria."], "They waited six hours for Elena.")]
+    (verdict,) = verdicts(
+        reader, [(["We waited an hour for Maria."], "They waited six hours for Elena.")]
     )
-    assert support.missing == ("six", "Elena")
-    verdict = verdict_of(support, 0.9)
+    assert verdict.missing == ("six", "Elena")
     assert not (verdict.borne_out or verdict.unsure)
 
 
@@ -218,16 +218,18 @@ def test_a_folder_that_is_no_model_is_a_clear_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("support", "borne_out", "unsure", "opposite"),
+    ("claim", "borne_out", "opposite", "missing"),
     [
-        (Support(0.95, 0.02, 0.03), True, False, False),
-        (Support(0.02, 0.95, 0.03), False, False, True),
-        (Support(0.02, 0.02, 0.96), False, False, False),
+        ("the pool was warm", True, False, ()),
+        ("the pool was not warm", False, True, ()),
+        ("the pool was deep", False, False, ()),
+        ("the pool was warm in 1999", False, False, ("1999",)),
     ],
 )
-def test_verdicts(support: Support, borne_out: bool, unsure: bool, opposite: bool) -> None:
-    verdict = verdict_of(support, 0.6)
-    assert (verdict.borne_out, verdict.unsure, verdict.opposite) == (borne_out, unsure, opposite)
+def test_verdicts(claim: str, borne_out: bool, opposite: bool, missing: tuple[str, ...]) -> None:
+    (verdict,) = verdicts(FakeReader(), [(["the pool was warm in june"], claim)])
+    assert (verdict.borne_out, verdict.opposite) == (borne_out, opposite)
+    assert verdict.missing == missing and not verdict.unsure
 
 
 def test_every_head_has_its_labels() -> None:

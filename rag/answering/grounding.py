@@ -22,7 +22,7 @@ from rag.embedding import Embedder, Vectors
 from rag.generators.thoughts import without_thoughts
 from rag.index import ReviewIndex
 from rag.reader import Reader
-from rag.reader.verdict import READ_LANGUAGES, verdict_of
+from rag.reader.verdict import READ_LANGUAGES, verdicts
 from rag.schema import RetrievedChunk
 
 _QUOTED = re.compile(
@@ -98,19 +98,16 @@ def _judged(
         for place, sentence in enumerate(sentences)
         if evidence[place] and not (_is_bare_quotation(sentence.text) or _misquotes(sentence))
     ]
-    supports = reader.support(
-        [(evidence[place], sentences[place].text) for place in places], subjects
-    )
+    pairs = [(evidence[place], sentences[place].text) for place in places]
     result = list(sentences)
-    for place, support in zip(places, supports, strict=True):
-        verdict = verdict_of(support, sentences[place].score)
+    for place, verdict in zip(places, verdicts(reader, pairs, subjects), strict=True):
         result[place] = replace(
             sentences[place],
             score=round(verdict.probability, 4),
             supported=verdict.borne_out,
             unsure=verdict.unsure,
             opposite=verdict.opposite,
-            missing=support.missing,
+            missing=verdict.missing,
             citations=_with_verdict(sentences[place].citations, verdict.borne_out),
         )
     return result

@@ -1,37 +1,68 @@
-"""From what the reader says of a claim to what people are told."""
+"""From what the reader says of a claim to what people are told.
+
+The reader's own probability is put beside two things that it takes too little notice of: evidence
+and claim that take opposite sides, and the length of a claim (of two clauses it trusts too few).
+The weights were fitted on the 2,000 claims held out of its training, the bounds chosen on the even
+premises of 554 claims over real reviews of films and series. On the odd ones: 85% of true claims
+are taken for borne out and 75% of false ones are not (`docs/checking.md` has them by kind).
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.reader.base import Support
+from rag.reader.base import Reader
 
 READ_LANGUAGES = ("", "en")  # of reviews; "" is not known, mostly of a few words
 
-_BORNE_OUT = 0.5
-_UNSURE = 0.25
-_OPPOSITE = 0.6  # probability of contradiction
+_ENTAILED_WEIGHT = 0.958  # of the log-odds
+_OPPOSITE_SIDES_WEIGHT = 1.205
+_LENGTH_WEIGHT = 0.0567  # a word
+_MOST_WORDS = 25
+_INTERCEPT = -0.08
+_BORNE_OUT = 0.3  # passes nine of ten true claims of the even premises
+_UNSURE = 0.15
+_OPPOSITE = 0.7  # probability of contradiction
+_CERTAIN = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`probability` that a claim is borne out, and what that comes to."""
+    """`probability` that a claim is borne out, and what that comes to. `missing` are its numbers
+    and names that stand nowhere in the evidence: with any, it is not borne out.
+    """
 
     probability: float
     borne_out: bool
     unsure: bool
     opposite: bool
+    missing: tuple[str, ...] = ()
 
 
-def verdict_of(support: Support, similarity: float) -> Verdict:
-    """The verdict on a claim, given also the cosine to the nearest sentence of its evidence."""
-    if support.missing:
-        return Verdict(min(support.entailed, _UNSURE), False, False, False)
-    probability = support.entailed
-    opposite = support.contradicted >= _OPPOSITE
-    return Verdict(
-        probability,
-        probability >= _BORNE_OUT,
-        _UNSURE <= probability < _BORNE_OUT and not opposite,
-        opposite,
-    )
+def verdicts(
+    reader: Reader, pairs: Sequence[tuple[Sequence[str], str]], known: Sequence[str] = ()
+) -> list[Verdict]:
+    """The verdict on each claim by its evidence; `known` are names that need not stand in it."""
+    supports = reader.support(pairs, known)
+    of_evidence = reader.stance([("", " ".join(sentences)) for sentences, _ in pairs])
+    of_claim = reader.stance([("", claim) for _, claim in pairs])
+    judged = []
+    for (_, claim), support, evidence_side, claim_side in zip(
+        pairs, supports, of_evidence, of_claim, strict=True
+    ):
+        entailed = min(max(support.entailed, _CERTAIN), 1 - _CERTAIN)
+        agreement = (evidence_side[0] - evidence_side[1]) * (claim_side[0] - claim_side[1])
+        score = (
+            _INTERCEPT
+            + _ENTAILED_WEIGHT * math.log(entailed / (1 - entailed))
+            - _OPPOSITE_SIDES_WEIGHT * max(0.0, -float(agreement))
+            + _LENGTH_WEIGHT * min(len(claim.split()), _MOST_WORDS)
+        )
+        probability = 1 / (1 + math.exp(-score))
+        borne_out = probability >= _BORNE_OUT and not support.missing
+        opposite = support.contradicted >= _OPPOSITE and not borne_out and not support.missing
+        unsure = probability >= _UNSURE and not (borne_out or opposite or support.missing)
+        judged.append(Verdict(probability, borne_out, unsure, opposite, support.missing))
+    return judged
