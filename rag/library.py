@@ -75,14 +75,16 @@ class Index:
         *,
         where: str | Sequence[Condition] = (),
         after: Sequence[str] = (),
+        without: Sequence[str] = (),
     ) -> Answer:
         """The checked answer to a question.
 
         `where` limits it to some reviews: ``"rating <= 3 and date >= 2024-06"``. `after` are the
-        questions asked before, oldest first, on which it may lean ("And the ending?"). Raises
-        `ReviewQAError`.
+        questions asked before, oldest first, on which it may lean ("And the ending?"). `without`
+        are keys of what it is limited to, and shall not be: those of ``index.plan(...).limits``.
+        Raises `ReviewQAError`.
         """
-        return self.pipeline.ask(_text(question), _conditions(where), [*map(_text, after)])
+        return self.pipeline.ask(_text(question), _conditions(where), [*map(_text, after)], without)
 
     def stream(
         self,
@@ -90,6 +92,7 @@ class Index:
         *,
         where: str | Sequence[Condition] = (),
         after: Sequence[str] = (),
+        without: Sequence[str] = (),
         cancelled: Callable[[], bool] = never_cancelled,
     ) -> Iterator[str | Answer]:
         """Pieces of the answer's text as they are written, and last the checked `Answer`."""
@@ -98,11 +101,14 @@ class Index:
             cancelled=cancelled,
             where=_conditions(where),
             previous=[*map(_text, after)],
+            without=without,
         )
 
-    def plan(self, question: str, *, after: Sequence[str] = ()) -> QuestionPlan:
+    def plan(
+        self, question: str, *, after: Sequence[str] = (), without: Sequence[str] = ()
+    ) -> QuestionPlan:
         """How a question is understood: what it wants, of which reviews, and about what."""
-        return self.pipeline.plan(_text(question), [*map(_text, after)])
+        return self.pipeline.plan(_text(question), [*map(_text, after)], without)
 
     def messages(
         self,

@@ -75,9 +75,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         cancelled: Callable[[], bool],
         where: tuple[Condition, ...],
         previous: tuple[str, ...],
+        without: tuple[str, ...],
     ) -> Iterator[str | Answer]:
         seen.append((question, where, previous))
-        return stream(pipeline, question, cancelled, where, previous)
+        return stream(pipeline, question, cancelled, where, previous, without)
 
     monkeypatch.setattr(Pipeline, "stream", spy)
     return seen

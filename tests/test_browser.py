@@ -298,6 +298,28 @@ def test_only_some_reviews_are_asked_and_a_follow_up_says_what_was_searched_for(
             expect(page.locator(".qa-about")).to_be_visible()
 
 
+def test_what_a_question_was_understood_as_is_removed_by_keyboard_and_put_back(
+    browser: Browser, address: str
+) -> None:
+    with opened(browser, address, 360, 800) as page:
+        ask(page, "How were the masks in 2021?")
+        remove = page.get_by_role("button", name="Remove: the time 2021")
+        put_back = page.get_by_role("button", name="Put back: the time 2021")
+        expect(remove.locator("strong")).to_be_visible()
+        assert remove.evaluate("e => e.getBoundingClientRect().height") >= 24
+        page.locator(".st-key-new-topic button").focus()
+        page.keyboard.press("Tab")
+        assert remove.evaluate("e => e.matches(':focus-visible')")
+        page.keyboard.press("Enter")
+        expect(put_back).to_be_visible()
+        expect(page.locator(".qa-how")).to_have_text("Searched for: “How were the masks?”")
+        assert overflow(page) <= 0
+        put_back.click()
+        expect(remove).to_be_visible()
+        expect(page.locator(".qa-how")).to_have_count(0)
+        assert overflow(page) <= 0
+
+
 def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, folder: Path) -> None:
     with served(folder, "slow") as address, opened(browser, address) as page:
         box = page.get_by_label("Your question")

@@ -59,11 +59,11 @@ class ModelAnswerer:
         cancelled: Callable[[], bool] = never_cancelled,
     ) -> Iterator[str | Draft]:
         """Pieces of text as the model writes them, then the checked draft."""
-        retrieved = self.within_budget(plan.question, evidence.chunks)
+        retrieved = self.within_budget(plan.for_model, evidence.chunks)
         text = ""
         truncated = False
         for piece in self.generator.stream(
-            prompt.build_messages(plan.question, retrieved),
+            prompt.build_messages(plan.for_model, retrieved),
             max_new_tokens=self._budget.max_new_tokens,
             cancelled=cancelled,
         ):
@@ -84,7 +84,7 @@ class ModelAnswerer:
     def messages(self, plan: QuestionPlan, evidence: Evidence) -> list[Message]:
         """What the generator is sent."""
         return prompt.build_messages(
-            plan.question, self.within_budget(plan.question, evidence.chunks)
+            plan.for_model, self.within_budget(plan.for_model, evidence.chunks)
         )
 
     def within_budget(

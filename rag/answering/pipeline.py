@@ -92,13 +92,15 @@ class Pipeline:
             return question
         return stand_alone(question, previous).query
 
-    def plan(self, question: str, previous: Sequence[str] = ()) -> QuestionPlan:
-        """How a question is understood, with what it takes from those before it."""
-        query = self.stand_alone(question, previous)
-        embedder = self.embedder
-        return understand(
-            query, self._finder, self._catalogue, embedder.embed_queries, embedder.identity
-        )
+    def plan(
+        self, question: str, previous: Sequence[str] = (), without: Sequence[str] = ()
+    ) -> QuestionPlan:
+        """How a question is understood, with what it takes from those before it, and without the
+        limits that have these keys (`QuestionPlan.limits`).
+        """
+        query, embed = self.stand_alone(question, previous), self.embedder.embed_queries
+        identity = self.embedder.identity
+        return understand(query, self._finder, self._catalogue, embed, identity, without)
 
     @cached_property
     def _catalogue(self) -> Catalogue:
@@ -138,14 +140,19 @@ class Pipeline:
         return prompt.build_messages(part.question, evidence.chunks)
 
     def ask(
-        self, question: str, where: Sequence[Condition] = (), previous: Sequence[str] = ()
+        self,
+        question: str,
+        where: Sequence[Condition] = (),
+        previous: Sequence[str] = (),
+        without: Sequence[str] = (),
     ) -> Answer:
         """The checked answer to a question, from the reviews that meet the conditions of `where`.
 
         `previous` are the questions asked before, oldest first, on which it may lean ("And the
-        ending?").
+        ending?"); `without` the keys of limits that the question states and that are to be left
+        out (`QuestionPlan.limits`).
         """
-        *_, answer = self.stream(question, where=where, previous=previous)
+        *_, answer = self.stream(question, where=where, previous=previous, without=without)
         assert isinstance(answer, Answer)
         return answer
 
@@ -155,10 +162,11 @@ class Pipeline:
         cancelled: Callable[[], bool] = never_cancelled,
         where: Sequence[Condition] = (),
         previous: Sequence[str] = (),
+        without: Sequence[str] = (),
     ) -> Iterator[str | Answer]:
         """Pieces of text as they are written, and at the end the checked `Answer`."""
         timer = _Timer()
-        plan = self.plan(question, previous)
+        plan = self.plan(question, previous, without)
         outcome = _Outcome()
         for part in plan.parts:
             if outcome.asked and cancelled():

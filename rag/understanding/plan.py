@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,21 +18,15 @@ from rag.filters import Condition, where_text
 from rag.schema import Side
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Embed, Floats, Intent, classifier_for
+from rag.understanding.cut import cut
 from rag.understanding.intent import content_words, task_for, wants_overview
+from rag.understanding.limits import PlanLimit, leave_out, limits_in, name_key, side_limit
 from rag.understanding.names import Mention, NameFinder
 from rag.understanding.period import limits_of
 from rag.understanding.side import asked_side
 
-_GAP = "\x00"  # where a name stood
-_LED_TO_GAP = re.compile(
-    r"(?:\b(?:at|in|of|on|for|from|about|with|to|by|during|inside|near)\s+)?(?:\bthe\s+)?\x00"
-    r"(?:['’]s?)?(?:,? (?:and|or|vs\.?|versus) \x00)?",
-    re.IGNORECASE,
-)
-_BLANKS = re.compile(r"\s{2,}")
-_SPACE_BEFORE_MARK = re.compile(r"\s+(?=[?.!,;:])")
-_LEFT_OVER = re.compile(r"[,\s]*(?:\b(?:or|and|vs\.?|versus)\s*)?(?=[?.!]*$)", re.IGNORECASE)
-_LEADING = re.compile(r"^[\s,:;–—-]+")
+BOTH_SIDES = "Tell both what is praised and what is criticised."
+_WORD = re.compile(r"\w")
 _KEEPS_ITS_INTENT = ("statistic", "count", "why", "change")  # though two items are named
 _OF_ONE_THING = ("fact", "count", "statistic")  # also where no aspect is named
 _ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is named
@@ -47,7 +41,8 @@ class QuestionPlan:
     of `query` and of `aspect`. `items` are the items to answer for, each of them for itself where
     there are several mentions; `unknown_item` a name that no review is of. `conditions` are
     what the times, the ratings and a lone item come to; for "change" the times are none, since what
-    came before is wanted, too.
+    came before is wanted, too. `limits` are all of these in a few words each, and `removed` those
+    that were left out: `question` then stands without their words.
     """
 
     question: str
@@ -60,6 +55,8 @@ class QuestionPlan:
     unknown_item: str = ""
     conditions: tuple[Condition, ...] = ()
     is_part: bool = False  # of a question about several items
+    limits: tuple[PlanLimit, ...] = ()
+    removed: tuple[PlanLimit, ...] = ()
 
     @property
     def parts(self) -> tuple[QuestionPlan, ...]:
@@ -86,7 +83,17 @@ class QuestionPlan:
             "items": {mention.name: list(mention.items) for mention in self.items},
             "unknown_item": self.unknown_item,
             "conditions": where_text(self.conditions),
+            "limits": [asdict(limit) for limit in self.limits],
+            "removed": [asdict(limit) for limit in self.removed],
         }
+
+    @property
+    def for_model(self) -> str:
+        """The question as a language model is asked it: where its side was left out, its words for
+        that side still stand in it, and more is said.
+        """
+        one_sided = any(limit.kind == "side" for limit in self.removed)
+        return f"{self.question} {BOTH_SIDES}" if one_sided else self.question
 
     @property
     def is_overview(self) -> bool:
@@ -100,38 +107,58 @@ def item_condition(items: Sequence[str]) -> Condition:
 
 
 def understand(
-    question: str, finder: NameFinder, catalogue: Catalogue, embed: Embed, identity: str
+    question: str,
+    finder: NameFinder,
+    catalogue: Catalogue,
+    embed: Embed,
+    identity: str,
+    without: Sequence[str] = (),
 ) -> QuestionPlan:
     """The plan for a question that stands alone. Embeds once: what is searched for and the aspect;
     `identity` is the embedder's.
+
+    `without` are keys of limits that it would have (`PlanLimit`) and shall not: it is understood as
+    if their words had not been written. Those for a side stay, but both sides are wanted. Where no
+    word would be left, all are searched for and limit nothing.
     """
-    names = finder.find(question)
-    limits = limits_of(question, catalogue.dates, catalogue.scale)
+    rest, removed = leave_out(question, without, finder, catalogue)
+    if removed and not _WORD.search(rest):
+        return replace(plain_plan(question, embed), removed=removed)
+    names = finder.find(rest)
+    if name_key(names.unknown) in without:  # its words could not be found as they were written
+        names = replace(names, unknown="")
+    limits = limits_of(rest, catalogue.dates, catalogue.scale)
     spans = [*names.subjects, *((mention.start, mention.end) for mention in names.items)]
-    query = _without(question, spans, [limit.words for limit in limits])
+    query = cut(rest, spans, [limit.words for limit in limits])
     aspect = content_words(query)
-    asked = query or question
+    asked = query or rest
     searched, words = embed([asked, aspect or asked])
     classifier = classifier_for(identity, embed)
     intent = classifier.intent(asked, searched)
-    if task_for(question) is not None or (not aspect and intent in _ABOUT_EVERYTHING):
+    if task_for(rest) is not None or (not aspect and intent in _ABOUT_EVERYTHING):
         intent = "overview"
     several = len({mention.items for mention in names.items}) > 1
     if several and intent not in _KEEPS_ITS_INTENT:
         intent = "comparison"
-    conditions = [] if intent == "change" else [c for limit in limits for c in limit.conditions]
+    in_force = () if intent == "change" else limits
+    conditions = [condition for limit in in_force for condition in limit.conditions]
     if names.items and not several:
         conditions.append(item_condition(names.items[0].items))
+    side = classifier.side(asked, searched)
+    sides = () if side == "neutral" else (side_limit(side),)
+    both_sides = "side" in without
     return QuestionPlan(
-        question=question,
+        question=rest,
         intent=intent,
-        side=classifier.side(asked, searched),
+        side="neutral" if both_sides else side,
         query=asked,
         aspect=aspect,
         vectors=np.stack([searched, words]),
         items=_distinct(names.items),
         unknown_item=names.unknown,
         conditions=tuple(conditions),
+        limits=(*limits_in(names, in_force, catalogue.scale), *(() if both_sides else sides)),
+        removed=(*removed, *(sides if both_sides else ())),
     )
 
 
@@ -146,22 +173,6 @@ def plain_plan(question: str, embed: Embed) -> QuestionPlan:
         aspect=aspect,
         vectors=embed([question, aspect or question]),
     )
-
-
-def _without(question: str, spans: Sequence[tuple[int, int]], limits: Sequence[str]) -> str:
-    """The question without the names at `spans` and without the words of its limits, and without
-    the prepositions that led to them.
-    """
-    kept, done = "", 0
-    for start, end in sorted(spans):
-        kept += question[done:start] + _GAP
-        done = max(done, end)
-    kept += question[done:]
-    for words in limits:
-        kept = kept.replace(words, _GAP, 1)
-    kept = _LED_TO_GAP.sub(" ", kept).replace(_GAP, " ")
-    kept = _LEFT_OVER.sub("", _SPACE_BEFORE_MARK.sub("", _BLANKS.sub(" ", kept)))
-    return _LEADING.sub("", kept).strip()
 
 
 def _distinct(mentions: Sequence[Mention]) -> tuple[Mention, ...]:

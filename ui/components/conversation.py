@@ -11,6 +11,7 @@ import streamlit as st
 
 from rag.answer import Answer, plain_markdown
 from rag.config import Settings
+from ui.components import understood
 
 MAX_HISTORY = 50
 MAX_QUESTION = 500  # characters
@@ -20,20 +21,29 @@ NEW_TOPIC = "New topic"
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question's answer, its index, and which reviews were asked: ``41 of 330 reviews: rating >=
-    8``; "" for all.
+    """A question's answer, its index, which reviews were asked: ``41 of 330 reviews: rating >= 8``;
+    "" for all; and the questions on which it could lean.
     """
 
     answer: Answer
     index: str
     index_line: str
     asked_of: str = ""
+    previous: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        """The question in the list of questions, with its conditions."""
-        conditions = self.asked_of.partition(": ")[2]
-        return f"{self.answer.question} ({conditions})" if conditions else self.answer.question
+        """The question in the list of questions, with its conditions and what was left out of it."""
+        removed = ", ".join(map(understood.short, self.answer.plan["removed"]))
+        told = (self.asked_of.partition(": ")[2], f"without {removed}" if removed else "")
+        more = "; ".join(filter(None, told))
+        return f"{self.answer.question} ({more})" if more else self.answer.question
+
+    @property
+    def to_build_on(self) -> str:
+        """What a follow-up leans on: the question, without what was left out of it."""
+        answer = self.answer
+        return (answer.plan["removed"] and answer.searched_for) or answer.question
 
 
 def question_box(
@@ -68,7 +78,7 @@ def earlier(index: str) -> list[str]:
     """The questions to this index that the next one may refer to, oldest first, up to the one that
     is shown.
     """
-    return [exchange.answer.question for exchange in _before(index)]
+    return [exchange.to_build_on for exchange in _before(index)]
 
 
 def _before(index: str) -> list[Exchange]:

@@ -108,6 +108,7 @@ def stream_answer(
     draw: Callable[[str], None],
     where: Sequence[Condition] = (),
     previous: Sequence[str] = (),
+    without: Sequence[str] = (),
 ) -> Answer:
     """Ask, and let `draw` show what has been written so far, again and again. When this ends in any
     way, also because a click ended the run of the page, the model stops writing.
@@ -115,7 +116,9 @@ def stream_answer(
     text, drawn, ended = "", 0.0, threading.Event()
     draw(text)
     try:
-        for piece in pipeline.stream(question, ended.is_set, tuple(where), tuple(previous)):
+        for piece in pipeline.stream(
+            question, ended.is_set, tuple(where), tuple(previous), tuple(without)
+        ):
             if isinstance(piece, Answer):
                 return piece
             text += piece

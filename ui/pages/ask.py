@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from rag.answer import plain_markdown
@@ -9,7 +11,7 @@ from rag.answering.pipeline import Pipeline
 from rag.config import load_settings
 from rag.index.store import list_indexes
 from rag.understanding.intent import TASKS
-from ui.components import conversation, filters, indexes, models
+from ui.components import conversation, filters, indexes, models, understood
 from ui.components.navigation import ASK, Page
 from ui.render import answers as render
 
@@ -60,21 +62,22 @@ def show() -> None:
 
 def _start_session() -> None:
     """Session state: the `history` of exchanges, which of them is `shown`, the question `to_ask`
-    and whether it is to be asked `as_written`, and `partial`: question and text of an answer that
-    is being written or was stopped. A follow-up may refer to the exchanges from `topic_from` on.
+    with the questions it comes `after` (None: those before it) and the limits it is to be asked
+    `without`, and `partial`: question and text of an answer that is being written or was stopped. A
+    follow-up may refer to the exchanges from `topic_from` on.
     """
     state = st.session_state
     if "history" not in state:
         state.history, state.shown, state.to_ask, state.partial = [], None, None, None
-        state.as_written, state.topic_from = False, 0
+        state.after, state.without, state.topic_from = None, (), 0
         _ask(st.query_params.get("q", ""))
 
 
-def _ask(question: str, as_written: bool = False) -> None:
-    question = conversation.tidy(question)
+def _ask(question: str, after: Sequence[str] | None = None, without: Sequence[str] = ()) -> None:
+    state, question = st.session_state, conversation.tidy(question)
     if question:
-        st.session_state.to_ask = st.session_state.question = question
-        st.session_state.as_written = as_written
+        state.to_ask = state.question = question
+        state.after, state.without = after, without
 
 
 def _answer_area(pipeline: Pipeline, chosen: filters.Chosen | None) -> None:
@@ -91,30 +94,38 @@ def _answer_area(pipeline: Pipeline, chosen: filters.Chosen | None) -> None:
     elif state.partial:
         st.html(render.stopped_html(*state.partial))
     elif state.shown is not None:
-        _shown(state.history[state.shown])
+        _shown(state.history[state.shown], pipeline.index.name)
 
 
-def _shown(exchange: conversation.Exchange) -> None:
-    """An answer; where it was searched for in other words than the user's, these and the way to ask
-    in the user's.
+def _shown(exchange: conversation.Exchange, index: str) -> None:
+    """An answer; above it what its question was understood as, and where it was searched for in
+    other words than the user's, these and the way to ask in the user's.
     """
-    rewritten = bool(exchange.answer.searched_for)
-    if rewritten:
+    plan = exchange.answer.plan
+    told = bool(exchange.answer.searched_for or understood.says_something(plan))
+    if told:
         with st.container(key="rewritten", gap="small"):
             st.html(render.heading_html(exchange.answer, exchange.asked_of))
-            st.button(
-                conversation.AS_WRITTEN,
-                key="as-written",
-                type="tertiary",
-                on_click=_ask,
-                args=(exchange.answer.question, True),
-            )
+            if exchange.answer.searched_for and not plan["removed"]:
+                st.button(
+                    conversation.AS_WRITTEN,
+                    key="as-written",
+                    type="tertiary",
+                    on_click=_ask,
+                    args=(exchange.answer.question, ()),
+                )
+
+            def ask_without(keys: Sequence[str]) -> None:
+                _ask(exchange.answer.question, exchange.previous, keys)
+
+            # another index, chosen since, may know none of these items
+            understood.show(plan, ask_without if exchange.index == index else None)
     markup = render.answer_html(
         exchange.answer,
         prefix=f"a{st.session_state.shown + 1}",
         index_line=exchange.index_line,
         asked_of=exchange.asked_of,
-        heading=not rewritten,
+        heading=not told,
     )
     st.html(markup)
 
@@ -122,7 +133,7 @@ def _shown(exchange: conversation.Exchange) -> None:
 def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:
     """Stream the answer to the waiting question, keep it, and draw the page anew with it."""
     state = st.session_state
-    previous = [] if state.as_written else conversation.earlier(pipeline.index.name)
+    previous = conversation.earlier(pipeline.index.name) if state.after is None else state.after
     question, state.to_ask, state.shown = state.to_ask, None, None
     place, stop = st.empty(), st.empty()
 
@@ -133,7 +144,9 @@ def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:
     # a click on it ends this run; the next one finds `partial` and shows it
     stop.button("Stop", key="stop")
     try:
-        answer = models.stream_answer(pipeline, question, draw, chosen.conditions, previous)
+        answer = models.stream_answer(
+            pipeline, question, draw, chosen.conditions, previous, state.without
+        )
     except Exception:
         state.partial = None
         place.empty()
@@ -142,7 +155,11 @@ def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:
     state.history = [
         *state.history,
         conversation.Exchange(
-            answer, pipeline.index.name, models.index_line(pipeline), chosen.line
+            answer,
+            pipeline.index.name,
+            models.index_line(pipeline),
+            chosen.line,
+            tuple(previous),
         ),
     ]
     state.partial, state.shown = None, len(state.history) - 1
@@ -158,7 +175,7 @@ def _examples(name: str) -> None:
     st.caption("Or try one of these:")
     with st.container(key="examples", horizontal=True, gap="xsmall"):
         for key, label, question in questions:
-            st.button(label, key=key, on_click=_ask, args=(question, True))
+            st.button(label, key=key, on_click=_ask, args=(question, ()))
 
 
 def _pick_index(names: list[str]) -> str:
