@@ -20,6 +20,7 @@ from finetune.reader.synthetic import synthetic_pairs
 DATA = Path(__file__).parent / "data"
 HELD_OUT_THINGS = ("jacket", "thriller")
 HELD_OUT_EACH = 20
+CONTRASTS = "contrasts"
 NOT_ENTAILED = "not_entailed"  # contradicted or not stated: the set does not tell which
 
 
@@ -105,14 +106,14 @@ def contrasted(contrasts: Sequence[Mapping[str, Any]]) -> dict[str, list[Example
     support, answers, stance = [], [], []
     for row in contrasts:
         support += [
-            Example(row["p"], claim, label, kind)
+            Example(row["p"], claim, label, kind, CONTRASTS)
             for kind, label in _LABELS.items()
             for claim in row[kind]
         ]
-        answers += [Example(question, row["p"], "yes") for question in row["ask"]]
-        answers += [Example(question, row["p"], "no") for question in row["no"]]
-        stance.append(Example("", row["p"], row["stance"]))
-        stance += [Example(name, row["p"], side) for name, side in row["aspects"].items()]
+        for key, label in (("ask", "yes"), ("no", "no")):
+            answers += [Example(asked, row["p"], label, source=CONTRASTS) for asked in row[key]]
+        for aspect, side in (("", row["stance"]), *row["aspects"].items()):
+            stance.append(Example(aspect, row["p"], side, source=CONTRASTS))
     return {"support": support, "answers": answers, "stance": stance}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from finetune.reader.examples import Example
+from finetune.reader.examples import CONTRASTS, Example
 from rag.embedding import SentenceTransformerEmbedder
 from rag.reader.stance import HEAD, Floats, StanceModel
 
@@ -31,8 +31,10 @@ def fit(vectors: Floats, labels: Sequence[str]) -> StanceModel:
 
 
 def write(examples: Sequence[Example], path: Path = HEAD) -> None:
-    """Fit on the sentences that were judged as a whole, and store the head in `path`."""
-    whole = [example for example in examples if not example.first]
+    """Fit on the sentences that were judged as a whole, and store the head in `path`. Not on the
+    contrasts: what is hard to judge is no better judged by a line, and the rest is worse.
+    """
+    whole = [row for row in examples if not row.first and row.source != CONTRASTS]
     embedder = SentenceTransformerEmbedder()
     vectors = embedder.embed_documents([example.second for example in whole])
     model = fit(vectors, [example.label for example in whole])

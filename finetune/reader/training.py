@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,21 +19,46 @@ from rag.reader.network import HEADS, ReaderNetwork, encode
 _log = logging.getLogger(__name__)
 
 _REPORT_STEPS = 100
+_MEMORY = 0.98  # of the mean loss that is reported
 _BATCHES_SORTED = 16  # batches are cut from this many batches' examples sorted by length
 _WARMUP_STEPS = 100
 _LAST_SHARE = 0.02  # of the learning rate, at the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReaderRecipe:
-    """How to train. Full fine-tuning: at equal time it does better than low-rank adapters."""
+class Round:
+    """One pass with a learning rate of its own, which warms up and then falls to nothing. `shares`
+    say how often each head is trained.
+    """
 
-    pairs: int = 140_000
+    pairs: int
+    encoder_rate: float
+    head_rate: float
+    shares: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderRecipe:
+    """How to train. Full fine-tuning: at equal time it does better than low-rank adapters. An
+    encoder's rate of 2e-4 learns worse than 1e-4, and 3e-4 forgets what the embedder knew.
+    """
+
+    rounds: tuple[Round, ...] = (
+        Round(
+            pairs=100_000,
+            encoder_rate=1e-4,
+            head_rate=6e-4,
+            shares=(("support", 0.55), ("answers", 0.2), ("stance", 0.25)),
+        ),
+        Round(
+            pairs=80_000,
+            encoder_rate=7e-5,
+            head_rate=4e-4,
+            shares=(("support", 0.45), ("answers", 0.2), ("stance", 0.35)),
+        ),
+    )
     batch_size: int = 32
-    encoder_rate: float = 1e-4
-    head_rate: float = 6e-4
     weight_decay: float = 0.01
-    shares: tuple[tuple[str, float], ...] = (("support", 0.55), ("answers", 0.2), ("stance", 0.25))
     rank: int = 32  # of each matrix's stored difference
     seed: int = 0
 
@@ -43,27 +68,40 @@ def train(
     recipe: ReaderRecipe,
     *,
     progress: Progress = no_progress,
-    every: int = 0,
-    watch: Callable[[int, ReaderNetwork, Any], None] | None = None,
 ) -> tuple[ReaderNetwork, Any]:
-    """The trained network and its tokenizer. `watch` is called with the pairs seen, each `every`
-    pairs.
-    """
-    draw = random.Random(recipe.seed)
+    """The trained network and its tokenizer."""
     torch.manual_seed(recipe.seed)
     network, tokenizer = ReaderNetwork.untrained()
     network.encoder.embeddings.requires_grad_(False)
+    total, done = sum(each.pairs for each in recipe.rounds), 0
+    for number, each in enumerate(recipe.rounds):
+        draw = random.Random(recipe.seed + number)
+        batches = {head: _batches(rows, recipe.batch_size, draw) for head, rows in examples.items()}
+        for seen in _trained(network, tokenizer, batches, each, recipe, draw):
+            progress("training", min(done + seen, total), total)
+        done += each.pairs
+    return network.eval(), tokenizer
+
+
+def _trained(
+    network: ReaderNetwork,
+    tokenizer: Any,
+    batches: Mapping[str, Iterator[Sequence[Example]]],
+    each: Round,
+    recipe: ReaderRecipe,
+    draw: random.Random,
+) -> Iterator[int]:
+    """Trains for a round; gives the pairs seen after each step."""
     body = [p for p in network.encoder.parameters() if p.requires_grad]
     heads = list(network.heads.parameters())
     optimizer = torch.optim.AdamW(
-        [{"params": body, "lr": recipe.encoder_rate}, {"params": heads, "lr": recipe.head_rate}],
+        [{"params": body, "lr": each.encoder_rate}, {"params": heads, "lr": each.head_rate}],
         weight_decay=recipe.weight_decay,
         fused=True,
     )
-    steps = max(1, recipe.pairs // recipe.batch_size)
+    steps = max(1, each.pairs // recipe.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
-    batches = {head: _batches(rows, recipe.batch_size, draw) for head, rows in examples.items()}
-    names, weights = zip(*recipe.shares, strict=True)
+    names, weights = zip(*each.shares, strict=True)
     losses: dict[str, float] = {}
     network.train()
     for step in range(1, steps + 1):
@@ -77,16 +115,11 @@ def train(
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
-        losses[head] = 0.98 * losses.get(head, float(loss.detach())) + 0.02 * float(loss.detach())
-        progress("training", step * recipe.batch_size, recipe.pairs)
-        seen = step * recipe.batch_size
-        if watch is not None and every and seen // every > (seen - recipe.batch_size) // every:
-            network.eval()
-            watch(seen, network, tokenizer)
-            network.train()
+        value = float(loss.detach())
+        losses[head] = _MEMORY * losses.get(head, value) + (1 - _MEMORY) * value
         if step % _REPORT_STEPS == 0:
-            _log.info("%d pairs: %s", seen, {name: round(loss, 3) for name, loss in losses.items()})
-    return network.eval(), tokenizer
+            _log.info("%d pairs: %s", step * recipe.batch_size, losses)
+        yield step * recipe.batch_size
 
 
 def _rate(step: int, steps: int) -> float:

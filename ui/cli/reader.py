@@ -26,17 +26,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of the public sets that were used beside the project's own texts.",
 )
-@click.option(
-    "--pairs", default=140_000, show_default=True, type=click.IntRange(32), help="Pairs to see."
-)
 @click.option("--seed", default=0, show_default=True)
-def reader(output: Path, free_sets: Path | None, pairs: int, seed: int) -> None:
+def reader(output: Path, free_sets: Path | None, seed: int) -> None:
     """Train the reader on the texts in finetune/reader/data, and measure it on those held out."""
     from finetune.reader import build
     from finetune.reader.training import ReaderRecipe
 
     with terminal.StageProgress() as progress:
-        built = build(output, free_sets, ReaderRecipe(pairs=pairs, seed=seed), progress=progress)
+        built = build(output, free_sets, ReaderRecipe(seed=seed), progress=progress)
     _show(built)
 
 
