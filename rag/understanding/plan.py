@@ -7,7 +7,6 @@ every sentence, and swamps what the question is about.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,23 +15,13 @@ import numpy as np
 
 from rag.filters import Condition, where_text
 from rag.schema import Side
+from rag.understanding.asked import asked
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Embed, Floats, Intent, classifier_for
-from rag.understanding.intent import content_words, task_for, wants_overview
+from rag.understanding.intent import asks_for_fact, content_words, wants_overview
 from rag.understanding.names import Mention, NameFinder
-from rag.understanding.period import limits_of
 from rag.understanding.side import asked_side
 
-_GAP = "\x00"  # where a name stood
-_LED_TO_GAP = re.compile(
-    r"(?:\b(?:at|in|of|on|for|from|about|with|to|by|during|inside|near)\s+)?(?:\bthe\s+)?\x00"
-    r"(?:['’]s?)?(?:,? (?:and|or|vs\.?|versus) \x00)?",
-    re.IGNORECASE,
-)
-_BLANKS = re.compile(r"\s{2,}")
-_SPACE_BEFORE_MARK = re.compile(r"\s+(?=[?.!,;:])")
-_LEFT_OVER = re.compile(r"[,\s]*(?:\b(?:or|and|vs\.?|versus)\s*)?(?=[?.!]*$)", re.IGNORECASE)
-_LEADING = re.compile(r"^[\s,:;–—-]+")
 _KEEPS_ITS_INTENT = ("statistic", "count", "why", "change")  # though two items are named
 _OF_ONE_THING = ("fact", "count", "statistic")  # also where no aspect is named
 _ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is named
@@ -42,6 +31,8 @@ _ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is name
 class QuestionPlan:
     """What a question asks.
 
+    `question` is it for a reader, with what it takes from the question before in brackets; `read_as`
+    it with its spelling mended, where that was needed.
     `query` is what is searched for: the question without the names, times and ratings that became
     conditions; `aspect` its content words, "" for everything. `vectors`, (2, dimension), are those
     of `query` and of `aspect`. `items` are the items to answer for, each of them for itself where
@@ -59,6 +50,8 @@ class QuestionPlan:
     items: tuple[Mention, ...] = ()
     unknown_item: str = ""
     conditions: tuple[Condition, ...] = ()
+    is_fact: bool = False  # asks for one fact, by its words
+    read_as: str = ""
     is_part: bool = False  # of a question about several items
 
     @property
@@ -100,38 +93,45 @@ def item_condition(items: Sequence[str]) -> Condition:
 
 
 def understand(
-    question: str, finder: NameFinder, catalogue: Catalogue, embed: Embed, identity: str
+    question: str,
+    finder: NameFinder,
+    catalogue: Catalogue,
+    embed: Embed,
+    identity: str,
+    previous: Sequence[str] = (),
 ) -> QuestionPlan:
-    """The plan for a question that stands alone. Embeds once: what is searched for and the aspect;
-    `identity` is the embedder's.
+    """The plan for a question, with what it takes from `previous`, those before it, oldest first.
+    Embeds once: what is searched for, the aspect, and what tells the intent; `identity` is the
+    embedder's.
     """
-    names = finder.find(question)
-    limits = limits_of(question, catalogue.dates, catalogue.scale)
-    spans = [*names.subjects, *((mention.start, mention.end) for mention in names.items)]
-    query = _without(question, spans, [limit.words for limit in limits])
-    aspect = content_words(query)
-    asked = query or question
-    searched, words = embed([asked, aspect or asked])
+    said = asked(question, finder, catalogue, previous)
+    aspect = content_words(said.query)
+    searched, words, form = embed([said.query, aspect or said.query, said.form])
     classifier = classifier_for(identity, embed)
-    intent = classifier.intent(asked, searched)
-    if task_for(question) is not None or (not aspect and intent in _ABOUT_EVERYTHING):
-        intent = "overview"
-    several = len({mention.items for mention in names.items}) > 1
+    intent = said.intent or classifier.intent(said.form, form)
+    if intent in _ABOUT_EVERYTHING and said.intent is None:
+        # "And the pool?" after "What do guests complain about?" is about the pool
+        adds_aspect = aspect and not content_words(said.form)
+        intent = "opinion" if adds_aspect else intent if aspect else "overview"
+    several = len(said.items) > 1
     if several and intent not in _KEEPS_ITS_INTENT:
         intent = "comparison"
-    conditions = [] if intent == "change" else [c for limit in limits for c in limit.conditions]
-    if names.items and not several:
-        conditions.append(item_condition(names.items[0].items))
+    limits = () if intent == "change" else said.limits
+    conditions = [condition for limit in limits for condition in limit.conditions]
+    if said.items and not several:
+        conditions.append(item_condition(said.items[0].items))
     return QuestionPlan(
-        question=question,
+        question=f"{question.strip()} ({said.taken})" if said.taken else question,
         intent=intent,
-        side=classifier.side(asked, searched),
-        query=asked,
+        side=said.side or classifier.side(said.form, form),
+        query=said.query,
         aspect=aspect,
         vectors=np.stack([searched, words]),
-        items=_distinct(names.items),
-        unknown_item=names.unknown,
+        items=said.items,
+        unknown_item=said.unknown_item,
         conditions=tuple(conditions),
+        is_fact=said.is_fact,
+        read_as="" if said.question == question else said.question,
     )
 
 
@@ -145,28 +145,5 @@ def plain_plan(question: str, embed: Embed) -> QuestionPlan:
         query=question,
         aspect=aspect,
         vectors=embed([question, aspect or question]),
+        is_fact=asks_for_fact(question),
     )
-
-
-def _without(question: str, spans: Sequence[tuple[int, int]], limits: Sequence[str]) -> str:
-    """The question without the names at `spans` and without the words of its limits, and without
-    the prepositions that led to them.
-    """
-    kept, done = "", 0
-    for start, end in sorted(spans):
-        kept += question[done:start] + _GAP
-        done = max(done, end)
-    kept += question[done:]
-    for words in limits:
-        kept = kept.replace(words, _GAP, 1)
-    kept = _LED_TO_GAP.sub(" ", kept).replace(_GAP, " ")
-    kept = _LEFT_OVER.sub("", _SPACE_BEFORE_MARK.sub("", _BLANKS.sub(" ", kept)))
-    return _LEADING.sub("", kept).strip()
-
-
-def _distinct(mentions: Sequence[Mention]) -> tuple[Mention, ...]:
-    """One mention for the same items."""
-    by_items: dict[tuple[str, ...], Mention] = {}
-    for mention in mentions:
-        by_items.setdefault(mention.items, mention)
-    return tuple(by_items.values())
