@@ -239,7 +239,7 @@ def test_a_follow_up_is_searched_for_in_full_and_may_be_asked_as_written(asked: 
     assert "Searched for" not in page(test) and "as-written" not in buttons(test)
     ask(test, "And the ending?")
     assert asked[-1] == ("And the ending?", (), ("How good are the masks?",))
-    assert "Searched for: “How good are the ending?”" in page(test)
+    assert "Searched for: “And the ending? (how good)”" in page(test)
     assert test.text_input(key="question").value == "And the ending?"
     assert "And the ending" in test.button(key="history-1").label
     press(test, "as-written")
@@ -277,5 +277,5 @@ def test_follow_ups_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None
 def test_markup_in_a_question_that_is_built_on_stays_text() -> None:
     test = ask(open_app(index="masks"), f"How good is {XSS}?")
     ask(test, "Why?")
-    assert "Searched for: “How good is &lt;script&gt;" in page(test)
+    assert "Searched for: “Why? (how good" in page(test)
     assert not re.search(r"(?<!\\)<(?:script|img)", text(test))

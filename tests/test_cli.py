@@ -606,7 +606,7 @@ def test_a_follow_up_is_asked_after_the_questions_it_leans_on(run: Runner) -> No
         "--after",
         "Was the swimming pool loud?",
     )
-    whole = "Was the hotel bar loud?"
+    whole = "And the hotel bar? (loud)"
     ran = run(*asked, "--json")
     value = json.loads(ran.out)
     assert ran.code == 0 and (value["question"], value["searched_for"]) == (

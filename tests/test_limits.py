@@ -39,7 +39,7 @@ def plan(
 ) -> QuestionPlan:
     finder = NameFinder(catalogue)
     embed = embedder.embed_queries
-    return understand(question, finder, catalogue, embed, embedder.identity, without)
+    return understand(question, finder, catalogue, embed, embedder.identity, (), without)
 
 
 def labels(made: QuestionPlan) -> list[str]:

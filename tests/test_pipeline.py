@@ -479,18 +479,14 @@ def test_a_follow_up_is_retrieved_prompted_and_answered_as_a_question_of_its_own
 ) -> None:
     generator = FakeGenerator("Yes [1].")
     pipeline = make(index, generator, {"answering.evidence_floor": 0.0})
-    answer = pipeline.ask("And the swimming pool?", previous=[BEFORE])
-    whole = "Was the swimming pool loud?"
-    assert (answer.question, answer.searched_for) == ("And the swimming pool?", whole)
-    assert answer.retrieved == pipeline.ask(whole).retrieved
-    assert (
-        generator.sent[0]
-        == pipeline.messages(whole)
-        == pipeline.messages("And the swimming pool?", previous=[BEFORE])
-    )
-    assert pipeline.retrieve("And the swimming pool?", previous=[BEFORE]) == pipeline.retrieve(
-        whole
-    )
+    asked = "And the swimming pool?"
+    answer = pipeline.ask(asked, previous=[BEFORE])
+    shown = "And the swimming pool? (loud)"
+    assert (answer.question, answer.searched_for) == (asked, shown)
+    assert answer.plan["query"] == "the swimming pool loud"
+    assert list(answer.retrieved) == pipeline.retrieve(asked, previous=[BEFORE])
+    assert generator.sent[0] == pipeline.messages(asked, previous=[BEFORE])
+    assert generator.sent[0][0]["content"].endswith(f"Question: {shown}")
 
 
 def test_a_question_that_stands_alone_is_answered_as_if_none_were_before_it(
@@ -508,7 +504,7 @@ def test_a_refused_follow_up_says_what_was_searched_for(index: ReviewIndex) -> N
     )
     assert answer.refused and (answer.question, answer.searched_for) == (
         "And the zebra?",
-        "Was the zebra loud?",
+        "And the zebra? (loud)",
     )
 
 
@@ -516,7 +512,7 @@ def test_follow_ups_can_be_switched_off_or_left_to_the_rule(index: ReviewIndex) 
     turns = ("The hotel bar or the pool?", "Which one is better?")
     for mode, query in (
         ("off", turns[1]),
-        ("rule", "Which one is better? (hotel bar pool)"),
+        ("rule", "Which one is better? (The hotel bar or the pool)"),
     ):
         pipeline = make(
             index,
@@ -525,3 +521,16 @@ def test_follow_ups_can_be_switched_off_or_left_to_the_rule(index: ReviewIndex) 
         )
         answer = pipeline.ask(turns[1], previous=turns[:1])
         assert answer.searched_for == ("" if mode == "off" else query)
+
+
+# --- spelling
+
+
+def test_a_slip_does_not_have_a_question_refused_and_is_told(index: ReviewIndex) -> None:
+    pipeline = make(index, FakeGenerator(pool_answer))
+    answer = pipeline.ask("Was the swiming pool warm and claen?")
+    meant = pipeline.ask(QUESTION)
+    assert not answer.refused and answer.plan["query"] == QUESTION
+    assert answer.retrieved == meant.retrieved
+    assert answer.searched_for == "" and f"Read as: {QUESTION}" in answer.notes
+    assert not any(note.startswith("Read as") for note in meant.notes)

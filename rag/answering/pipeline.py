@@ -30,8 +30,6 @@ from rag.retrieval import Retriever
 from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk
 from rag.understanding.catalogue import Catalogue
-from rag.understanding.follow_up import stand_alone
-from rag.understanding.intent import asks_for_fact
 from rag.understanding.names import NameFinder, item_name
 from rag.understanding.plan import QuestionPlan, understand
 
@@ -84,23 +82,21 @@ class Pipeline:
         embedder.embed_queries(["warm up"])  # it loads on first use: no question should wait for it
         return cls(settings, index, embedder, choose_generator(settings), make_reader(settings))
 
-    def stand_alone(self, question: str, previous: Sequence[str]) -> str:
-        """The question with what it takes from `previous`, those before it, oldest first; as it is
-        if nothing.
-        """
-        if self.settings.answering.follow_ups == "off" or not previous:
-            return question
-        return stand_alone(question, previous).query
-
     def plan(
         self, question: str, previous: Sequence[str] = (), without: Sequence[str] = ()
     ) -> QuestionPlan:
-        """How a question is understood, with what it takes from those before it, and without the
-        limits that have these keys (`QuestionPlan.limits`).
+        """How a question is understood, with what it takes from those before it, oldest first, and
+        without the limits that have these keys (`QuestionPlan.limits`).
         """
-        query, embed = self.stand_alone(question, previous), self.embedder.embed_queries
-        identity = self.embedder.identity
-        return understand(query, self._finder, self._catalogue, embed, identity, without)
+        return understand(
+            question,
+            self._finder,
+            self._catalogue,
+            self.embedder.embed_queries,
+            self.embedder.identity,
+            previous=() if self.settings.answering.follow_ups == "off" else previous,
+            without=without,
+        )
 
     @cached_property
     def _catalogue(self) -> Catalogue:
@@ -192,6 +188,7 @@ class Pipeline:
             dropped_markers=0 if refused else outcome.dropped_markers,
             notes=(
                 *self._about_language(question),
+                *((f"Read as: {plan.read_as}",) if plan.read_as else ()),
                 *_notes(plan, outcome, refused=refused),
                 *self._about_checking(outcome, refused=refused),
             ),
@@ -255,9 +252,8 @@ class Pipeline:
         if plan.is_overview:
             return bool(evidence.chunks)
         answering = self.settings.answering
-        is_fact = asks_for_fact(plan.question)
-        floor = answering.fact_evidence_floor if is_fact else answering.evidence_floor
-        score = evidence_score(plan.aspect, evidence.chunks, self._rarity, is_fact=is_fact)
+        floor = answering.fact_evidence_floor if plan.is_fact else answering.evidence_floor
+        score = evidence_score(plan.aspect, evidence.chunks, self._rarity, is_fact=plan.is_fact)
         return score >= floor
 
 

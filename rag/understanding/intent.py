@@ -39,7 +39,7 @@ def task_for(question: str) -> Task | None:
 
 
 # Words that say nothing about the subject of a question put to reviews.
-_EMPTY_WORDS = frozenset(
+EMPTY_WORDS = frozenset(
     """a about actually all an and any anybody anyone are as ask at be been by can could did do does doing else ever
     exactly for from get got had has have how i if in is it its long lot many me mention mentioned mentions more
     most much my no not of on one or other our people please really review reviewer reviewers reviews said say says
@@ -94,7 +94,7 @@ def content_words(question: str) -> str:
     "What do people say about the marbles episode?" is about "marbles episode".
     """
     return " ".join(
-        word for word in re.findall(r"[\w'’-]+", question) if word.casefold() not in _EMPTY_WORDS
+        word for word in re.findall(r"[\w'’-]+", question) if word.casefold() not in EMPTY_WORDS
     )
 
 

@@ -22,6 +22,7 @@ _KINDS = frozenset(
     hostel house inn lounge lounges model movie museum phone place pub resort restaurant room rooms
     season series shop show store studio suite version""".split()
 )  # words that stand beside an item's name
+_HOMES = frozenset("apartment flat place".split())  # "at Sue's place" is at Sue's
 _BESIDE = frozenset("at of in from about with for visit visited book booked choose".split())
 _COMPARED = frozenset("than like vs versus to unlike".split())
 _SHORTEST_MISSPELT = 5
@@ -58,6 +59,7 @@ class _Token:
     end: int
     text: str  # without a possessive
     place: int
+    is_possessive: bool
 
     @property
     def key(self) -> str:
@@ -99,7 +101,13 @@ class NameFinder:
     def find(self, question: str) -> Names:
         """The names in a question."""
         tokens = [
-            _Token(match.start(), match.end(), _POSSESSIVE.sub("", match.group()), place)
+            _Token(
+                match.start(),
+                match.end(),
+                _POSSESSIVE.sub("", match.group()),
+                place,
+                is_possessive=_POSSESSIVE.search(match.group()) is not None,
+            )
             for place, match in enumerate(_TOKEN.finditer(question))
         ]
         subjects = tuple(self._subjects(question))
@@ -140,11 +148,13 @@ class NameFinder:
             last = self._with_kind(tokens, last, items)
             first = self._with_fillers(tokens, place, items)
             span = tokens[first].start, tokens[last].end
+            home = tokens[last + 1 : last + 2] if tokens[last].is_possessive else ()
+            end = next((token.end for token in home if token.key in _HOMES), span[1])
             if len(items) <= _MOST_MATCHES:
                 chosen = tuple(sorted(items, key=self._size))
                 words = _POSSESSIVE.sub("", question[slice(*span)]).removeprefix("the ")
                 called = len(chosen) > 1 or chosen[0].isdigit()
-                yield Mention(*span, chosen, words if called else item_name(chosen[0]))
+                yield Mention(span[0], end, chosen, words if called else item_name(chosen[0]))
             place = last + 1
 
     def _size(self, item: str) -> tuple[int, str]:
@@ -233,12 +243,11 @@ class NameFinder:
             is_item_place = before in _BESIDE or (
                 before == "the" and (outer in _BESIDE or after in _KINDS)
             )
-            is_possessive = question[token.end - 2 : token.end] in ("'s", "’s")
             in_subject = any(start <= token.start < end for start, end in subjects)
             if (
                 token.is_capitalised
                 and not in_subject
-                and (is_item_place or is_possessive)
+                and (is_item_place or token.is_possessive)
                 and (outer if before == "the" else before) not in _COMPARED
                 and self._catalogue.words.get(token.key, 0)
                 <= max(1, self._catalogue.reviews // 500)

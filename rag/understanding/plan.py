@@ -16,13 +16,12 @@ import numpy as np
 
 from rag.filters import Condition, where_text
 from rag.schema import Side
+from rag.understanding.asked import asked
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Embed, Floats, Intent, classifier_for
-from rag.understanding.cut import cut
-from rag.understanding.intent import content_words, task_for, wants_overview
+from rag.understanding.intent import asks_for_fact, content_words, wants_overview
 from rag.understanding.limits import PlanLimit, leave_out, limits_in, name_key, side_limit
-from rag.understanding.names import Mention, NameFinder
-from rag.understanding.period import limits_of
+from rag.understanding.names import Mention, NameFinder, Names
 from rag.understanding.side import asked_side
 
 BOTH_SIDES = "Tell both what is praised and what is criticised."
@@ -36,6 +35,8 @@ _ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is name
 class QuestionPlan:
     """What a question asks.
 
+    `question` is it for a reader, with what it takes from the question before in brackets; `read_as`
+    it with its spelling mended, where that was needed.
     `query` is what is searched for: the question without the names, times and ratings that became
     conditions; `aspect` its content words, "" for everything. `vectors`, (2, dimension), are those
     of `query` and of `aspect`. `items` are the items to answer for, each of them for itself where
@@ -54,6 +55,8 @@ class QuestionPlan:
     items: tuple[Mention, ...] = ()
     unknown_item: str = ""
     conditions: tuple[Condition, ...] = ()
+    is_fact: bool = False  # asks for one fact, by its words
+    read_as: str = ""
     is_part: bool = False  # of a question about several items
     limits: tuple[PlanLimit, ...] = ()
     removed: tuple[PlanLimit, ...] = ()
@@ -112,51 +115,58 @@ def understand(
     catalogue: Catalogue,
     embed: Embed,
     identity: str,
+    previous: Sequence[str] = (),
     without: Sequence[str] = (),
 ) -> QuestionPlan:
-    """The plan for a question that stands alone. Embeds once: what is searched for and the aspect;
-    `identity` is the embedder's.
+    """The plan for a question, with what it takes from `previous`, those before it, oldest first.
+    Embeds once: what is searched for, the aspect, and what tells the intent; `identity` is the
+    embedder's.
 
     `without` are keys of limits that it would have (`PlanLimit`) and shall not: it is understood as
     if their words had not been written. Those for a side stay, but both sides are wanted. Where no
     word would be left, all are searched for and limit nothing.
     """
     rest, removed = leave_out(question, without, finder, catalogue)
+    earlier = [leave_out(text, without, finder, catalogue) for text in previous]
+    removed = tuple(
+        {limit.key: limit for _, gone in (*earlier, (rest, removed)) for limit in gone}.values()
+    )
     if removed and not _WORD.search(rest):
         return replace(plain_plan(question, embed), removed=removed)
-    names = finder.find(rest)
-    if name_key(names.unknown) in without:  # its words could not be found as they were written
-        names = replace(names, unknown="")
-    limits = limits_of(rest, catalogue.dates, catalogue.scale)
-    spans = [*names.subjects, *((mention.start, mention.end) for mention in names.items)]
-    query = cut(rest, spans, [limit.words for limit in limits])
-    aspect = content_words(query)
-    asked = query or rest
-    searched, words = embed([asked, aspect or asked])
+    said = asked(rest, finder, catalogue, [text for text, _ in earlier])
+    if name_key(said.unknown_item) in without:  # its words could not be found as they were written
+        said = replace(said, unknown_item="")
+    aspect = content_words(said.query)
+    searched, words, form = embed([said.query, aspect or said.query, said.form])
     classifier = classifier_for(identity, embed)
-    intent = classifier.intent(asked, searched)
-    if task_for(rest) is not None or (not aspect and intent in _ABOUT_EVERYTHING):
-        intent = "overview"
-    several = len({mention.items for mention in names.items}) > 1
+    intent = said.intent or classifier.intent(said.form, form)
+    if intent in _ABOUT_EVERYTHING and said.intent is None:
+        # "And the pool?" after "What do guests complain about?" is about the pool
+        adds_aspect = aspect and not content_words(said.form)
+        intent = "opinion" if adds_aspect else intent if aspect else "overview"
+    several = len(said.items) > 1
     if several and intent not in _KEEPS_ITS_INTENT:
         intent = "comparison"
-    in_force = () if intent == "change" else limits
+    in_force = () if intent == "change" else said.limits
     conditions = [condition for limit in in_force for condition in limit.conditions]
-    if names.items and not several:
-        conditions.append(item_condition(names.items[0].items))
-    side = classifier.side(asked, searched)
+    if said.items and not several:
+        conditions.append(item_condition(said.items[0].items))
+    side = said.side or classifier.side(said.form, form)
     sides = () if side == "neutral" else (side_limit(side),)
     both_sides = "side" in without
+    names = Names(said.items, said.unknown_item)
     return QuestionPlan(
-        question=rest,
+        question=f"{rest.strip()} ({said.taken})" if said.taken else rest,
         intent=intent,
         side="neutral" if both_sides else side,
-        query=asked,
+        query=said.query,
         aspect=aspect,
         vectors=np.stack([searched, words]),
-        items=_distinct(names.items),
-        unknown_item=names.unknown,
+        items=said.items,
+        unknown_item=said.unknown_item,
         conditions=tuple(conditions),
+        is_fact=said.is_fact,
+        read_as="" if said.question == rest else said.question,
         limits=(*limits_in(names, in_force, catalogue.scale), *(() if both_sides else sides)),
         removed=(*removed, *(sides if both_sides else ())),
     )
@@ -172,12 +182,5 @@ def plain_plan(question: str, embed: Embed) -> QuestionPlan:
         query=question,
         aspect=aspect,
         vectors=embed([question, aspect or question]),
+        is_fact=asks_for_fact(question),
     )
-
-
-def _distinct(mentions: Sequence[Mention]) -> tuple[Mention, ...]:
-    """One mention for the same items."""
-    by_items: dict[tuple[str, ...], Mention] = {}
-    for mention in mentions:
-        by_items.setdefault(mention.items, mention)
-    return tuple(by_items.values())

@@ -1,37 +1,46 @@
-"""Are follow-up questions made to stand alone? `python -m tests.benchmarks.follow_ups [--wrong
-SPLIT]`.
+"""Are follow-up questions understood? `python -m tests.benchmarks.follow_ups [--wrong SPLIT]`.
 
-Over the dialogues of `rag/sample/followups.jsonl`, and, for questions that must be left as they
-are, over the sample's own questions, each asked after another one.
+Over the dialogues of `rag/sample/followups.jsonl`, for whether the last question leans on the
+others and for the words that are searched for; over those of `tests/data/follow_up_plans.jsonl`,
+for the whole plan; and, for questions that stand alone, over the sample's own questions, each asked
+after another one.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rag.understanding.follow_up import stand_alone
+from rag.embedding import SentenceTransformerEmbedder
+from rag.understanding.asked import Asked, asked
+from rag.understanding.catalogue import Catalogue
+from rag.understanding.follow_up import leant_on
+from rag.understanding.names import NameFinder
+from rag.understanding.plan import understand
 from tests.benchmarks.measuring import SAMPLE, options, sample_questions, show
+from tests.follow_up_plans import FLATS, dialogues, wrong_parts
 
 BEFORE = "How good is the acting?"
-SPLITS = ("dev", "test")
-Query = Callable[[str, Sequence[str]], str]
+SPLITS = ("dev", "test", "fresh")
+NOTHING = Catalogue("nothing", 0)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A dialogue, what was made of its last question, and whether that is right."""
+    """A dialogue, whether its last question was held to lean on the others, what was made of it, and
+    whether that is right.
+    """
 
     dialogue: dict[str, Any]
-    query: str
+    leans: bool
+    made: Asked
 
     @property
     def told(self) -> bool:
         """Whether it was told rightly that the question leans on earlier ones, or does not."""
-        return bool((self.query != self.dialogue["turns"][-1]) == self.dialogue["depends"])
+        return self.leans == bool(self.dialogue["depends"])
 
     @property
     def right(self) -> bool:
@@ -45,27 +54,24 @@ class Judged:
         )
 
     def _has(self, word: str) -> bool:
-        return bool(re.search(rf"\b{re.escape(word)}\b", self.query, re.IGNORECASE))
+        return bool(re.search(rf"\b{re.escape(word)}\b", self.made.query, re.IGNORECASE))
 
 
-def judged(split: str, query: Query) -> list[Judged]:
+def judged(split: str) -> list[Judged]:
     """The dialogues of a split."""
     lines = (SAMPLE / "followups.jsonl").read_text(encoding="utf-8").splitlines()
-    return [
-        Judged(dialogue, query(dialogue["turns"][-1], dialogue["turns"][:-1]))
-        for dialogue in map(json.loads, lines)
-        if dialogue["split"] == split
-    ]
-
-
-def by_rule(question: str, previous: Sequence[str]) -> str:
-    """The rule's query."""
-    return stand_alone(question, previous).query
+    found = []
+    for dialogue in map(json.loads, lines):
+        if dialogue["split"] == split:
+            *previous, last = dialogue["turns"]
+            made = asked(last, NameFinder(NOTHING), NOTHING, previous)
+            found.append(Judged(dialogue, bool(leant_on(last, previous)), made))
+    return found
 
 
 def row(split: str) -> list[object]:
     """A split's line of the table."""
-    dialogues = judged(split, by_rule)
+    dialogues = judged(split)
     leaning = [judgement.right for judgement in dialogues if judgement.dialogue["depends"]]
     others = [judgement.right for judgement in dialogues if not judgement.dialogue["depends"]]
     return [
@@ -78,6 +84,21 @@ def row(split: str) -> list[object]:
     ]
 
 
+def show_plans() -> None:
+    """Print how many plans of the dialogues about three flats are right, and the others."""
+    embedder, finder = SentenceTransformerEmbedder(), NameFinder(FLATS)
+    wrong = []
+    total = 0
+    for dialogue in dialogues():
+        *previous, last = dialogue["turns"]
+        plan = understand(last, finder, FLATS, embedder.embed_queries, embedder.identity, previous)
+        total += 1
+        if parts := wrong_parts(dialogue, plan):
+            wrong.append(f"  {' / '.join(dialogue['turns'])} -> {plan.as_dict()}: {parts}")
+    print(f"\nOf {total} plans for dialogues about three flats, {total - len(wrong)} are right.")
+    print(*wrong, sep="\n")
+
+
 def main() -> None:
     """Print the table."""
     parser = options(__doc__)
@@ -85,18 +106,19 @@ def main() -> None:
     arguments = parser.parse_args()
     header = ["split", "dialogues", "lean or not, told", "and the right words"]
     header += ["of those that lean", "of the others"]
-    show("Follow-up questions made to stand alone by the rule", header, [*map(row, SPLITS)])
+    show("Follow-up questions, understood by the rule", header, [*map(row, SPLITS)])
     questions = sample_questions()
-    changed = [question for question in questions if by_rule(question, [BEFORE]) != question]
+    changed = [question for question in questions if leant_on(question, [BEFORE])]
     print(
-        f"\nOf the sample's {len(questions)} questions, {len(changed)} would be changed after "
+        f"\nOf the sample's {len(questions)} questions, {len(changed)} are held to lean on "
         f"{BEFORE!r}."
     )
-    for judgement in judged(arguments.wrong, by_rule) if arguments.wrong else ():
+    show_plans()
+    for judgement in judged(arguments.wrong) if arguments.wrong else ():
         if not judgement.right:
-            print(f"  {' / '.join(judgement.dialogue['turns'])} -> {judgement.query}")
+            print(f"  {' / '.join(judgement.dialogue['turns'])} -> {judgement.made.query}")
     if arguments.wrong == "dev":
-        print(*(f"  {by_rule(question, [BEFORE])}" for question in changed), sep="\n")
+        print(*(f"  {question}" for question in changed), sep="\n")
 
 
 if __name__ == "__main__":

