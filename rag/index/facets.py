@@ -77,6 +77,14 @@ def facets_in(reviews: pa.Table) -> Facets:
     )
 
 
+def frequent_languages(index: ReviewIndex) -> tuple[str, ...]:
+    """The languages of at least a tenth of the reviews whose language is known."""
+    listed = _values(index.reviews_table.column("language")).listed
+    known = [(language, count) for language, count in listed if language != "unknown"]
+    fewest = sum(count for _, count in known) / 10
+    return tuple(language for language, count in known if count >= fewest)
+
+
 def count_where(index: ReviewIndex, conditions: Sequence[Condition]) -> int:
     """How many reviews meet all conditions."""
     return int(tables.meeting(index.reviews_table, conditions).sum())

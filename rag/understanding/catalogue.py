@@ -7,13 +7,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+import regex
+
 from rag.schema import Review
 
 MOST_ITEMS = 5000
 RULES = (
     1  # one more whenever the same reviews would get another catalogue: kept ones are made again
 )
-_PHRASE = re.compile(r"\b[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){1,3}")
+_PHRASE = regex.compile(r"\b\p{Lu}[\w’'-]+(?: \p{Lu}[\w’'-]+){1,3}")  # Ł and Ś, too
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _PARTS = re.compile(r"\w+")  # "Gi-hun" is spoken of as Gi-hun, and counted as gi and hun, too
 _POSSESSIVE = re.compile(r"['’]s?$")
