@@ -103,6 +103,11 @@ def test_an_item_that_nobody_reviewed(hotels: Catalogue, question: str, unknown:
     assert NameFinder(hotels).find(question).unknown == unknown
 
 
+def test_items_that_are_numbers_make_no_name_unknown() -> None:
+    catalogue = catalogue_of("films", reviews_of(["101", "102", "103"], "Slow.", "A fine film."))
+    assert NameFinder(catalogue).find("Is the film at Cannes any good?").unknown == ""
+
+
 def test_a_hosts_name_is_learnt_as_its_items_name() -> None:
     reviews = reviews_of(["101", "102", "103"], "Lovely flat.", "Quiet street.")
     reviews += [Review(f"s{n}", "Sue was a great host.", item="102") for n in range(8)]

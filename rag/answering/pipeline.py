@@ -355,10 +355,12 @@ def none_meet(plan: QuestionPlan, catalogue: Catalogue) -> str:
     text = (
         f"No review is {' and '.join(_in_words(condition, plan) for condition in plan.conditions)}."
     )
-    if catalogue.dates and any(condition.field == "date" for condition in plan.conditions):
-        first, last = catalogue.dates
-        text += f" The reviews are from {first}{f' to {last}' if first != last else ''}."
-    return text
+    if not any(condition.field == "date" for condition in plan.conditions):
+        return text
+    if not catalogue.dates:
+        return f"{text} The reviews have no dates."
+    first, last = catalogue.dates
+    return f"{text} The reviews are from {first}{f' to {last}' if first != last else ''}."
 
 
 def _in_words(condition: Condition, plan: QuestionPlan) -> str:

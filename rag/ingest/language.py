@@ -159,8 +159,8 @@ def unreadable_question(
     question: str, readable: Collection[str], of_reviews: Collection[str] = ()
 ) -> str:
     """What to say where a question is clearly in a language that the embedder cannot read; else
-    nothing. `readable` is empty where it may read all. Short questions are told only between these
-    and the languages of the reviews.
+    nothing. `readable` is empty where it may read all. For a short question these and the languages
+    of the reviews are likelier than others.
     """
     language = Languages({*readable, *of_reviews}).of(question) if readable else ""
     if not language or language in readable:
