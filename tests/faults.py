@@ -354,7 +354,7 @@ def difference(one: ReviewIndex, other: ReviewIndex) -> str:
         return "search scores"
     if not np.allclose(one.stance.weights, other.stance.weights, atol=1e-4):
         return "stance"
-    return ""
+    return "" if one.catalogue == other.catalogue else "catalogue"
 
 
 def state_of(scenario: Scenario, folder: Path) -> str:

@@ -17,6 +17,7 @@ from rag.ingest.language import (
     language_name,
     languages_read_by,
     unreadable,
+    unreadable_question,
 )
 
 BODY = "A quiet film about a loud man. I liked the ending."
@@ -211,6 +212,24 @@ def test_what_the_embedder_cannot_read_is_said() -> None:
     assert "80% of the reviews" in note and "(pl)" in note and "REVIEWQA_EMBEDDING__MODEL=" in note
     assert unreadable({"pl": 80}, ()) == unreadable({"en": 90, "pl": 10}, ("en",)) == ""
     assert unreadable({"unknown": 5}, ("en",)) == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "foreign"),
+    [
+        ("Czy pokój był czysty?", True),
+        ("Jakie było śniadanie?", True),
+        ("Was the room clean?", False),
+        ("How is Hotel Wawel?", False),
+        ("wifi", False),
+        ("", False),
+    ],
+)
+def test_a_short_question_is_told_by_the_languages_of_the_reviews(
+    question: str, foreign: bool
+) -> None:
+    assert bool(unreadable_question(question, ("en",), ("pl",))) is foreign
+    assert unreadable_question(question, (), ("pl",)) == ""
 
 
 def grouped(*texts: str) -> tuple[list[int], int, int]:

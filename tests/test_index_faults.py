@@ -31,11 +31,13 @@ from rag.embedding import Vectors
 from rag.files import sha256_of
 from rag.index import Manifest, ReviewIndex, build_index, disk, list_indexes, verify_index
 from rag.index.embedding_cache import WORK_FOLDER
-from rag.index.manifest import DATA_FILES, STANCE_FILE
+from rag.index.manifest import CATALOGUE_FILE, DATA_FILES, STANCE_FILE
 from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index
 from tests.test_index import EMBEDDER, entries
+
+FILES = (*DATA_FILES, CATALOGUE_FILE)
 
 
 class Faults:
@@ -235,7 +237,7 @@ def edit_manifest(generation: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**values, **changes}), encoding="utf-8")
 
 
-def accept_files(generation: Path, names: Sequence[str] = DATA_FILES) -> None:
+def accept_files(generation: Path, names: Sequence[str] = FILES) -> None:
     """Write the checksums of the files as they are into the manifest."""
     edit_manifest(
         generation,
@@ -258,7 +260,7 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", DATA_FILES)
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("harm", [truncate, empty, flip_a_bit, Path.unlink])
 def test_verify_names_the_damaged_file_and_no_other(
     folder: Path, name: str, harm: Callable[[Path], None]
@@ -281,10 +283,10 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(hashlib, "file_digest", fails)
     with pytest.raises(
-        IndexFileError, match=rf"is damaged: {DATA_FILES[0]} cannot be read: Input/output error"
+        IndexFileError, match=rf"is damaged: {FILES[0]} cannot be read: Input/output error"
     ):
         ReviewIndex.open(folder)
-    assert len(verify_index(folder)) == len(DATA_FILES)
+    assert len(verify_index(folder)) == len(FILES)
 
 
 def test_several_damaged_files_are_all_named(folder: Path) -> None:
@@ -301,7 +303,7 @@ def test_several_damaged_files_are_all_named(folder: Path) -> None:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    name=st.sampled_from([name for name in DATA_FILES if name != STANCE_FILE]),
+    name=st.sampled_from([name for name in FILES if name != STANCE_FILE]),
     place=st.floats(0, 1, exclude_max=True),
     bit=st.integers(0, 7),
 )

@@ -103,6 +103,11 @@ def test_an_item_that_nobody_reviewed(hotels: Catalogue, question: str, unknown:
     assert NameFinder(hotels).find(question).unknown == unknown
 
 
+def test_items_that_are_numbers_make_no_name_unknown() -> None:
+    catalogue = catalogue_of("films", reviews_of(["101", "102", "103"], "Slow.", "A fine film."))
+    assert NameFinder(catalogue).find("Is the film at Cannes any good?").unknown == ""
+
+
 def test_a_hosts_name_is_learnt_as_its_items_name() -> None:
     reviews = reviews_of(["101", "102", "103"], "Lovely flat.", "Quiet street.")
     reviews += [Review(f"s{n}", "Sue was a great host.", item="102") for n in range(8)]
@@ -120,6 +125,43 @@ def test_a_corpus_of_one_item_has_a_subject_and_no_items() -> None:
     assert catalogue_of("x", [], about="The Film").subjects == ("the film", "x")
 
 
+def test_names_of_several_words_are_found_in_any_alphabet() -> None:
+    reviews = [Review(str(n), f"Ten {n}. film, czyli Łowcy Świtu, mnie porwał.") for n in range(9)]
+    assert catalogue_of("x", reviews).subjects == ("łowcy świtu", "x")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Czy zdjęcia są ładne?",
+        "Co widzowie krytykują w tych filmach?",
+        "Kto gra główną rolę i w czym?",
+        "Jaka jest średnia ocena w 2021 roku?",
+        "Do kogo jest ten film?",
+        "Podsumuj recenzje",
+    ],
+)
+def test_no_english_rule_takes_a_polish_word_for_its_own(hotels: Catalogue, question: str) -> None:
+    names = NameFinder(hotels).find(question)
+    assert not names.items and not names.unknown and not names.subjects
+    assert limits_of(question, hotels.dates, hotels.scale) == ()
+    assert asked_side(question) == "neutral"
+
+
+@pytest.mark.parametrize(
+    ("question", "items"),
+    [
+        ("Czy basen w Hotelu Bluebell był ciepły?", ["Hotel Bluebell"]),
+        ("Jak jest w Bluebellu?", ["Hotel Bluebell"]),
+    ],
+)
+def test_an_items_name_is_found_in_a_polish_question(
+    hotels: Catalogue, question: str, items: list[str]
+) -> None:
+    mentions = NameFinder(hotels).find(question).items
+    assert [item for mention in mentions for item in mention.items] == items
+
+
 @pytest.mark.parametrize(
     ("question", "where"),
     [
@@ -133,6 +175,9 @@ def test_a_corpus_of_one_item_has_a_subject_and_no_items() -> None:
         ("What do low-rated reviews complain about?", "rating <= 40%"),
         ("Who plays number 456 in season 2?", ""),
         ("Is it a five minute walk?", ""),
+        ("Czy ten Star Wars jest dobry?", ""),  # "ten" is Polish for "this"
+        ("Are the ten Star Trek films any good?", ""),
+        ("Co widzowie mówią do roku 2021 o ten film by Wajda?", ""),
     ],
 )
 def test_times_and_ratings(question: str, where: str) -> None:
@@ -146,6 +191,8 @@ def test_times_and_ratings(question: str, where: str) -> None:
 def test_stars_are_read_on_the_scale_there_is() -> None:
     (limit,) = limits_of("What do one-star reviews say?", None, (1, 10))
     assert [(c.operator, c.values) for c in limit.conditions] == [(">=", ("1",)), ("<=", ("2",))]
+    (limit,) = limits_of("What do 8-star reviews say?", None, (1, 10))
+    assert [(c.operator, c.values) for c in limit.conditions] == [("=", ("8",))]
 
 
 @given(st.text(max_size=80))

@@ -24,6 +24,7 @@ from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import BuildOptions, ReviewIndex, index_folder
 from rag.index.catalogue import index_catalogue
+from rag.index.facets import frequent_languages
 from rag.ingest.language import languages_read_by, unreadable_question
 from rag.reader import Reader, make_reader
 from rag.retrieval import Retriever
@@ -101,6 +102,10 @@ class Pipeline:
     @cached_property
     def _catalogue(self) -> Catalogue:
         return index_catalogue(self.index)
+
+    @cached_property
+    def _languages(self) -> tuple[str, ...]:
+        return frequent_languages(self.index)
 
     @cached_property
     def _rarity(self) -> Rarity:
@@ -241,7 +246,8 @@ class Pipeline:
         outcome.add(plan, draft)
 
     def _about_language(self, question: str) -> tuple[str, ...]:
-        problem = unreadable_question(question, languages_read_by(self.settings.embedding.model))
+        readable = languages_read_by(self.settings.embedding.model)
+        problem = unreadable_question(question, readable, self._languages)
         return (problem,) if problem else ()
 
     def _about_checking(self, outcome: _Outcome, *, refused: bool) -> tuple[str, ...]:
@@ -353,9 +359,12 @@ def none_meet(plan: QuestionPlan, catalogue: Catalogue) -> str:
     text = (
         f"No review is {' and '.join(_in_words(condition, plan) for condition in plan.conditions)}."
     )
-    if catalogue.dates and any(condition.field == "date" for condition in plan.conditions):
-        text += f" The reviews are from {catalogue.dates[0]} to {catalogue.dates[1]}."
-    return text
+    if not any(condition.field == "date" for condition in plan.conditions):
+        return text
+    if not catalogue.dates:
+        return f"{text} The reviews have no dates."
+    first, last = catalogue.dates
+    return f"{text} The reviews are from {first}{f' to {last}' if first != last else ''}."
 
 
 def _in_words(condition: Condition, plan: QuestionPlan) -> str:
@@ -390,11 +399,12 @@ def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:
     """
     fractions = [chunk.review.rating_fraction for chunk in retrieved]
     rated = [value for value in fractions if value is not None]
+    read = f"{len(fractions)} passage{'s' if len(fractions) != 1 else ''} read"
     if not rated:
-        return f"{len(fractions)} passages read, none of them with a rating."
+        return f"{read}, none of them with a rating."
     high, low = sum(value >= 2 / 3 for value in rated), sum(value <= 1 / 3 for value in rated)
     return (
-        f"{len(fractions)} passages read: {high} rated high, {low} rated low, "
+        f"{read}: {high} rated high, {low} rated low, "
         f"{len(rated) - high - low} in between, "
         f"{len(fractions) - len(rated)} without a rating."
     )

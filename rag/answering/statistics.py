@@ -57,4 +57,7 @@ def _ratings(marks: np.ndarray, chosen: object) -> list[str]:
 def _dates(days: Sequence[str]) -> list[str]:
     if not days:
         return ["The reviews have no dates."]
-    return [f"The first is of {min(days)}, the last of {max(days)}."]
+    first, last = min(days), max(days)
+    if first == last:
+        return [f"{'It is' if len(days) == 1 else 'All are'} of {first}."]
+    return [f"The first is of {first}, the last of {last}."]

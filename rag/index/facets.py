@@ -17,6 +17,7 @@ from rag.index import tables
 from rag.index.snapshot import ReviewIndex
 
 MOST_VALUES = 500  # more different ones are not listed
+FACET_COLUMNS = ("item", "language", "source", "date", *tables.RATING_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,11 @@ class Facets:
 
 def facets_of(index: ReviewIndex) -> Facets:
     """The facets of all reviews in an index."""
-    reviews = index.reviews_table
+    return facets_in(index.reviews_table)
+
+
+def facets_in(reviews: pa.Table) -> Facets:
+    """The facets of reviews as they are stored; of their columns, `FACET_COLUMNS` are read."""
     rated = reviews.select(list(tables.RATING_COLUMNS)).filter(
         pc.is_valid(reviews.column("rating"))
     )
@@ -70,6 +75,14 @@ def facets_of(index: ReviewIndex) -> Facets:
         whole_marks=bool((marks == np.floor(marks)).all()),
         dates=(min(days), max(days)) if days else None,
     )
+
+
+def frequent_languages(index: ReviewIndex) -> tuple[str, ...]:
+    """The languages of at least a tenth of the reviews whose language is known."""
+    listed = _values(index.reviews_table.column("language")).listed
+    known = [(language, count) for language, count in listed if language != "unknown"]
+    fewest = sum(count for _, count in known) / 10
+    return tuple(language for language, count in known if count >= fewest)
 
 
 def count_where(index: ReviewIndex, conditions: Sequence[Condition]) -> int:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from rag.config import NORMALISATION
 from rag.embedding import Embedder, Vectors
 from rag.files import size_in_words
-from rag.index import bm25, disk, manifest, tables, vectors
+from rag.index import bm25, catalogue_file, disk, manifest, tables, vectors
+from rag.index.catalogue import catalogue_in
 from rag.index.chunk_batch import (
     GenerationRows,
     chunk_reviews,
@@ -101,6 +102,7 @@ class GenerationWriter:
         stemmer = bm25.stemmer_for(written.column("language").to_pylist())
         self._files |= bm25.write_bm25(self._building, stemmer, rows.sentences, self._progress)
         self._write(manifest.STANCE_FILE, tables.write_stance, self._stance())
+        self._write_catalogue()
         search = self._write_approximate(stored)
         earlier = [] if self._live is None else self._live.manifest.imports
         self._manifest(
@@ -204,6 +206,11 @@ class GenerationWriter:
         )
         self._write("reviews.parquet", tables.write_table, tables.REVIEW_SCHEMA, batches)
         return groups
+
+    def _write_catalogue(self) -> None:
+        found = catalogue_file.encoded(catalogue_in(self._building / "reviews.parquet"))
+        if len(found) <= catalogue_file.LARGEST:  # else it is computed when it is needed
+            self._write(manifest.CATALOGUE_FILE, catalogue_file.write_catalogue, found)
 
     def _stance(self) -> StanceModel:
         fitted = fitted_head(self._embedder.identity)

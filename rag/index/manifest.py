@@ -17,6 +17,7 @@ from rag.schema import IndexFileError
 FORMAT_VERSION = 3
 STANCE_FILE = "leaning.parquet"  # the name that indexes of this format have always had
 APPROXIMATE_FILE = "vectors.faiss"
+CATALOGUE_FILE = "catalogue.json"
 DATA_FILES = (
     "reviews.parquet",
     "sentences.parquet",
@@ -99,7 +100,11 @@ class Manifest:
     @property
     def data_files(self) -> tuple[str, ...]:
         """Names of the files that this generation must have beside the manifest."""
-        return (*DATA_FILES, APPROXIMATE_FILE) if self.approximate else DATA_FILES
+        approximate = (APPROXIMATE_FILE,) if self.approximate else ()
+        catalogue = (
+            (CATALOGUE_FILE,) if CATALOGUE_FILE in self.files else ()
+        )  # older ones have none
+        return (*DATA_FILES, *approximate, *catalogue)
 
 
 def damaged_files(folder: Path, manifest: Manifest, *, thorough: bool) -> list[str]:

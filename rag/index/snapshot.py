@@ -18,6 +18,7 @@ from rag.embedding import Embedder, Vectors
 from rag.filters import Condition
 from rag.index import tables
 from rag.index.bm25 import BM25, Scores
+from rag.index.catalogue_file import read_catalogue
 from rag.index.manifest import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_files
 from rag.index.options import BuildOptions
 from rag.index.store import index_folder, live_generation
@@ -35,7 +36,8 @@ class ReviewIndex:
     Row `i` of the sentences is vector `i`. A chunk row and a review row count in their own tables.
     `reviews_table` holds the reviews as they are stored (`tables.REVIEW_SCHEMA`); `all_vectors`,
     (sentences, dimension), is mapped into memory and not to be written to; `approximate` is the
-    approximate index over them, where there is one.
+    approximate index over them, where there is one; `catalogue` the one that was kept, without the
+    index's name.
     """
 
     def __init__(self, generation: Path) -> None:
@@ -46,6 +48,7 @@ class ReviewIndex:
             self.reviews_table = pq.read_table(generation / "reviews.parquet", memory_map=True)
             self._read_rows()
             self.stance = tables.read_stance(generation / STANCE_FILE)
+            self.catalogue = read_catalogue(generation, self.manifest)
             self.signatures = map_array(generation / "signatures.npy")
             self.all_vectors: Vectors = map_array(generation / "vectors.npy")
             approximate = self.manifest.approximate

@@ -8,6 +8,7 @@ in another order, or those of other texts, have the right sums and lengths.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 
 from rag.embedding import Embedder
 from rag.index import tables
-from rag.index.manifest import STANCE_FILE, Manifest, damaged_files
+from rag.index.catalogue import computed_catalogue
+from rag.index.manifest import CATALOGUE_FILE, STANCE_FILE, Manifest, damaged_files
 from rag.index.snapshot import ReviewIndex
 from rag.index.store import live_generation
 from rag.index.vectors import release, sample
@@ -46,6 +48,7 @@ def verify_index(folder: Path, embedder: Embedder | None = None) -> list[str]:
         return [str(error)]
     if embedder is not None and embedder.identity == index.manifest.embedder:
         problems.extend(_text_problems(index, embedder))
+    problems.extend(_catalogue_problems(index))
     if index.approximate is not None and index.recall() < _NEVER_SO_LOW:
         problems.append("The approximate index does not find the vectors it was made from.")
     return problems
@@ -167,6 +170,18 @@ def _text_problems(index: ReviewIndex, embedder: Embedder) -> Iterator[str]:
         yield (
             f"{len(wrong)} of {len(rows)} vectors that were made again are not those of their "
             f"sentences, first vector {row} (cosine {cosines[wrong[0]]:.2f}). Rebuild the index."
+        )
+
+
+def _catalogue_problems(index: ReviewIndex) -> Iterator[str]:
+    """A catalogue that is not the one that the reviews have."""
+    if index.catalogue is None:
+        return
+    kept, found = asdict(index.catalogue), asdict(computed_catalogue(index))
+    if wrong := [name for name in found if kept[name] != found[name]]:
+        yield (
+            f"{CATALOGUE_FILE} is not that of the reviews: its {', '.join(wrong)} are others than "
+            "they have. Rebuild the index."
         )
 
 

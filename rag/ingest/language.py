@@ -155,11 +155,14 @@ def unreadable(languages: Mapping[str, int], readable: Collection[str]) -> str:
     )
 
 
-def unreadable_question(question: str, readable: Collection[str]) -> str:
+def unreadable_question(
+    question: str, readable: Collection[str], of_reviews: Collection[str] = ()
+) -> str:
     """What to say where a question is clearly in a language that the embedder cannot read; else
-    nothing. `readable` is empty where it may read all.
+    nothing. `readable` is empty where it may read all. For a short question these and the languages
+    of the reviews are likelier than others.
     """
-    language = detect_language(question) if readable else ""
+    language = Languages({*readable, *of_reviews}).of(question) if readable else ""
     if not language or language in readable:
         return ""
     return (

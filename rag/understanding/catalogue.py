@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import regex
 
 from rag.schema import Review
 
 MOST_ITEMS = 5000
-_PHRASE = re.compile(r"\b[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){1,3}")
+RULES = (
+    1  # one more whenever the same reviews would get another catalogue: kept ones are made again
+)
+_PHRASE = regex.compile(r"\b\p{Lu}[\w’'-]+(?: \p{Lu}[\w’'-]+){1,3}")  # Ł and Ś, too
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _PARTS = re.compile(r"\w+")  # "Gi-hun" is spoken of as Gi-hun, and counted as gi and hun, too
 _POSSESSIVE = re.compile(r"['’]s?$")
@@ -41,6 +46,11 @@ class Catalogue:
     words: Mapping[str, int] = field(default_factory=dict)
     dates: tuple[str, str] | None = None
     scale: tuple[float, float] | None = None
+
+    def called(self, name: str) -> Catalogue:
+        """The same of an index that is called `name`, which is a name of its subject, too."""
+        subjects = {*self.subjects, re.sub(r"[-_.]+", " ", name).casefold()}
+        return replace(self, name=name, subjects=_longest_first(subjects))
 
 
 def catalogue_of(name: str, reviews: Iterable[Review], about: str = "") -> Catalogue:
@@ -76,16 +86,17 @@ def catalogue_of(name: str, reviews: Iterable[Review], about: str = "") -> Catal
         for word, count in capitalised.items()
         if count >= _FEWEST_MENTIONS and words[word] - count <= _LOWER_CASE * count
     }
-    return Catalogue(
-        name=name,
+    found = Catalogue(
+        name="",
         reviews=total,
         items=dict(items.most_common(MOST_ITEMS)),
         aliases=_aliases(names, items_of_word, items),
-        subjects=_subjects({about, re.sub(r"[-_.]+", " ", name)}, phrases, items, total),
+        subjects=_subjects(about, phrases, items, total),
         words=dict(words),
         dates=(min(dates), max(dates)) if dates else None,
         scale=next(iter(scales)) if len(scales) == 1 else None,
     )
+    return found.called(name)
 
 
 def _aliases(
@@ -107,14 +118,18 @@ def _aliases(
 
 
 def _subjects(
-    stated: set[str], phrases: Mapping[str, int], items: Mapping[str, int], total: int
+    stated: str, phrases: Mapping[str, int], items: Mapping[str, int], total: int
 ) -> tuple[str, ...]:
     """What all reviews are about: what was stated, a lone item, and names of several words that
-    stand in many reviews; the longest first.
+    stand in many reviews.
     """
-    subjects = {name.casefold() for name in stated}
+    subjects = {stated.casefold()}
     if len(items) == 1:
         subjects |= {item.casefold() for item in items}
     floor = max(_FEWEST_MENTIONS, _SUBJECT_SHARE * total)
     subjects |= {phrase for phrase, mentions in phrases.items() if mentions >= floor}
+    return _longest_first(subjects)
+
+
+def _longest_first(subjects: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(filter(None, subjects), key=lambda subject: (-len(subject), subject)))

@@ -90,6 +90,12 @@ class NameFinder:
         return {word: tuple(items) for word, items in found.items()}
 
     @cached_property
+    def _only_numbered(self) -> bool:
+        """Whether the items have numbers and no names, so that a name tells nothing of them."""
+        numbered = all(item.isdigit() for item in self._catalogue.items)
+        return numbered and not self._catalogue.aliases
+
+    @cached_property
     def _initials(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, list[str]] = {}
         for item, words in self._words_of.items():
@@ -234,7 +240,7 @@ class NameFinder:
         self, question: str, tokens: Sequence[_Token], subjects: Sequence[tuple[int, int]]
     ) -> str:
         """A proper name where an item's would stand, that the reviews hardly know."""
-        if len(self._catalogue.items) < 2:
+        if len(self._catalogue.items) < 2 or self._only_numbered:
             return ""
         for token in tokens[1:]:
             before = tokens[token.place - 1].key

@@ -37,7 +37,7 @@ _NUMBERS = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "te
 _NUMBER = rf"(?:{'|'.join(_NUMBERS)}|\d{{1,2}})"
 _STARS = re.compile(
     rf"\b(?:(?P<bound>at least|at most|more than|less than|under|over|below|above) )?"
-    rf"(?P<low>{_NUMBER})(?:(?: |-)?(?:or|and|to|-)(?: |-)?(?P<high>{_NUMBER}))?[ -]?stars?\b"
+    rf"(?P<low>{_NUMBER})(?:(?: |-)?(?:or|and|to|-)(?: |-)?(?P<high>{_NUMBER}))?[ -]?stars?\b(?! (?:trek|wars)\b)"
     r"(?:[ -](?:reviews?|ratings?|reviewers?))?",
     re.IGNORECASE,
 )
@@ -122,8 +122,10 @@ def _ratings(question: str, scale: tuple[float, float] | None) -> list[Limit]:
 def _stars(
     low: int, high: int, bound: str, scale: tuple[float, float] | None
 ) -> tuple[Condition, ...]:
-    """Stars of five on the reviews' scale: on one to ten, one star is a mark of 1 or 2."""
-    wide = scale is not None and scale[1] == 10
+    """Stars of five on the reviews' scale: on one to ten, one star is a mark of 1 or 2. More than five
+    are of ten.
+    """
+    wide = scale is not None and scale[1] == 10 and max(low, high) <= 5
     lowest, highest = (2 * low - 1, 2 * high) if wide else (low, high)
     if bound in ("at least", "more than", "over", "above"):
         operator = ">=" if bound == "at least" else ">"
