@@ -512,7 +512,7 @@ def test_follow_ups_can_be_switched_off_or_left_to_the_rule(index: ReviewIndex) 
     turns = ("The hotel bar or the pool?", "Which one is better?")
     for mode, query in (
         ("off", turns[1]),
-        ("rule", "Which one is better? (The hotel bar or the pool)"),
+        ("rule", "Which one is better? (bar or the pool)"),
     ):
         pipeline = make(
             index,

@@ -38,7 +38,7 @@ _DEGREE = (
     "usually|often|like|or|and|but|enough|compared|than|not|just|supposed|meant)"
 )
 _SAYS_NOTHING = re.compile(rf"\b(?:{AUXILIARY}|it|they|there|you|i|we)\b(?!['’])", re.IGNORECASE)
-_LED = re.compile(rf"{PLACE}\b", re.IGNORECASE)
+_JOINED = re.compile(rf"(?:{PLACE}|and|or)\b", re.IGNORECASE)
 _LED_ABOUT = re.compile(r"^(?:about|of)\s+", re.IGNORECASE)
 _QUESTION_WORD = re.compile(
     r"^(?:what|how|which|who)(?:\s+about|\s+many)?$|^(?:what|which|how|who)\s+(?=(?:the|a|an)\b)",
@@ -93,7 +93,7 @@ class Topic:
         text = ""
         for place, phrase in enumerate(self.phrases):
             is_own = self.focus is not None and place == self.focus + 1
-            comma = is_own and phrase != CUT and not _LED.match(phrase)
+            comma = is_own and phrase != CUT and not _JOINED.match(phrase)
             text += f"{',' if comma else ''} {phrase}"
         return _LED_ABOUT.sub("", text.strip(f"{CUT} "))
 
