@@ -28,6 +28,7 @@ SLIPS = {
     "do viewers like the charcters": "do viewers like the characters",
     "Is the plot predictible?": "Is the plot predictable?",
     "why do people hate the gaurds": "why do people hate the guards",
+    "how is the english dubing": "how is the english dubbing",
     "do people reccomend watching it": "do people recommend watching it",
 }
 HOTEL = {
@@ -38,6 +39,7 @@ HOTEL = {
     "comfortable": 3,
     "wife": 4,
     "fine": 6,
+    "spans": 3,
 }
 
 
@@ -79,6 +81,7 @@ def test_a_slip_in_a_question_to_a_small_corpus(hotel: Catalogue, typed: str, me
         "Who is Brekfost?",  # a name
         "How much was the fare?",  # English, near "fine" or not
         "Are the waiters quieter?",  # made from words that English has
+        "Are the pans clean?",  # not a slip of "spans"
         "방은 어때요 조식은?",
         "",
     ],

