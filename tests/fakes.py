@@ -89,7 +89,7 @@ class FakeGenerator:
 class FakeReader:
     """Judges by words: a claim is borne out when all its words stand in the evidence, contradicted
     when only "not" differs; a sentence answers when it shares a word of four letters with the
-    question; "good" praises, and "bad" criticises.
+    question; "good" praises, and "bad" or "not good" criticises.
     """
 
     name = "fake reader"
@@ -111,7 +111,9 @@ class FakeReader:
     def stance(self, pairs: Sequence[tuple[str, str]]) -> Probabilities:
         rows = np.zeros((len(pairs), 4), dtype=np.float32)
         for row, (_, sentence) in zip(rows, pairs, strict=True):
-            good, bad = ("good" in _words(sentence)), ("bad" in _words(sentence))
+            words = _words(sentence)
+            good = "good" in words and "not" not in words
+            bad = "bad" in words or {"not", "good"} <= words
             row[2 if good and bad else 0 if good else 1 if bad else 3] = 1.0
         return rows
 

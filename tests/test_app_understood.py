@@ -113,7 +113,8 @@ def test_a_follow_up_builds_on_the_question_without_what_was_left_out() -> None:
     test = ask(open_app(index="hotels"), "How was the breakfast at the Fox and Crown?")
     press(test, f"Remove: {FOX}")
     ask(test, "And the garden?")
-    assert "Searched for: “How was the garden?”" in page(test) and chips(test) == []
+    followed = test.session_state.history[-1].answer
+    assert followed.plan["aspect"] == "garden" and not followed.plan["items"] and chips(test) == []
     test.button(key="history-0").click().run()
     ask(test, "And the garden in 2021?")
     asked = test.session_state.history[-1].answer.searched_for

@@ -239,7 +239,14 @@ def test_ask_json_has_exactly_the_promised_keys_and_true_quotes(run: Runner, ind
     reviews = {r.review_id: r.text for r in read_reviews(indexes.parent / "reviews.jsonl")[0]}
     cited = 0
     for sentence in answer["sentences"]:
-        assert set(sentence) == {"text", "heading", "supported", "score", "citations"}
+        assert set(sentence) == {
+            "text",
+            "heading",
+            "supported",
+            "doubt",
+            "score",
+            "citations",
+        }
         for citation in sentence["citations"]:
             assert set(citation) == {"number", "review_id", "start", "end", "quote"}
             assert (

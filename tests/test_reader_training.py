@@ -112,7 +112,7 @@ def test_pairs_made_by_rule_are_of_every_kind_and_the_same_each_time() -> None:
     ("sentence", "opposites"),
     [
         ("The room was clean.", {"The room was dirty.", "The room was not clean."}),
-        ("It is not worth it.", {"It is worth it."}),
+        ("It is not worth it.", {"It is worth it.", "It is not unworthy it."}),
         ("There is no lift.", {"There is a lot of lift."}),
     ],
 )
@@ -146,10 +146,10 @@ def test_a_reader_is_trained_saved_and_read_again(tmp_path: Path) -> None:
     shares = (("support", 0.4), ("answers", 0.3), ("stance", 0.3))
     once = Round(pairs=64, encoder_rate=1e-4, head_rate=1e-3, shares=shares)
     recipe = ReaderRecipe(rounds=(once, once), rank=4)
-    built = build(tmp_path, None, recipe, held_out_most=60)
+    built = build(tmp_path, None, recipe, most=64)
     card = json.loads((tmp_path / CARD).read_text())
     assert [each["pairs"] for each in card["recipe"]["rounds"]] == [64, 64]
-    assert card["examples"]["support"]["written for this"] > 6000
+    assert card["held_out"]["support"] == 64
     assert (tmp_path / FILE).exists() and built.claims.area["all"].n > 0
     reader = BundledReader(tmp_path / WEIGHTS)
     (support,) = reader.support([(["It is loud."], "It is loud.")])

@@ -29,7 +29,7 @@ TAGS = set("div section h2 h3 h4 p ul li span a article mark details summary bdi
 ATTRIBUTES = set(
     "class id href title tabindex dir role style aria-label aria-hidden aria-busy".split()
 )
-UNSUPPORTED, UNCITED = "not supported by the reviews it cites", "cites no review"
+UNSUPPORTED, UNCITED = "not borne out by the reviews it cites", "cites no review"
 TEXT = "I loved it. The ending 😭 was rushed. I would watch it again."
 
 

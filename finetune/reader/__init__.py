@@ -37,11 +37,11 @@ def build(
     free_sets: Path | None,
     recipe: ReaderRecipe,
     *,
-    held_out_most: int | None = None,
+    most: int | None = None,
     progress: Progress = no_progress,
 ) -> BuiltReader:
     """Train the reader into `folder`. `free_sets` is the folder of the sets that are not the
-    project's own; `held_out_most` limits what it is measured on, a head. Raises `OSError`,
+    project's own; `most` limits the examples of each head, to try it out. Raises `OSError`,
     `ValueError`, `ModelError`.
     """
     from finetune.reader import stance_head
@@ -53,7 +53,8 @@ def build(
     from rag.reader.network import save_difference
 
     examples, held_out = split_examples(free_sets, recipe.seed)
-    held_out = {head: rows[:held_out_most] for head, rows in held_out.items()}
+    examples = {head: rows[:most] for head, rows in examples.items()}
+    held_out = {head: rows[:most] for head, rows in held_out.items()}
     network, tokenizer = train(examples, recipe, progress=progress)
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / WEIGHTS

@@ -24,7 +24,10 @@ _MOST_WORDS = 25
 _INTERCEPT = 0.075
 _BORNE_OUT = 0.3  # passes 96% of the true claims of the even premises, and stops 76% of the false
 _UNSURE = 0.15
-_OPPOSITE = 0.7  # probability of contradiction
+_OPPOSITE = 0.5  # probability of contradiction, and
+_OPPOSITE_SIDES = (
+    0.3  # how far apart the sides are; both together are right of 165 of 165 true claims
+)
 _CERTAIN = 1e-4
 
 
@@ -53,16 +56,20 @@ def verdicts(
         pairs, supports, of_evidence, of_claim, strict=True
     ):
         entailed = min(max(support.entailed, _CERTAIN), 1 - _CERTAIN)
-        agreement = (evidence_side[0] - evidence_side[1]) * (claim_side[0] - claim_side[1])
+        agreement = float((evidence_side[0] - evidence_side[1]) * (claim_side[0] - claim_side[1]))
         score = (
             _INTERCEPT
             + _ENTAILED_WEIGHT * math.log(entailed / (1 - entailed))
-            - _OPPOSITE_SIDES_WEIGHT * max(0.0, -float(agreement))
+            - _OPPOSITE_SIDES_WEIGHT * max(0.0, -agreement)
             + _LENGTH_WEIGHT * min(len(claim.split()), _MOST_WORDS)
         )
         probability = 1 / (1 + math.exp(-score))
         borne_out = probability >= _BORNE_OUT and not support.missing
-        opposite = support.contradicted >= _OPPOSITE and not borne_out and not support.missing
+        opposite = (
+            support.contradicted >= _OPPOSITE
+            and agreement <= -_OPPOSITE_SIDES
+            and not (borne_out or support.missing)
+        )
         unsure = probability >= _UNSURE and not (borne_out or opposite or support.missing)
         judged.append(Verdict(probability, borne_out, unsure, opposite, support.missing))
     return judged
