@@ -38,7 +38,6 @@ from rag.generators import Generator
 from rag.generators.choice import ChosenGenerator, gpu_available
 from rag.index import ReviewIndex
 from rag.progress import Progress, no_progress
-from rag.reader import make_reader
 from rag.schema import ModelError
 from rag.understanding.intent import TASKS, Task
 
@@ -233,7 +232,8 @@ def _load(model: str, adapter: str, quantization: str, name: str) -> Generator:
 
 def _pipeline(settings: Settings, exam: Exam, generator: Generator) -> Pipeline:
     chosen = ChosenGenerator(generator, "it is compared")
-    return Pipeline(settings, exam.index, exam.embedder, chosen, make_reader(settings))
+    # without a reader: it costs half a second a question, and both would be judged by it alike
+    return Pipeline(settings, exam.index, exam.embedder, chosen)
 
 
 def _contender(
