@@ -304,6 +304,10 @@ def test_what_a_question_was_understood_as_is_removed_by_keyboard_and_put_back(
         remove = page.get_by_role("button", name="Remove: the time 2021")
         put_back = page.get_by_role("button", name="Put back: the time 2021")
         expect(remove.locator("strong")).to_be_visible()
+        # a page that is still drawn takes the focus away
+        expect(page.locator("[data-testid=stApp]")).to_have_attribute(
+            "data-test-script-state", "notRunning"
+        )
         assert remove.evaluate("e => e.getBoundingClientRect().height") >= 24
         page.locator(".st-key-new-topic button").focus()
         page.keyboard.press("Tab")
