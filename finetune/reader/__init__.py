@@ -85,6 +85,10 @@ def _card(
             kind: {"area": str(area), "stopped": str(built.claims.stopped[kind])}
             for kind, area in built.claims.area.items()
         },
+        "reliability": [
+            {"probability": round(said, 3), "true": round(true, 3), "n": n}
+            for said, true, n in built.claims.reliability
+        ],
         "stances": {name: str(figure) for name, figure in built.stances.items()},
         "answers": str(built.answers),
     }

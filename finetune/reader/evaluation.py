@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score
 
 from finetune.reader.examples import Example
 from rag.reader.base import STANCES, Reader
@@ -36,12 +37,14 @@ class Figure:
 @dataclass(frozen=True, slots=True)
 class ClaimReport:
     """Of each kind of false claim and of all, the area under the curve against the true ones and
-    the share stopped at `FALSE_ALARMS`; and the score that this is.
+    the share stopped at `FALSE_ALARMS`; the score that this is; and how far the scores are
+    probabilities (see `reliability`).
     """
 
     area: Mapping[str, Figure]
     stopped: Mapping[str, Figure]
     threshold: float
+    reliability: Sequence[tuple[float, float, int]]
 
 
 def measured(
@@ -78,19 +81,17 @@ def claim_report(scores: NDArray[np.float64], claims: Sequence[Example]) -> Clai
         )
         area[kind] = _area(scores[true], scores[false])
         stopped[kind] = share(scores[false] < threshold)
-    return ClaimReport(area, stopped, threshold)
+    return ClaimReport(area, stopped, threshold, reliability(scores, true))
 
 
 def share(hits: Iterable[bool] | NDArray[np.bool_]) -> Figure:
     """The share that hit, with the Wilson interval."""
-    values = np.asarray(list(hits), dtype=float)
-    n = len(values)
-    if n == 0:
+    values = list(hits)
+    if not values:
         return Figure(float("nan"), 0.0, 1.0, 0)
-    p, z = float(values.mean()), 1.96
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Figure(p, float(centre - half), float(centre + half), n)
+    test = binomtest(int(sum(values)), len(values))
+    interval = test.proportion_ci(method="wilson")
+    return Figure(test.statistic, float(interval.low), float(interval.high), len(values))
 
 
 def _area(true: NDArray[np.float64], false: NDArray[np.float64]) -> Figure:
@@ -105,8 +106,8 @@ def _area(true: NDArray[np.float64], false: NDArray[np.float64]) -> Figure:
 
 
 def _auc(true: NDArray[np.float64], false: NDArray[np.float64]) -> float:
-    ranks = rankdata(np.concatenate([true, false]))[: len(true)]
-    return float((ranks.sum() - len(true) * (len(true) + 1) / 2) / (len(true) * len(false)))
+    labels = np.repeat([True, False], [len(true), len(false)])
+    return float(roc_auc_score(labels, np.concatenate([true, false])))
 
 
 def stance_report(reader: Reader, examples: Sequence[Example]) -> dict[str, Figure]:

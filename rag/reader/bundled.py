@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rag.reader.base import Probabilities, Support
-from rag.reader.missing import missing
+from rag.reader.missing import supports
 from rag.schema import ModelError, first_line, well_formed
 
 _log = logging.getLogger(__name__)
@@ -62,10 +62,7 @@ class BundledReader:
             "support",
             lambda windows: windows[int(np.argmax(windows[:, :2].max(axis=1)))],
         )
-        return [
-            Support(float(row[0]), float(row[1]), float(row[2]), missing(text, claim, known))
-            for row, text, (_, claim) in zip(rows, evidence, pairs, strict=True)
-        ]
+        return supports(rows, evidence, [claim for _, claim in pairs], known)
 
     def stance(self, pairs: Sequence[tuple[str, str]]) -> Probabilities:
         """See `Reader`. A sentence that is too long is read in windows; their mean counts."""

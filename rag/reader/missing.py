@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from rapidfuzz.distance import OSA
 
+from rag.reader.base import Probabilities, Support
+
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
     " sixteen seventeen eighteen nineteen"
@@ -48,6 +50,16 @@ _NO_NAMES = frozenset(
     english""".split()
 )
 _SHORTEST_MISSPELT = 5
+
+
+def supports(
+    rows: Probabilities, evidence: Sequence[str], claims: Sequence[str], known: Sequence[str]
+) -> list[Support]:
+    """The records of (claims, 3) probabilities, with what each claim's evidence lacks."""
+    return [
+        Support(float(row[0]), float(row[1]), float(row[2]), missing(text, claim, known))
+        for row, text, claim in zip(rows, evidence, claims, strict=True)
+    ]
 
 
 def missing(evidence: str, claim: str, known: Sequence[str] = ()) -> tuple[str, ...]:

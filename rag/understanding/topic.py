@@ -25,7 +25,7 @@ _TIME = re.compile(
     r"autumn|holidays?|month|year)\b",
     re.IGNORECASE,
 )
-_CONNECTIVE = re.compile(
+CONNECTIVE = re.compile(
     r"^\W*(?:(?:and|but|also|or|so|then|ok|okay|well|yes)\b[\s,]*)+", re.IGNORECASE
 )
 _ABOUT = re.compile(
@@ -64,7 +64,7 @@ class Topic:
     @classmethod
     def around(cls, question: str, focus: str) -> Topic:
         """The topic of a question that is known to be about `focus`, words of it, or ""."""
-        body = _CONNECTIVE.sub("", question.strip()).rstrip(" ?.!")
+        body = CONNECTIVE.sub("", question.strip()).rstrip(" ?.!")
         before, found, after = body.partition(focus) if focus else (body, "", "")
         led = re.search(rf"\b{PLACE}\s+$", before, re.IGNORECASE)
         if found and led:  # "about the pool" is one phrase
@@ -174,7 +174,7 @@ def focus_of(question: str) -> str:
     """The phrase that a question is about: "the pool" of "Is the pool clean?"; empty where no rule
     finds it.
     """
-    body = _CONNECTIVE.sub("", question.split("?")[0]).strip(" .!")
+    body = CONNECTIVE.sub("", question.split("?")[0]).strip(" .!")
     about = _ABOUT.search(body)
     if about:
         return about.group(1)
