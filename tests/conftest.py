@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.fakes import build_fake_index
+from tests.fakes import FakeEmbedder, build_fake_index
 
 # a machine that has other work to do is slow without being wrong
 settings.register_profile(
@@ -58,6 +58,22 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(pristine: Path, tmp_path: Path) -> Path:
     """An index that a test may harm."""
     return Path(shutil.copytree(pristine, tmp_path / "hotel"))
+
+
+@pytest.fixture
+def extractive_app(
+    indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """The app over a module's own `indexes`, without a language model and with a fake embedder."""
+    import streamlit
+
+    monkeypatch.chdir(tmp_path)  # no reviewqa.toml of the developer's
+    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(indexes))
+    monkeypatch.setenv("REVIEWQA_GENERATOR__NAME", "extractive")
+    monkeypatch.setattr("rag.embedding.make_embedder", lambda settings: FakeEmbedder())
+    streamlit.cache_resource.clear()
+    yield
+    streamlit.cache_resource.clear()
 
 
 @pytest.fixture(autouse=True)

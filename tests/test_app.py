@@ -21,7 +21,6 @@ from rag.answering.pipeline import Pipeline
 from rag.logging import configure_logging
 from rag.schema import GeneratorError
 from rag.understanding.intent import TASKS
-from tests.fakes import FakeEmbedder
 from tests.ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, build_fake_index
 from ui import app
 from ui.components import errors
@@ -31,22 +30,14 @@ from ui.pages import ask as ask_page
 SCRIPT = Path(app.__file__)
 
 
+pytestmark = pytest.mark.usefixtures("extractive_app")
+
+
 @pytest.fixture(scope="session")
 def indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("indexes")
     build_fake_index(folder)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def settings(indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)  # no reviewqa.toml of the developer's
-    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(indexes))
-    monkeypatch.setenv("REVIEWQA_GENERATOR__NAME", "extractive")
-    monkeypatch.setattr(rag.embedding, "make_embedder", lambda settings: FakeEmbedder())
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
 
 
 def open_app(**query: str) -> AppTest:

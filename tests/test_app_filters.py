@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-import rag.embedding
 from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.filters import Condition, parse_where
 from rag.index import ReviewIndex
 from rag.index.facets import MOST_VALUES, count_where, facets_of
 from rag.schema import Review
-from tests.fakes import FakeEmbedder
 from tests.fakes import build_fake_index as build_plain_index
 from tests.test_app import ask, open_app, page
 from tests.ui_fakes import QUESTION, XSS, build_fake_index
@@ -44,23 +41,15 @@ REVIEWS = tuple(
 )
 
 
+pytestmark = pytest.mark.usefixtures("extractive_app")
+
+
 @pytest.fixture(scope="session")
 def indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("indexes")
     build_fake_index(folder, "hotel", REVIEWS)
     build_fake_index(folder, "masks")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def settings(indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(indexes))
-    monkeypatch.setenv("REVIEWQA_GENERATOR__NAME", "extractive")
-    monkeypatch.setattr(rag.embedding, "make_embedder", lambda settings: FakeEmbedder())
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
 
 
 @pytest.fixture

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-import rag.embedding
 from rag.schema import Review
-from tests.fakes import FakeEmbedder
 from tests.test_app import ask, open_app, page
 from tests.ui_fakes import XSS, build_fake_index
 
@@ -39,23 +35,15 @@ BREAKFAST = "How was the breakfast at the Fox and Crown in 2021?"
 FOX = "reviews of **Fox and Crown**"
 
 
+pytestmark = pytest.mark.usefixtures("extractive_app")
+
+
 @pytest.fixture(scope="session")
 def indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("indexes")
     build_fake_index(folder, "hotels", REVIEWS)
     build_fake_index(folder, "masks")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def settings(indexes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REVIEWQA_PATHS__INDEXES_DIR", str(indexes))
-    monkeypatch.setenv("REVIEWQA_GENERATOR__NAME", "extractive")
-    monkeypatch.setattr(rag.embedding, "make_embedder", lambda settings: FakeEmbedder())
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
 
 
 def chips(test: AppTest) -> list[str]:
