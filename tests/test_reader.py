@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +126,12 @@ def test_windows_cover_the_text(words: list[str]) -> None:
         assert len(tokenizer(window, "Is it loud?")["input_ids"]) <= MOST_TOKENS
     if len(windows) > 1:
         assert sum(map(len, windows)) > len(text)  # they overlap
+
+
+def test_loading_writes_nothing_on_the_terminal() -> None:
+    code = "from rag.reader import load; load().answers('Is it loud?', ['It is loud.'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 # --- weights that cannot be read

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from rag.embedding import bundled_embedder_folder
+from rag.logging import quiet_libraries
 
 HEADS: Mapping[str, tuple[str, ...]] = {
     "support": ("entailed", "contradicted", "not_stated"),
@@ -54,6 +55,7 @@ class ReaderNetwork(nn.Module):  # type: ignore[misc]
         """The bundled embedder's encoder with heads that know nothing yet, and its tokenizer.
         Raises `ModelError`.
         """
+        quiet_libraries()
         from transformers import AutoModel, AutoTokenizer
 
         folder = bundled_embedder_folder()
