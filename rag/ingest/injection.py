@@ -88,10 +88,14 @@ def addresses_the_model(sentence: str, vector: Floats | None = None, embedder: s
 
 
 def is_framed(sentence: str, text: str) -> bool:
-    """Whether the sentence, `text` in plain letters, holds a frame of a conversation, or code."""
+    """Whether the sentence, `text` in plain letters, holds a frame of a conversation, an
+    order to forget the machine's own, or code.
+    """
     if patterns.MARKS.search(text) and patterns.FRAME.search(text):
         return True
-    return bool(patterns.CODED.search(text)) or _hides_base64(sentence)
+    if patterns.UNDOING.search(text) or patterns.CODED.search(text):
+        return True
+    return _hides_base64(sentence)
 
 
 def word_columns(text: str) -> list[int]:

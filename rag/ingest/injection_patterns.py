@@ -11,7 +11,11 @@ import re
 
 _MACHINE = (
     r"(?:a\.i\.|ais?|llms?|(?:large )?language models?|chat ?gpt|gpt-?\d?|copilot|summari[sz]ers?"
-    r"|chat ?bots?|(?:automated|automatic|generative|answering|summari[sz]\w+"
+    r"|chat ?bots?|neural net\w*|(?:dear|hey|hello|o|oh)(?: \w+)? (?:algorithm|computer|machine"
+    r"|transformer|robot|bot|program|software|model|assistant)|the computer (?:putting|making|reading"
+    r"|writing)|(?:automat\w+|machine-\w+|computer-\w+|generated|robot|review(?:er)?) (?:digest|recap"
+    r"|round-?up|summar(?:y|ies)|overview)s?|(?:summary|digest|answer) (?:generator|writer|maker|tool)s?"
+    r"|(?:automated|automatic|generative|answering|summari[sz]\w+"
     r"|summary) (?:systems?"
     r"|readers?|tools?|agents?|models?|engines?|assistants?))\b"
     # the enemies in a game, the fans of the technology
@@ -115,6 +119,10 @@ FRAME = _any(
     r"|your \w+ (?:func"
     r"tion|tool|plugin))\b|\brm -rf\b|\bdrop table\b|\b\w+_\w+\([\"']|\bcat /etc\b",
     r"\bsystem prompt\b|\bprompt injection\b|\b(?:language model|chat ?bot)s?:",
+)
+UNDOING = _any(
+    r"\b(?:ignore|disregard|forget|override)(?: all| any| of| the| those| these)* (?:your|previous|prior)"
+    r" (?:(?:previous|prior|own|system|original) )*(?:instructions?|prompts?|programming|directives?)\b",
 )
 MARKS = re.compile(r"[<>\[\]{}#=*`:_‹]|\b(?:prompt|here|chat|model|shell|reviews)\b|-rf|/etc|table")
 CODED = _any(
