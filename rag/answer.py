@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rag.schema import RetrievedChunk, rating_words
+from rag.schema import RetrievedChunk, Side, rating_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,63 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What one reviewer says: ``quote == review.text[start:end]``."""
+
+    review_id: str
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPoint:
+    """A point that reviewers make, and how many do.
+
+    `statement` is a reviewer's own sentence if it is `quoted`. Of `of` reviews that speak of what
+    was asked about, `count` make the point; it is between `low` and `high`, by what is known of the
+    reader's errors (90% interval). `about`: not all of them were read. `said` is what those
+    reviewers say, the surest first, and `citations` the numbers of those whose chunks the answer
+    cites; `opposed` what those say who say the opposite. One person's
+    reviews, and copies, count as one.
+    """
+
+    statement: str
+    quoted: bool
+    stance: Side
+    count: int
+    of: int
+    low: int
+    high: int
+    about: bool
+    said: tuple[Said, ...]
+    citations: tuple[int, ...] = ()
+    opposed: tuple[Said, ...] = ()
+
+    @property
+    def how_many(self) -> str:
+        """In words: "about 38 of 160 reviews"."""
+        number = f"about {self.count:,}" if self.about else f"{self.count:,}"
+        return f"{number} of {self.of:,} review{'' if self.of == 1 else 's'}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "statement": self.statement,
+            "quoted": self.quoted,
+            "stance": self.stance,
+            "for": self.count,
+            "against": len(self.opposed),
+            "of": self.of,
+            "interval": [self.low, self.high],
+            "about": self.about,
+            "citations": list(self.citations),
+            "reviews": [said.review_id for said in self.said],
+            "opposed_by": [said.review_id for said in self.opposed],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerSentence:
     """One sentence of an answer, markers removed, with the reviews it cites and whether they bear
     it out.
@@ -53,7 +110,8 @@ class AnswerSentence:
     `heading` is a line that groups sentences ("What they criticise") and makes no claim of its own.
     `score` is how sure it is that the reviews bear it out, 0..1. Where they do not, `opposite` says
     that one of them says the opposite, `missing` which numbers and names stand in none of them,
-    and `unsure` that it may well be borne out, and a person should look.
+    and `unsure` that it may well be borne out, and a person should look. `counted`: composed from
+    what was counted, and cites nothing. `points`: the key points that it states.
     """
 
     text: str
@@ -64,6 +122,8 @@ class AnswerSentence:
     unsure: bool = False
     opposite: bool = False
     missing: tuple[str, ...] = ()
+    counted: bool = False
+    points: tuple[KeyPoint, ...] = ()
 
     @property
     def doubt(self) -> str:
@@ -105,6 +165,16 @@ class Answer:
         return " ".join(sentence.text for sentence in self.sentences)
 
     @property
+    def headline(self) -> str:
+        """What the counts come to, in a sentence or two; "" where nothing was counted."""
+        return " ".join(sentence.text for sentence in self.sentences if sentence.counted)
+
+    @property
+    def points(self) -> tuple[KeyPoint, ...]:
+        """The key points, as the answer has them."""
+        return tuple(point for sentence in self.sentences for point in sentence.points)
+
+    @property
     def cited(self) -> tuple[RetrievedChunk, ...]:
         """The retrieved chunks that the answer cites, by their numbers."""
         numbers = {
@@ -119,9 +189,11 @@ class Answer:
             "searched_for": self.searched_for,
             "plan": dict(self.plan),
             "answer": self.text,
+            "headline": self.headline,
             "refused": self.refused,
             "generator": self.generator,
             "generator_reason": self.generator_reason,
+            "points": [point.as_dict() for point in self.points],
             "sentences": [_sentence_dict(sentence) for sentence in self.sentences],
             "retrieved": [_chunk_dict(chunk) for chunk in self.retrieved],
             "dropped_markers": self.dropped_markers,

@@ -21,6 +21,8 @@ DATA = Path(__file__).parent / "data"
 HELD_OUT_THINGS = ("jacket", "thriller")
 HELD_OUT_EACH = 20
 CONTRASTS = "contrasts"
+POINTS = "points"
+HELD_OUT_POINTS = ("shampoo", "car_rental")
 NOT_ENTAILED = "not_entailed"  # contradicted or not stated: the set does not tell which
 
 
@@ -35,6 +37,10 @@ class Example:
     label: str
     kind: str = ""
     source: str = "written for this"
+
+
+Examples = dict[str, list[Example]]
+"""Of each head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,13 @@ def read_contrasts(folder: Path = DATA) -> list[Mapping[str, Any]]:
     return [row for file in sorted((folder / "contrasts").glob("*.jsonl")) for row in _rows(file)]
 
 
+def read_points(folder: Path = DATA) -> dict[str, list[Mapping[str, Any]]]:
+    """Of each thing, points that reviewers make, with texts that do and do not make them. Raises
+    `OSError`, `ValueError`.
+    """
+    return {file.stem: list(_rows(file)) for file in sorted((folder / POINTS).glob("*.jsonl"))}
+
+
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     with (
         gzip.open(path, "rt", encoding="utf-8")
@@ -101,7 +114,7 @@ _LABELS = {
 }
 
 
-def contrasted(contrasts: Sequence[Mapping[str, Any]]) -> dict[str, list[Example]]:
+def contrasted(contrasts: Sequence[Mapping[str, Any]]) -> Examples:
     """The examples of each head that the contrasts give."""
     support, answers, stance = [], [], []
     for row in contrasts:
@@ -115,6 +128,36 @@ def contrasted(contrasts: Sequence[Mapping[str, Any]]) -> dict[str, list[Example
         for aspect, side in (("", row["stance"]), *row["aspects"].items()):
             stance.append(Example(aspect, row["p"], side, source=CONTRASTS))
     return {"support": support, "answers": answers, "stance": stance}
+
+
+_OF_POINTS = {
+    "makes": "entailed",
+    "opposite": "contradicted",
+    "hedged": "not_stated",
+    "other": "not_stated",
+}
+
+
+def from_points(things: Sequence[Sequence[Mapping[str, Any]]], draw: random.Random) -> Examples:
+    """Does a text make a point? Each text with two wordings of its point, and now and then with
+    another point of the same thing; those that make a point or deny it answer its question.
+    """
+    support, answers = [], []
+    for points in things:
+        for point in points:
+            others = [other for other in points if other is not point]
+            for key, label in _OF_POINTS.items():
+                for text in point[key]:
+                    for wording in draw.sample(point["points"], 2):
+                        support.append(Example(text, wording, label, key, POINTS))
+                    other = draw.choice(others)
+                    if key == "makes":
+                        wording = draw.choice(other["points"])
+                        support.append(Example(text, wording, "not_stated", "topic", POINTS))
+                    if key in ("makes", "opposite"):
+                        answers.append(Example(point["question"], text, "yes", source=POINTS))
+                        answers.append(Example(other["question"], text, "no", source=POINTS))
+    return {"support": support, "answers": answers}
 
 
 def own_stances(things: Sequence[Thing], draw: random.Random) -> list[Example]:
@@ -186,7 +229,7 @@ _QUESTIONS = {
 }
 
 
-def free_sets(folder: Path, draw: random.Random) -> dict[str, list[Example]]:
+def free_sets(folder: Path, draw: random.Random) -> Examples:
     """Examples of each head from the sets under Apache-2.0, MIT or CC BY in `folder`."""
     support, answers, stance = [], [], []
     for name, most in _PAIRS.items():
@@ -229,18 +272,26 @@ def _mams(folder: Path) -> list[Example]:
 
 def split_examples(
     free: Path | None, seed: int = 0
-) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
+) -> tuple[Examples, Examples]:
     """The examples of each head to train on, and those held out: a thing, and a twentieth of the
     contrasts. `free` is the folder of the sets that are not the project's own.
     """
-    things, contrasts = read_things(), read_contrasts()
+    things, contrasts, points = read_things(), read_contrasts(), read_points()
     kept = [thing for thing in things if thing.name not in HELD_OUT_THINGS]
     apart = [thing for thing in things if thing.name in HELD_OUT_THINGS]
     examples = training_examples(
-        kept, [row for n, row in enumerate(contrasts) if n % HELD_OUT_EACH], free, seed
+        kept,
+        [row for n, row in enumerate(contrasts) if n % HELD_OUT_EACH],
+        [rows for name, rows in points.items() if name not in HELD_OUT_POINTS],
+        free,
+        seed,
     )
     held_out = training_examples(
-        apart, [row for n, row in enumerate(contrasts) if n % HELD_OUT_EACH == 0], None, seed
+        apart,
+        [row for n, row in enumerate(contrasts) if n % HELD_OUT_EACH == 0],
+        [points[name] for name in HELD_OUT_POINTS],
+        None,
+        seed,
     )
     held_out["support"] = [row for row in held_out["support"] if row.source != "made by rule"]
     return examples, held_out
@@ -249,9 +300,10 @@ def split_examples(
 def training_examples(
     things: Sequence[Thing],
     contrasts: Sequence[Mapping[str, Any]],
+    points: Sequence[Sequence[Mapping[str, Any]]],
     free: Path | None,
     seed: int = 0,
-) -> dict[str, list[Example]]:
+) -> Examples:
     """All examples of each head, in an order that the seed decides."""
     draw = random.Random(seed)
     texts = [[str(row["s"]) for row in thing.sentences.values()] for thing in things]
@@ -260,8 +312,9 @@ def training_examples(
         "answers": own_answers(things, draw),
         "stance": own_stances(things, draw),
     }
-    for head, more in contrasted(contrasts).items():
-        examples[head] += more
+    for made in (contrasted(contrasts), from_points(points, draw)):
+        for head, more in made.items():
+            examples[head] += more
     if free is not None:
         added = free_sets(free, draw)
         for head, more in added.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rag.answer import AnswerSentence
+from rag.answering.headline import Tally
 from rag.generators.base import never_cancelled
 from rag.retrieval.evidence import Evidence
 from rag.schema import RetrievedChunk
@@ -18,13 +19,15 @@ class Draft:
     """What an answerer ends with: checked statements, and the chunks that they could cite.
 
     `dropped_markers` counts citation numbers that name no chunk. Without `sentences`, nothing was
-    written. `truncated`: a model reached the most tokens it may write.
+    written. `truncated`: a model reached the most tokens it may write. `tally`: how many reviews
+    speak of what is asked and how, where they were counted.
     """
 
     sentences: tuple[AnswerSentence, ...]
     retrieved: tuple[RetrievedChunk, ...]
     dropped_markers: int = 0
     truncated: bool = False
+    tally: Tally | None = None
 
 
 class Answerer(Protocol):

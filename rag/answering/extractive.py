@@ -74,7 +74,10 @@ class ExtractiveAnswerer:
     ) -> Iterator[str | Draft]:
         """One line at a time: headings, and quotes with their citations."""
         quotes = _quotes(plan.is_overview, evidence)
-        groups = _grouped(quotes, plan.side, overview=plan.is_overview)
+        if plan.is_fact or plan.intent == "fact":
+            groups = _nearest(quotes)
+        else:
+            groups = _grouped(quotes, plan.side, overview=plan.is_overview)
         if not groups:
             yield prompt.REFUSAL
             yield Draft((prompt.REFUSED,), evidence.chunks)
@@ -211,6 +214,13 @@ def _grouped(
     groups = [(side, group[:_PER_SIDE]) for side, group in sides.items() if group]
     groups.sort(key=lambda group: (group[0] == "neutral", -len(group[1])))
     return [(_HEADINGS[side], group) for side, group in groups]
+
+
+def _nearest(quotes: Sequence[_Quote]) -> list[tuple[str, list[_Quote]]]:
+    """What answers a question of fact: the quotes nearest to it, whichever side they are on."""
+    floor = _RELEVANT * quotes[0].relevance if quotes else 0.0
+    chosen = _distinct([quote for quote in quotes if quote.relevance >= floor], _PER_SIDE)
+    return [(_HEADINGS["neutral"], chosen)] if chosen else []
 
 
 def _distinct(quotes: Sequence[_Quote], most: int) -> list[_Quote]:

@@ -11,10 +11,12 @@ from functools import cached_property
 from rag.answer import Answer, AnswerSentence
 from rag.answering import prompt
 from rag.answering.base import Answerer, Draft
+from rag.answering.counted import BearsOn, CountingAnswerer
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.grounding import is_refusal
+from rag.answering.headline import Tally, comparison
 from rag.answering.model import Budget, ModelAnswerer
-from rag.answering.refusal import Rarity, evidence_score, rarity_of
+from rag.answering.refusal import Rarity, answerable, evidence_score, rarity_of
 from rag.answering.statistics import statistics_of
 from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
@@ -67,7 +69,9 @@ class Pipeline:
         self.embedder = embedder
         self.reader = reader
         self.retriever = Retriever(settings, index, embedder, reader)
-        self.answerer = make_answerer(settings, index, embedder, chosen.generator, reader)
+        self.answerer = make_answerer(
+            settings, index, embedder, chosen.generator, reader, self._bears_on
+        )
         self.reason = chosen.reason
         _log.info("%s answers: %s.", self.answerer.name, self.reason)
 
@@ -173,6 +177,8 @@ class Pipeline:
             if outcome.asked and cancelled():
                 break
             yield from self._answered(part, where, outcome, timer, cancelled)
+        if compared := outcome.compared():
+            yield f"\n{compared}\n"
         if plan.intent == "statistic" and not outcome.sentences and not plan.unknown_item:
             outcome.sentences = list(self._counted(plan, where))
             outcome.answered = True
@@ -201,7 +207,12 @@ class Pipeline:
         )
 
     def _evidence(self, plan: QuestionPlan, where: Sequence[Condition], first: int = 1) -> Evidence:
-        return self.retriever.evidence(plan, [*where, *plan.conditions]).numbered_from(first)
+        conditions = [*where, *plan.conditions]
+        evidence = self.retriever.evidence(plan, conditions, judged=not self._counts(plan))
+        return evidence.numbered_from(first)
+
+    def _counts(self, plan: QuestionPlan) -> bool:
+        return isinstance(self.answerer, CountingAnswerer) and self.answerer.counts(plan)
 
     def _counted(
         self, plan: QuestionPlan, where: Sequence[Condition]
@@ -228,7 +239,8 @@ class Pipeline:
         if plan.conditions and not evidence.chunks:
             outcome.refuse(none_meet(plan, self._catalogue), NOT_NEAR_ENOUGH)
             return
-        if not self._bears_on(plan, evidence):
+        # the answerer that counts reads more than this evidence, and decides by that
+        if not self._counts(plan) and not self._bears_on(plan, evidence, evidence.best):
             outcome.reason = NOT_NEAR_ENOUGH
             outcome.add(plan, Draft((), evidence.chunks))
             return
@@ -254,12 +266,17 @@ class Pipeline:
         written = isinstance(self.answerer, ModelAnswerer) and outcome.asked and not refused
         return (BY_SIMILARITY,) if written and self.reader is None else ()
 
-    def _bears_on(self, plan: QuestionPlan, evidence: Evidence) -> bool:
-        if plan.is_overview:
+    def _bears_on(self, plan: QuestionPlan, evidence: Evidence, best: float | None) -> bool:
+        """Whether the evidence bears on the question; `best` is the largest probability that a
+        sentence answers it, where the reader read them.
+        """
+        if plan.is_overview or plan.intent == "count":
             return bool(evidence.chunks)
         answering = self.settings.answering
-        floor = answering.fact_evidence_floor if plan.is_fact else answering.evidence_floor
         score = evidence_score(plan.aspect, evidence.chunks, self._rarity, is_fact=plan.is_fact)
+        if best is not None and not self._about_language(plan.question):
+            return answerable(best, score, is_fact=plan.is_fact) >= answering.answerable
+        floor = answering.fact_evidence_floor if plan.is_fact else answering.evidence_floor
         return score >= floor
 
 
@@ -269,12 +286,15 @@ def make_answerer(
     embedder: Embedder,
     generator: Generator | None,
     reader: Reader | None = None,
+    bears_on: BearsOn = lambda *_: True,
 ) -> Answerer:
-    """What answers with this generator; without one, the reviews are quoted."""
+    """What answers with this generator; without one, the reviews are quoted, and counted where a
+    reader can read them.
+    """
     if generator is None:
-        return ExtractiveAnswerer(
-            most_characters=settings.generator.max_new_tokens * _CHARACTERS_PER_TOKEN,
-        )
+        most = settings.generator.max_new_tokens * _CHARACTERS_PER_TOKEN
+        quoting = ExtractiveAnswerer(most_characters=most)
+        return quoting if reader is None else CountingAnswerer(index, reader, quoting, bears_on)
     return ModelAnswerer(
         generator,
         index,
@@ -320,11 +340,19 @@ class _Outcome:
     retrieved: list[RetrievedChunk] = field(default_factory=list)
     dropped_markers: int = 0
     truncated: bool = False
+    counted: bool = False  # the reviews, for a headline
     asked: bool = False  # something was asked to answer
     answered: bool = False
     told: bool = False  # and said something, if only that the reviews do not say
     reason: str = ""  # why nothing was
     refusal: AnswerSentence | None = None
+    tallies: dict[str, Tally] = field(default_factory=dict)  # by item, where there are several
+
+    def compared(self) -> str:
+        """How several items compare, where their reviews were counted; it now stands first."""
+        if told := comparison(self.tallies):
+            self.sentences.insert(0, AnswerSentence(told, supported=True, score=1.0, counted=True))
+        return told
 
     def refuse(self, text: str, reason: str) -> None:
         """No answer, and what to say in its place."""
@@ -339,6 +367,9 @@ class _Outcome:
         self.told = self.told or bool(draft.sentences)
         answered = bool(draft.sentences) and not is_refusal(draft.sentences)
         self.answered = self.answered or answered
+        self.counted = self.counted or draft.tally is not None
+        if plan.is_part and draft.tally is not None:
+            self.tallies[plan.items[0].name] = draft.tally
         if plan.is_part:
             name = f"{plan.items[0].name}:"
             self.sentences.append(AnswerSentence(name, supported=True, score=1.0, heading=True))
@@ -388,6 +419,8 @@ def _notes(plan: QuestionPlan, outcome: _Outcome, *, refused: bool) -> tuple[str
     if refused:
         nothing = outcome.asked and not outcome.sentences and not outcome.told
         return (*only, WROTE_NOTHING if nothing else CLOSEST)
+    if outcome.counted:
+        return only
     count = (NOT_A_COUNT,) if plan.intent == "count" else ()
     cut = (CUT_OFF,) if outcome.truncated else ()
     return (*only, mix_of(outcome.retrieved), *count, *cut)

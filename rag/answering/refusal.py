@@ -1,5 +1,11 @@
 """Do the retrieved reviews bear on the question at all? Decided before anything answers.
 
+Where the reader can read both, one logistic regression decides (`answerable`): over the largest
+probability that a sentence answers, the evidence score below, and whether one fact is asked for.
+Fitted on the sample's train and dev questions and those to three corpora of series, flats and films
+(116 answered, 34 not); `docs/evaluation.md` has what it refuses at each threshold, on these and on
+others (`tests/benchmarks/refusals.py`). Elsewhere the evidence score alone decides, by two floors.
+
 The score is the best sentence's cosine plus a share of the aspect's words that the retrieved chunks
 contain, rare words counting more: an embedding alone finds "Neither actor raises his voice" close
 to "How much was the actor paid?", and only the missing word "paid" tells them apart. A question
@@ -27,6 +33,8 @@ from rag.understanding.catalogue import Catalogue
 COVERAGE_WEIGHT = 0.2
 RAREST_WEIGHT = 0.1  # of the rarest word, for a question of fact
 _CHUNKS = 8
+_BEST_WEIGHT, _SCORE_WEIGHT, _FACT_WEIGHT, _INTERCEPT = 1.97, 1.54, -1.72, -1.85
+_CERTAIN = 0.01
 _STEM = 5  # characters; enough to let "directed" meet "director"
 
 Rarity = Mapping[str, float]
@@ -66,6 +74,16 @@ def evidence_score(
     if is_fact and max(weights, key=lambda stem: weights[stem]) in said:
         score += RAREST_WEIGHT
     return score
+
+
+def answerable(best: float, score: float, *, is_fact: bool) -> float:
+    """How probably the reviews answer a question, 0..1: `best` is the largest of the probabilities
+    that a sentence answers, `score` the evidence score.
+    """
+    best = min(max(best, _CERTAIN), 1 - _CERTAIN)
+    log_odds = math.log(best / (1 - best))
+    value = _INTERCEPT + _BEST_WEIGHT * log_odds + _SCORE_WEIGHT * score + _FACT_WEIGHT * is_fact
+    return 1 / (1 + math.exp(-value))
 
 
 def _stems(text: str) -> set[str]:

@@ -153,14 +153,20 @@ class Retrieval(Group):
 class Answering(Group):
     """When an answer is given, and when a sentence counts as borne out."""
 
+    answerable: float = Field(
+        default=0.35,
+        ge=0,
+        le=1,
+        description="Probability that the reviews answer a question, under which they do not say.",
+    )
     evidence_floor: float = Field(
         default=0.56,
         ge=-1,
         le=2,
-        description="Evidence under which the reviews are taken not to say.",
+        description="The same as evidence, where no reader can read the reviews or the question.",
     )
     fact_evidence_floor: float = Field(
-        default=0.86, ge=-1, le=2, description="The same for questions that ask for one fact."
+        default=0.86, ge=-1, le=2, description="And for questions that ask for one fact."
     )
     support_threshold: float = Field(
         default=0.45,

@@ -70,7 +70,7 @@ def evaluate_answers(
 def _result(question: Question, pipeline: Pipeline) -> QuestionResult:
     answer = pipeline.ask(question.question)
     sentences = () if answer.refused else answer.sentences
-    claims = [sentence for sentence in sentences if not sentence.heading]
+    claims = [sentence for sentence in sentences if not (sentence.heading or sentence.counted)]
     cited = frozenset(citation.review_id for claim in claims for citation in claim.citations)
     threshold = pipeline.settings.answering.support_threshold
     case = AnswerCase(question, answer, claims, cited, pipeline.embedder, threshold)

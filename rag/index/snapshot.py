@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import faiss
@@ -66,6 +67,7 @@ class ReviewIndex:
             self._rating_fractions = tables.rating_fractions(self.reviews_table)
             self._review_ids = self.reviews_table.column("review_id")
             self._texts = self.reviews_table.column("text")
+            self._languages = self.reviews_table.column("language")
             self._parts = self._read_parts()
             self.review_group = np.asarray(self.reviews_table.column("group").to_numpy())
         except IndexFileError:
@@ -255,6 +257,17 @@ class ReviewIndex:
         )
         start = int(self.sentence_start[row])
         return next((p["side"] for p in parts or () if p["start"] <= start < p["end"]), None)
+
+    @cached_property
+    def voices(self) -> NDArray[np.int64]:
+        """(reviews,) equal for the reviews of one person: copies of one another, and what one
+        author wrote of one item.
+        """
+        return tables.voices(self.reviews_table)
+
+    def language(self, review_row: int) -> str:
+        """Language of the review at a row; "" where it is not known."""
+        return str(self._languages[review_row].as_py() or "")
 
     def rating_fraction(self, review_row: int) -> float | None:
         """The rating of the review at a row as 0..1 of its scale, or None."""

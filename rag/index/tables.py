@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import operator
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -93,6 +94,32 @@ def rating_fractions(reviews: pa.Table) -> NDArray[np.float64]:
     width = high - low
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(width > 0, np.clip((rating - low) / width, 0, 1), np.nan)
+
+
+_NOBODY = re.compile(
+    r"\W*(?:an? )?(?:anon\w*|guest|unknown|n/?a|none|null|user|customer|reviewer|private|hidden"
+    r"|(?:amazon|kindle|google|deleted|verified|former|a google|tripadvisor|trustpilot)"
+    r" ?(?:user|customer|member|reviewer|buyer))?\W*",
+    re.IGNORECASE,
+)
+_ONE_PERSON = 5  # reviews of one item under one name; more are of several people of that name
+
+
+def voices(reviews: pa.Table) -> NDArray[np.int64]:
+    """(reviews,) equal for the reviews of one person: copies of one another, and the few that one
+    author wrote of one item. What is signed "Anonymous" and the like is each somebody's own.
+    """
+    voice = np.asarray(reviews.column("group").to_numpy()).copy()
+    authors = reviews.column("author").to_pylist()
+    items = reviews.column("item").to_pylist()
+    of_author: dict[tuple[str, str], list[int]] = {}
+    for row, (author, item) in enumerate(zip(authors, items, strict=True)):
+        if author and not _NOBODY.fullmatch(author):
+            of_author.setdefault((author.casefold(), item or ""), []).append(row)
+    for rows in of_author.values():
+        if 1 < len(rows) <= _ONE_PERSON:
+            voice[rows] = voice[rows].min()
+    return voice
 
 
 def meeting(reviews: pa.Table, conditions: Sequence[Condition]) -> NDArray[np.bool_]:

@@ -50,7 +50,7 @@ CRITICISING = (
 _LONGEST = 3.5  # of the direction, where an embedder hardly tells the sides apart; MiniLM 3.3
 _RATING_WEIGHT = 0.4  # of a rating from -1 to 1
 _KNOWN_SIDE = 0.9  # stance of a sentence in a column of pros or cons
-_NEUTRAL_BAND = 0.4
+NEUTRAL_BAND = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def with_rating(wording: float, rating_fraction: float | None) -> float:
 
 def side_of(stance: float) -> Side:
     """Which side of an opinion a stance is on; neutral when it is too small to tell."""
-    if abs(stance) < _NEUTRAL_BAND:
+    if abs(stance) < NEUTRAL_BAND:
         return "neutral"
     return "praise" if stance > 0 else "criticism"
 

@@ -85,8 +85,10 @@ def side(index: ReviewIndex, hit: Hit) -> Side:
     return side_of(float(np.mean(stances)) + (0.0 if fraction is None else fraction - 0.5))
 
 
-def numbered(index: ReviewIndex, distinct: Sequence[DistinctHit]) -> list[RetrievedChunk]:
-    """The chunks, numbered from 1 in their order."""
+def numbered(
+    index: ReviewIndex, distinct: Sequence[DistinctHit], first: int = 1
+) -> list[RetrievedChunk]:
+    """The chunks, numbered from `first` in their order."""
     return [
         RetrievedChunk(
             number=number,
@@ -98,7 +100,7 @@ def numbered(index: ReviewIndex, distinct: Sequence[DistinctHit]) -> list[Retrie
             sentences=index.sentences_of_chunk(taken.hit.chunk_row),
             also_in=tuple(dict.fromkeys(taken.also_in)),
         )
-        for number, taken in enumerate(distinct, 1)
+        for number, taken in enumerate(distinct, first)
     ]
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rag.embedding import Vectors
 from rag.index import ReviewIndex
+from rag.index.vectors import Mask
 from rag.reader import Reader
 from rag.reader.base import Probabilities
 from rag.reader.stance import with_rating
@@ -27,7 +28,8 @@ class Evidence:
     (sentences, dimension) as the index holds them; `stances` (sentences,), about -1 for criticism
     to 1 for praise; `owner` (sentences,), the place of its chunk in `chunks`; `answers`
     (sentences,), how probably each answers the question, where a reader has read them. `embedder`
-    is the identity of the embedder that made the vectors.
+    is the identity of the embedder that made the vectors. `where`, (sentences of the index,), tells
+    the sentences that were searched, if not all.
     """
 
     chunks: tuple[RetrievedChunk, ...]
@@ -37,10 +39,15 @@ class Evidence:
     owner: NDArray[np.int64]
     embedder: str = ""
     answers: Probabilities | None = None
+    where: Mask | None = None
 
     @classmethod
     def of(
-        cls, index: ReviewIndex, chunks: Sequence[RetrievedChunk], question_vector: Vectors | None
+        cls,
+        index: ReviewIndex,
+        chunks: Sequence[RetrievedChunk],
+        question_vector: Vectors | None,
+        where: Mask | None = None,
     ) -> Evidence:
         """The chunks with what the index holds of their sentences."""
         rows = [sentence.row for chunk in chunks for sentence in chunk.sentences]
@@ -54,6 +61,7 @@ class Evidence:
             np.array(stances, np.float32),
             owner,
             index.manifest.embedder,
+            where=where,
         )
 
     def read_by(self, reader: Reader, plan: QuestionPlan, index: ReviewIndex) -> Evidence:
@@ -77,6 +85,13 @@ class Evidence:
             return replace(self, stances=stances)
         answers[rows] = reader.answers(plan.query, texts)
         return replace(self, stances=stances, answers=answers)
+
+    @property
+    def best(self) -> float | None:
+        """The largest probability that a sentence answers the question, where the reader read any."""
+        if self.answers is None or not len(self.answers):
+            return None
+        return float(self.answers.max())
 
     def rows_of(self, place: int) -> NDArray[np.int64]:
         """Rows of the sentences of the chunk at a place, in reading order."""

@@ -16,13 +16,14 @@ from rag.retrieval.diversify import Limits, fold_copies, numbered
 from rag.retrieval.fusion import Hit
 from rag.schema import RetrievedChunk
 
+THEMES = 12
 _SENTENCES = (
     20_000  # enough to see the themes of any corpus; k-means over them takes about a second
 )
 
 
 def overview(
-    index: ReviewIndex, limits: Limits, where: Mask | None = None, *, themes: int = 12
+    index: ReviewIndex, limits: Limits, where: Mask | None = None, *, themes: int = THEMES
 ) -> list[RetrievedChunk]:
     """At most `limits.top_k` chunks that stand for the whole corpus: what most reviews speak of,
     from both sides.

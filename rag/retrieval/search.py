@@ -17,7 +17,7 @@ from rag.reader import Reader
 from rag.retrieval.diversify import Limits, fold_copies, numbered
 from rag.retrieval.evidence import Evidence
 from rag.retrieval.fusion import Hit, Query, Ranking, SearchText
-from rag.retrieval.overview import overview
+from rag.retrieval.overview import THEMES, overview
 from rag.retrieval.rerank import Reranker, make_reranker
 from rag.schema import RetrievedChunk
 from rag.understanding.intent import wants_overview
@@ -54,20 +54,25 @@ class Retriever:
             return overview(self.index, Limits.of(self.settings), allowed)
         return self._nearest(SearchText.of(self.embedder, question, self._ranking), allowed)
 
-    def evidence(self, plan: QuestionPlan, where: Sequence[Condition] = ()) -> Evidence:
+    def evidence(
+        self, plan: QuestionPlan, where: Sequence[Condition] = (), *, judged: bool = True
+    ) -> Evidence:
         """At most `top_k` chunks for a question understood, with what the index holds of their
         sentences; only of reviews that meet the conditions of `where`, those of the plan among
-        them or not.
+        them or not. The reader judges it, if there is one and it is to be `judged`.
         """
         begun = time.perf_counter()
         allowed = self._allowed(where)
         if plan.is_overview:
-            chunks, vector = overview(self.index, Limits.of(self.settings), allowed), None
+            themes = THEMES if judged else 1  # of what is counted, none is shown
+            chunks = overview(self.index, Limits.of(self.settings), allowed, themes=themes)
+            vector = None
         else:
             searched = SearchText.of_plan(plan, self._ranking)
-            chunks, vector = self._nearest(searched, allowed, plan.query), searched.vector
-        evidence = Evidence.of(self.index, chunks, vector)
-        if self.reader is not None:
+            question = plan.query if judged else ""
+            chunks, vector = self._nearest(searched, allowed, question), searched.vector
+        evidence = Evidence.of(self.index, chunks, vector, allowed)
+        if judged and self.reader is not None:
             evidence = evidence.read_by(self.reader, plan, self.index)
         _log.debug("%d chunks found in %.3f s.", len(chunks), time.perf_counter() - begun)
         return evidence

@@ -56,6 +56,10 @@ EMPTY_WORDS = frozenset(
     strengths strong sum summarise summarize summary upside upsides verdict weak weakness weaknesses
     describe explain give list please short brief briefly general these those""".split()
 )
+_CONTRACTION = re.compile(
+    r"\w+n['’]t|(?:what|it|that|there|here|who|how|where)['’]s|(?:i|you|we|they)['’](?:m|re|ve|d|ll)",
+    re.IGNORECASE,
+)
 _ASKS_FOR_A_FACT = re.compile(
     r"""^\W*(?:(?:exactly|so|and|in|on|at|for|about|do(?:es)?\ (?:any|the)\ reviews?\ (?:say|explain|mention))\s+)*
     (?:when|where|whose
@@ -94,7 +98,9 @@ def content_words(question: str) -> str:
     "What do people say about the marbles episode?" is about "marbles episode".
     """
     return " ".join(
-        word for word in re.findall(r"[\w'’-]+", question) if word.casefold() not in EMPTY_WORDS
+        word
+        for word in re.findall(r"[\w'’-]+", question)
+        if word.casefold() not in EMPTY_WORDS and not _CONTRACTION.fullmatch(word)
     )
 
 
@@ -105,3 +111,15 @@ def wants_overview(question: str) -> bool:
     return task_for(question) is not None or not (
         content_words(question) or asks_for_fact(question)
     )
+
+
+_SUMMARY = re.compile(
+    r"\b(?:summar\w*|sum (?:it |this |them )?up|in (?:short|brief|a nutshell|a few words)|gist|recap"
+    r"|overview|what is (?:it|this|\w+(?: \w+)?) (?:all )?about|tl;?dr|describe|explain)\b",
+    re.IGNORECASE,
+)
+
+
+def wants_summary(question: str) -> bool:
+    """Whether an overview is wanted as a text and not as lists."""
+    return _SUMMARY.search(question) is not None

@@ -22,10 +22,12 @@ from rag.understanding.classifier import Embed, Floats, Intent, classifier_for
 from rag.understanding.intent import asks_for_fact, content_words, wants_overview
 from rag.understanding.limits import PlanLimit, leave_out, limits_in, name_key, side_limit
 from rag.understanding.names import Mention, NameFinder, Names
-from rag.understanding.side import asked_side
+from rag.understanding.side import asked_side, sides_named
 
 BOTH_SIDES = "Tell both what is praised and what is criticised."
 _WORD = re.compile(r"\w")
+_COMMON_SHARE = 0.5  # of the reviews; a word of more tells nothing apart
+_FEWEST_COMMON = 20  # reviews that must have it
 _KEEPS_ITS_INTENT = ("statistic", "count", "why", "change")  # though two items are named
 _OF_ONE_THING = ("fact", "count", "statistic")  # also where no aspect is named
 _ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is named
@@ -136,7 +138,7 @@ def understand(
     said = asked(rest, finder, catalogue, [text for text, _ in earlier])
     if name_key(said.unknown_item) in without:  # its words could not be found as they were written
         said = replace(said, unknown_item="")
-    aspect = content_words(said.query)
+    aspect = distinguishing(content_words(said.query), catalogue)
     searched, words, form = embed([said.query, aspect or said.query, said.form])
     classifier = classifier_for(identity, embed)
     intent = said.intent or classifier.intent(said.form, form)
@@ -152,6 +154,10 @@ def understand(
     if said.items and not several:
         conditions.append(item_condition(said.items[0].items))
     side = said.side or classifier.side(said.form, form)
+    if side == "neutral" and intent in ("count", "opinion", "why"):
+        side = asked_side(said.form)  # where the classifier is not sure, its words say it
+    elif intent == "overview" and not sides_named(said.form):
+        side = "neutral"
     sides = () if side == "neutral" else (side_limit(side),)
     both_sides = "side" in without
     names = Names(said.items, said.unknown_item)
@@ -170,6 +176,22 @@ def understand(
         limits=(*limits_in(names, in_force, catalogue.scale), *(() if both_sides else sides)),
         removed=(*removed, *(sides if both_sides else ())),
     )
+
+
+def distinguishing(aspect: str, catalogue: Catalogue) -> str:
+    """The words of an aspect without those that half of all reviews have ("lounge" where lounges are
+    reviewed): they are near to every sentence. All of them where none would be left.
+    """
+    words = aspect.split()
+    most = max(_COMMON_SHARE * catalogue.reviews, _FEWEST_COMMON)
+    telling = [word for word in words if _reviews_with(word, catalogue) <= most]
+    return " ".join(telling or words)
+
+
+def _reviews_with(word: str, catalogue: Catalogue) -> int:
+    folded = word.casefold()
+    forms = {folded, folded.removesuffix("s"), f"{folded}s"}
+    return max(catalogue.words.get(form, 0) for form in forms)
 
 
 def plain_plan(question: str, embed: Embed) -> QuestionPlan:

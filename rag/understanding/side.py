@@ -21,6 +21,13 @@ _FAVOURABLE = re.compile(
     r"delight\w*|appreciat\w*|plus(?:es)?|perks?|popular|liked|strong|merits?|virtues?|well|nice|"
     r"worth|positive\w*|wow\w*|shin(?:e|es)|perfect|better)$"
 )
+_DEGREE = re.compile(
+    r"^(?:too|so|very|quite|enough|really|rather|absolutely|totally|extremely|pretty|super|just"
+    r"|completely|thoroughly|truly|honestly|literally|recommend\w*|thank\w*|again|back|return\w*"
+    r"|everything|anything|nothing|overall|time|wow|would|def"
+    r"|wonderful|lovely|beautiful|fantastic|incredible|terrific|superb|outstanding|okay|ok|average|mediocre|decent|fine"
+    r"|disgusting|dreadful|rubbish|crap|waste|masterpiece|entertaining|interesting|highly|definitely)$"
+)
 _NOT = re.compile(
     r"^(?:not|never|no|nobody|nothing|isn['’]?t|aren['’]?t|wasn['’]?t|weren['’]?t|don['’]?t|doesn['’]?t|"
     r"didn['’]?t|can['’]?t|cannot|won['’]?t|wouldn['’]?t|shouldn['’]?t|hardly|without|least|less|against|"
@@ -28,6 +35,7 @@ _NOT = re.compile(
 )
 _REACH = 4  # words that a negation reaches over
 _WHAT_IS_IT_LIKE = re.compile(  # but not "What do people like?"
+    r"\bwhat (?:it|they|this|that|things)(?:['’]s|['’]re|\s+(?:is|are|was|were)) like\b|"
     r"\b(?:what|how)(?:['’]s|\s+(?:is|are|was|were))\b.{0,60}\blike\?|"
     r"\b(?:be|feel|look|smell|sound|taste)s?\s+like\b|\b(?:would|['’]d)\s+like\s+to\b|\blike\s+(?:to|this|that|a|an|the)\s",
     re.IGNORECASE,
@@ -89,6 +97,20 @@ def sides_named(question: str) -> set[Side]:
             side = "praise" if side == "criticism" else "criticism"
         sides.add(side)
     return sides
+
+
+def without_judgement(aspect: str) -> str:
+    """The words of an aspect that name it, without those that judge it: "good acting" is about
+    "acting". All of them where none would be left.
+    """
+    words = aspect.split()
+    return " ".join([word for word in words if not judges(word)] or words)
+
+
+def judges(word: str) -> bool:
+    """Whether a word praises, blames or says how much, and names nothing."""
+    folded = word.casefold()
+    return any(pattern.match(folded) for pattern in (_CRITICAL, _FAVOURABLE, _DEGREE))
 
 
 def _is_negated(place: int, words: list[str], negations: list[int]) -> bool:

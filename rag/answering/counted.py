@@ -1,0 +1,187 @@
+"""Answers that are counted: a headline, then the points that reviewers make, each with the number of
+reviews that make it, in a reviewer's own words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from rag.answer import AnswerSentence
+from rag.answering import headline, prompt
+from rag.answering.base import Draft
+from rag.answering.counting import Count, count, read
+from rag.answering.extractive import ExtractiveAnswerer
+from rag.answering.headline import Tally
+from rag.answering.opinions import Opinions, opinions_on
+from rag.answering.points import PointFinder
+from rag.answering.statements import Statements
+from rag.answering.summary import listed, summary
+from rag.generators.base import never_cancelled
+from rag.index import ReviewIndex
+from rag.reader import Reader
+from rag.reader.stance import NEUTRAL_BAND, side_of
+from rag.retrieval.evidence import Evidence
+from rag.understanding.intent import wants_summary
+from rag.understanding.plan import QuestionPlan
+
+_SAYING = re.compile(  # what is said, where it is a sentence of its own
+    r"\b(?:say|think|feel|find|claim|believe|agree|state|write|report)s? (?:that )?"
+    r"((?:the|it|its|they|their|there|he|she|this|that|a|an|his|her)\b[^?]*)",
+    re.IGNORECASE,
+)
+_PAIRS = 200  # sentences read for a statement that the question holds
+_WHAT_IS_IT = "What is it about?"
+_TELLING, _TELLING_READ, _TELLS = (8, 35), 60, 0.8  # words, sentences read, probability
+_AUXILIARY = re.compile(
+    r"^\W*(?:so |and |but )?(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should)(?:n['’]?t)?\b\s*",
+    re.IGNORECASE,
+)
+
+
+BearsOn = Callable[[QuestionPlan, Evidence, float | None], bool]
+"""Whether evidence bears on a question at all, given the largest probability that a sentence answers
+it.
+"""
+
+
+class CountingAnswerer:
+    """Answers in the reviewers' own words, and counts them. Safe to share between threads."""
+
+    name = "extractive (no language model)"
+
+    def __init__(
+        self,
+        index: ReviewIndex,
+        reader: Reader,
+        quoting: ExtractiveAnswerer,
+        bears_on: BearsOn,
+    ) -> None:
+        self._index = index
+        self._reader = reader
+        self._bears_on = bears_on
+        self._quoting = quoting
+        self._finder = PointFinder(index, reader)
+
+    def counts(self, plan: QuestionPlan) -> bool:
+        """Whether the reviews are counted for it; what asks for one fact is answered with the
+        sentences nearest to it.
+        """
+        return not (plan.is_fact or plan.intent == "fact")
+
+    def answer(
+        self,
+        plan: QuestionPlan,
+        evidence: Evidence,
+        cancelled: Callable[[], bool] = never_cancelled,
+    ) -> Iterator[str | Draft]:
+        """The headline, then one point at a time, each side under its heading."""
+        if not self.counts(plan):
+            yield from self._quoting.answer(plan, evidence, cancelled)
+            return
+        opinions = opinions_on(plan, self._index, self._reader, evidence.where)
+        if not len(opinions) or not self._bears_on(plan, evidence, opinions.best):
+            yield prompt.REFUSAL
+            yield Draft((prompt.REFUSED,), evidence.chunks)
+            return
+        points = self._finder.points(plan, opinions, cancelled)
+        tally = Tally.of(opinions, points)
+        told = self._headline(plan, opinions, tally)
+        yield told + "\n"
+        sentences = [AnswerSentence(told, supported=True, score=1.0, counted=True)]
+        statements = Statements(self._index, opinions, evidence.chunks[0].number)
+        sides = [
+            (side, [statements.of_point(p.place, p.side, p.count, tally.speak) for p in of_side])
+            for side, of_side in points
+        ]
+        if plan.is_overview and wants_summary(plan.question):
+            made = summary(sides, self._what_it_is(opinions, statements))
+        else:
+            made = listed(sides)
+        for sentence in made:
+            yield _as_text(sentence)
+            sentences.append(sentence)
+        yield Draft(tuple(sentences), tuple(statements.chunks), tally=tally)
+
+    def _what_it_is(self, opinions: Opinions, statements: Statements) -> AnswerSentence | None:
+        """What is reviewed, in a reviewer's words, where one says so."""
+        lengths = np.array([len(text.split()) for text in opinions.texts])
+        neutral = np.flatnonzero(
+            (np.abs(opinions.stances) < NEUTRAL_BAND)
+            & opinions.read_language
+            & (lengths >= _TELLING[0])
+            & (lengths <= _TELLING[1])
+        )
+        if not len(neutral):
+            return None
+        typical = opinions.vectors[neutral] @ opinions.vectors.mean(axis=0)
+        neutral = neutral[np.argsort(-typical, kind="stable")[:_TELLING_READ]]
+        tells = self._reader.answers(
+            _WHAT_IS_IT, [opinions.texts[place] for place in neutral.tolist()]
+        )
+        best = int(np.argmax(tells))
+        return statements.quoted(int(neutral[best])) if tells[best] >= _TELLS else None
+
+    def _headline(self, plan: QuestionPlan, opinions: Opinions, tally: Tally) -> str:
+        if plan.is_overview:
+            return headline.of_everything(tally, self._ratings(opinions), plan.side)
+        if plan.intent == "change":
+            return headline.over_time(self._by_year(opinions))
+        if plan.intent == "count":
+            if said := _SAYING.search(plan.query):
+                counted = self._borne_out(said[1], plan, opinions)
+                return headline.saying_so(counted, tally.asked)
+            return headline.how_many(tally, plan.side)
+        if plan.intent == "yes_no":
+            return self._yes_or_no(plan, opinions, tally)
+        return headline.of_an_aspect(tally, plan.side)
+
+    def _yes_or_no(self, plan: QuestionPlan, opinions: Opinions, tally: Tally) -> str:
+        """By the side that "yes" is on ("Is the bar loud?" asks whether it is to be criticised), or
+        where it is on none, by how many bear out what is asked.
+        """
+        statement = _AUXILIARY.sub("", plan.query).rstrip("? ")
+        side = self._reader.stance([("", statement)])[0]
+        asked = side_of(float(side[0] - side[1]))
+        if asked != "neutral":
+            return headline.yes_or_no(tally, asked)
+        counted = self._borne_out(statement, plan, opinions)
+        told = headline.true_or_not(counted.number, len(counted.opposed))
+        return told or headline.of_an_aspect(tally, plan.side)
+
+    def _borne_out(self, statement: str, plan: QuestionPlan, opinions: Opinions) -> Count:
+        """How many bear out a statement that the question holds."""
+        vector = plan.vectors[0]
+        return count(read(statement, vector, 0.0, opinions, self._reader, _PAIRS), opinions)
+
+    def _ratings(self, opinions: Opinions) -> list[float]:
+        """Of each voice, the rating of its first review that has one."""
+        rows = np.unique(self._index.sentence_review[opinions.rows])
+        ratings: dict[int, float] = {}
+        for row in rows.tolist():
+            if (value := self._index.rating_fraction(row)) is not None:
+                ratings.setdefault(int(self._index.voices[row]), value)
+        return list(ratings.values())
+
+    def _by_year(self, opinions: Opinions) -> dict[str, tuple[int, int]]:
+        """Of each year, how many voices are for it, and how many for or against."""
+        dates = self._index.reviews_table.column("date")
+        days = [dates[int(row)].as_py() for row in self._index.sentence_review[opinions.rows]]
+        years = np.array([day[:4] if day else "" for day in days])
+        by_year: dict[str, tuple[int, int]] = {}
+        for year in sorted(set(years.tolist()) - {""}):
+            tally = Tally.of(opinions.only(years == year))
+            one_sided = tally.praise + tally.criticism - 2 * tally.both
+            by_year[year] = (tally.praise - tally.both, one_sided)
+        return by_year
+
+
+def _as_text(sentence: AnswerSentence) -> str:
+    """A line of the answer as it is streamed."""
+    if sentence.heading:
+        return f"\n{sentence.text}\n"
+    numbers = [citation.number for citation in sentence.citations]
+    count = f" ({sentence.points[0].how_many})" if len(sentence.points) == 1 else ""
+    return f"- {sentence.text}{count} {prompt.write_marker(numbers)}\n"

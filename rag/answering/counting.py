@@ -1,0 +1,129 @@
+"""How many reviews make a point: the reader reads, code counts, and an interval tells its errors.
+
+A sentence makes a point if the reader finds that it bears the statement out. A voice counts once.
+The interval is from a labelled sample: 21 points, each made by some 25 texts in as many wordings, and
+not made by 40 more on the same matter (denials, hearsay, other remarks). The true number was between
+half and 2.3 times what was counted in nine of ten populations drawn from these, whatever share of
+them, from a tenth to 60%, made the point.
+
+On seven points not chosen on, the count errs by 9.6 points of the share on average
+(`tests/benchmarks/planted_counts.py`). Tried and left out, since none errs less: Rogan and Gladen's
+correction by mean rates ("Estimating prevalence from the results of a screening test", 1978), which
+divides by rates that differ much from point to point (12 to 14 points), the posterior over such
+rates (9 to 11, with intervals as wide as half of everything), and SLD (Saerens et al. 2002; 12.5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.answering.opinions import Opinions
+from rag.embedding import Vectors
+from rag.reader import Reader
+from rag.reader.stance import NEUTRAL_BAND
+
+MAKES = 0.35
+"""Probability of support from which a sentence makes a point."""
+
+_MAKES_WITHOUT_SIDE = 0.5  # and of one that is on no side, a point that is
+
+_TIMES = (0.5, 4.0)  # of what is counted: the true number is between, nine times in ten
+_OPPOSITE, _OPPOSITE_SIDES = (
+    0.6,
+    0.3,
+)  # probability of contradiction, and how far apart the sides are
+_SIMILAR = 0.62  # cosine from which a sentence makes the point, where no reader reads the language
+_STEEPNESS = 25.0
+_AT_A_TIME = 24  # sentences that are read together,
+_FEW_OF_THEM = 0.15  # and the share of them that make the point, below which no more are read
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many voices make a point, and its 90% interval. `places` are those of the sentences found
+    to make it, the surest first, one a voice; `opposed` those that say the opposite.
+    """
+
+    number: int
+    low: int
+    high: int
+    places: tuple[int, ...]
+    opposed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """Each (sentences,): how surely each sentence makes a point, and says the opposite, 0..1; 0
+    where it was not near enough to be read. `pairs` were read.
+    """
+
+    makes: NDArray[np.float32]
+    opposes: NDArray[np.float32]
+    pairs: int = 0
+
+
+def read(
+    statement: str,
+    vector: Vectors,
+    stance: float,
+    opinions: Opinions,
+    reader: Reader,
+    most: int,
+) -> Reading:
+    """What sentences say of a statement of this vector and stance: the reader judges the nearest,
+    some at a time, until few of them make the point or `most` are read. What is in a language that
+    the reader does not read is told by similarity.
+    """
+    cosine = opinions.vectors @ vector
+    makes = np.zeros(len(opinions), dtype=np.float32)
+    opposes = np.zeros_like(makes)
+    unread = ~opinions.read_language
+    makes[unread] = 1 / (1 + np.exp(-_STEEPNESS * (cosine[unread] - _SIMILAR)))
+    places = np.flatnonzero(opinions.read_language & (cosine >= opinions.floor))
+    places = places[np.argsort(-cosine[places], kind="stable")[:most]]
+    pairs = 0
+    for start in range(0, len(places), _AT_A_TIME):
+        block = places[start : start + _AT_A_TIME].tolist()
+        pairs += len(block)
+        supports = reader.support([((opinions.texts[place],), statement) for place in block])
+        for place, support in zip(block, supports, strict=True):
+            agreement = float(opinions.stances[place]) * stance
+            if agreement < -_OPPOSITE_SIDES:
+                opposes[place] = support.contradicted
+            else:
+                one_sided = abs(stance) >= NEUTRAL_BAND > abs(float(opinions.stances[place]))
+                sure = support.entailed >= (_MAKES_WITHOUT_SIDE if one_sided else MAKES)
+                makes[place] = support.entailed if sure else 0
+                opposes[place] = support.contradicted if not (stance or sure) else 0
+        if np.count_nonzero(makes[block]) < _FEW_OF_THEM * len(block):
+            break
+    return Reading(makes, opposes, pairs)
+
+
+def count(reading: Reading, opinions: Opinions) -> Count:
+    """How many voices make the point that was read; where the opinions are a sample, of all."""
+    places = _surest(reading.makes, opinions, MAKES)
+    making = {int(opinions.voices[place]) for place in places}
+    opposed = _surest(reading.opposes, opinions, _OPPOSITE)
+    voices = len(np.unique(opinions.voices))
+    low, high = (round(times * len(places)) for times in _TIMES)
+    return Count(
+        opinions.scaled(len(places)),
+        opinions.scaled(min(max(low, 1), len(places))),
+        opinions.scaled(min(max(high, len(places)), voices)),
+        places,
+        tuple(place for place in opposed if int(opinions.voices[place]) not in making),
+    )
+
+
+def _surest(values: NDArray[np.float32], opinions: Opinions, floor: float) -> tuple[int, ...]:
+    """Places of the sentences with at least this value, the largest first, one a voice."""
+    chosen: dict[int, int] = {}
+    for place in np.argsort(-values, kind="stable").tolist():
+        if values[place] < floor:
+            break
+        chosen.setdefault(int(opinions.voices[place]), place)
+    return tuple(chosen.values())

@@ -1,0 +1,305 @@
+"""The first sentences of an answer, composed in code from what was counted. No number stands in them
+that code did not count; with few reviews they say how many of how many, and no percentage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binomtest
+
+from rag.answering.counting import Count
+from rag.answering.opinions import Opinions
+from rag.answering.points import Point
+from rag.reader.stance import NEUTRAL_BAND
+from rag.schema import Side
+
+FEW = 8  # reviews that judge, below which nothing is said of shares
+_COUNTED_EXACTLY = 3  # voices, up to which "about" would be odd
+_YEAR_SHOWN = 5  # reviews of a year that judge, to compare it
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many voices are in the filter (`asked`), speak of what is asked, and are for, against, and
+    both.
+    """
+
+    asked: int
+    speak: int
+    praise: int
+    criticism: int
+    both: int
+
+    @classmethod
+    def of(cls, opinions: Opinions, points: Iterable[tuple[Side, Iterable[Point]]] = ()) -> Tally:
+        """Counted by voice: one is for or against if a sentence of it clearly is, or makes a point
+        that is.
+        """
+        praise = set(opinions.voices[opinions.stances >= NEUTRAL_BAND].tolist())
+        criticism = set(opinions.voices[opinions.stances <= -NEUTRAL_BAND].tolist())
+        for side, of_side in points:
+            making = {voice for point in of_side for voice in point.voices(opinions)}
+            praise |= making if side == "praise" else set()
+            criticism |= making if side == "criticism" else set()
+        speak = len(np.unique(opinions.voices))
+        return cls(
+            asked=opinions.asked,
+            speak=opinions.scaled(speak),
+            praise=opinions.scaled(len(praise)),
+            criticism=opinions.scaled(len(criticism)),
+            both=opinions.scaled(len(praise & criticism)),
+        )
+
+    @property
+    def judge(self) -> int:
+        """Voices for or against or both."""
+        return self.praise + self.criticism - self.both
+
+    @property
+    def share(self) -> float:
+        """Of those on one side only, the share that is for it; half where there are none."""
+        one_sided = self.praise + self.criticism - 2 * self.both
+        return (self.praise - self.both) / one_sided if one_sided else 0.5
+
+
+def reviews(number: int) -> str:
+    """ "1 review", "1,185 reviews"."""
+    return f"{number:,} review{'' if number == 1 else 's'}"
+
+
+def about(number: int) -> str:
+    """A number that a reader counted, not without error."""
+    return f"about {number:,}" if number > _COUNTED_EXACTLY else f"{number:,}"
+
+
+def percent(part: int, whole: int) -> str:
+    """A share in whole percent."""
+    return f"{part / whole:.0%}" if whole else "0%"
+
+
+def wilson(part: int, whole: int, confidence: float = 0.9) -> tuple[float, float]:
+    """Wilson's interval for a share (1927)."""
+    interval = binomtest(min(part, whole), max(whole, 1)).proportion_ci(confidence, "wilson")
+    return float(interval.low), float(interval.high)
+
+
+def verdict(tally: Tally) -> str:
+    """What those who judge make of it, in two or three words; "" where they are few."""
+    if tally.judge < FEW:
+        return ""
+    share = tally.share
+    low, high = wilson(round(share * tally.judge), tally.judge)
+    if low <= 0.5 <= high:
+        return "Opinions are divided"
+    word = "praised" if share > 0.5 else "criticised"
+    clear = max(share, 1 - share)
+    if clear >= 0.9:
+        return f"Almost always {word}"
+    return f"Mostly {word}" if clear >= 0.6 else f"More often {word} than not"
+
+
+def of_an_aspect(tally: Tally, side: Side) -> str:
+    """How many speak of it, and on which side they are."""
+    if side == "neutral":
+        opening = verdict(tally)
+        spoken = _speak(tally)
+        sides = _sides(tally)
+        return f"{opening}: {_lower(spoken)}{sides}." if opening else f"{spoken}{sides}."
+    number = tally.criticism if side == "criticism" else tally.praise
+    verb = "criticise" if side == "criticism" else "praise"
+    other = tally.praise if side == "criticism" else tally.criticism
+    other_verb = "praise" if side == "criticism" else "criticise"
+    if not number:
+        return f"{_speak(tally)}; none of them clearly {verb}s it."
+    more = f", {about(other)} {other_verb} it" if other else ""
+    return f"{_speak(tally)}; {about(number)} {verb} it{more}."
+
+
+def _speak(tally: Tally) -> str:
+    if tally.asked == 1:
+        return "There is one review, and it speaks of this"
+    if tally.speak == tally.asked:
+        return f"All {reviews(tally.asked)} speak of this"
+    verb = "speaks" if tally.speak == 1 else "speak"
+    return f"Of {reviews(tally.asked)} {about(tally.speak)} {verb} of this"
+
+
+def _sides(tally: Tally) -> str:
+    if not tally.judge:
+        return "; none clearly praises or criticises it"
+    praise, criticism = tally.praise - tally.both, tally.criticism - tally.both
+    parts = [
+        f"{number:,} {words}"
+        for number, words in (
+            (praise, "favourably"),
+            (criticism, "critically"),
+            (tally.both, "both ways"),
+        )
+        if number
+    ]
+    if criticism > praise:
+        parts[:2] = reversed(parts[:2]) if praise else parts[:2]
+    return f", {in_a_row(parts)}"
+
+
+def of_everything(tally: Tally, ratings: Sequence[float], side: Side) -> str:
+    """How all the reviews judge: by their ratings (0..1) where there are enough, else by what they
+    say.
+    """
+    total = reviews(tally.asked)
+    if len(ratings) >= max(2, tally.asked // 2):
+        high = sum(value >= 2 / 3 for value in ratings)
+        low = sum(value <= 1 / 3 for value in ratings)
+        of = len(ratings)
+        if of < FEW:
+            return f"{total}: {high} rated high, {low} low, {of - high - low} in between."
+        shown = (
+            f"{percent(low, of)} of {of:,} rated reviews are low"
+            if side == "criticism"
+            else f"{percent(high, of)} of {of:,} rated reviews are high, {percent(low, of)} low"
+        )
+        return f"{total}, on the whole {_tone(high, low, of)}: {shown}."
+    opening = verdict(tally)
+    said = f"{about(tally.praise)} praise something, {about(tally.criticism)} criticise something"
+    if tally.asked < FEW or not opening:
+        return f"{total}: {said}."
+    return f"{opening}: of {total} {said}."
+
+
+def _tone(high: int, low: int, of: int) -> str:
+    if high >= 0.75 * of:
+        return "very favourable"
+    if high >= 1.5 * low:
+        return "favourable"
+    if low >= 0.75 * of:
+        return "very critical"
+    return "critical" if low >= 1.5 * high else "divided"
+
+
+def yes_or_no(tally: Tally, asked: Side) -> str:
+    """The answer to "Is it good?" (asked: praise) or "Is it too long?" (criticism)."""
+    agree = tally.praise if asked == "praise" else tally.criticism
+    differ = tally.criticism if asked == "praise" else tally.praise
+    agree, differ = agree - tally.both, differ - tally.both
+    judge = tally.judge
+    both = f", {tally.both:,} both" if tally.both else ""
+    counted = f"{agree:,} of {reviews(judge)} that judge it say so, {differ:,} the opposite{both}"
+    if judge < FEW:
+        return f"{counted[0].upper()}{counted[1:]}."
+    share = agree / max(agree + differ, 1)
+    low, high = wilson(agree, max(agree + differ, 1))
+    if low <= 0.5 <= high:
+        return f"Opinions are divided: {counted}."
+    words = (
+        ("Yes" if share >= 0.9 else "Mostly yes")
+        if share > 0.5
+        else ("No" if share <= 0.1 else "Mostly no")
+    )
+    return f"{words}: {counted}."
+
+
+def true_or_not(agree: int, differ: int) -> str:
+    """The answer to a question of fact that is yes or no, by how many reviews bear it out."""
+    if not agree and not differ:
+        return ""
+    words = (
+        "Yes"
+        if not differ
+        else "No"
+        if not agree
+        else (
+            "Mostly yes"
+            if agree >= 2 * differ
+            else "Mostly no"
+            if differ >= 2 * agree
+            else "Unclear"
+        )
+    )
+    if agree + differ < 3 and words in ("Yes", "No"):
+        words = f"{words}, by {'one review' if agree + differ == 1 else 'two reviews'}"
+        return f"{words}."
+    parts = [f"{about(agree)} {_say(agree)} so"] if agree else []
+    parts += [f"{about(differ)} {_say(differ)} the opposite"] if differ else []
+    return f"{words}: {', '.join(parts)}."
+
+
+def _say(number: int) -> str:
+    return "review says" if number == 1 else "reviews say"
+
+
+def saying_so(counted: Count, asked: int) -> str:
+    """How many say what the question holds."""
+    if asked < 2 * FEW:
+        return f"{counted.number:,} of {reviews(asked)} say so."
+    if not counted.number:
+        return f"None of {reviews(asked)} was found to say so."
+    shares = f"{percent(counted.number, asked)}; between {counted.low:,} and {counted.high:,}"
+    return f"{about(counted.number).capitalize()} of {reviews(asked)} say so ({shares})."
+
+
+def how_many(tally: Tally, side: Side) -> str:
+    """How many of all criticise it, praise it or speak of it, as a share where there are enough."""
+    number, doing = tally.speak, "speak of it"
+    if side != "neutral":
+        number = tally.criticism if side == "criticism" else tally.praise
+        doing = "criticise it" if side == "criticism" else "praise it"
+    asked = tally.asked
+    if asked < 2 * FEW:
+        return f"{number:,} of {reviews(asked)} {doing}."
+    low, high = (round(share * asked) for share in wilson(number, asked))
+    interval = f"; 90% interval {percent(low, asked)} to {percent(high, asked)}"
+    return f"{about(number).capitalize()} of {reviews(asked)} {doing} ({percent(number, asked)}{interval})."
+
+
+def comparison(tallies: Mapping[str, Tally]) -> str:
+    """Which of two or more comes off better, by the shares that judge each favourably."""
+    judged = {name: tally for name, tally in tallies.items() if tally.judge}
+    if len(judged) < 2:
+        return ""
+    order = sorted(judged, key=lambda name: -judged[name].share)
+    shares = [_favourable(name, judged[name]) for name in order]
+    best, worst = judged[order[0]], judged[order[-1]]
+    if min(best.judge, worst.judge) < FEW:
+        return f"Too few reviews judge them to compare: {in_a_row(shares)}."
+    _, worst_high = wilson(round(worst.share * worst.judge), worst.judge)
+    best_low, _ = wilson(round(best.share * best.judge), best.judge)
+    if best_low <= worst_high:
+        return f"About the same, by what was counted: {in_a_row(shares)}."
+    return f"{order[0]} comes off better: {in_a_row(shares)}."
+
+
+def _favourable(name: str, tally: Tally) -> str:
+    if tally.judge < FEW:
+        return f"{name} with {tally.praise:,} favourable and {tally.criticism:,} critical reviews"
+    return f"{name} with {tally.share:.0%} favourable of {reviews(tally.judge)} that judge it"
+
+
+def over_time(by_year: Mapping[str, tuple[int, int]]) -> str:
+    """Rising or falling: of each year, how many are favourable and how many judge at all."""
+    years = [year for year, (_, judge) in sorted(by_year.items()) if judge >= _YEAR_SHOWN]
+    if len(years) < 2:
+        return "There are too few dated reviews that judge this to tell a change."
+    first, last = by_year[years[0]], by_year[years[-1]]
+    low, high = wilson(*first)
+    after_low, after_high = wilson(*last)
+    words = (
+        "More favourable than before"
+        if after_low > high
+        else "Less favourable than before"
+        if after_high < low
+        else "No clear change"
+    )
+    parts = [f"{year}: {by_year[year][0]:,} of {by_year[year][1]:,} favourable" for year in years]
+    return f"{words}. {'; '.join(parts)}."
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def in_a_row(parts: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    return " and ".join((", ".join(parts[:-1]), parts[-1])) if len(parts) > 1 else parts[0]

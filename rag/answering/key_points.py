@@ -1,0 +1,107 @@
+"""Key points: a few short sentences of reviewers that together say what most reviews say.
+
+Chosen as in Key Point Analysis (Bar-Haim et al., "From Arguments to Key Points", ACL 2020, and
+"Every Bite Is an Experience", ACL 2021): candidates are short sentences that stand alone; of these
+each next one is that which the most voices come near to that came near to none before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.answering.opinions import Opinions
+
+_CANDIDATES = 400
+_NEAR = 0.55  # cosine from which a sentence is counted to a candidate while points are chosen
+_SPENT = 0.45  # and from which it is not counted again to a later one
+_REPEATS = 0.62  # cosine from which two points of a side repeat each other
+_FEWEST_WORDS, _MOST_WORDS = 3, 22
+_EASY_WORDS = 9  # a point of more words has to be borne out by more voices
+_COST_OF_A_WORD = 0.04  # of a candidate's gain
+_EMPTY = 0.35  # of a candidate's gain, where it only praises or blames
+_LEAST_CERTAIN = 0.3  # of a candidate's gain, where its side is doubtful
+_WITHOUT_WORD = 0.25  # of a candidate's gain, where it does not name what is asked about
+_DANGLES = re.compile(
+    r"\W*(?:it|its|it['’]s|this|that|that['’]s|these|those|he|she|his|her|they|their|them|him|so|but|and|also"
+    r"|because|which|who|whose|there|here|what|why|how|if|when|while|not|then|or|just|even|plus|though|although"
+    r"|however|still|yet|another|other|both|such|same|unlike|instead|therefore|besides|first(?:ly)?|second(?:ly)?"
+    r"|finally|for example|e\.?g|with that|one|some of (?:it|them)|now|after that|as|than|nor|to)\b",
+    re.IGNORECASE,
+)
+_ADVERT = re.compile(
+    r"https?:|www\.|@\w|\b(?:click|subscribe|discount code|promo)\b", re.IGNORECASE
+)
+_PERSONAL = re.compile(r"\b(?:i|i['’]\w+|we|we['’]\w+|my|our|me|us)\b", re.IGNORECASE)
+_PERSONAL_COST = 0.5
+_LETTERS = re.compile(r"[^\W\d_]")
+
+
+def standing_alone(text: str) -> float:
+    """How well a sentence does as a point by itself, 0 (not at all) to 1."""
+    words = text.split()
+    if not _FEWEST_WORDS <= len(words) <= _MOST_WORDS or text.rstrip("\"'”’)").endswith("?"):
+        return 0.0
+    if _DANGLES.match(text) or _ADVERT.search(text) or text.count("(") != text.count(")"):
+        return 0.0
+    if len(_LETTERS.findall(text)) < 0.7 * len(text.replace(" ", "")):
+        return 0.0
+    value = 1 - _COST_OF_A_WORD * max(0, len(words) - _EASY_WORDS)
+    if _PERSONAL.search(text):
+        value *= _PERSONAL_COST
+    if text.isupper() or text.count("!") > 2:
+        value *= 0.7
+    return max(value, 0.0)
+
+
+def choose_points(
+    opinions: Opinions,
+    members: NDArray[np.bool_],
+    most: int,
+    words: Sequence[str] = (),
+    says_little: Callable[[str], bool] | None = None,
+) -> list[int]:
+    """Places of at most `most` sentences that say what the `members`, (sentences,), say; the one
+    that most voices come near to first. `words` are beginnings of words that name what is asked
+    about; `says_little` tells of a sentence that it only praises or blames.
+    """
+    places = np.flatnonzero(members)
+    quality = np.array([standing_alone(opinions.texts[place]) for place in places.tolist()])
+    named = np.array([_names(opinions.texts[place], words) for place in places.tolist()])
+    quality = quality * np.where(named, 1.0, _WITHOUT_WORD if words else 1.0)
+    if says_little is not None:
+        quality *= np.where([says_little(opinions.texts[place]) for place in places], _EMPTY, 1.0)
+    quality *= np.clip(np.abs(opinions.stances[places]), _LEAST_CERTAIN, 1)
+    focus = np.maximum(opinions.focus[places], 0)
+    quality = quality * focus / max(float(focus.max(initial=0)), 1e-6)
+    order = np.argsort(-quality * opinions.relevance[places], kind="stable")[:_CANDIDATES]
+    order = order[quality[order] > 0]
+    if not len(order):
+        return []
+    vectors, voices = opinions.vectors[places], opinions.voices[places]
+    similarity = vectors[order] @ vectors.T
+    _, owner = np.unique(voices, return_inverse=True)
+    spent = np.zeros(owner.max() + 1, dtype=bool)
+    near = np.zeros((len(order), len(spent)), dtype=bool)
+    for candidate, row in enumerate(similarity >= _NEAR):
+        near[candidate, owner[row]] = True
+    chosen: list[int] = []
+    repeats = np.zeros(len(order), dtype=bool)
+    while len(chosen) < most and not repeats.all():
+        gain = (near & ~spent).sum(axis=1) * quality[order]
+        gain[repeats] = 0
+        best = int(np.argmax(gain))
+        if gain[best] <= 0:
+            break
+        chosen.append(int(places[order[best]]))
+        spent[owner[similarity[best] >= _SPENT]] = True
+        repeats |= similarity[:, order[best]] >= _REPEATS
+    return chosen
+
+
+def _names(text: str, beginnings: Sequence[str]) -> bool:
+    folded = text.casefold()
+    return any(re.search(rf"\b{re.escape(beginning)}", folded) for beginning in beginnings)

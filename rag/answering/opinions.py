@@ -1,0 +1,220 @@
+"""What the reviews say of what is asked: every sentence in the filter that speaks to it, with its
+side and whose voice it is.
+
+Vectors and words propose widely, the reader decides. It reads a bounded number of sentences: where
+more are proposed, those of a seeded random sample of the voices are read, and counts are scaled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.embedding import Vectors
+from rag.index import ReviewIndex
+from rag.index.vectors import Mask
+from rag.ingest.injection import addresses_the_model
+from rag.reader import Reader
+from rag.reader.stance import with_rating
+from rag.reader.verdict import READ_LANGUAGES
+from rag.understanding.intent import content_words
+from rag.understanding.plan import QuestionPlan
+from rag.understanding.side import without_judgement
+
+PROPOSED = 280
+"""Sentences that the reader judges at most: whether they speak to what is asked."""
+OVERVIEW_SENTENCES = 4_000
+"""Sentences that an overview is made from at most; their vectors alone are read."""
+
+_NEAREST = 200  # sentences proposed by their vectors, at least; as many as have the words, if more
+_LEAST_COSINE = 0.2  # of a sentence that is proposed by its vector
+_ANSWERS = 0.75  # probability from which a sentence speaks to the question,
+_ANSWERS_WITH_WORD = 0.5  # and where it has a word of the aspect
+_SIMILAR = 0.5  # cosine from which it does, where no reader reads the language
+_OVERVIEW_FLOOR = 0.3  # cosine of a sentence and a point of an overview that it may make
+_SEED = 20_250_701
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opinions:
+    """Sentences that speak to a question; each array has a row for each of them.
+
+    `rows` in the index; `texts`; `vectors`, (sentences, dimension); `stances`, about -1 for
+    criticism to 1 for praise; `voices`, equal for sentences of one person; `relevance`, 0..1;
+    `focus`, the cosine with what is asked about, 1 for an overview; `read_language`, whether the
+    reader reads its language, else similarity decides. `asked` voices are in the filter, of which a
+    share `sampled` was looked at. Of an overview, what has a cosine below `floor` with a statement
+    does not say the same. `best` is the largest probability that a sentence answers the question,
+    None where the reader read none.
+    """
+
+    rows: Rows
+    texts: tuple[str, ...]
+    vectors: Vectors
+    stances: NDArray[np.float32]
+    voices: Rows
+    relevance: NDArray[np.float32]
+    focus: NDArray[np.float32]
+    read_language: NDArray[np.bool_]
+    asked: int
+    sampled: float = 1.0
+    floor: float = -1.0
+    best: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def only(self, chosen: NDArray[np.bool_] | Rows) -> Opinions:
+        """The same with these sentences only: a mask or places."""
+        places = np.arange(len(self))[chosen]
+        return replace(
+            self,
+            rows=self.rows[places],
+            texts=tuple(self.texts[place] for place in places.tolist()),
+            vectors=self.vectors[places],
+            stances=self.stances[places],
+            voices=self.voices[places],
+            relevance=self.relevance[places],
+            focus=self.focus[places],
+            read_language=self.read_language[places],
+        )
+
+    def scaled(self, voices: int) -> int:
+        """How many voices this number of the sample stands for."""
+        return round(voices / self.sampled)
+
+
+def opinions_on(
+    plan: QuestionPlan, index: ReviewIndex, reader: Reader, where: Mask | None = None
+) -> Opinions:
+    """The sentences of reviews in `where` that speak to what the plan asks about."""
+    if plan.is_overview:
+        return _of_everything(index, where)
+    rows, sampled = _sample(index, _proposed(plan, index, where), PROPOSED)
+    opinions = _opinions(index, rows, where, sampled)
+    if not len(opinions):
+        return opinions
+    opinions = _judged(opinions, plan, index, reader)
+    return opinions.only(np.argsort(-opinions.relevance, kind="stable"))
+
+
+def _of_everything(index: ReviewIndex, where: Mask | None) -> Opinions:
+    rows = np.arange(index.manifest.sentences) if where is None else np.flatnonzero(where)
+    rows, sampled = _sample(index, rows, OVERVIEW_SENTENCES)
+    return replace(_opinions(index, rows, where, sampled), floor=_OVERVIEW_FLOOR)
+
+
+def _proposed(plan: QuestionPlan, index: ReviewIndex, where: Mask | None) -> Rows:
+    """Rows of sentences that may speak to the aspect: with its words, or near to it."""
+    words, _ = index.word_scores(_words(plan))
+    cosine = (index.all_vectors @ plan.vectors.T).max(axis=1)
+    if where is not None:
+        words, cosine = np.where(where, words, 0), np.where(where, cosine, -1)
+    with_word = words > 0
+    wanted = max(_NEAREST, int(with_word.sum()))
+    nearest = np.argsort(-cosine, kind="stable")[:wanted]
+    nearest = nearest[cosine[nearest] >= _LEAST_COSINE]
+    return np.union1d(np.flatnonzero(with_word), nearest)
+
+
+def _question(plan: QuestionPlan) -> str:
+    """What the reader is asked: with the names of what all is about, for which nothing is searched,
+    but without those of items, of which alone there are sentences here. Of "how many say so?" it is
+    asked what they say.
+    """
+    if plan.intent == "count" and plan.aspect:
+        return f"What do the reviews say about {plan.aspect}?"
+    return plan.query if plan.items or plan.conditions else plan.question
+
+
+def _words(plan: QuestionPlan) -> str:
+    """Words of which a sentence has some that may speak to the question."""
+    searched = {word.casefold() for word in content_words(plan.query).split()}
+    names = [
+        word
+        for word in content_words(_question(plan)).split()
+        if word[0].isupper() and word.casefold() not in searched
+    ]
+    return " ".join([without_judgement(plan.aspect), *names])
+
+
+def _sample(index: ReviewIndex, rows: Rows, most: int) -> tuple[Rows, float]:
+    """About `most` of the rows, all those of a voice or none, and the share of the voices that was
+    taken: a seeded random sample, so that the same question gives the same answer.
+    """
+    if len(rows) <= most:
+        return rows, 1.0
+    voices = index.voices[index.sentence_review[rows]]
+    names, number, sizes = np.unique(voices, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(_SEED).permutation(len(names))
+    taken = order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), most, "right")))]
+    return rows[np.isin(number, taken)], len(taken) / len(names)
+
+
+def _opinions(index: ReviewIndex, rows: Rows, where: Mask | None, sampled: float) -> Opinions:
+    vectors = index.vectors(rows)
+    sentences = index.sentences(rows)
+    steers = np.array(
+        [
+            addresses_the_model(sentence.text, vector, index.manifest.embedder)
+            for sentence, vector in zip(sentences, vectors, strict=True)
+        ],
+        dtype=bool,
+    )
+    spoken = slice(None) if where is None else index.sentence_review[where]
+    opinions = Opinions(
+        rows=rows,
+        texts=tuple(" ".join(sentence.text.split()) for sentence in sentences),
+        vectors=vectors,
+        stances=np.array(
+            [index.sentence_stance(*pair) for pair in zip(rows.tolist(), vectors, strict=True)],
+            dtype=np.float32,
+        ),
+        voices=index.voices[index.sentence_review[rows]],
+        relevance=np.ones(len(rows), dtype=np.float32),
+        focus=np.ones(len(rows), dtype=np.float32),
+        read_language=np.array(
+            [
+                index.language(review) in READ_LANGUAGES
+                for review in index.sentence_review[rows].tolist()
+            ],
+            dtype=bool,
+        ),
+        asked=len(np.unique(index.voices[spoken])),
+        sampled=sampled,
+    )
+    return opinions.only(~steers)
+
+
+def _judged(opinions: Opinions, plan: QuestionPlan, index: ReviewIndex, reader: Reader) -> Opinions:
+    """Those that speak to the question, with the reader's judgement of their side."""
+    words, _ = index.word_scores(_words(plan))
+    with_word = words[opinions.rows] > 0
+    focus = (opinions.vectors @ plan.vectors.T).max(axis=1)
+    relevance = focus.copy()
+    read = opinions.read_language
+    speaks = relevance >= _SIMILAR
+    if read.any():
+        places = np.flatnonzero(read)
+        relevance[places] = reader.answers(
+            _question(plan), [opinions.texts[place] for place in places]
+        )
+        floor = np.where(with_word, _ANSWERS_WITH_WORD, _ANSWERS)
+        speaks = np.where(read, relevance >= floor, speaks)
+    best = float(relevance[read].max()) if read.any() else None
+    opinions = replace(opinions, relevance=relevance, focus=focus, best=best).only(speaks)
+    places = np.flatnonzero(opinions.read_language)
+    if not len(places):
+        return opinions
+    sides = reader.stance([(plan.aspect, opinions.texts[place]) for place in places])
+    stances = opinions.stances.copy()
+    for place, probabilities in zip(places.tolist(), sides, strict=True):
+        row = int(opinions.rows[place])
+        if index.column_side(row) is None:
+            fraction = index.rating_fraction(int(index.sentence_review[row]))
+            stances[place] = with_rating(float(probabilities[0] - probabilities[1]), fraction)
+    return replace(opinions, stances=stances)

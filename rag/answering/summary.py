@@ -1,0 +1,62 @@
+"""Counted points in order: as two lists, or as a few sentences of prose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rag.answer import AnswerSentence, Citation
+from rag.answering import prompt
+from rag.answering.headline import in_a_row
+from rag.schema import Side
+
+Sides = Sequence[tuple[Side, Sequence[AnswerSentence]]]
+"""The points of each side as statements."""
+
+_IN_A_SENTENCE = 3
+_HEADINGS: dict[Side, str] = {
+    "praise": prompt.PRAISE_HEADING,
+    "criticism": prompt.CRITICISM_HEADING,
+    "neutral": prompt.NEUTRAL_HEADING,
+}
+_OPENINGS: dict[Side, tuple[str, str]] = {
+    "praise": ("What is praised most:", "Also praised:"),
+    "criticism": ("What is criticised most:", "Also criticised:"),
+    "neutral": ("Reviewers say:", "And:"),
+}
+
+
+def listed(sides: Sides) -> list[AnswerSentence]:
+    """Each side under its heading."""
+    sentences: list[AnswerSentence] = []
+    for side, statements in sides:
+        sentences.append(AnswerSentence(_HEADINGS[side], True, 1.0, heading=True))
+        sentences += statements
+    return sentences
+
+
+def summary(sides: Sides, what_it_is: AnswerSentence | None) -> list[AnswerSentence]:
+    """What is reviewed, where a reviewer says so, then a sentence or two of each side."""
+    sentences = []
+    if what_it_is is not None:
+        text = f"One reviewer describes it so: {what_it_is.text}"
+        sentences.append(AnswerSentence(text, True, 1.0, what_it_is.citations))
+    for side, statements in sides:
+        for number, start in enumerate(range(0, len(statements), _IN_A_SENTENCE)):
+            opening = _OPENINGS[side][min(number, 1)]
+            sentences.append(_joined(opening, statements[start : start + _IN_A_SENTENCE]))
+    return sentences
+
+
+def _joined(opening: str, statements: Sequence[AnswerSentence]) -> AnswerSentence:
+    points = tuple(point for statement in statements for point in statement.points)
+    of = f" of {points[0].of:,} reviews" if points else ""
+    parts = [
+        f"“{point.statement.rstrip('.')}” ({'about ' if point.about else ''}{point.count:,}{of if not place else ''})"
+        for place, point in enumerate(points)
+    ]
+    citations = _once(c for statement in statements for c in statement.citations[:2])
+    return AnswerSentence(f"{opening} {in_a_row(parts)}.", True, 1.0, citations, points=points)
+
+
+def _once(citations: Iterable[Citation]) -> tuple[Citation, ...]:
+    return tuple({citation.number: citation for citation in citations}.values())

@@ -1,0 +1,137 @@
+"""The first sentences of an answer: what the counts come to, in words, and with few reviews no shares."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.answering import headline
+from rag.answering.headline import Tally
+
+
+def tally(praise: int, criticism: int, both: int = 0, *, speak: int = 0, asked: int = 0) -> Tally:
+    judge = praise + criticism - both
+    return Tally(asked or max(speak, judge), speak or judge, praise, criticism, both)
+
+
+@pytest.mark.parametrize(
+    ("counted", "told"),
+    [
+        (
+            tally(113, 28, 7, speak=160, asked=895),
+            "Mostly praised: of 895 reviews about 160 speak of this, 106 favourably, 21 critically "
+            "and 7 both ways.",
+        ),
+        (
+            tally(2, 50, speak=60, asked=100),
+            "Almost always criticised: of 100 reviews about 60 speak of this, 50 critically and 2 "
+            "favourably.",
+        ),
+        (
+            tally(11, 10, asked=40),
+            "Opinions are divided: of 40 reviews about 21 speak of this, 11 favourably and 10 "
+            "critically.",
+        ),
+        (tally(2, 1, asked=5), "Of 5 reviews 3 speak of this, 2 favourably and 1 critically."),
+        (tally(1, 0, asked=1), "There is one review, and it speaks of this, 1 favourably."),
+        (
+            tally(0, 0, speak=3, asked=9),
+            "Of 9 reviews 3 speak of this; none clearly praises or criticises it.",
+        ),
+    ],
+)
+def test_an_aspect(counted: Tally, told: str) -> None:
+    assert headline.of_an_aspect(counted, "neutral") == told
+
+
+def test_an_aspect_of_which_one_side_was_asked_for() -> None:
+    counted = tally(1, 8, speak=19, asked=895)
+    assert headline.of_an_aspect(counted, "criticism") == (
+        "Of 895 reviews about 19 speak of this; about 8 criticise it, 1 praise it."
+    )
+    assert headline.of_an_aspect(tally(3, 0, asked=9), "criticism") == (
+        "Of 9 reviews 3 speak of this; none of them clearly criticises it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("counted", "asked", "begins"),
+    [
+        (
+            tally(40, 10),
+            "praise",
+            "Mostly yes: 40 of 50 reviews that judge it say so, 10 the opposite.",
+        ),
+        (tally(40, 10), "criticism", "Mostly no: 10 of 50 reviews"),
+        (tally(60, 1), "praise", "Yes: "),
+        (tally(60, 1), "criticism", "No: "),
+        (tally(11, 10), "praise", "Opinions are divided: "),
+        (tally(2, 1), "praise", "2 of 3 reviews that judge it say so, 1 the opposite."),
+    ],
+)
+def test_yes_or_no(counted: Tally, asked: str, begins: str) -> None:
+    assert headline.yes_or_no(counted, asked).startswith(begins)  # type: ignore[arg-type]
+
+
+def test_everything_is_told_by_ratings_where_there_are_enough() -> None:
+    counted = tally(30, 10, speak=60, asked=60)
+    rated = headline.of_everything(counted, [1.0] * 50 + [0.0] * 10, "neutral")
+    assert rated.startswith(
+        "60 reviews, on the whole very favourable: 83% of 60 rated reviews are high"
+    )
+    unrated = headline.of_everything(counted, [], "neutral")
+    assert unrated.startswith("Mostly praised: of 60 reviews about 30 praise something")
+    assert headline.of_everything(tally(2, 1, asked=3), [1.0, 0.5, 0.0], "neutral") == (
+        "3 reviews: 1 rated high, 1 low, 1 in between."
+    )
+
+
+def test_two_are_compared_only_where_enough_reviews_judge_them() -> None:
+    better = headline.comparison({"Fox": tally(10, 40), "Bluebell": tally(45, 5)})
+    assert better.startswith(
+        "Bluebell comes off better: Bluebell with 90% favourable of 50 reviews"
+    )
+    assert headline.comparison({"A": tally(20, 19), "B": tally(20, 20)}).startswith(
+        "About the same"
+    )
+    few = headline.comparison({"A": tally(2, 1), "B": tally(20, 20)})
+    assert (
+        few.startswith("Too few reviews judge them to compare")
+        and "%" not in few.split("A with")[1][:20]
+    )
+    assert headline.comparison({"A": tally(2, 1)}) == ""
+
+
+def test_a_change_needs_years_with_enough_reviews() -> None:
+    assert headline.over_time({"2021": (40, 50), "2022": (3, 3), "2024": (10, 40)}) == (
+        "Less favourable than before. 2021: 40 of 50 favourable; 2024: 10 of 40 favourable."
+    )
+    assert headline.over_time({"2021": (40, 50), "2024": (30, 40)}).startswith("No clear change")
+    assert headline.over_time({"2021": (40, 50)}).startswith("There are too few dated reviews")
+
+
+@given(
+    st.integers(0, 400),
+    st.integers(0, 400),
+    st.integers(0, 50),
+    st.integers(0, 400),
+    st.integers(0, 999),
+)
+def test_no_number_is_told_that_was_not_counted(
+    praise: int, criticism: int, both: int, more: int, others: int
+) -> None:
+    both = min(both, praise, criticism)
+    speak = praise + criticism - both + more
+    counted = Tally(max(speak + others, 1), speak, praise, criticism, both)
+    known = {counted.asked, speak, praise, criticism, both, praise - both, criticism - both}
+    for told in (
+        headline.of_an_aspect(counted, "neutral"),
+        headline.of_an_aspect(counted, "praise"),
+        headline.of_an_aspect(counted, "criticism"),
+    ):
+        numbers = {int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", told)}
+        assert numbers <= known
+        assert "%" not in told
