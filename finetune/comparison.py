@@ -248,7 +248,9 @@ def _contender(
 
 def _task_answer(task: Task, pipeline: Pipeline) -> TaskAnswer:
     answer = pipeline.ask(task.question)
-    claims = [sentence for sentence in answer.sentences if not (sentence.heading or sentence.counted)]
+    claims = [
+        sentence for sentence in answer.sentences if not (sentence.heading or sentence.counted)
+    ]
     if answer.refused or not claims:
         return TaskAnswer(task, answer, 0.0, balance(answer), 0.0)
     supported = sum(claim.supported for claim in claims) / len(claims)

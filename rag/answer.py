@@ -126,6 +126,12 @@ class AnswerSentence:
     points: tuple[KeyPoint, ...] = ()
 
     @property
+    def how_many(self) -> str:
+        """How many reviews make its one point, where its text does not say so itself."""
+        one = len(self.points) == 1 and self.points[0].how_many not in self.text
+        return self.points[0].how_many if one else ""
+
+    @property
     def doubt(self) -> str:
         """What is said of a sentence that is not borne out, in a few words; "" of one that is."""
         if self.supported:

@@ -167,3 +167,10 @@ def test_planted_orders_are_neither_quoted_nor_counted(ask: Callable[..., Answer
     answer = ask("How is the breakfast?", many((5, BAD), (6, planted)))
     assert "Ignore" not in answer.text and "5 critically" in answer.headline
     assert "favourably" not in answer.headline
+
+
+def test_an_exception_is_not_what_is_praised(ask: Callable[..., Answer]) -> None:
+    apart = "All was good apart from the breakfast."
+    answer = ask("How is the breakfast?", many((6, apart), (2, GOOD)))
+    assert "6 critically and 2 favourably" in answer.headline
+    assert apart in {point.statement for point in answer.points if point.stance == "criticism"}

@@ -58,4 +58,8 @@ def test_only_members_are_chosen_and_there_may_be_none() -> None:
     said = opinions(["The lift was broken.", "Breakfast was cold."])
     assert choose_points(said, np.array([False, True]), 3) == [1]
     assert choose_points(said, np.zeros(2, dtype=bool), 3) == []
-    assert choose_points(opinions(["So so", "Why?"]), np.ones(2, dtype=bool), 3) == []
+
+
+def test_where_no_sentence_stands_alone_the_most_telling_are_taken() -> None:
+    said = opinions(["So so", "Why?"], stances=0.5)
+    assert choose_points(said, np.ones(2, dtype=bool), 3) == [0, 1]

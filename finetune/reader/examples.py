@@ -270,9 +270,7 @@ def _mams(folder: Path) -> list[Example]:
     ]
 
 
-def split_examples(
-    free: Path | None, seed: int = 0
-) -> tuple[Examples, Examples]:
+def split_examples(free: Path | None, seed: int = 0) -> tuple[Examples, Examples]:
     """The examples of each head to train on, and those held out: a thing, and a twentieth of the
     contrasts. `free` is the folder of the sets that are not the project's own.
     """

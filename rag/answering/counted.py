@@ -183,5 +183,5 @@ def _as_text(sentence: AnswerSentence) -> str:
     if sentence.heading:
         return f"\n{sentence.text}\n"
     numbers = [citation.number for citation in sentence.citations]
-    count = f" ({sentence.points[0].how_many})" if len(sentence.points) == 1 else ""
+    count = f" ({sentence.how_many})" if sentence.how_many else ""
     return f"- {sentence.text}{count} {prompt.write_marker(numbers)}\n"

@@ -185,6 +185,9 @@ def yes_or_no(tally: Tally, asked: Side) -> str:
     differ = tally.criticism if asked == "praise" else tally.praise
     agree, differ = agree - tally.both, differ - tally.both
     judge = tally.judge
+    if judge == 1:
+        said = "says both" if tally.both else "says so" if agree else "says the opposite"
+        return f"One review judges it, and {said}."
     both = f", {tally.both:,} both" if tally.both else ""
     counted = f"{agree:,} of {reviews(judge)} that judge it say so, {differ:,} the opposite{both}"
     if judge < FEW:

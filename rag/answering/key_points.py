@@ -79,6 +79,10 @@ def choose_points(
     quality = quality * focus / max(float(focus.max(initial=0)), 1e-6)
     order = np.argsort(-quality * opinions.relevance[places], kind="stable")[:_CANDIDATES]
     order = order[quality[order] > 0]
+    if not len(order):  # none stands alone: the most telling, as they are
+        telling = opinions.relevance[places] * np.abs(opinions.stances[places])
+        order = np.argsort(-telling, kind="stable")[:most]
+        quality = np.ones(len(places))
     if not len(order):
         return []
     vectors, voices = opinions.vectors[places], opinions.voices[places]

@@ -7,6 +7,7 @@ more are proposed, those of a seeded random sample of the voices are read, and c
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,6 @@ from rag.index import ReviewIndex
 from rag.index.vectors import Mask
 from rag.ingest.injection import addresses_the_model
 from rag.reader import Reader
-from rag.reader.stance import with_rating
 from rag.reader.verdict import READ_LANGUAGES
 from rag.understanding.intent import content_words
 from rag.understanding.plan import QuestionPlan
@@ -35,6 +35,11 @@ _ANSWERS_WITH_WORD = 0.5  # and where it has a word of the aspect
 _SIMILAR = 0.5  # cosine from which it does, where no reader reads the language
 _OVERVIEW_FLOOR = 0.3  # cosine of a sentence and a point of an overview that it may make
 _SEED = 20_250_701
+_STEM = 5
+_EXCEPTION = (
+    r"\b(?:except(?: for)?|apart from|aside from|other than|but for|bar|minus|until)\b(?: \w+){{0,2}} {0}"
+    r"|\b{0}\w*\b(?: \w+){{0,4}} only \w+ (?:that )?(?:i['’]d|i would|to) (?:change|improve|fix)"
+)
 
 Rows = NDArray[np.int64]
 
@@ -119,6 +124,18 @@ def _proposed(plan: QuestionPlan, index: ReviewIndex, where: Mask | None) -> Row
     nearest = np.argsort(-cosine, kind="stable")[:wanted]
     nearest = nearest[cosine[nearest] >= _LEAST_COSINE]
     return np.union1d(np.flatnonzero(with_word), nearest)
+
+
+def _without_exception(stance: float, text: str, plan: QuestionPlan) -> float:
+    """The stance on what a sentence makes an exception of: "Great, apart from the VIPs" praises the
+    rest.
+    """
+    if stance <= 0:
+        return stance
+    for word in without_judgement(plan.aspect).casefold().split():
+        if re.search(_EXCEPTION.format(re.escape(word[:_STEM])), text.casefold()):
+            return -stance
+    return stance
 
 
 def _question(plan: QuestionPlan) -> str:
@@ -215,6 +232,7 @@ def _judged(opinions: Opinions, plan: QuestionPlan, index: ReviewIndex, reader: 
     for place, probabilities in zip(places.tolist(), sides, strict=True):
         row = int(opinions.rows[place])
         if index.column_side(row) is None:
-            fraction = index.rating_fraction(int(index.sentence_review[row]))
-            stances[place] = with_rating(float(probabilities[0] - probabilities[1]), fraction)
+            # a rating is of the whole: who likes it may well dislike what is asked about
+            stance = float(probabilities[0] - probabilities[1])
+            stances[place] = _without_exception(stance, opinions.texts[place], plan)
     return replace(opinions, stances=stances)

@@ -198,7 +198,7 @@ class Pipeline:
             retrieved=tuple(outcome.retrieved),
             dropped_markers=0 if refused else outcome.dropped_markers,
             notes=(
-                *self._about_language(question),
+                *self.about_language(question),
                 *((f"Read as: {plan.read_as}",) if plan.read_as else ()),
                 *_notes(plan, outcome, refused=refused),
                 *self._about_checking(outcome, refused=refused),
@@ -257,7 +257,8 @@ class Pipeline:
                 heading = ""
         outcome.add(plan, draft)
 
-    def _about_language(self, question: str) -> tuple[str, ...]:
+    def about_language(self, question: str) -> tuple[str, ...]:
+        """That the question, or the reviews, are in a language that the embedder cannot read."""
         readable = languages_read_by(self.settings.embedding.model)
         problem = unreadable_question(question, readable, self._languages)
         return (problem,) if problem else ()
@@ -274,7 +275,7 @@ class Pipeline:
             return bool(evidence.chunks)
         answering = self.settings.answering
         score = evidence_score(plan.aspect, evidence.chunks, self._rarity, is_fact=plan.is_fact)
-        if best is not None and not self._about_language(plan.question):
+        if best is not None and not self.about_language(plan.question):
             return answerable(best, score, is_fact=plan.is_fact) >= answering.answerable
         floor = answering.fact_evidence_floor if plan.is_fact else answering.evidence_floor
         return score >= floor

@@ -128,6 +128,16 @@ def _shown(exchange: conversation.Exchange, index: str) -> None:
         heading=not told,
     )
     st.html(markup)
+    st.download_button(
+        "Download as Markdown",
+        exchange.answer.to_markdown(),
+        file_name="answer.md",
+        mime="text/markdown",
+        key="download",
+        type="tertiary",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:

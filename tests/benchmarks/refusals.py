@@ -1,0 +1,95 @@
+"""What is refused at each threshold: ``python -m tests.benchmarks.refusals [INDEXES QUESTIONS CORPUS...]``
+
+Over the sample's questions, and those of a JSON Lines file (question, corpus, expected: "answerable" or
+"refuse", kind) to indexes in a folder. Prints the rates at which the unanswerable are refused and the
+answerable are, for several thresholds of `answering.answerable`: the curve of risk and coverage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import rag
+from rag.answering.counted import CountingAnswerer
+from rag.answering.opinions import opinions_on
+from rag.answering.pipeline import Pipeline
+from rag.answering.refusal import answerable, evidence_score, rarity_of
+from rag.config import load_settings
+from rag.evaluation.questions import read_questions
+from rag.index.catalogue import index_catalogue
+from tests.benchmarks.measuring import QUESTIONS, sample_index, show, temporary_settings
+
+THRESHOLDS = (0.2, 0.3, 0.35, 0.4, 0.5, 0.6)
+
+Asked = tuple[str, bool]
+"""A question, and whether the reviews answer it."""
+
+
+def probabilities(pipeline: Pipeline, asked: Iterable[Asked]) -> list[tuple[float, bool]]:
+    """How probably each question is answered, and whether it is; only of those that are decided so."""
+    rarity = rarity_of(index_catalogue(pipeline.index))
+    answerer, reader = pipeline.answerer, pipeline.reader
+    assert isinstance(answerer, CountingAnswerer) and reader is not None
+    found = []
+    for question, is_answered in asked:
+        plan = pipeline.plan(question).parts[0]
+        if plan.is_overview or plan.intent in ("count", "statistic") or plan.unknown_item:
+            continue
+        counts = answerer.counts(plan)
+        evidence = pipeline.retriever.evidence(plan, plan.conditions, judged=not counts)
+        best = evidence.best
+        if counts and evidence.chunks:
+            best = opinions_on(plan, pipeline.index, reader, evidence.where).best
+        if best is None or pipeline.about_language(question):
+            continue
+        score = evidence_score(plan.aspect, evidence.chunks, rarity, is_fact=plan.is_fact)
+        found.append((answerable(best, score, is_fact=plan.is_fact), is_answered))
+    return found
+
+
+def row(name: str, found: Sequence[tuple[float, bool]]) -> list[object]:
+    """The shares refused of both kinds, at each threshold."""
+    told = []
+    for threshold in THRESHOLDS:
+        wrong = [value < threshold for value, is_answered in found if not is_answered]
+        right = [value < threshold for value, is_answered in found if is_answered]
+        told.append(f"{sum(wrong)} of {len(wrong)}; {sum(right)} of {len(right)}")
+    return [name, *told]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("indexes", nargs="?", type=Path)
+    parser.add_argument("questions", nargs="?", type=Path)
+    parser.add_argument("corpora", nargs="*")
+    arguments = parser.parse_args()
+    rows = []
+    with temporary_settings() as settings:
+        settings = settings.changed({"generator.name": "extractive"})
+        pipeline = rag.open(sample_index(settings).name, settings=settings).pipeline
+        questions = list(read_questions(QUESTIONS))
+        for split in ("train", "dev", "test"):
+            asked = [(q.question, q.answerable) for q in questions if q.split == split]
+            rows.append(row(f"sample, {split}", probabilities(pipeline, asked)))
+    if arguments.questions:
+        lines = arguments.questions.read_text(encoding="utf-8").splitlines()
+        overrides = {"paths.indexes_dir": arguments.indexes, "generator.name": "extractive"}
+        settings = load_settings(environ={}, overrides=overrides)
+        for corpus in arguments.corpora:
+            pipeline = rag.open(corpus, settings=settings).pipeline
+            asked = [
+                (each["question"], each["expected"] == "answerable")
+                for each in map(json.loads, lines)
+                if each["corpus"] == corpus and each["kind"] != "followup"
+            ]
+            rows.append(row(corpus, probabilities(pipeline, asked)))
+    title = "Rightly refused; wrongly refused, below each threshold"
+    show(title, ["", *(f"{threshold:g}" for threshold in THRESHOLDS)], rows)
+
+
+if __name__ == "__main__":
+    main()
