@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answering.refusal import COVERAGE_WEIGHT, RAREST_WEIGHT, evidence_score, rarity_of
+from rag.answering.refusal import (
+    COVERAGE_WEIGHT,
+    RAREST_WEIGHT,
+    answerable,
+    evidence_score,
+    rarity_of,
+)
 from rag.schema import Chunk, RetrievedChunk, Review
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.intent import asks_for_fact, content_words, wants_overview
@@ -194,3 +200,13 @@ def test_the_best_chunk_decides_whatever_the_order(scores: list[float]) -> None:
     assert evidence_score(content_words("doll"), chunks) == pytest.approx(
         max(scores) + COVERAGE_WEIGHT
     )
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1.3), st.booleans())
+def test_a_better_sentence_makes_an_answer_likelier(
+    best: float, other: float, score: float, is_fact: bool
+) -> None:
+    low, high = sorted((best, other))
+    values = [answerable(value, score, is_fact=is_fact) for value in (low, high)]
+    assert 0 < values[0] <= values[1] < 1
+    assert answerable(best, score, is_fact=True) < answerable(best, score, is_fact=False)

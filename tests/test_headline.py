@@ -69,6 +69,8 @@ def test_an_aspect_of_which_one_side_was_asked_for() -> None:
         (tally(60, 1), "praise", "Yes: "),
         (tally(60, 1), "criticism", "No: "),
         (tally(11, 10), "praise", "Opinions are divided: "),
+        (tally(5, 0), "praise", "All 5 reviews that judge it say so."),
+        (tally(1, 0), "criticism", "One review judges it, and says the opposite."),
         (tally(2, 1), "praise", "2 of 3 reviews that judge it say so, 1 the opposite."),
     ],
 )
@@ -135,3 +137,13 @@ def test_no_number_is_told_that_was_not_counted(
         numbers = {int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", told)}
         assert numbers <= known
         assert "%" not in told
+
+
+def test_a_fact_is_told_only_where_enough_bear_it_out() -> None:
+    counted = tally(1, 1, speak=8, asked=40)
+    assert headline.true_or_not(counted, 7, 0) == "Yes: about 7 reviews say so."
+    assert headline.true_or_not(counted, 1, 6) == (
+        "Mostly no: 1 review says so, about 6 reviews say the opposite."
+    )
+    assert headline.true_or_not(counted, 1, 1) == "Of 40 reviews about 8 speak of this."
+    assert headline.true_or_not(counted, 2, 0) == "Of 40 reviews about 8 speak of this."

@@ -33,6 +33,11 @@ def test_the_short_and_impersonal_does_better() -> None:
     assert short > standing_alone(long) > 0
 
 
+def test_what_says_two_things_does_worse() -> None:
+    two_sided = standing_alone("The breakfast was stale, but the coffee was hot.")
+    assert 0 < two_sided < standing_alone("The breakfast was stale and cold, again and again.")
+
+
 def test_what_most_say_comes_first_and_nothing_twice() -> None:
     texts = [
         "The lift was broken.",

@@ -15,7 +15,7 @@ from rag.understanding.catalogue import Catalogue, catalogue_of
 from rag.understanding.classifier import classifier_for, rule_intent, training_questions
 from rag.understanding.names import NameFinder, item_name
 from rag.understanding.period import limits_of
-from rag.understanding.plan import QuestionPlan, understand
+from rag.understanding.plan import QuestionPlan, distinguishing, understand
 from rag.understanding.side import asked_side
 from tests.fakes import FakeEmbedder
 
@@ -298,3 +298,11 @@ def test_a_rule_needs_no_vector() -> None:
     assert rule_intent("What's the average rating?") == "statistic"
     assert rule_intent("How many reviewers mention the noise?") == "count"
     assert rule_intent("How is it?") is None
+
+
+def test_a_word_that_most_reviews_have_is_not_searched_for() -> None:
+    catalogue = Catalogue("lounges", 100, words={"lounge": 90, "food": 30, "staff": 40})
+    assert distinguishing("food lounges", catalogue) == "food"
+    assert distinguishing("lounge", catalogue) == "lounge"
+    assert distinguishing("staff food", catalogue) == "staff food"
+    assert distinguishing("lounges spa", Catalogue("few", 5, words={"lounge": 5})) == "lounges spa"

@@ -148,8 +148,7 @@ class CountingAnswerer:
         if asked != "neutral":
             return headline.yes_or_no(tally, asked)
         counted = self._borne_out(statement, plan, opinions)
-        told = headline.true_or_not(counted.number, len(counted.opposed))
-        return told or headline.of_an_aspect(tally, plan.side)
+        return headline.true_or_not(tally, counted.number, len(counted.opposed))
 
     def _borne_out(self, statement: str, plan: QuestionPlan, opinions: Opinions) -> Count:
         """How many bear out a statement that the question holds."""

@@ -102,7 +102,7 @@ class ExtractiveAnswerer:
 
     def _cited(self, quote: _Quote, quotes: Sequence[_Quote], evidence: Evidence) -> AnswerSentence:
         """The quotation, citing its review and then those that say much the same."""
-        text = _shortened(quote.text)
+        text = shortened(quote.text)
         citations = tuple(
             self._citation(text, quote.vector, place, evidence) for place in _echoes(quote, quotes)
         )
@@ -249,14 +249,14 @@ def _echoes(quote: _Quote, quotes: Sequence[_Quote]) -> list[int]:
     return places[:_MOST_CITED]
 
 
-def _shortened(text: str) -> str:
-    """A quote of bearable length: cut at a clause, with an ellipsis; without the bullet of a list
+def shortened(text: str, most: int = _MAX_QUOTE_WORDS) -> str:
+    """A quote of at most so many words: cut at a clause, with an ellipsis; without the bullet of a list
     item, inner double quotes made single.
     """
     text = text.lstrip("-–—•* ").replace("“", "‘").replace("”", "’").replace('"', "'")
     words = text.split(" ")
-    if len(words) <= _MAX_QUOTE_WORDS:
+    if len(words) <= most:
         return text
-    kept = " ".join(words[:_MAX_QUOTE_WORDS])
+    kept = " ".join(words[:most])
     cut = max(kept.rfind(mark) for mark in (",", ";", ":", " -", " –", " —"))
     return (kept[:cut] if cut > len(kept) // 2 else kept) + " …"

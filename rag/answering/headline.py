@@ -18,6 +18,7 @@ from rag.schema import Side
 
 FEW = 8  # reviews that judge, below which nothing is said of shares
 _COUNTED_EXACTLY = 3  # voices, up to which "about" would be odd
+_CLEARLY = 3  # reviews that bear a fact out, and times those that deny it
 _YEAR_SHOWN = 5  # reviews of a year that judge, to compare it
 
 
@@ -188,6 +189,9 @@ def yes_or_no(tally: Tally, asked: Side) -> str:
     if judge == 1:
         said = "says both" if tally.both else "says so" if agree else "says the opposite"
         return f"One review judges it, and {said}."
+    if judge < FEW and judge in (agree, differ):
+        said = "say so" if agree else "say the opposite"
+        return f"All {reviews(judge)} that judge it {said}."
     both = f", {tally.both:,} both" if tally.both else ""
     counted = f"{agree:,} of {reviews(judge)} that judge it say so, {differ:,} the opposite{both}"
     if judge < FEW:
@@ -204,29 +208,17 @@ def yes_or_no(tally: Tally, asked: Side) -> str:
     return f"{words}: {counted}."
 
 
-def true_or_not(agree: int, differ: int) -> str:
-    """The answer to a question of fact that is yes or no, by how many reviews bear it out."""
-    if not agree and not differ:
-        return ""
-    words = (
-        "Yes"
-        if not differ
-        else "No"
-        if not agree
-        else (
-            "Mostly yes"
-            if agree >= 2 * differ
-            else "Mostly no"
-            if differ >= 2 * agree
-            else "Unclear"
-        )
-    )
-    if agree + differ < 3 and words in ("Yes", "No"):
-        words = f"{words}, by {'one review' if agree + differ == 1 else 'two reviews'}"
-        return f"{words}."
+def true_or_not(tally: Tally, agree: int, differ: int) -> str:
+    """The answer to a question of fact that is yes or no, by how many reviews bear it out; where
+    they are few or disagree, only how many speak of it.
+    """
+    most, least = max(agree, differ), min(agree, differ)
+    if most < _CLEARLY or most < _CLEARLY * least:
+        return f"{_speak(tally)}."
+    words = ("Mostly " if least else "") + ("yes" if agree > differ else "no")
     parts = [f"{about(agree)} {_say(agree)} so"] if agree else []
     parts += [f"{about(differ)} {_say(differ)} the opposite"] if differ else []
-    return f"{words}: {', '.join(parts)}."
+    return f"{words.capitalize()}: {', '.join(parts)}."
 
 
 def _say(number: int) -> str:

@@ -36,6 +36,10 @@ _ADVERT = re.compile(
     r"https?:|www\.|@\w|\b(?:click|subscribe|discount code|promo)\b", re.IGNORECASE
 )
 _PERSONAL = re.compile(r"\b(?:i|i['’]\w+|we|we['’]\w+|my|our|me|us)\b", re.IGNORECASE)
+_TURN = re.compile(
+    r"\w,? (?:but|yet|although|though|however|while|whereas|despite)\b", re.IGNORECASE
+)
+_TURN_COST = 0.5  # it says two things, on two sides
 _PERSONAL_COST = 0.5
 _LETTERS = re.compile(r"[^\W\d_]")
 
@@ -50,6 +54,8 @@ def standing_alone(text: str) -> float:
     if len(_LETTERS.findall(text)) < 0.7 * len(text.replace(" ", "")):
         return 0.0
     value = 1 - _COST_OF_A_WORD * max(0, len(words) - _EASY_WORDS)
+    if _TURN.search(text):
+        value *= _TURN_COST
     if _PERSONAL.search(text):
         value *= _PERSONAL_COST
     if text.isupper() or text.count("!") > 2:

@@ -77,7 +77,10 @@ class PointFinder:
                 point, read_pairs = self._counted(place, side, opinions, pairs)
                 spent += read_pairs
                 counted.append(point)
-            if kept := _distinct(counted, opinions)[:most]:
+            kept = _distinct(counted, opinions)[:most]
+            if plan.side not in ("neutral", side):  # one against the many is mostly misread
+                kept = [point for point in kept if point.count.number > 1]
+            if kept:
                 found.append((side, kept))
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rag.answer import AnswerSentence, Citation, KeyPoint, Said
 from rag.answering.counting import Count
+from rag.answering.extractive import shortened
 from rag.answering.opinions import Opinions
 from rag.index import ReviewIndex
 from rag.retrieval.diversify import DistinctHit, numbered
@@ -31,7 +32,7 @@ class Statements:
         places = [place, *(other for other in count.places if other != place)]
         citations = tuple(self._citation(other) for other in places[:_MOST_CITED])
         point = KeyPoint(
-            statement=shortened(self._opinions.texts[place]),
+            statement=shortened(self._opinions.texts[place], _MOST_QUOTED_WORDS),
             quoted=True,
             stance=side,
             count=count.number,
@@ -47,7 +48,7 @@ class Statements:
 
     def quoted(self, place: int) -> AnswerSentence:
         """The sentence at a place, quoted."""
-        text = f"“{shortened(self._opinions.texts[place])}”"
+        text = f"“{shortened(self._opinions.texts[place], _MOST_QUOTED_WORDS)}”"
         return AnswerSentence(text, True, 1.0, (self._citation(place),))
 
     def _said(self, place: int) -> Said:
@@ -65,16 +66,3 @@ class Statements:
         chunk = self.chunks[self._places[chunk_row]]
         sentence = self._index.sentences([row])[0]
         return Citation.of(chunk, sentence.start, sentence.end, 1.0, supports=True)
-
-
-def shortened(text: str) -> str:
-    """A quotation of bearable length, cut at a clause with an ellipsis; without the bullet of a list
-    item, inner double quotes made single.
-    """
-    text = text.lstrip("-–—•* ").replace("“", "‘").replace("”", "’").replace('"', "'")
-    words = text.split(" ")
-    if len(words) <= _MOST_QUOTED_WORDS:
-        return text
-    kept = " ".join(words[:_MOST_QUOTED_WORDS])
-    cut = max(kept.rfind(mark) for mark in (",", ";", ":", " -", " –", " —"))
-    return (kept[:cut] if cut > len(kept) // 2 else kept) + " …"
