@@ -306,3 +306,16 @@ def test_a_word_that_most_reviews_have_is_not_searched_for() -> None:
     assert distinguishing("lounge", catalogue) == "lounge"
     assert distinguishing("staff food", catalogue) == "staff food"
     assert distinguishing("lounges spa", Catalogue("few", 5, words={"lounge": 5})) == "lounges spa"
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Is the Fox and Crown worth it?", "Which is better, the Fox and Crown or Hotel Bluebell?"],
+)
+def test_of_an_item_that_is_only_judged_all_is_told(
+    hotels: Catalogue, embedder: SentenceTransformerEmbedder, question: str
+) -> None:
+    made = plan(question, hotels, embedder)
+    assert made.is_overview and "Fox and Crown" in {item.name for item in made.items}
+    of_an_aspect = "Is the breakfast at the Fox and Crown worth it?"
+    assert not plan(of_an_aspect, hotels, embedder).is_overview

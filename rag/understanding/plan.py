@@ -22,7 +22,7 @@ from rag.understanding.classifier import Embed, Floats, Intent, classifier_for
 from rag.understanding.intent import asks_for_fact, content_words, wants_overview
 from rag.understanding.limits import PlanLimit, leave_out, limits_in, name_key, side_limit
 from rag.understanding.names import Mention, NameFinder, Names
-from rag.understanding.side import asked_side, sides_named
+from rag.understanding.side import asked_side, judges, sides_named
 
 BOTH_SIDES = "Tell both what is praised and what is criticised."
 _WORD = re.compile(r"\w")
@@ -139,6 +139,8 @@ def understand(
     if name_key(said.unknown_item) in without:  # its words could not be found as they were written
         said = replace(said, unknown_item="")
     aspect = distinguishing(content_words(said.query), catalogue)
+    if said.items and all(map(judges, aspect.split())):
+        aspect = ""  # "Is Ryanair worth it?" is about all that is said of it
     searched, words, form = embed([said.query, aspect or said.query, said.form])
     classifier = classifier_for(identity, embed)
     intent = said.intent or classifier.intent(said.form, form)
