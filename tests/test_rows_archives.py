@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rag.ingest.formats.registry import open_sources
@@ -195,6 +195,7 @@ def test_a_packed_file_that_gives_nothing_is_an_error(
     changes=st.lists(st.tuples(st.integers(0, 500), st.integers(0, 255)), max_size=4),
     length=st.integers(0, 500),
 )
+@example(kind="zip", changes=[(230, 0)], length=500)  # a member without a name
 def test_a_damaged_archive_gives_rows_or_a_review_file_error(
     tmp_path: Path, kind: str, changes: list[tuple[int, int]], length: int
 ) -> None:

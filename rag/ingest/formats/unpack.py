@@ -221,6 +221,10 @@ def open_zip(path: Path, ratio: float) -> tuple[zipfile.ZipFile, list[str]]:
         archive = zipfile.ZipFile(path)
     except UNREADABLE as error:
         raise ReviewFileError(f"Cannot read {path} as a .zip: {_reason(error)}.") from error
+    if not all(info.filename for info in archive.infolist()):
+        raise ReviewFileError(
+            f"Cannot read {path} as a .zip: a file in it has no name; it is damaged."
+        )
     infos = [info for info in archive.infolist() if not info.is_dir()]
     size = path.stat().st_size
     unpacked = sum(info.file_size for info in infos)
