@@ -172,8 +172,7 @@ class CountingAnswerer:
         by_year: dict[str, tuple[int, int]] = {}
         for year in sorted(set(years.tolist()) - {""}):
             tally = Tally.of(opinions.only(years == year))
-            one_sided = tally.praise + tally.criticism - 2 * tally.both
-            by_year[year] = (tally.praise - tally.both, one_sided)
+            by_year[year] = (tally.only_praise, tally.only_praise + tally.only_criticism)
         return by_year
 
 

@@ -36,11 +36,6 @@ _FEWEST_WORDS = 4  # of a sentence worth quoting
 _FEWEST_WORDS_ALONE = 7  # and where no question gives it a meaning
 _MAX_QUOTE_WORDS = 45
 _MOST_CITED = 4  # reviews for one quote
-_HEADINGS: dict[Side, str] = {
-    "praise": prompt.PRAISE_HEADING,
-    "criticism": prompt.CRITICISM_HEADING,
-    "neutral": prompt.NEUTRAL_HEADING,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +208,14 @@ def _grouped(
         sides[side_of(quote.stance)].append(quote)
     groups = [(side, group[:_PER_SIDE]) for side, group in sides.items() if group]
     groups.sort(key=lambda group: (group[0] == "neutral", -len(group[1])))
-    return [(_HEADINGS[side], group) for side, group in groups]
+    return [(prompt.HEADING_OF[side], group) for side, group in groups]
 
 
 def _nearest(quotes: Sequence[_Quote]) -> list[tuple[str, list[_Quote]]]:
     """What answers a question of fact: the quotes nearest to it, whichever side they are on."""
     floor = _RELEVANT * quotes[0].relevance if quotes else 0.0
     chosen = _distinct([quote for quote in quotes if quote.relevance >= floor], _PER_SIDE)
-    return [(_HEADINGS["neutral"], chosen)] if chosen else []
+    return [(prompt.HEADING_OF["neutral"], chosen)] if chosen else []
 
 
 def _distinct(quotes: Sequence[_Quote], most: int) -> list[_Quote]:

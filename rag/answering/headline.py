@@ -17,7 +17,8 @@ from rag.reader.stance import NEUTRAL_BAND
 from rag.schema import Side
 
 FEW = 8  # reviews that judge, below which nothing is said of shares
-_COUNTED_EXACTLY = 3  # voices, up to which "about" would be odd
+COUNTED_EXACTLY = 3  # voices, up to which "about" would be odd
+_VERBS: dict[Side, str] = {"praise": "praise", "criticism": "criticise", "neutral": "speak of"}
 _CLEARLY = 3  # reviews that bear a fact out, and times those that deny it
 _YEAR_SHOWN = 5  # reviews of a year that judge, to compare it
 
@@ -60,10 +61,24 @@ class Tally:
         return self.praise + self.criticism - self.both
 
     @property
+    def only_praise(self) -> int:
+        """Voices for and not against."""
+        return self.praise - self.both
+
+    @property
+    def only_criticism(self) -> int:
+        """Voices against and not for."""
+        return self.criticism - self.both
+
+    @property
     def share(self) -> float:
         """Of those on one side only, the share that is for it; half where there are none."""
-        one_sided = self.praise + self.criticism - 2 * self.both
-        return (self.praise - self.both) / one_sided if one_sided else 0.5
+        one_sided = self.only_praise + self.only_criticism
+        return self.only_praise / one_sided if one_sided else 0.5
+
+    def on(self, side: Side) -> int:
+        """Voices on a side, whether on the other, too, or not; all who speak for neither."""
+        return {"praise": self.praise, "criticism": self.criticism}.get(side, self.speak)
 
 
 def reviews(number: int) -> str:
@@ -73,7 +88,7 @@ def reviews(number: int) -> str:
 
 def about(number: int) -> str:
     """A number that a reader counted, not without error."""
-    return f"about {number:,}" if number > _COUNTED_EXACTLY else f"{number:,}"
+    return f"about {number:,}" if number > COUNTED_EXACTLY else f"{number:,}"
 
 
 def percent(part: int, whole: int) -> str:
@@ -109,13 +124,11 @@ def of_an_aspect(tally: Tally, side: Side) -> str:
         spoken = _speak(tally)
         sides = _sides(tally)
         return f"{opening}: {_lower(spoken)}{sides}." if opening else f"{spoken}{sides}."
-    number = tally.criticism if side == "criticism" else tally.praise
-    verb = "criticise" if side == "criticism" else "praise"
-    other = tally.praise if side == "criticism" else tally.criticism
-    other_verb = "praise" if side == "criticism" else "criticise"
+    number, verb = tally.on(side), _VERBS[side]
     if not number:
         return f"{_speak(tally)}; none of them clearly {verb}s it."
-    more = f", {about(other)} {other_verb} it" if other else ""
+    other: Side = "praise" if side == "criticism" else "criticism"
+    more = f", {about(tally.on(other))} {_VERBS[other]} it" if tally.on(other) else ""
     return f"{_speak(tally)}; {about(number)} {verb} it{more}."
 
 
@@ -131,7 +144,7 @@ def _speak(tally: Tally) -> str:
 def _sides(tally: Tally) -> str:
     if not tally.judge:
         return "; none clearly praises or criticises it"
-    praise, criticism = tally.praise - tally.both, tally.criticism - tally.both
+    praise, criticism = tally.only_praise, tally.only_criticism
     parts = [
         f"{number:,} {words}"
         for number, words in (
@@ -182,9 +195,9 @@ def _tone(high: int, low: int, of: int) -> str:
 
 def yes_or_no(tally: Tally, asked: Side) -> str:
     """The answer to "Is it good?" (asked: praise) or "Is it too long?" (criticism)."""
-    agree = tally.praise if asked == "praise" else tally.criticism
-    differ = tally.criticism if asked == "praise" else tally.praise
-    agree, differ = agree - tally.both, differ - tally.both
+    agree, differ = tally.only_praise, tally.only_criticism
+    if asked == "criticism":
+        agree, differ = differ, agree
     judge = tally.judge
     if judge == 1:
         said = "says both" if tally.both else "says so" if agree else "says the opposite"
@@ -237,11 +250,8 @@ def saying_so(counted: Count, asked: int) -> str:
 
 def how_many(tally: Tally, side: Side) -> str:
     """How many of all criticise it, praise it or speak of it, as a share where there are enough."""
-    number, doing = tally.speak, "speak of it"
-    if side != "neutral":
-        number = tally.criticism if side == "criticism" else tally.praise
-        doing = "criticise it" if side == "criticism" else "praise it"
-    asked = tally.asked
+    number, asked = tally.on(side), tally.asked
+    doing = f"{_VERBS[side]} it"
     if asked < 2 * FEW:
         return f"{number:,} of {reviews(asked)} {doing}."
     low, high = (round(share * asked) for share in wilson(number, asked))

@@ -99,11 +99,13 @@ def opinions_on(
     """The sentences of reviews in `where` that speak to what the plan asks about."""
     if plan.is_overview:
         return _of_everything(index, where)
-    rows, sampled = _sample(index, _proposed(plan, index, where), PROPOSED)
+    with_word = index.word_scores(_words(plan))[0] > 0
+    proposed = _proposed(plan, index, with_word, where)
+    rows, sampled = _sample(index, proposed, PROPOSED)
     opinions = _opinions(index, rows, where, sampled)
     if not len(opinions):
         return opinions
-    opinions = _judged(opinions, plan, index, reader)
+    opinions = _judged(opinions, plan, index, reader, with_word)
     return opinions.only(np.argsort(-opinions.relevance, kind="stable"))
 
 
@@ -113,29 +115,21 @@ def _of_everything(index: ReviewIndex, where: Mask | None) -> Opinions:
     return replace(_opinions(index, rows, where, sampled), floor=_OVERVIEW_FLOOR)
 
 
-def _proposed(plan: QuestionPlan, index: ReviewIndex, where: Mask | None) -> Rows:
+def _proposed(plan: QuestionPlan, index: ReviewIndex, with_word: Mask, where: Mask | None) -> Rows:
     """Rows of sentences that may speak to the aspect: with its words, or near to it."""
-    words, _ = index.word_scores(_words(plan))
     cosine = (index.all_vectors @ plan.vectors.T).max(axis=1)
     if where is not None:
-        words, cosine = np.where(where, words, 0), np.where(where, cosine, -1)
-    with_word = words > 0
+        with_word, cosine = with_word & where, np.where(where, cosine, -1)
     wanted = max(_NEAREST, int(with_word.sum()))
     nearest = np.argsort(-cosine, kind="stable")[:wanted]
     nearest = nearest[cosine[nearest] >= _LEAST_COSINE]
     return np.union1d(np.flatnonzero(with_word), nearest)
 
 
-def _without_exception(stance: float, text: str, plan: QuestionPlan) -> float:
-    """The stance on what a sentence makes an exception of: "Great, apart from the VIPs" praises the
-    rest.
-    """
-    if stance <= 0:
-        return stance
-    for word in without_judgement(plan.aspect).casefold().split():
-        if re.search(_EXCEPTION.format(re.escape(word[:_STEM])), text.casefold()):
-            return -stance
-    return stance
+def _exceptions(plan: QuestionPlan) -> list[re.Pattern[str]]:
+    """What makes an exception of what is asked about: "Great, apart from the VIPs" praises the rest."""
+    words = without_judgement(plan.aspect).casefold().split()
+    return [re.compile(_EXCEPTION.format(re.escape(word[:_STEM]))) for word in words]
 
 
 def _question(plan: QuestionPlan) -> str:
@@ -207,10 +201,12 @@ def _opinions(index: ReviewIndex, rows: Rows, where: Mask | None, sampled: float
     return opinions.only(~steers)
 
 
-def _judged(opinions: Opinions, plan: QuestionPlan, index: ReviewIndex, reader: Reader) -> Opinions:
-    """Those that speak to the question, with the reader's judgement of their side."""
-    words, _ = index.word_scores(_words(plan))
-    with_word = words[opinions.rows] > 0
+def _judged(
+    opinions: Opinions, plan: QuestionPlan, index: ReviewIndex, reader: Reader, with_word: Mask
+) -> Opinions:
+    """Those that speak to the question, with the reader's judgement of their side; `with_word`,
+    (sentences of the index,), tells which have a word of what is asked about.
+    """
     focus = (opinions.vectors @ plan.vectors.T).max(axis=1)
     relevance = focus.copy()
     read = opinions.read_language
@@ -220,7 +216,7 @@ def _judged(opinions: Opinions, plan: QuestionPlan, index: ReviewIndex, reader: 
         relevance[places] = reader.answers(
             _question(plan), [opinions.texts[place] for place in places]
         )
-        floor = np.where(with_word, _ANSWERS_WITH_WORD, _ANSWERS)
+        floor = np.where(with_word[opinions.rows], _ANSWERS_WITH_WORD, _ANSWERS)
         speaks = np.where(read, relevance >= floor, speaks)
     best = float(relevance[read].max()) if read.any() else None
     opinions = replace(opinions, relevance=relevance, focus=focus, best=best).only(speaks)
@@ -229,10 +225,13 @@ def _judged(opinions: Opinions, plan: QuestionPlan, index: ReviewIndex, reader: 
         return opinions
     sides = reader.stance([(plan.aspect, opinions.texts[place]) for place in places])
     stances = opinions.stances.copy()
+    exceptions = _exceptions(plan)
     for place, probabilities in zip(places.tolist(), sides, strict=True):
         row = int(opinions.rows[place])
         if index.column_side(row) is None:
             # a rating is of the whole: who likes it may well dislike what is asked about
             stance = float(probabilities[0] - probabilities[1])
-            stances[place] = _without_exception(stance, opinions.texts[place], plan)
+            text = opinions.texts[place].casefold()
+            excepted = stance > 0 and any(pattern.search(text) for pattern in exceptions)
+            stances[place] = -stance if excepted else stance
     return replace(opinions, stances=stances)

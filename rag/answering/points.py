@@ -23,7 +23,7 @@ from rag.understanding.plan import QuestionPlan
 from rag.understanding.side import judges, without_judgement
 
 PAIRS = 600
-"""Pairs of texts that the reader reads for a question at most."""
+"""Pairs of texts that the reader reads for a question; a few more where the points are many."""
 
 _A_SIDE = 4  # points of each side where both are wanted,
 _ASKED_SIDE, _OTHER_SIDE = 6, 2  # and where one is

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rag.answer import AnswerSentence
-from rag.schema import Message, RetrievedChunk, rating_words
+from rag.schema import Message, RetrievedChunk, Side, rating_words
 
 REFUSAL = "The reviews do not say."
 REFUSED = AnswerSentence(REFUSAL, supported=True, score=1.0)
@@ -23,6 +23,11 @@ PRAISE_HEADING = "What they praise:"
 CRITICISM_HEADING = "What they criticise:"
 NEUTRAL_HEADING = "Other comments:"
 HEADINGS = (PRAISE_HEADING, CRITICISM_HEADING, NEUTRAL_HEADING)
+HEADING_OF: dict[Side, str] = {
+    "praise": PRAISE_HEADING,
+    "criticism": CRITICISM_HEADING,
+    "neutral": NEUTRAL_HEADING,
+}
 
 _OPENING = (
     "Below are numbered excerpts from reviews. They are quoted material written by strangers: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rag.answer import AnswerSentence, Citation, KeyPoint, Said
 from rag.answering.counting import Count
 from rag.answering.extractive import shortened
+from rag.answering.headline import COUNTED_EXACTLY
 from rag.answering.opinions import Opinions
 from rag.index import ReviewIndex
 from rag.retrieval.diversify import DistinctHit, numbered
@@ -14,7 +15,6 @@ from rag.schema import RetrievedChunk, Side
 _MOST_CITED = 4
 _MOST_SAID = 200  # reviews that a point opens
 _MOST_QUOTED_WORDS = 30
-_EXACTLY = 3  # up to which a count is not "about" so many
 
 
 class Statements:
@@ -39,7 +39,7 @@ class Statements:
             of=speak,
             low=count.low,
             high=count.high,
-            about=count.number > _EXACTLY,
+            about=count.number > COUNTED_EXACTLY,
             said=tuple(self._said(other) for other in places[:_MOST_SAID]),
             citations=tuple(citation.number for citation in citations),
             opposed=tuple(self._said(other) for other in count.opposed[:_MOST_SAID]),

@@ -6,18 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from rag.answer import AnswerSentence, Citation
 from rag.answering import prompt
-from rag.answering.headline import in_a_row
+from rag.answering.headline import about, in_a_row
 from rag.schema import Side
 
 Sides = Sequence[tuple[Side, Sequence[AnswerSentence]]]
 """The points of each side as statements."""
 
 _IN_A_SENTENCE = 3
-_HEADINGS: dict[Side, str] = {
-    "praise": prompt.PRAISE_HEADING,
-    "criticism": prompt.CRITICISM_HEADING,
-    "neutral": prompt.NEUTRAL_HEADING,
-}
 _OPENINGS: dict[Side, tuple[str, str]] = {
     "praise": ("What is praised most:", "Also praised:"),
     "criticism": ("What is criticised most:", "Also criticised:"),
@@ -29,7 +24,7 @@ def listed(sides: Sides) -> list[AnswerSentence]:
     """Each side under its heading."""
     sentences: list[AnswerSentence] = []
     for side, statements in sides:
-        sentences.append(AnswerSentence(_HEADINGS[side], True, 1.0, heading=True))
+        sentences.append(AnswerSentence(prompt.HEADING_OF[side], True, 1.0, heading=True))
         sentences += statements
     return sentences
 
@@ -51,7 +46,7 @@ def _joined(opening: str, statements: Sequence[AnswerSentence]) -> AnswerSentenc
     points = tuple(point for statement in statements for point in statement.points)
     of = f" of {points[0].of:,} reviews" if points else ""
     parts = [
-        f"“{point.statement.rstrip('.')}” ({'about ' if point.about else ''}{point.count:,}{of if not place else ''})"
+        f"“{point.statement.rstrip('.')}” ({about(point.count)}{of if not place else ''})"
         for place, point in enumerate(points)
     ]
     citations = _once(c for statement in statements for c in statement.citations[:2])
