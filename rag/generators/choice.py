@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.answering.prompt import ANSWERING
+from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.generators.base import Generator
 from rag.generators.loading import problem_of
@@ -60,9 +63,15 @@ def _quoting(settings: Settings, reason: str) -> ChosenGenerator:
     return ChosenGenerator(None, reason)
 
 
-def merged_models(models_dir: Path) -> list[Path]:
-    """The folders in `models_dir` that hold a causal language model, newest first."""
-    return [folder for folder in newest_first(models_dir, "config.json") if is_model(folder)]
+def merged_models(models_dir: Path, tuned_for: Sequence[str] = ("", ANSWERING)) -> list[Path]:
+    """The folders in `models_dir` that hold a causal language model that was tuned for one of
+    these, "" where its record does not say; newest first.
+    """
+    return [
+        folder
+        for folder in newest_first(models_dir, "config.json")
+        if is_model(folder) and (read_record(folder).get("template") or "") in tuned_for
+    ]
 
 
 def newest_first(folder: Path, file: str) -> list[Path]:
