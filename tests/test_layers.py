@@ -27,6 +27,7 @@ LAYERS = {
     "rag.chunking": 1,
     "rag.ingest": 1,
     "rag.understanding": 2,
+    "rag.topics": 3,
     "rag.reader.stance": 1,
     "rag.reader": 4,
     "rag.answering.prompt": 2,
