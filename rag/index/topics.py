@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from rag.index import tables
 from rag.index.catalogue import computed_catalogue
 from rag.index.snapshot import ReviewIndex
 from rag.index.vectors import release
-from rag.reader.stance import NEUTRAL_BAND, StanceModel, with_ratings
-from rag.topics.definition import Kept, Rows, Sides, rows_of
+from rag.reader.stance import StanceModel, with_ratings
+from rag.topics.definition import Definition, Kept, Rows, Sides, rows_of
 from rag.topics.finding import find_topics
+from rag.topics.sides import sides_of
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.names import words_of
 
@@ -62,23 +63,30 @@ def index_topics(index: ReviewIndex) -> Kept:
 
 def computed_topics(index: ReviewIndex) -> Kept:
     """The topics that an index's reviews have."""
+    return _computed(_material_of(index))
+
+
+def looked_up(index: ReviewIndex, definitions: Sequence[Definition]) -> Kept:
+    """Topics that were found earlier, with the sentences that an index has of them."""
+    return _looked_up(_material_of(index), definitions)
+
+
+def _material_of(index: ReviewIndex) -> _Material:
     table = index.reviews_table
 
     def texts() -> Iterator[str]:
         for batch in table.select(["text"]).to_batches(max_chunksize=_ROWS):
             yield from batch.column("text").to_pylist()
 
-    return _computed(
-        _Material(
-            reviews=table,
-            texts=texts,
-            review=index.sentence_review,
-            start=index.sentence_start,
-            end=index.sentence_end,
-            vectors=index.all_vectors,
-            stance=index.stance,
-            catalogue=index.catalogue or computed_catalogue(index),
-        )
+    return _Material(
+        reviews=table,
+        texts=texts,
+        review=index.sentence_review,
+        start=index.sentence_start,
+        end=index.sentence_end,
+        vectors=index.all_vectors,
+        stance=index.stance,
+        catalogue=index.catalogue or computed_catalogue(index),
     )
 
 
@@ -106,12 +114,17 @@ def _computed(material: _Material) -> Kept:
     definitions = find_topics(
         [(int(voices[material.review[row]]), text) for row, text in read],
         material.vectors[rows],
-        sided=(_sides(material, rows) != 0).tolist(),
+        sided=(_sides(material, rows, np.zeros(len(rows), dtype=np.int8)) != 0).tolist(),
         language=_language(reviews),
         subjects=_subjects(material.catalogue),
     )
+    return _looked_up(material, definitions)
+
+
+def _looked_up(material: _Material, definitions: Sequence[Definition]) -> Kept:
     found = rows_of(definitions, (text for _, text in material.sentences()))
-    return Kept(definitions, tuple(found), tuple(_sides(material, rows) for rows in found))
+    sides = tuple(_sides(material, rows, clauses) for rows, clauses in found)
+    return Kept(tuple(definitions), tuple(rows for rows, _ in found), sides)
 
 
 def _language(reviews: pa.Table) -> str:
@@ -128,8 +141,8 @@ def _subjects(catalogue: Catalogue) -> set[str]:
     return {*filter(None, catalogue.subjects), *catalogue.aliases, *words}
 
 
-def _sides(material: _Material, rows: Rows | NDArray[np.int64]) -> Sides:
-    """The side of each of some sentences."""
+def _sides(material: _Material, rows: Rows | NDArray[np.int64], clauses: Sides) -> Sides:
+    """The side of each of some sentences, whose clauses on a topic are on the sides `clauses`."""
     fractions = tables.rating_fractions(material.reviews)
     sides = np.zeros(len(rows), dtype=np.int8)
     for begin in range(0, len(rows), _BLOCK):
@@ -138,7 +151,7 @@ def _sides(material: _Material, rows: Rows | NDArray[np.int64]) -> Sides:
         wording = material.vectors[chosen] @ material.stance.weights + material.stance.offset
         release(material.vectors)
         stances = with_ratings(wording, fractions[material.review[chosen]])
-        sides[block] = np.sign(stances) * (np.abs(stances) >= NEUTRAL_BAND)
+        sides[block] = sides_of(stances, clauses[block])
     names = material.reviews.schema.names
     parts = material.reviews.column("parts") if "parts" in names else None
     if parts is not None and parts.null_count < len(parts):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.topics.sides import clause_side
 from rag.topics.words import LONGEST, folded, tokens_of
 
 Rows = NDArray[np.int32]
@@ -48,25 +49,34 @@ class Matcher:
                 if " " in term:
                     self._starts.add(term.partition(" ")[0])
 
-    def topics_of(self, sentence: str) -> set[int]:
-        """Places of the topics that it speaks of."""
+    def topics_of(self, sentence: str) -> dict[int, int]:
+        """Places of the topics that it speaks of, each with the side of its clauses on it."""
         words = [folded(token) for token in tokens_of(sentence)]
-        found: set[int] = set()
+        found: dict[int, int] = {}
         topics, starts = self._topics, self._starts
-        for place, word in enumerate(words):
-            if word in topics:
-                found.update(topics[word])
-            if word in starts:
-                for end in range(place + 2, min(place + LONGEST, len(words)) + 1):
-                    found.update(topics.get(" ".join(words[place:end]), ()))
+        for first, word in enumerate(words):
+            longest = LONGEST if word in starts else 1
+            for last in range(first, min(first + longest, len(words))):
+                term = word if last == first else " ".join(words[first : last + 1])
+                for topic in topics.get(term, ()):
+                    found[topic] = found.get(topic, 0) + clause_side(words, first, last)
         return found
 
 
-def rows_of(definitions: Sequence[Definition], sentences: Iterable[str]) -> list[Rows]:
-    """For each topic the places of the sentences that have a term of it, in order."""
+def rows_of(
+    definitions: Sequence[Definition], sentences: Iterable[str]
+) -> list[tuple[Rows, Sides]]:
+    """For each topic the places of the sentences that have a term of it, in order, and the sides of
+    their clauses on it.
+    """
     matcher = Matcher(definitions)
     rows: list[list[int]] = [[] for _ in definitions]
+    clauses: list[list[int]] = [[] for _ in definitions]
     for place, sentence in enumerate(sentences):
-        for topic in matcher.topics_of(sentence):
+        for topic, side in matcher.topics_of(sentence).items():
             rows[topic].append(place)
-    return [np.array(places, dtype=np.int32) for places in rows]
+            clauses[topic].append((side > 0) - (side < 0))
+    return [
+        (np.array(places, dtype=np.int32), np.array(sides, dtype=np.int8))
+        for places, sides in zip(rows, clauses, strict=True)
+    ]

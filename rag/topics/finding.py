@@ -31,6 +31,7 @@ MOST_TOPICS = 20
 Vectors = NDArray[np.float32]
 
 _ASPECT_SHARE = 0.01  # of the reviews that speak of a topic whose words the table has, at least
+_WEIGHT_OF_TERM = 0.75  # of what is in no table, where topics are many: persons, above all
 _SAME = 0.66  # cosine of the uses of a term and a topic from which they are one
 _RELATED = 0.4  # where they are of things that belong together
 _SAME_NAME = 0.8  # of two names of persons
@@ -74,7 +75,10 @@ def find_topics(
         if len(group.voices) >= least[group.aspect is not None]
         and speaking[id(group)] >= FEWEST_REVIEWS
     ]
-    topics.sort(key=lambda group: (-speaking[id(group)], group.terms))
+    weights = {True: 1.0, False: _WEIGHT_OF_TERM}
+    topics.sort(
+        key=lambda group: (-weights[group.aspect is not None] * speaking[id(group)], group.terms)
+    )
     return _defined(topics[:MOST_TOPICS], uses)
 
 

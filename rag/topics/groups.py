@@ -126,10 +126,13 @@ def english_terms(
     pairs = []
     for pair in [term for term in uses if " " in term]:
         parts = pair.split(" ")
-        if len(parts) != 2 or not may_name(pair) or any(part in taken for part in parts):
+        if len(parts) != 2 or min(map(len, parts)) < 2 or not may_name(pair):
             continue
-        plain = all(map(_is_plain, parts)) and not parts[0].endswith("ed")
-        if plain and is_compound(pair, uses):
+        if pair in subjects and taken.issuperset(parts):
+            continue
+        plain = [_is_plain(part) and part not in taken for part in parts]
+        # of a name one word may be any: "Hunger Games"
+        if (any(plain) if uses[pair].is_name else all(plain)) and is_compound(pair, uses):
             pairs.append(pair)
     inside = {part for pair in pairs for part in pair.split(" ")}
     covered = {
@@ -164,7 +167,7 @@ def _subject_words(uses: dict[str, Use], subjects: Collection[str], people: bool
 
 
 def _is_plain(word: str) -> bool:
-    return word[0].isalpha() and not names_nothing(word)
+    return not names_nothing(word) and not word.endswith("ed")
 
 
 def frequent_terms(
