@@ -68,9 +68,10 @@ stay: beds, bed, mattress*, pillow*, sofa bed, bedding
 stay travel: bathroom, bathrooms, shower, showers, toilet, toilets, restroom, restrooms, washroom, washrooms
 stay travel product: noise, noises, noise level | noisy, quiet, quieter, quietest, quietly, loud, louder,
     loudly, peaceful, soundproof*, earplugs, ear plugs
-travel food product: staff, service, crew, employees, waitress*, waiter*, receptionist*, personnel, attendants,
-    server, servers, reception, cabin crew, customer service | rude, courteous, polite, attentive, unfriendly,
-    unhelpful, welcoming, grumpy, friendly, helpful
+travel food: staff, service, crew, employees, waitress*, waiter*, receptionist*, personnel, attendants, server,
+    servers, reception, cabin crew, customer service | rude, courteous, polite, attentive, unfriendly, unhelpful,
+    welcoming, grumpy, friendly, helpful
+product: customer service, service, staff, employees | unhelpful
 stay: staff, host, service, communication, hosts, hostess, receptionist*, reception, employees, customer
     service, waitress*, waiter* | rude, courteous, polite, attentive, unfriendly, unhelpful, welcoming, grumpy,
     responsive, communicative, responded, responds, respond, unresponsive, accommodating, hospitable, helpful,

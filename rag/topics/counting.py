@@ -10,21 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from rag.answer import Said
-from rag.answering.standalone import standing_alone
 from rag.filters import Condition
 from rag.index import ReviewIndex, tables
 from rag.index.facets import is_day
-from rag.ingest.injection import addresses_the_model
 from rag.topics import Rise, Slice, Topic
-from rag.topics.definition import Definition, Kept
+from rag.topics.definition import Definition, Kept, Matcher
+from rag.topics.quotations import best_quotation
 
 _MOST_MARKS = 11  # different ratings that are told apart
 _YEARS_FROM = 730  # days between the first and the last review, from which years are told
 _RECENT = 0.2  # of the reviews
 _CHANCE = 0.05  # that any topic of an index is told to rise without rising
 _RISES = 1.25  # times the share it had, at least
-_MOST_READ = 150  # sentences of a side that the best is chosen from
 
 Bools = NDArray[np.bool_]
 
@@ -35,17 +32,15 @@ def topics_of(index: ReviewIndex, kept: Kept, where: Sequence[Condition] = ()) -
     """
     meets = tables.meeting(index.reviews_table, where)
     voices = _Voices.of(index, meets)
-    tallies = [
-        _tally(definition, rows[meets[index.sentence_review[rows]]], sides, voices, index)
-        for definition, rows, sides in (
-            (definition, rows, sides[meets[index.sentence_review[rows]]])
-            for definition, rows, sides in zip(kept.definitions, kept.rows, kept.sides, strict=True)
-        )
-    ]
+    matcher = Matcher(kept.definitions)
+    tallies = []
+    for definition, rows, sides in zip(kept.definitions, kept.rows, kept.sides, strict=True):
+        chosen = meets[index.sentence_review[rows]]
+        tallies.append(_tally(definition, rows[chosen], sides[chosen], voices, index))
     spoken = [tally for tally in tallies if tally.speaks.any()]
     spoken.sort(key=lambda tally: (-int(tally.speaks.sum()), tally.definition.name))
     used: set[int] = set()
-    return tuple(_topic(tally, voices, index, len(spoken), used) for tally in spoken)
+    return tuple(_topic(tally, voices, index, matcher, used) for tally in spoken)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +89,10 @@ class _Tally:
     rows: NDArray[np.int32]
     sides: NDArray[np.int8]
 
+    def of_side(self, side: int) -> NDArray[np.int32]:
+        """Rows of the sentences on a side."""
+        return np.asarray(self.rows[self.sides == side])
+
 
 def _tally(
     definition: Definition,
@@ -111,8 +110,9 @@ def _tally(
 
 
 def _topic(
-    tally: _Tally, voices: _Voices, index: ReviewIndex, topics: int, used: set[int]
+    tally: _Tally, voices: _Voices, index: ReviewIndex, matcher: Matcher, used: set[int]
 ) -> Topic:
+    number = matcher.definitions.index(tally.definition)
     praise, criticism = tally.praises, tally.criticises
     by_period = _slices(tally, _periods(voices.days))
     return Topic(
@@ -126,9 +126,9 @@ def _topic(
         neutral=int((tally.speaks & ~praise & ~criticism).sum()),
         by_rating=_slices(tally, _marks(voices.marks)),
         by_period=by_period,
-        rising=_rise(tally.speaks, voices.days, topics),
-        best_praise=_best(tally, 1, index, used),
-        best_criticism=_best(tally, -1, index, used),
+        rising=_rise(tally.speaks, voices.days, len(matcher.definitions)),
+        best_praise=best_quotation(index, matcher, number, 1, tally.of_side(1), used),
+        best_criticism=best_quotation(index, matcher, number, -1, tally.of_side(-1), used),
         question=f"What do reviewers say about {tally.definition.called}?",
     )
 
@@ -205,31 +205,3 @@ def _rise(speaks: Bools, days: NDArray[np.str_], topics: int) -> Rise | None:
     chance = float(hypergeom.sf(recently - 1, of, told, recent_of))
     share, earlier = recently / recent_of, rise.earlier / rise.earlier_of
     return rise if chance < _CHANCE / topics and share >= _RISES * earlier else None
-
-
-def _best(tally: _Tally, side: int, index: ReviewIndex, used: set[int]) -> Said | None:
-    """The sentence of a side that stands alone best, is near to what the side says and outspoken;
-    none that is quoted for another topic.
-    """
-    rows = tally.rows[tally.sides == side]
-    rows = rows[:: max(1, -(-len(rows) // _MOST_READ))]
-    sentences = index.sentences(rows.astype(np.int64))
-    quality = np.array([standing_alone(" ".join(s.text.split())) for s in sentences])
-    possible = np.flatnonzero((quality > 0) & ~np.isin(rows, list(used)))
-    if not len(possible):
-        return None
-    vectors = index.vectors(rows)
-    near = np.maximum(vectors @ vectors.mean(axis=0), 0)
-    stances = np.array(
-        [
-            abs(index.sentence_stance(int(row), vector))
-            for row, vector in zip(rows, vectors, strict=True)
-        ]
-    )
-    score = quality * near * stances
-    for place in possible[np.argsort(-score[possible], kind="stable")].tolist():
-        sentence = sentences[place]
-        if not addresses_the_model(sentence.text, vectors[place], index.manifest.embedder):
-            used.add(int(rows[place]))
-            return Said(sentence.review_id, sentence.start, sentence.end, sentence.text)
-    return None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.topics.sides import clause_side
-from rag.topics.words import LONGEST, folded, tokens_of
+from rag.topics.words import LONGEST, folded_words
 
 Rows = NDArray[np.int32]
 Sides = NDArray[np.int8]
@@ -41,20 +41,27 @@ class Matcher:
     """Finds the topics that a sentence has a term of."""
 
     def __init__(self, definitions: Sequence[Definition]) -> None:
+        self.definitions = tuple(definitions)
         self._topics: dict[str, list[int]] = {}
         self._starts: set[str] = set()  # first words of terms of several
+        self._first: set[str] = set()  # of all
         for number, definition in enumerate(definitions):
             for term in definition.terms:
                 self._topics.setdefault(term, []).append(number)
-                if " " in term:
-                    self._starts.add(term.partition(" ")[0])
+                start = term.partition(" ")[0]
+                self._first.add(start)
+                if start != term:
+                    self._starts.add(start)
 
     def topics_of(self, sentence: str) -> dict[int, int]:
         """Places of the topics that it speaks of, each with the side of its clauses on it."""
-        words = [folded(token) for token in tokens_of(sentence)]
+        words = folded_words(sentence)
         found: dict[int, int] = {}
+        if self._first.isdisjoint(words):
+            return found
         topics, starts = self._topics, self._starts
-        for first, word in enumerate(words):
+        for first in [place for place, word in enumerate(words) if word in self._first]:
+            word = words[first]
             longest = LONGEST if word in starts else 1
             for last in range(first, min(first + longest, len(words))):
                 term = word if last == first else " ".join(words[first : last + 1])

@@ -18,6 +18,7 @@ TERM_SHARE = 0.02  # of the reviews, at least, that have a term that is in no ta
 _MOST_COMMON = 0.25  # of the reviews that have a word that names something, where no tagger helps
 _ALONE = 0.3  # of the uses of a name of two words, that one of them has alone, if it is a person's
 _PART_OF_NAME = 0.25  # of the uses of a part of a name, that are in the whole name
+_PART_OF_NAMES = 0.5  # of the uses of a name, that another one with the same part may have
 _WITH_PEOPLE = frozenset({"story", "game"})  # kinds of things in which persons are topics
 _SHORTEST = 4  # letters of such a word
 
@@ -214,10 +215,15 @@ def _whole_names(terms: Sequence[str], uses: dict[str, Use]) -> dict[str, str]:
     """The name of two words that each word of a name mostly stands for."""
     whole: dict[str, str] = {}
     pairs = [term for term in terms if " " in term and uses[term].is_name]
-    for pair in sorted(pairs, key=lambda pair: (-uses[pair].count, pair)):
-        for part in pair.split(" "):
-            if uses[part].is_name and uses[pair].count >= _PART_OF_NAME * uses[part].count:
-                whole.setdefault(part, pair)
+    for part in sorted({part for pair in pairs for part in pair.split(" ")}):
+        names = sorted(
+            (pair for pair in pairs if part in pair.split(" ")),
+            key=lambda pair: (-uses[pair].count, pair),
+        )
+        first, second = uses[names[0]].count, uses[names[1]].count if len(names) > 1 else 0
+        is_clear = second <= _PART_OF_NAMES * first  # not the "Lee" of several persons
+        if uses[part].is_name and is_clear and first >= _PART_OF_NAME * uses[part].count:
+            whole[part] = names[0]
     return whole
 
 

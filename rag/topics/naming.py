@@ -9,7 +9,8 @@ from rag.topics.candidates import Use
 
 _PREFERRED = 0.1  # of the uses of the commonest noun, that a preferred name must have
 _WHOLE = 0.3  # of the uses of the commonest, that a name of two words must have
-_WITH_ARTICLE = 0.3  # of a name's uses that are after "the", from which it is asked about with it
+_WITH_ARTICLE = 0.1  # of a word's uses that are after "the", from which it is asked about with it
+_NAME_WITH_ARTICLE = 0.3  # and of a name's
 
 
 def name_of(heads: Sequence[str], aspect: Aspect | None, uses: dict[str, Use]) -> str:
@@ -33,5 +34,6 @@ def called(term: str, uses: dict[str, Use]) -> tuple[str, str]:
         return term, term
     forms = use.forms
     name = max(forms, key=lambda form: (forms[form], form)) if use.is_name else term
-    article = "the " if use.after_the >= _WITH_ARTICLE * use.count else ""
+    share = _NAME_WITH_ARTICLE if use.is_name else _WITH_ARTICLE
+    article = "the " if use.after_the >= share * use.count else ""
     return name, f"{article}{name}"

@@ -21,6 +21,9 @@ _REACH = 4  # words that a negation reaches over
 _ENDS = frozenset(",;:.!?()[]–—-/") | frozenset(
     "but although though while however yet except whereas despite".split()
 )
+_COULD_NOT = frozenset({"couldn't", "can't", "cannot", "not", "be", "have", "been"})
+"""Words of which the two before "better" make it praise: "could not be better"."""
+
 _BLAMING = frozenset(
     """slow slowly drag drags dragged dragging dull tedious predictable repetitive cliche cliches cliched clichéd
     cliché formulaic overrated overhyped dirty filthy dusty unclean grubby noisy loud rude unfriendly unhelpful
@@ -59,7 +62,8 @@ def clause_side(words: Sequence[str], first: int, last: int) -> int:
         side = _side(words[place])
         if side:
             before = words[max(begin, place - _REACH) : place]
-            total += -side if sum(map(is_negation, before)) % 2 else side
+            negated = sum(map(is_negation, before)) % 2 and not _COULD_NOT.issuperset(before[-2:])
+            total += -side if negated else side
     return (total > 0) - (total < 0)
 
 
