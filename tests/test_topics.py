@@ -113,7 +113,7 @@ def test_planted_topics_are_found_and_counted(hotel: rag.Index) -> None:
     assert (breakfast.reviews, breakfast.of) == (14, len(SAID))
     assert (breakfast.praise, breakfast.criticism) == (8, 6)
     assert (parking.reviews, parking.praise, parking.criticism) == (7, 0, 7)
-    assert breakfast.question == "What do reviewers say about breakfast?"
+    assert breakfast.question == "What do reviewers say about the breakfast?"
     assert parking.terms[0] == "parking" and "sauna" not in topics
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from rag.topics.candidates import Use, uses_of
 from rag.topics.definition import Definition
 from rag.topics.groups import (
-    FEWEST_REVIEWS,
     TERM_SHARE,
     Group,
     by_form,
@@ -31,6 +30,7 @@ MOST_TOPICS = 20
 Vectors = NDArray[np.float32]
 
 _ASPECT_SHARE = 0.01  # of the reviews that speak of a topic whose words the table has, at least
+_FEWEST_JUDGE = 3  # reviews that praise or criticise it, by their sentences alone
 _WEIGHT_OF_TERM = 0.75  # of what is in no table, where topics are many: persons, above all
 _SAME = 0.66  # cosine of the uses of a term and a topic from which they are one
 _RELATED = 0.4  # where they are of things that belong together
@@ -73,7 +73,7 @@ def find_topics(
         group
         for group in topics
         if len(group.voices) >= least[group.aspect is not None]
-        and speaking[id(group)] >= FEWEST_REVIEWS
+        and speaking[id(group)] >= _FEWEST_JUDGE
     ]
     weights = {True: 1.0, False: _WEIGHT_OF_TERM}
     topics.sort(

@@ -214,15 +214,21 @@ def by_form(terms: Sequence[str], uses: dict[str, Use]) -> list[Group]:
 def _whole_names(terms: Sequence[str], uses: dict[str, Use]) -> dict[str, str]:
     """The name of two words that each word of a name mostly stands for."""
     whole: dict[str, str] = {}
-    pairs = [term for term in terms if " " in term and uses[term].is_name]
-    for part in sorted({part for pair in pairs for part in pair.split(" ")}):
+    pairs = [term for term in uses if term.count(" ") == 1 and uses[term].is_name]
+    parts = {part for pair in pairs if pair in terms for part in pair.split(" ")}
+    for part in sorted(parts):
         names = sorted(
             (pair for pair in pairs if part in pair.split(" ")),
             key=lambda pair: (-uses[pair].count, pair),
         )
         first, second = uses[names[0]].count, uses[names[1]].count if len(names) > 1 else 0
         is_clear = second <= _PART_OF_NAMES * first  # not the "Lee" of several persons
-        if uses[part].is_name and is_clear and first >= _PART_OF_NAME * uses[part].count:
+        if (
+            names[0] in terms
+            and uses[part].is_name
+            and is_clear
+            and first >= _PART_OF_NAME * uses[part].count
+        ):
             whole[part] = names[0]
     return whole
 

@@ -1,8 +1,9 @@
 """Which side the words around a term are on (English): "loved the series, hated the ending" is for
 the series and against the ending, where a sentence as a whole is on neither side.
 
-On 2,500 aspects of restaurants and laptops, labelled by people, the stance of the sentence alone is
-right for .54, with the words of the clause for .57; of criticism it finds (F1) .48 and .58.
+On 2,500 aspects of restaurants and laptops, labelled by people and not looked at before, the stance of
+the sentence alone is right for .53, with the words of the clause for .57; the F1 of criticism is .45
+and .56, of praise .67 and .71.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ _REACH = 4  # words that a negation reaches over
 _ENDS = frozenset(",;:.!?()[]–—-/") | frozenset(
     "but although though while however yet except whereas despite".split()
 )
-_COULD_NOT = frozenset({"couldn't", "can't", "cannot", "not", "be", "have", "been"})
-"""Words of which the two before "better" make it praise: "could not be better"."""
+_BETTER = frozenset("better happier nicer easier friendlier".split())
 
 _BLAMING = frozenset(
     """slow slowly drag drags dragged dragging dull tedious predictable repetitive cliche cliches cliched clichéd
@@ -34,7 +34,10 @@ _BLAMING = frozenset(
     laughable wooden horrid greasy soggy salty burnt overcooked undercooked crash crashes crashed freezes
     glitchy rushed nonsense nonsensical distracting gratuitous excessive unnecessary unfunny offensive crude
     vulgar whiny creepy dated shabby stained unsafe sketchy nightmare disgusting dreadful rubbish waste freezing
-    chilly stuffy""".split()
+    chilly stuffy suffers suffer suffered awfully infuriating anticlimactic flat
+    cringy cringey clumsy contrived forced incoherent unexplained abrupt atrocious abysmal pitiful
+    unfortunately sadly lazy uninspired unoriginal unpleasant leaking leaks cluttered grimy dingy
+    unwelcoming insulting hate hated ruining wasted overlong messy plodding""".split()
 )
 _PRAISING = frozenset(
     """gripping thrilling suspenseful spotless immaculate clean comfortable comfortably comfy cozy cosy responsive
@@ -44,7 +47,9 @@ _PRAISING = frozenset(
     beautifully gorgeous fantastic incredible terrific superb outstanding phenomenal stunning perfectly stellar
     sharp crisp smooth sleek bright generous captivating compelling engaging moving touching satisfying solid
     entertaining interesting masterpiece gem memorable believable wonderful convenient conveniently central safe
-    masterful flawless realistic relatable likable likeable""".split()
+    masterful flawless realistic relatable likable likeable chilling haunting thoughtful witty clever cleverly
+    charming adorable stunningly vivid nuanced seamless effortless effortlessly superbly wonderfully
+    fantastically amazingly incredibly top-notch hooked addictive heartfelt faultless""".split()
 )
 
 
@@ -62,7 +67,9 @@ def clause_side(words: Sequence[str], first: int, last: int) -> int:
         side = _side(words[place])
         if side:
             before = words[max(begin, place - _REACH) : place]
-            negated = sum(map(is_negation, before)) % 2 and not _COULD_NOT.issuperset(before[-2:])
+            negated = sum(map(is_negation, before)) % 2 == 1
+            if words[place] in _BETTER and ("couldn't" in before or "could" in before):
+                negated = not negated  # "could not be better" praises, "could be better" does not
             total += -side if negated else side
     return (total > 0) - (total < 0)
 

@@ -4,7 +4,8 @@
 index's name) and `points` with the `words` (patterns) that find the reviews of each, how many `reviews`
 of `of` make it, and how that was `counted`. A point is under a topic if at least half of the sentences
 with one of its words speak of the topic. Counts are compared where people counted by reading, of all
-reviews, the topic is no wider than the point, and this begins with "+" or "-": of the topic's reviews those for, or against, it.
+reviews, the topic is no wider than the point, and this begins with "+" or "-": of the topic's reviews
+those for, or against, it.
 """
 
 from __future__ import annotations
