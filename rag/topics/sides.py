@@ -67,8 +67,8 @@ def clause_side(words: Sequence[str], first: int, last: int) -> int:
         side = _side(words[place])
         if side:
             before = words[max(begin, place - _REACH) : place]
-            negated = sum(map(is_negation, before)) % 2 == 1
-            if words[place] in _BETTER and ("couldn't" in before or "could" in before):
+            negated = sum(word == "couldn't" or is_negation(word) for word in before) % 2 == 1
+            if words[place] in _BETTER and "could" in " ".join(before):
                 negated = not negated  # "could not be better" praises, "could be better" does not
             total += -side if negated else side
     return (total > 0) - (total < 0)
