@@ -2,7 +2,7 @@
 
 `store` (layout and switch), `manifest`, `disk` (durable writes); `options`, `diff`, `chunk_batch`,
 `embedding_cache`, `generation` and `writer` (writing a generation); `tables`, `vectors` and `bm25`
-(its files); `snapshot` (opening and searching), `filters`, `facets`; `verify`, `admin` (whole
+(its files); `snapshot` (opening and searching), `filters`, `facets`, `topics`; `verify`, `admin` (whole
 indexes), `ingest` (from review files).
 """
 

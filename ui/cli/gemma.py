@@ -15,7 +15,9 @@ and are kept beside the model that is made here."""
 
 
 @click.command("gemma", epilog=example("reviewqa gemma --accept-terms"))
-@click.option("--accept-terms", is_flag=True, help="Accept Gemma's terms of use without a question.")
+@click.option(
+    "--accept-terms", is_flag=True, help="Accept Gemma's terms of use without a question."
+)
 @click.pass_obj
 def gemma(context: Context, accept_terms: bool) -> None:
     """Make the model that tells counted points in plain words: Gemma 3 270M with the adapter that
