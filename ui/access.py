@@ -8,11 +8,13 @@ import importlib.util
 import ipaddress
 import os
 import re
+import secrets
 import sys
 from pathlib import Path
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import file_util
@@ -21,6 +23,8 @@ from rag.config import PROXY_VARIABLE, Settings, is_loopback
 from rag.config.groups import Server
 from rag.schema import SettingsError
 
+BROWSER_COOKIE = "reviewqa_browser"
+BROWSER_COOKIE_S = 90 * 24 * 3600  # from the last visit on
 LOGIN_FILE = "~/.streamlit/secrets.toml"
 _ALL_ADDRESSES = ("", "0.0.0.0", "::")
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:@/?#\\\[\]]+))(?::\d{1,5})?")
@@ -40,13 +44,28 @@ class Gate:
     def __init__(self, app: ASGIApp, server: Server) -> None:
         self._app, self._server = app, server
         self._headers = _response_headers()
+        style = Path(__file__).with_name("first_paint.css").read_bytes()
+        self._style = b"<style>" + style + b"</style>"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
 
+        page: Message | None = None  # how the answer begins, where it is a page
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal page
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers.append("Set-Cookie", browser_cookie(scope))
+                    page = message
+                    return
+            elif page is not None:
+                begins, page = page, None
+                if message.get("body"):
+                    message = self._styled(begins, message)
+                await send(begins)
             await send(message)
 
         if scope["type"] == "lifespan" or admits(self._server, Headers(scope=scope)):
@@ -55,6 +74,30 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
         else:
             await PlainTextResponse(_REFUSED, 403)(scope, receive, send_with_headers)
+
+    def _styled(self, begins: Message, body: Message) -> Message:
+        """The body of a page, which Streamlit sends in one piece, with `first_paint.css`."""
+        styled = body["body"].replace(b"</head>", self._style + b"</head>", 1)
+        headers = MutableHeaders(scope=begins)
+        if "content-length" in headers:
+            added = len(styled) - len(body["body"])
+            headers["content-length"] = str(int(headers["content-length"]) + added)
+        return {**body, "body": styled}
+
+
+def browser_cookie(scope: Scope) -> str:
+    """The cookie that tells this browser from others: the one that it has, or a new one. It opens
+    nothing but the questions that this browser asked, and no script can read it.
+    """
+    request = Request(scope)
+    token = request.cookies.get(BROWSER_COOKIE, "")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}", token):
+        token = secrets.token_urlsafe(32)
+    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
+    return (
+        f"{BROWSER_COOKIE}={token}; Path=/; Max-Age={BROWSER_COOKIE_S}; HttpOnly; SameSite=Lax"
+        + ("; Secure" if secure else "")
+    )
 
 
 def admits(server: Server, headers: Headers) -> bool:

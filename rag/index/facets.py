@@ -62,7 +62,7 @@ def facets_in(reviews: pa.Table) -> Facets:
         pc.is_valid(reviews.column("rating"))
     )
     scales = rated.group_by(["rating_min", "rating_max"]).aggregate([]).to_pylist()
-    days = [day for day in pc.unique(reviews.column("date")).to_pylist() if _is_day(day)]
+    days = [day for day in pc.unique(reviews.column("date")).to_pylist() if is_day(day)]
     marks = np.asarray(rated.column("rating").to_numpy(), dtype=np.float64)
     shared = (scales[0]["rating_min"], scales[0]["rating_max"]) if len(scales) == 1 else None
     return Facets(
@@ -90,7 +90,8 @@ def count_where(index: ReviewIndex, conditions: Sequence[Condition]) -> int:
     return int(tables.meeting(index.reviews_table, conditions).sum())
 
 
-def _is_day(text: str | None) -> bool:
+def is_day(text: str | None) -> bool:
+    """Whether a stored date is a whole day of the calendar."""
     try:
         return bool(text) and date.fromisoformat(str(text)).isoformat() == text
     except ValueError:

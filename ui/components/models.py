@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag.embedding
-from rag.answer import Answer, plain_markdown
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.filters import Condition
 from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.store import index_folder, live_generation
+from ui.render.words import as_markdown
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -36,7 +37,7 @@ def pick(settings: Settings) -> ListedGenerator:
     chosen = select(LABEL, KEY, listed, asked_for, place=st.sidebar)
     if chosen == listed[0] and asked_for not in [generator.name for generator in listed]:
         st.warning(
-            plain_markdown(
+            as_markdown(
                 f'There is no model "{asked_for}" on the list here; {chosen.name} answers instead.'
             )
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from rag.answer import Answer, plain_markdown
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
 from rag.generators.listing import ListedGenerator, list_generators
@@ -19,7 +19,7 @@ from ui.components.navigation import COMPARE, Page
 from ui.components.votes import Vote, Winner
 from ui.render import answers as render
 from ui.render import fragment
-from ui.render.words import plural
+from ui.render.words import as_markdown, plural
 
 BLIND = "Blind: hide which is which until you have voted"
 SAME = "Choose two different models."
@@ -110,7 +110,7 @@ def _choices(
     state = st.session_state
     places = st.columns(3)
     if state.get(INDEX_KEY) not in names:
-        state[INDEX_KEY] = indexes.default(names)
+        state[INDEX_KEY] = indexes.first(names)
     index = places[0].selectbox(indexes.LABEL, names, key=INDEX_KEY)
     left = models.select("First model", FIRST, listed, first.name, places[1])
     right = models.select("Second model", SECOND, listed, second.name, places[2])
@@ -138,7 +138,7 @@ def _answer(
     sides = []
     try:
         for number, model in enumerate(pair, start=1):
-            said.caption(plain_markdown(f"Asking {model.name} ({number} of {len(pair)}) …"))
+            said.caption(as_markdown(f"Asking {model.name} ({number} of {len(pair)}) …"))
             draw("")
             sides.append(_side(models.open_pipeline(settings, index, model), model, question, draw))
     except Exception:
@@ -209,7 +209,7 @@ def _tally(file: Path) -> None:
         st.html(fragment("compare.html", "tally", votes.tally(kept)))
     if broken:
         st.caption(
-            plain_markdown(
+            as_markdown(
                 f"{plural(broken, 'line')} of {file} could not be read, and "
                 f"{'is' if broken == 1 else 'are'} not counted."
             )
