@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rag.config import Settings, load_settings
     from rag.library import Index, build, open
     from rag.schema import RetrievedChunk, Review, ReviewQAError
+    from rag.topics import Topic
 
 __all__ = [
     "Answer",
@@ -28,6 +29,7 @@ __all__ = [
     "Review",
     "ReviewQAError",
     "Settings",
+    "Topic",
     "build",
     "load_settings",
     "open",
@@ -38,6 +40,7 @@ _PLACES = {
     "rag.config": ("Settings", "load_settings"),
     "rag.library": ("Index", "build", "open"),
     "rag.schema": ("RetrievedChunk", "Review", "ReviewQAError"),
+    "rag.topics": ("Topic",),
 }
 
 

@@ -24,6 +24,8 @@ from rag.progress import Progress, no_progress
 from rag.reader import make_reader
 from rag.retrieval import Retriever
 from rag.schema import Message, RetrievedChunk, Review, ReviewFileError
+from rag.topics import Topic
+from rag.topics.definition import Kept
 from rag.understanding.plan import QuestionPlan
 
 Source = str | Path | Sequence[str | Path] | Iterable[Mapping[str, Any] | Review] | Any
@@ -126,6 +128,16 @@ class Index:
         """The passages nearest to a question, best first; no language model is needed."""
         return self._retriever.retrieve(_text(question), _conditions(where))
 
+    def topics(self, *, where: str | Sequence[Condition] = ()) -> tuple[Topic, ...]:
+        """What the reviews speak of, the most spoken of first, and who is for and against it.
+
+        The topics are those of all reviews; with `where` they are counted in some. Raises
+        `SettingsError` for conditions that cannot be read.
+        """
+        from rag.topics.counting import topics_of
+
+        return topics_of(self.snapshot, self._kept_topics, _conditions(where))
+
     def reviews(self) -> Iterator[Review]:
         """All reviews, in the order of the index."""
         return self.snapshot.reviews()
@@ -159,6 +171,12 @@ class Index:
     @cached_property
     def _retriever(self) -> Retriever:
         return Retriever(self.settings, self.snapshot, self._embedder)
+
+    @cached_property
+    def _kept_topics(self) -> Kept:
+        from rag.index.topics import index_topics
+
+        return index_topics(self.snapshot)
 
     def __len__(self) -> int:
         return self.snapshot.manifest.reviews

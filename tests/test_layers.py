@@ -28,6 +28,8 @@ LAYERS = {
     "rag.ingest": 1,
     "rag.understanding": 2,
     "rag.topics": 3,
+    "rag.topics.counting": 5,
+    "rag.answering.standalone": 1,
     "rag.reader.stance": 1,
     "rag.reader": 4,
     "rag.answering.prompt": 2,

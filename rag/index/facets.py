@@ -91,7 +91,7 @@ def count_where(index: ReviewIndex, conditions: Sequence[Condition]) -> int:
 
 
 def is_day(text: str | None) -> bool:
-    """Whether a stored date is a whole day of the calendar."""
+    """Whether a text is a day as ISO 8601 writes it."""
     try:
         return bool(text) and date.fromisoformat(str(text)).isoformat() == text
     except ValueError:

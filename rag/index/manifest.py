@@ -18,6 +18,7 @@ FORMAT_VERSION = 3
 STANCE_FILE = "leaning.parquet"  # the name that indexes of this format have always had
 APPROXIMATE_FILE = "vectors.faiss"
 CATALOGUE_FILE = "catalogue.json"
+TOPICS_FILE = "topics.json"
 DATA_FILES = (
     "reviews.parquet",
     "sentences.parquet",
@@ -101,10 +102,8 @@ class Manifest:
     def data_files(self) -> tuple[str, ...]:
         """Names of the files that this generation must have beside the manifest."""
         approximate = (APPROXIMATE_FILE,) if self.approximate else ()
-        catalogue = (
-            (CATALOGUE_FILE,) if CATALOGUE_FILE in self.files else ()
-        )  # older ones have none
-        return (*DATA_FILES, *approximate, *catalogue)
+        kept = [name for name in (CATALOGUE_FILE, TOPICS_FILE) if name in self.files]
+        return (*DATA_FILES, *approximate, *kept)  # older ones lack what is only kept
 
 
 def damaged_files(folder: Path, manifest: Manifest, *, thorough: bool) -> list[str]:

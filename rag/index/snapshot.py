@@ -23,6 +23,7 @@ from rag.index.catalogue_file import read_catalogue
 from rag.index.manifest import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_files
 from rag.index.options import BuildOptions
 from rag.index.store import index_folder, live_generation
+from rag.index.topics_file import read_topics
 from rag.index.vectors import Mask, VectorSearch, map_array
 from rag.schema import Chunk, IndexFileError, Review, ReviewSentence, Side, first_line
 
@@ -38,7 +39,7 @@ class ReviewIndex:
     `reviews_table` holds the reviews as they are stored (`tables.REVIEW_SCHEMA`); `all_vectors`,
     (sentences, dimension), is mapped into memory and not to be written to; `approximate` is the
     approximate index over them, where there is one; `catalogue` the one that was kept, without the
-    index's name.
+    index's name; `topics` those that were kept.
     """
 
     def __init__(self, generation: Path) -> None:
@@ -50,6 +51,7 @@ class ReviewIndex:
             self._read_rows()
             self.stance = tables.read_stance(generation / STANCE_FILE)
             self.catalogue = read_catalogue(generation, self.manifest)
+            self.topics = read_topics(generation, self.manifest)
             self.signatures = map_array(generation / "signatures.npy")
             self.all_vectors: Vectors = map_array(generation / "vectors.npy")
             approximate = self.manifest.approximate

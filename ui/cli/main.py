@@ -23,6 +23,7 @@ from ui.cli.eval import eval_group
 from ui.cli.finetune import finetune_group
 from ui.cli.index import index_group, reviews_group
 from ui.cli.options import Context, example, options_as, picked_index
+from ui.cli.topics import topics_command
 from ui.render.words import one_line
 
 
@@ -58,6 +59,7 @@ cli.add_command(index_group)
 cli.add_command(eval_group)
 cli.add_command(finetune_group)
 cli.add_command(config_group)
+cli.add_command(topics_command)
 
 
 @dataclass(frozen=True, slots=True)
