@@ -43,9 +43,9 @@ class Gate:
 
     def __init__(self, app: ASGIApp, server: Server) -> None:
         self._app, self._server = app, server
-        self._headers = _response_headers()
-        style = Path(__file__).with_name("first_paint.css").read_bytes()
-        self._style = b"<style>" + style + b"</style>"
+        style, script = _own("first_paint.css"), _own("page.js")
+        self._head = f"<style>{style}</style><script>{script}</script>".encode()
+        self._headers = _response_headers(script)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -64,7 +64,7 @@ class Gate:
             elif page is not None:
                 begins, page = page, None
                 if message.get("body"):
-                    message = self._styled(begins, message)
+                    message = self._with_head(begins, message)
                 await send(begins)
             await send(message)
 
@@ -75,14 +75,14 @@ class Gate:
         else:
             await PlainTextResponse(_REFUSED, 403)(scope, receive, send_with_headers)
 
-    def _styled(self, begins: Message, body: Message) -> Message:
-        """The body of a page, which Streamlit sends in one piece, with `first_paint.css`."""
-        styled = body["body"].replace(b"</head>", self._style + b"</head>", 1)
+    def _with_head(self, begins: Message, body: Message) -> Message:
+        """The body of a page, which Streamlit sends in one piece, with what is ours in its head."""
+        whole = body["body"].replace(b"</head>", self._head + b"</head>", 1)
         headers = MutableHeaders(scope=begins)
         if "content-length" in headers:
-            added = len(styled) - len(body["body"])
+            added = len(whole) - len(body["body"])
             headers["content-length"] = str(int(headers["content-length"]) + added)
-        return {**body, "body": styled}
+        return {**body, "body": whole}
 
 
 def browser_cookie(scope: Scope) -> str:
@@ -124,11 +124,16 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _response_headers() -> dict[str, str]:
+def _own(file: str) -> str:
+    return Path(__file__).with_name(file).read_text(encoding="utf-8")
+
+
+def _response_headers(script: str) -> dict[str, str]:
+    """The headers of all answers; of scripts in a page, Streamlit's and this one may run."""
     page = Path(file_util.get_static_dir(), "index.html").read_text(encoding="utf-8")
     hashes = [
         base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+        for script in [*re.findall(r"<script>(.*?)</script>", page, re.DOTALL), script]
     ]
     scripts = " ".join(f"'sha256-{digest}'" for digest in hashes)
     policy = (

@@ -38,7 +38,7 @@ def main(registered: Sequence[Page] = PAGES) -> None:
     with st.container(key="pages", horizontal=True, gap="small"):
         for link in pages:
             st.page_link(link)
-    with st.container(key="intro", gap=None):
+    with st.container(key="intro"):
         st.title(heading, anchor=False)
         st.markdown(page.intro)
     with st.container(key=page.url_path or "first"), errors.shown():

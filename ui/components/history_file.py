@@ -1,9 +1,10 @@
 """The questions and answers of a browser, kept on this machine's disk so that they outlive a reload.
 
-On the disk, since what a page may keep in the browser can only be reached by a script, and the app
-serves none. Which browser it is, a cookie says that `ui.access` gives it: a long random number that
-no script can read. Its hash names the file, so no name leads back to a cookie, and nobody is shown
-the questions of another browser. Where somebody logs in, the login counts, too.
+On the disk, since what a page may keep in the browser can only be reached by a script that talks to
+the server, which Streamlit leaves to components of others. Which browser it is, a cookie says that
+`ui.access` gives it: a long random number that no script can read. Its hash names the file, so no
+name leads back to a cookie, and nobody is shown the questions of another browser. Where somebody
+logs in, the login counts, too.
 """
 
 from __future__ import annotations

@@ -39,11 +39,11 @@ def _jobs(settings: Settings) -> None:
         for job in running:
             _running(job)
         for job in ended[:1]:
-            _ended(job, unfolded=not running)
+            _ended(job)
         if ended[1:]:
             with st.expander(f"Earlier work ({len(ended) - 1})"):
                 for job in ended[1:]:
-                    _ended(job, unfolded=False)
+                    _ended(job)
 
 
 def _states(listed: list[Job]) -> list[tuple[str, str]]:
@@ -69,14 +69,15 @@ def _running(job: Job) -> None:
             st.caption("It was asked to stop …")
 
 
-def _ended(job: Job, *, unfolded: bool) -> None:
+def _ended(job: Job) -> None:
     with st.container(border=True, key=f"job-{job.job_id}"), errors.shown():
         st.html(markup.job_heading_html(job))
         if job.message:
             show_message = st.error if job.state in ("failed", "died") else st.info
             show_message(as_markdown(markup.job_message(job)))
         if job.state == "done":
-            with st.expander("What it did", expanded=unfolded):
+            st.html(markup.outcome_html(job.result))
+            with st.expander("What it did"):
                 st.html(markup.result_html(job.result))
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             _ways_on(job)

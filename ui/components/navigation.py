@@ -45,4 +45,4 @@ def drawn(when: str = "") -> None:
     tells two such places of a run from each other.
     """
     with st.container(key=f"drawn{when}"):
-        st.html("<i></i>")
+        st.html("<style></style><i></i>")

@@ -59,9 +59,9 @@ def show() -> None:
         if chosen is not None:
             _write_address(names, name, chosen)
         _answer_area(settings, pipeline, chosen)
-    if not asked:
+    if not asked and chosen is not None and chosen.count:
         with front.container():
-            overview.show(pipeline.index, _ask)
+            overview.show(pipeline.index, chosen.conditions, _ask)
 
 
 def _start_session(settings: Settings) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
-from rag.generators.listing import ListedGenerator, list_generators
+from rag.generators.listing import ListedGenerator, list_generators, same_model
 from rag.index.store import list_indexes
 from ui.components import conversation, indexes, models, votes
 from ui.components.navigation import COMPARE, Page
@@ -22,7 +22,7 @@ from ui.render import fragment
 from ui.render.words import as_markdown, plural
 
 BLIND = "Blind: hide which is which until you have voted"
-SAME = "Choose two different models."
+SAME = "Choose two different models: these two are one."
 FIRST, SECOND = "keep-compare-first", "keep-compare-second"
 INDEX_KEY, BLIND_KEY = "keep-compare-index", "keep-compare-blind"
 STOPPED = "Stopped. Neither answer was kept."
@@ -78,7 +78,7 @@ def show() -> None:
     for key, value in (("pair", None), ("to_ask", None), ("asked", 0), ("asking", False)):
         state.setdefault(f"compare_{key}", value)
     index, pair, blind = _choices(settings, names)
-    different = pair[0] != pair[1]
+    different = not same_model(settings, *pair)
     conversation.question_box("compare-question", "Ask both", _ask, enabled=different)
     file = settings.paths.runs_dir / votes.VOTES_FILE
     if not different:
@@ -105,7 +105,11 @@ def _choices(
     first = next((generator for generator in listed if generator.tuned), listed[0])
     second = min(
         (generator for generator in listed if generator != first),
-        key=lambda other: (other.generator != "extractive", other.generator == "auto"),
+        key=lambda other: (
+            same_model(settings, first, other),
+            other.generator != "extractive",
+            other.generator == "auto",
+        ),
     )
     state = st.session_state
     places = st.columns(3)

@@ -49,3 +49,8 @@ def tables_html(drawn: Sequence[Chart]) -> str:
 def topic_html(topic: Topic, most: int) -> str:
     """How many speak of a topic, for and against; `most` is the number of the largest one."""
     return fragment("overview.html", "topic", topic, most)
+
+
+def legend_html() -> str:
+    """What the two parts of a topic's bar are."""
+    return fragment("overview.html", "legend")
