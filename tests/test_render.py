@@ -106,7 +106,9 @@ def answer(
 
 
 def show(shown: Answer) -> Markup:
-    return parsed(render.answer_html(shown, prefix="a1", index_line="Index x: 2 reviews."))
+    return parsed(
+        render.answer_html(shown, prefix="a1", index="x", index_line="Index x: 2 reviews.")
+    )
 
 
 def hostile_answer(text: str) -> Answer:
@@ -312,7 +314,7 @@ def test_what_was_searched_for_and_which_reviews_were_asked_stand_under_the_ques
         searched_for=f"How {XSS}?",
     )
     markup = render.answer_html(
-        shown, prefix="a1", index_line="", asked_of=f"1 of 2 reviews: item = {XSS}"
+        shown, prefix="a1", index="x", index_line="", asked_of=f"1 of 2 reviews: item = {XSS}"
     )
     for made in (markup, render.heading_html(shown, f"1 of 2 reviews: item = {XSS}")):
         whole = Markup(made)
@@ -321,7 +323,9 @@ def test_what_was_searched_for_and_which_reviews_were_asked_stand_under_the_ques
             f"Searched for: “How {XSS}?”" in whole.text
             and f"Asked of 1 of 2 reviews: item = {XSS}" in whole.text
         )
-    below = Markup(render.answer_html(shown, prefix="a1", index_line="", heading=False)).text
+    below = Markup(
+        render.answer_html(shown, prefix="a1", index="x", index_line="", heading=False)
+    ).text
     assert "Searched for" not in below and "It is." in below
     plain = dataclasses.replace(shown, searched_for="")
-    assert "qa-how" not in render.answer_html(plain, prefix="a1", index_line="")
+    assert "qa-how" not in render.answer_html(plain, prefix="a1", index="x", index_line="")

@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import file_util
 
-from rag.config import PROXY_VARIABLE, Settings, is_loopback
+from rag.config import PROXY_VARIABLE, Settings, is_loopback, load_settings
 from rag.config.groups import Server
 from rag.schema import SettingsError
 
@@ -68,12 +68,18 @@ class Gate:
                 await send(begins)
             await send(message)
 
-        if scope["type"] == "lifespan" or admits(self._server, Headers(scope=scope)):
+        if scope["type"] == "lifespan" or (
+            admits(self._server, Headers(scope=scope)) and not self._is_refused_upload(scope)
+        ):
             await self._app(scope, receive, send_with_headers)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
             await PlainTextResponse(_REFUSED, 403)(scope, receive, send_with_headers)
+
+    def _is_refused_upload(self, scope: Scope) -> bool:
+        """Whether somebody sends a file to an app that is read-only."""
+        return self._server.read_only == "on" and "/_stcore/upload_file" in scope.get("path", "")
 
     def _with_head(self, begins: Message, body: Message) -> Message:
         """The body of a page, which Streamlit sends in one piece, with what is ours in its head."""
@@ -168,12 +174,22 @@ def what_is_open(settings: Settings, allow_remote: bool, behind_proxy: bool) -> 
         return ""
     if not behind_proxy:
         _require_login_set_up()
+    indexes, files = settings.paths.indexes_dir, settings.paths.reviews_dir
+    can = (
+        f"read all reviews in {indexes}/"
+        if server.read_only == "on"
+        else f"read all reviews in {indexes}/ and {files}/, upload files, and change and remove "
+        "indexes"
+    )
     return (
         f"Others can reach the app. Whoever your {'proxy' if behind_proxy else 'login'} lets in can "
-        f"read all reviews in {settings.paths.indexes_dir}/ and {settings.paths.reviews_dir}/, "
-        "upload files, and change and remove indexes. Without https, everybody on the way can read "
-        "along."
+        f"{can}. Without https, everybody on the way can read along."
     )
+
+
+def is_read_only() -> bool:
+    """Whether the app offers nothing that changes an index."""
+    return load_settings().server.read_only == "on"
 
 
 def _is_for_others(server: Server) -> bool:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from rag.config import LOG_VARIABLE, load_settings
 from rag.logging import configure_logging
-from ui.access import require_login
+from ui.access import is_read_only, require_login
 from ui.components import errors
 from ui.components.navigation import Page, drawn
 from ui.pages import PAGES
@@ -26,6 +26,9 @@ def main(registered: Sequence[Page] = PAGES) -> None:
     for key, value in list(st.session_state.items()):
         if str(key).startswith(KEPT):
             st.session_state[key] = value
+    with errors.shown():
+        if is_read_only():
+            registered = [page for page in registered if not page.changes]
     pages = {page.entry(): page for page in registered}
     entry = st.navigation(list(pages), position="hidden")
     page = pages[entry]

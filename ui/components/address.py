@@ -22,7 +22,7 @@ def moved(page: str, keys: Sequence[str]) -> dict[str, str] | None:
     return said
 
 
-def write(page: str, **values: str) -> None:
+def write(page: str, /, **values: str) -> None:
     """Let the address of the page say this, and keep what else it says; "" leaves a key out."""
     st.session_state[f"address-{page}"] = values
     others = {key: value for key, value in st.query_params.to_dict().items() if key not in values}

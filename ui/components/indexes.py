@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui.access import is_read_only
 from ui.components import navigation
 from ui.render.words import as_markdown
 
@@ -43,8 +44,11 @@ def pick(names: list[str], changed: Callable[[], None]) -> str:
 
 def say_how_to_build(indexes_dir: Path) -> None:
     """What a page shows where there is no index to ask."""
-    st.info("There are no reviews to ask yet. Make an index from a file of reviews:")
-    navigation.link(navigation.REVIEWS, "Choose a file of reviews")
+    if is_read_only():
+        st.info("There are no reviews to ask yet.")
+    else:
+        st.info("There are no reviews to ask yet. Make an index from a file of reviews:")
+        navigation.link(navigation.REVIEWS, "Choose a file of reviews")
     st.caption("Or on the command line; then reload this page:")
     st.code(f"reviewqa index build reviews.csv --name {DEFAULT_INDEX}", language="bash")
     st.caption(as_markdown(f"Looked in: {indexes_dir.absolute()}"))

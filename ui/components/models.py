@@ -44,6 +44,19 @@ def pick(settings: Settings) -> ListedGenerator:
     return chosen
 
 
+def listed_first(settings: Settings) -> ListedGenerator:
+    """The model that was picked, or else what the settings say."""
+    listed = list_generators(settings)
+    picked = st.session_state.get(KEY)
+    return next((model for model in listed if model.name == picked), listed[0])
+
+
+def embedder(settings: Settings) -> Embedder:
+    """The embedder that all sessions share."""
+    any_model = settings.changed({"generator.name": "auto", "generator.adapter": ""})
+    return _embedder(repr(any_model), settings)
+
+
 def select(
     label: str, key: str, listed: Sequence[ListedGenerator], first: str, place: DeltaGenerator
 ) -> ListedGenerator:
@@ -82,8 +95,7 @@ def _pipeline(
     """The pipeline over an index. `generation` is part of the key so that an index that was built
     anew is opened anew.
     """
-    any_model = _settings.changed({"generator.name": "auto", "generator.adapter": ""})
-    pipeline = Pipeline.open(_settings, index, _embedder(repr(any_model), _settings))
+    pipeline = Pipeline.open(_settings, index, embedder(_settings))
     if picked:
         pipeline.reason = PICKED
     return pipeline

@@ -11,13 +11,19 @@ import streamlit as st
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page as StreamlitPage
 
-ASK, REVIEWS, COMPARE = "", "reviews", "compare"  # addresses; "" is the page that opens first
+ASK, BROWSE, REVIEWS, COMPARE = (
+    "",
+    "browse",
+    "reviews",
+    "compare",
+)  # addresses; "" is the page that opens first
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page: its title in the links, its place in the address, a sentence or two on what it is
-    for, the function that draws the rest of it, and whether it has choices in the sidebar.
+    for, the function that draws the rest of it, whether it has choices in the sidebar, and whether
+    it changes indexes: an app that is read-only has no such page.
     """
 
     title: str
@@ -25,6 +31,7 @@ class Page:
     intro: str
     show: Callable[[], None]
     sidebar: bool = False
+    changes: bool = False
 
     def entry(self) -> StreamlitPage:
         """The page as Streamlit knows it."""

@@ -180,6 +180,7 @@ def _shown(exchange: conversation.Exchange, index: str) -> None:
     markup = render.answer_html(
         exchange.answer,
         prefix=f"a{st.session_state.shown + 1}",
+        index=exchange.index,
         index_line=exchange.index_line,
         asked_of=exchange.asked_of,
         heading=not told,

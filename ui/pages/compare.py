@@ -176,6 +176,7 @@ def _shown(pair: Pair, file: Path) -> None:
         answer = render.answer_html(
             side.answer,
             prefix=f"c{pair.number}{title.lower()}",
+            index=pair.index,
             index_line=side.index_line,
             heading=False,
             told_by_whom=not pair.hidden,

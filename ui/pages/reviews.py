@@ -1,4 +1,4 @@
-"""The page "Reviews": from a file to an index, step by step. Widgets and session state only."""
+"""The page "Import": from a file to an index, step by step. Widgets and session state only."""
 
 from __future__ import annotations
 
@@ -221,9 +221,10 @@ def _clear() -> None:
 
 
 PAGE = Page(
-    title="Reviews",
+    title="Import",
     url_path=REVIEWS,
     intro="Make an index from a file of reviews, or bring one up to date. The work goes on in the "
     "background: this page can be closed, and shows it again when it is opened.",
     show=show,
+    changes=True,
 )

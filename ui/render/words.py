@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from rag.answer import plain_markdown
 from rag.index.profile import Profile
@@ -132,6 +133,11 @@ def helpful(review: Review) -> str:
     return f"{review.helpful_votes} found this helpful" if review.helpful_votes else ""
 
 
+def review_address(review_id: str, index: str) -> str:
+    """The address of a review, as a link on any page of the app."""
+    return "browse?" + urlencode({"index": index, "review": review_id})
+
+
 def quoted(text: str) -> str:
     """In quotation marks, with what cannot be printed escaped."""
     return repr(text)
@@ -159,4 +165,5 @@ FILTERS = (
     rating_words,
     one_line,
     quoted,
+    review_address,
 )
