@@ -218,7 +218,20 @@ def test_a_page_is_added_by_its_record_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert not test.exception and [code.value for code in test.code] == ["drawn"]
     assert "What it is for." in [element.value for element in test.markdown]
     links = [(link.proto.page, link.proto.label) for link in test.get("page_link")]
-    assert links == [("ask", "Ask"), ("reviews", "Reviews"), ("compare", "Compare"), ("", "Dummy")]
+    assert links == [
+        ("ask", "Ask"),
+        ("browse", "Browse"),
+        ("reviews", "Import"),
+        ("compare", "Compare"),
+        ("", "Dummy"),
+    ]
+
+
+def test_a_read_only_app_offers_no_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWQA_SERVER__READ_ONLY", "on")
+    test = open_app()
+    assert [link.proto.label for link in test.get("page_link")] == ["Ask", "Browse", "Compare"]
+    assert "qa-chip" in page(ask(test, QUESTION))
 
 
 def test_the_log_goes_to_the_file_that_is_named(

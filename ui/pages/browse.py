@@ -44,7 +44,7 @@ def _listed(settings: Settings, index: ReviewIndex, names: list[str]) -> None:
     state = st.session_state
     words, by, order = st.columns([4, 2, 2], vertical_alignment="bottom")
     searched = words.text_input("Search", key="browse-search", on_change=_searched).strip()
-    way = by.selectbox("Search", [WORDS, MEANING], key="browse-by", on_change=_first_page)
+    way = by.selectbox("How", [WORDS, MEANING], key="browse-by", on_change=_first_page)
     sorts = [*([BEST] if searched else []), *SORTS]
     if state.get("browse-sort") not in sorts:  # nor does an address name another
         state["browse-sort"] = sorts[0]
