@@ -79,7 +79,9 @@ def _found(
         retriever = Retriever(wide, index, models.embedder(settings))
         rows_by_id = _rows_by_id(str(index.generation), index)
         found = retriever.retrieve(words, chosen.conditions)
-        return [rows_by_id[one.review.review_id] for one in found]
+        # reviews that say much the same were folded into the best of them
+        ids = [name for one in found for name in (one.review.review_id, *one.also_in)]
+        return [rows_by_id[name] for name in dict.fromkeys(ids)]
     return of_words(index, words, chosen.conditions)
 
 
