@@ -51,7 +51,7 @@ def test_reviews_are_listed_searched_and_sorted_and_nothing_of_them_is_markup() 
     assert page(test).index("Tears") < page(test).index("Masks")
     test.selectbox(key="browse-by").set_value(browse.MEANING)
     test.text_input(key="browse-search").set_value("music").run()
-    assert "The music is haunting" in page(test)
+    assert "The <mark>music</mark> is haunting" in page(test)
 
 
 def test_pages_of_twenty_and_one_review_with_its_copies() -> None:
