@@ -48,6 +48,10 @@ class Paths(Group):
         default=Path("reviews"),
         description="The app reads named review files only from inside this folder.",
     )
+    history_dir: Folder = Field(
+        default=Path("~/.cache/reviewqa/history"),
+        description="Where the app keeps the questions and answers of each browser.",
+    )
 
 
 class Reading(Group):
@@ -255,4 +259,8 @@ class Server(Group):
     public_name: str = Field(
         default="",
         description="The name under which others reach the app, such as reviews.example.org.",
+    )
+    read_only: Literal["off", "on"] = Field(
+        default="off",
+        description='"on": the app asks, browses and compares, and imports and changes nothing.',
     )

@@ -38,20 +38,27 @@ def choose_generator(settings: Settings) -> ChosenGenerator:
     if settings.generator.name != "auto":
         generator = load_generator(settings, settings.generator.name)
         return ChosenGenerator(generator, "it is what the settings name")
+    name, reason = automatic(settings)
+    if name == EXTRACTIVE:
+        return _quoting(settings, reason)
+    return ChosenGenerator(load_generator(settings, name), reason)
+
+
+def automatic(settings: Settings) -> tuple[str, str]:
+    """What "auto" stands for now: a name that `generator.name` takes, and why. Nothing is loaded."""
     passed_over = ""
     for merged in merged_models(settings.paths.models_dir):
         if problem := problem_of(merged):
             passed_over += f"; the merged model {merged.name} cannot be used: {problem}"
             continue
-        reason = f"it is the newest merged model in {settings.paths.models_dir}/{passed_over}"
-        return ChosenGenerator(load_generator(settings, str(merged)), reason)
+        where = settings.paths.models_dir
+        return str(merged), f"it is the newest merged model in {where}/{passed_over}"
     gpu = gpu_available()
     if gpu and model_at_hand(GPU_MODEL):
-        reason = "there is a GPU, and this model can be had"
-        return ChosenGenerator(load_generator(settings, GPU_MODEL), reason)
+        return GPU_MODEL, "there is a GPU, and this model can be had"
     missing = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
-    return _quoting(
-        settings,
+    return (
+        EXTRACTIVE,
         f"there is no merged model and {missing}; of what works offline, quoting the reviews "
         f"measured best{passed_over}",
     )
@@ -93,6 +100,9 @@ def newest_first(folder: Path, file: str) -> list[Path]:
 
 def gpu_available() -> bool:
     """Whether torch sees a CUDA device."""
+    devices = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")
+    if not any(any(Path("/dev").glob(name)) for name in devices):
+        return False  # told without torch, which takes seconds to import
     import torch
 
     return bool(torch.cuda.is_available())
