@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-import faiss
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rag.chunking import make_chunk
@@ -23,7 +21,7 @@ from rag.index.catalogue_file import read_catalogue
 from rag.index.manifest import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_files
 from rag.index.options import BuildOptions
 from rag.index.store import index_folder, live_generation
-from rag.index.vectors import Mask, VectorSearch, map_array
+from rag.index.vectors import Mask, VectorSearch, map_array, read_approximate
 from rag.schema import Chunk, IndexFileError, Review, ReviewSentence, Side, first_line
 
 _log = logging.getLogger(__name__)
@@ -46,15 +44,15 @@ class ReviewIndex:
         self.name = generation.parent.name
         self.manifest = Manifest.read(generation)
         try:
-            self.reviews_table = pq.read_table(generation / "reviews.parquet", memory_map=True)
+            self.reviews_table = tables.read_table(generation / "reviews.parquet", memory_map=True)
             self._read_rows()
             self.stance = tables.read_stance(generation / STANCE_FILE)
             self.catalogue = read_catalogue(generation, self.manifest)
             self.signatures = map_array(generation / "signatures.npy")
             self.all_vectors: Vectors = map_array(generation / "vectors.npy")
             approximate = self.manifest.approximate
-            self.approximate: faiss.Index | None = (
-                faiss.read_index(str(generation / APPROXIMATE_FILE)) if approximate else None
+            self.approximate = (
+                read_approximate(generation / APPROXIMATE_FILE) if approximate else None
             )
             self._check_shapes()
             self._search = VectorSearch(self.all_vectors, self.approximate)
@@ -80,11 +78,11 @@ class ReviewIndex:
 
     def _read_rows(self) -> None:
         """The tables of sentences and chunks, as arrays of whole numbers."""
-        sentences = pq.read_table(self.generation / "sentences.parquet")
+        sentences = tables.read_table(self.generation / "sentences.parquet")
         self.sentence_review, self.sentence_start, self.sentence_end, self.sentence_chunk = (
             np.asarray(sentences.column(name).to_numpy()) for name in tables.SENTENCE_COLUMNS
         )
-        chunks = pq.read_table(self.generation / "chunks.parquet")
+        chunks = tables.read_table(self.generation / "chunks.parquet")
         self.chunk_review, self.chunk_start, self.chunk_end, self.chunk_first, self.chunk_last = (
             np.asarray(chunks.column(name).to_numpy()) for name in tables.CHUNK_COLUMNS
         )

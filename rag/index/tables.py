@@ -143,6 +143,12 @@ def _meeting(reviews: pa.Table, condition: Condition) -> NDArray[np.bool_]:
     return np.array(holds, dtype=np.bool_)[which]
 
 
+def read_table(path: Path, *, memory_map: bool = False) -> pa.Table:
+    """A whole Parquet file. `pq.read_table` does the same, and loads pyarrow's data sets first."""
+    with pq.ParquetFile(path, memory_map=memory_map) as file:
+        return file.read()
+
+
 def write_table(path: Path, schema: pa.Schema, batches: Iterable[pa.Table]) -> disk.NewFile:
     """Write a Parquet file from tables of its rows; the closed file knows its hash and size."""
     with disk.new_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
@@ -198,7 +204,7 @@ def write_stance(path: Path, model: StanceModel) -> disk.NewFile:
 
 def read_stance(path: Path) -> StanceModel:
     """What `write_stance` wrote. Raises `ValueError` for weights that are no numbers."""
-    weights = pq.read_table(path).column("weight").to_numpy()
+    weights = read_table(path).column("weight").to_numpy()
     if not np.isfinite(weights).all():
         raise ValueError(f"{path.name} holds weights that are no numbers")
     return StanceModel(weights[:-1].astype(np.float32), float(weights[-1]))

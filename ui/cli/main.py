@@ -12,8 +12,7 @@ from pathlib import Path
 
 import click
 
-from rag.answer import Answer
-from rag.config import DEBUG_VARIABLE, LOG_VARIABLE, ConsentError
+from rag.config.variables import DEBUG_VARIABLE, LOG_VARIABLE
 from rag.logging import configure_logging
 from rag.process import passive_threads, safe_imports
 from rag.schema import ReviewQAError
@@ -94,6 +93,7 @@ class AskOptions:
 def ask(context: Context, question: str, options: AskOptions) -> None:
     """Answer QUESTION from the reviews of an index."""
     import rag
+    from rag.answer import Answer
 
     if not question.strip():
         raise click.BadParameter("the question is empty", param_hint="QUESTION")
@@ -172,6 +172,8 @@ def main() -> None:
         sys.exit(130)
     except ReviewQAError as error:
         terminal.say(f"error: {one_line(str(error))}", err=True)
+        from rag.config import ConsentError
+
         sys.exit(2 if isinstance(error, ConsentError) else 1)
     except MemoryError:
         terminal.say("error: there is not enough memory for this. Close other programs.", err=True)
