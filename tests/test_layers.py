@@ -32,6 +32,7 @@ LAYERS = {
     "rag.reader": 4,
     "rag.answering.prompt": 2,
     "rag.answering.templates": 3,
+    "rag.runtimes": 2,
     "rag.embedding": 3,
     "rag.generators": 4,
     "rag.index": 4,

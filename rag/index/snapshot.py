@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 _UNREADABLE = (OSError, pa.ArrowException, RuntimeError, KeyError, ValueError, MemoryError)
 
+_SAME_VECTOR = 0.99  # cosine of a sentence's vectors by two runtimes
+
 
 class ReviewIndex:
     """One generation of an index, read-only; it stays usable when a writer switches to a newer one.
@@ -149,6 +151,8 @@ class ReviewIndex:
         """Raise `IndexFileError` unless the index was built by this embedder with these options."""
         manifest = self.manifest
         if manifest.fingerprint == options.fingerprint(embedder.identity):
+            if manifest.runtime != embedder.runtime:
+                self._check_runtime(embedder)
             return
         if manifest.embedder != embedder.identity:
             raise IndexFileError(
@@ -161,6 +165,22 @@ class ReviewIndex:
             f"{manifest.chunking}, {manifest.chunk_tokens} tokens, text cleaning "
             f"{manifest.normalisation}). Rebuild it."
         )
+
+    def _check_runtime(self, embedder: Embedder) -> None:
+        """Raise `IndexFileError` unless some sentences get nearly the vectors that another runtime
+        gave them.
+        """
+        longest = np.argsort(self.sentence_start - self.sentence_end, kind="stable")
+        rows = np.unique(longest[[0, len(longest) // 2]])
+        now = embedder.embed_documents([sentence.text for sentence in self.sentences(rows)])
+        nearest = float(np.min(np.sum(now * self.vectors(rows), axis=1)))
+        if nearest < _SAME_VECTOR:
+            raise IndexFileError(
+                f'The index "{self.name}" was made by {self.manifest.runtime}, and '
+                f"{embedder.runtime} gives other vectors (cosine {nearest:.3f}). Rebuild it, or set "
+                "runtime.backend and runtime.precision to what it was made by."
+            )
+        _log.info("%s gives the vectors of %s.", embedder.runtime, self.manifest.runtime)
 
     def search(
         self, queries: Vectors, k: int, where: Mask | None = None
