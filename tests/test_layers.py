@@ -33,6 +33,7 @@ LAYERS = {
     "rag.answering.prompt": 2,
     "rag.answering.templates": 3,
     "rag.runtimes": 2,
+    "rag.runtimes.measure": 5,
     "rag.embedding": 3,
     "rag.generators": 4,
     "rag.index": 4,

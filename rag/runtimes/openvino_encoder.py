@@ -4,6 +4,8 @@ a second, needs no torch, and leaves no converted file behind.
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from rag.runtimes.bert import BertWeights
 _MASKED = 10_000.0  # subtracted from the attention to padding
 _QUANTIZED_TOGETHER = 64  # activations: of 384, MiniLM's cosine to float32 falls from .998 to .994
 
+_IMPORTING = threading.Lock()
+
 
 class OpenVinoEncoder:
     """Computes on the processor. Raises `ImportError` where OpenVINO is not installed, and
@@ -21,8 +25,7 @@ class OpenVinoEncoder:
     """
 
     def __init__(self, weights: BertWeights, runtime: Runtime) -> None:
-        import openvino
-
+        openvino = import_openvino()
         self.runtime = runtime
         self._weights = weights  # the graph reads them where they are mapped
         graph = _Graph(weights, quantized=runtime.precision == "int8").model()
@@ -43,11 +46,26 @@ class OpenVinoEncoder:
         return np.asarray(outcome[0], dtype=np.float32)
 
 
+def import_openvino() -> Any:
+    """The module, without the telemetry that it would start when it is imported: that makes up an id
+    for the user and writes it into the home folder. Raises `ImportError`.
+    """
+    with _IMPORTING:
+        if "openvino" in sys.modules or "openvino_telemetry" in sys.modules:
+            import openvino
+
+            return openvino
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+        try:
+            import openvino
+        finally:
+            del sys.modules["openvino_telemetry"]
+    return openvino
+
+
 def supports_bfloat16() -> bool:
     """Whether the processor computes in bfloat16."""
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class _Graph:
@@ -63,8 +81,6 @@ class _Graph:
         self._quantized = quantized
 
     def model(self) -> Any:
-        import openvino
-
         ops, shape = self._ops, [-1, -1]
         ids = ops.parameter(shape, np.int64, name="ids")
         mask = ops.parameter(shape, np.float32, name="mask")
@@ -74,7 +90,7 @@ class _Graph:
         states = self._embedded(ids, types)
         for layer in range(self._weights.layers):
             states = self._layer(states, bias, f"encoder.layer.{layer}")
-        return openvino.Model([states.output(0)], [ids, mask, types])
+        return import_openvino().Model([states.output(0)], [ids, mask, types])
 
     def _embedded(self, ids: Any, types: Any) -> Any:
         ops, zero, one = self._ops, self._whole([0]), self._whole([1])

@@ -18,6 +18,7 @@ from rag.process import passive_threads, safe_imports
 from rag.schema import ReviewQAError
 from ui.cli import terminal
 from ui.cli.config import config_group
+from ui.cli.doctor import doctor
 from ui.cli.eval import eval_group
 from ui.cli.finetune import finetune_group
 from ui.cli.index import index_group, reviews_group
@@ -57,6 +58,7 @@ cli.add_command(index_group)
 cli.add_command(eval_group)
 cli.add_command(finetune_group)
 cli.add_command(config_group)
+cli.add_command(doctor)
 
 
 @dataclass(frozen=True, slots=True)
