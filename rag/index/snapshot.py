@@ -69,7 +69,7 @@ class ReviewIndex:
             self._texts = self.reviews_table.column("text")
             self._languages = self.reviews_table.column("language")
             self._parts = self._read_parts()
-            self.review_group = np.asarray(self.reviews_table.column("group").to_numpy())
+            self.review_group = tables.numbers(self.reviews_table.column("group"))
         except IndexFileError:
             raise
         except _UNREADABLE as error:
@@ -82,11 +82,11 @@ class ReviewIndex:
         """The tables of sentences and chunks, as arrays of whole numbers."""
         sentences = tables.read_table(self.generation / "sentences.parquet")
         self.sentence_review, self.sentence_start, self.sentence_end, self.sentence_chunk = (
-            np.asarray(sentences.column(name).to_numpy()) for name in tables.SENTENCE_COLUMNS
+            tables.numbers(sentences.column(name)) for name in tables.SENTENCE_COLUMNS
         )
         chunks = tables.read_table(self.generation / "chunks.parquet")
         self.chunk_review, self.chunk_start, self.chunk_end, self.chunk_first, self.chunk_last = (
-            np.asarray(chunks.column(name).to_numpy()) for name in tables.CHUNK_COLUMNS
+            tables.numbers(chunks.column(name)) for name in tables.CHUNK_COLUMNS
         )
 
     def _read_parts(self) -> pa.ChunkedArray | None:
