@@ -256,7 +256,9 @@ class SentenceTransformerEmbedder:
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """(len(texts), dimension) unit vectors of questions."""
-        return self._embed(texts, "query")
+        distinct = list(dict.fromkeys(texts))  # a question may be its own content words
+        place = {text: row for row, text in enumerate(distinct)}
+        return self._embed(distinct, "query")[[place[text] for text in texts]]
 
     def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
         """(len(texts), dimension) unit vectors; longest texts first, so that batches have little
