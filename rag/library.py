@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
@@ -18,8 +18,6 @@ from rag.filters import Condition, parse_where
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import ReviewIndex, index_folder
-from rag.index.ingest import rebuild
-from rag.ingest import ReadOptions
 from rag.progress import Progress, no_progress
 from rag.reader import make_reader
 from rag.retrieval import Retriever
@@ -27,6 +25,9 @@ from rag.schema import Message, RetrievedChunk, Review, ReviewFileError
 from rag.topics import Topic
 from rag.topics.definition import Kept
 from rag.understanding.plan import QuestionPlan
+
+if TYPE_CHECKING:
+    from rag.ingest import ReadOptions
 
 Source = str | Path | Sequence[str | Path] | Iterable[Mapping[str, Any] | Review] | Any
 """Review files (any kind that the command line reads), rows as dicts, `Review` records, or a pandas
@@ -155,6 +156,8 @@ class Index:
         Only sentences that are new or changed are embedded. Raises `ReviewQAError`; the index then
         stays as it was.
         """
+        from rag.index.ingest import rebuild
+
         with _files(source) as files:
             rebuild(
                 self.settings,
@@ -217,6 +220,8 @@ def build(
     `columns` says which column holds a field (``{"text": "Review_body"}``) where it is not found by
     itself. `progress` is called with (stage, done, total). Raises `ReviewQAError`.
     """
+    from rag.index.ingest import rebuild
+
     settings = settings or load_settings()
     embedder = embedder or make_embedder(settings)
     with _files(source) as files:
@@ -237,6 +242,8 @@ def _snapshot(settings: Settings, name: str) -> ReviewIndex:
 
 
 def _options(settings: Settings, columns: Mapping[str, str] | None) -> ReadOptions:
+    from rag.ingest import ReadOptions
+
     return ReadOptions(mapping=columns or {}, max_unpack_ratio=settings.reading.max_unpack_ratio)
 
 

@@ -116,6 +116,20 @@ class Indexing(Group):
     )
 
 
+class Computing(Group):
+    """What computes the embedder and the reader."""
+
+    backend: Literal["auto", "openvino", "torch"] = Field(
+        default="auto",
+        description='"auto": what reviewqa doctor --measure chose, else OpenVINO where it is '
+        "installed and there is no GPU.",
+    )
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        default="auto",
+        description='"auto": bfloat16 where the processor computes in it, else float32.',
+    )
+
+
 class Retrieval(Group):
     """How the chunks for a question are found."""
 

@@ -13,6 +13,7 @@ from rag.config import Settings
 from rag.generators.base import Generator
 from rag.generators.loading import problem_of
 from rag.generators.registry import load_generator, no_adapter
+from rag.runtimes.choice import may_have_gpu
 
 EXTRACTIVE = "extractive"
 GPU_MODEL = "google/gemma-4-E2B-it"  # Apache-2.0, and no gate to pass
@@ -99,10 +100,11 @@ def newest_first(folder: Path, file: str) -> list[Path]:
 
 
 def gpu_available() -> bool:
-    """Whether torch sees a CUDA device."""
-    devices = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")
-    if not any(any(Path("/dev").glob(name)) for name in devices):
-        return False  # told without torch, which takes seconds to import
+    """Whether torch sees a CUDA device. Where the system has none, torch is not asked, for it takes
+    a second to load.
+    """
+    if not may_have_gpu():
+        return False
     import torch
 
     return bool(torch.cuda.is_available())

@@ -261,6 +261,7 @@ class GenerationWriter:
             format_version=manifest.FORMAT_VERSION,
             fingerprint=options.fingerprint(embedder.identity),
             embedder=embedder.identity,
+            runtime=embedder.runtime,
             dimension=embedder.dimension,
             chunking=options.chunking,
             chunk_tokens=options.chunk_tokens,

@@ -40,7 +40,7 @@ class Manifest:
     `files` maps a file's name to its hex SHA-256, `sizes` to its bytes. `imports` tells of each
     file that was read: its name, columns, cleaning steps and counts. `stemmer` is Snowball's name
     for the language that words are stemmed in, or empty. `voices` counts the reviews less the
-    copies of others among them.
+    copies of others among them. `runtime` computed the vectors; an older index does not say.
     """
 
     format_version: int
@@ -63,6 +63,7 @@ class Manifest:
     stemmer: str
     files: dict[str, str]
     sizes: dict[str, int]
+    runtime: str = "torch float32"
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from rag.config import Settings
 from rag.reader.base import STANCES, Reader, Support
+from rag.runtimes import Runtime, choose_runtime
 from rag.schema import ModelError
 
 __all__ = ["STANCES", "Reader", "Support", "load", "make_reader"]
@@ -19,17 +20,17 @@ NONE = "none"
 
 
 @lru_cache(maxsize=4)
-def load(name: str = "bundled") -> Reader:
+def load(name: str = "bundled", runtime: Runtime | None = None) -> Reader:
     """The bundled reader, or for support any NLI model or cross-encoder, by hub name or folder.
-    Loaded on first use.
+    Loaded on first use. The `runtime` computes the bundled one, by default the best there is.
     """
     from rag.reader.bundled import BundledReader
 
     if name == "bundled":
-        return BundledReader()
+        return BundledReader(runtime=runtime)
     from rag.reader.nli import NliReader
 
-    return NliReader(name)
+    return NliReader(name, runtime)
 
 
 def make_reader(settings: Settings) -> Reader | None:
@@ -39,7 +40,7 @@ def make_reader(settings: Settings) -> Reader | None:
     name = settings.reader.model
     if name == NONE:
         return None
-    reader = load(name)
+    reader = load(name, choose_runtime(settings))
     try:
         reader.support([(["It is quiet."], "It is quiet.")])
     except ModelError as error:
