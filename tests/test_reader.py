@@ -16,6 +16,7 @@ from rag.reader import STANCES, load, make_reader
 from rag.reader.bundled import WEIGHTS, BundledReader, windows_of
 from rag.reader.heads import HEADS, MOST_TOKENS
 from rag.reader.nli import NliReader, label_places
+from rag.reader.phrases import in_plain_words
 from rag.reader.verdict import verdicts
 from rag.runtimes.bundled import bundled_embedder_folder
 from rag.runtimes.tokenizer import Tokenizer
@@ -86,6 +87,31 @@ def test_stances(reader: BundledReader) -> None:
     rows = reader.stance([("", sentence) for sentence in said])
     assert rows.shape == (len(said), len(STANCES))
     assert [STANCES[place] for place in rows.argmax(axis=1)] == list(said.values())
+
+
+@pytest.mark.parametrize(
+    ("sentence", "stance"),
+    [
+        ("The host went out of her way to make us welcome.", "praise"),
+        ("The crew went above and beyond.", "praise"),
+        ("You couldn't have asked for more from that kitchen.", "praise"),
+        ("Nothing was too much trouble for the man at the desk.", "praise"),
+        ("We cannot fault the cleaning.", "praise"),
+        ("The second half left a lot to be desired.", "criticism"),
+        ("The finale fell flat.", "criticism"),
+        ("We won't be back.", "criticism"),
+        ("It isn't worth the money.", "criticism"),
+    ],
+)
+def test_set_phrases_are_read_as_they_are_meant(
+    sentence: str, stance: str, reader: BundledReader
+) -> None:
+    assert STANCES[int(reader.stance([("", sentence)])[0].argmax())] == stance
+
+
+def test_what_only_looks_like_a_set_phrase_is_left() -> None:
+    for sentence in ("The way out was blocked.", "The flat was small.", "They had one complaint."):
+        assert in_plain_words(sentence) == sentence
 
 
 def test_the_stance_on_an_aspect(reader: BundledReader) -> None:

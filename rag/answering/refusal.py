@@ -33,7 +33,7 @@ from rag.understanding.catalogue import Catalogue
 COVERAGE_WEIGHT = 0.2
 RAREST_WEIGHT = 0.1  # of the rarest word, for a question of fact
 _CHUNKS = 8
-_BEST_WEIGHT, _SCORE_WEIGHT, _FACT_WEIGHT, _INTERCEPT = 1.97, 1.54, -1.72, -1.85
+_BEST_WEIGHT, _SCORE_WEIGHT, _FACT_WEIGHT, _INTERCEPT = 1.38, 1.31, -1.52, -1.72
 _CERTAIN = 0.01
 _STEM = 5  # characters; enough to let "directed" meet "director"
 

@@ -14,6 +14,7 @@ import numpy as np
 from rag.reader.base import Probabilities, Support
 from rag.reader.heads import HEADS, MOST_TOKENS, ReaderWeights, features
 from rag.reader.missing import supports
+from rag.reader.phrases import in_plain_words
 from rag.runtimes import Encoder, Runtime, choose_runtime, load_encoder
 from rag.runtimes.bert import read_bert
 from rag.runtimes.bundled import bundled_embedder_folder
@@ -82,7 +83,8 @@ class BundledReader:
 
     def stance(self, pairs: Sequence[tuple[str, str]]) -> Probabilities:
         """See `Reader`. A sentence that is too long is read in windows; their mean counts."""
-        return self._windowed(pairs, "stance", lambda windows: windows.mean(axis=0))
+        plain = [(aspect, in_plain_words(sentence)) for aspect, sentence in pairs]
+        return self._windowed(plain, "stance", lambda windows: windows.mean(axis=0))
 
     def answers(self, question: str, sentences: Sequence[str]) -> Probabilities:
         """See `Reader`. Of a sentence that is too long, the window that answers best counts."""
