@@ -166,7 +166,8 @@ class CountingAnswerer:
         if plan.intent == "change":
             return headline.over_time(self._by_year(opinions))
         if plan.intent == "count":
-            if said := _SAYING.search(plan.query):
+            # a name that all reviews are about is dropped from the query, and may be its subject
+            if said := _SAYING.search(plan.query) or _SAYING.search(plan.question):
                 counted = self._borne_out(said[1], plan, opinions)
                 return headline.saying_so(counted, tally.asked)
             return headline.how_many(tally, plan.side)

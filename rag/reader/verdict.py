@@ -25,9 +25,7 @@ _INTERCEPT = 0.312
 _BORNE_OUT = 0.3  # passes 92% of the true claims of the even premises, and stops 80% of the false
 _UNSURE = 0.15
 _OPPOSITE = 0.5  # probability of contradiction, and
-_OPPOSITE_SIDES = (
-    0.3  # how far apart the sides are; both together are right of 165 of 165 true claims
-)
+_OPPOSITE_SIDES = 0.3  # how far apart the sides are; both together are said of none of 85 true claims not chosen on
 _CERTAIN = 1e-4
 
 
