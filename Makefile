@@ -4,13 +4,18 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
 BIN := .venv/bin
 
-.PHONY: app ask install index test test-faults format benchmark browser clean
+.PHONY: app ask gemma install index test test-faults format benchmark browser clean
 
 app: install index
 	@$(BIN)/reviewqa app
 
 ask: install index
 	@$(BIN)/reviewqa ask "$$Q" --index squid-game
+
+# The small model that words counted points; Gemma's terms of use are shown first.
+gemma:
+	@$(PYTHON) ui/install.py --with gemma
+	@$(BIN)/reviewqa gemma $(if $(filter yes,$(ACCEPT)),--accept-terms)
 
 # The question reaches the shell only through the environment, so that quotes and dollars in it stay text.
 ask: export Q := $(value Q)

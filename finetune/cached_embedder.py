@@ -24,6 +24,10 @@ class CachedEmbedder:
         return self._embedder.identity
 
     @property
+    def runtime(self) -> str:
+        return self._embedder.runtime
+
+    @property
     def dimension(self) -> int:
         return self._embedder.dimension
 

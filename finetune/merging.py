@@ -23,7 +23,7 @@ from finetune.data.examples import HELD_OUT_FILE, read_examples
 from finetune.folders import ADAPTER, DATA, merged_folder, run_folder
 from finetune.model_card import model_card
 from finetune.recipe import Recipe
-from finetune.training.base import base_tokenizer, load_base
+from finetune.training.base import base_tokenizer, keep_terms, load_base
 from finetune.training.record import write_record
 from rag.answering.templates import read_record
 from rag.config import Settings
@@ -81,16 +81,18 @@ def merge_into_base(
     *,
     way: str = "auto",
     dtype: str = "",
+    adapter: Path | None = None,
     progress: Progress = no_progress,
 ) -> Merged:
     """Merge a run's adapter into ``models_dir/<output>``, by the way that diverges least from the
-    trained model.
+    trained model; or the adapter in another folder, if one is named.
 
     `dtype` is what the weights are saved in, "" for bfloat16 (float16 where the recipe trains in
     fp16). Where the model there was made of the same adapter in the same way, nothing is done.
     Raises `ModelError`: no adapter, no room, or another model of that name in the way.
     """
-    adapter, target = run_folder(settings, recipe) / ADAPTER, merged_folder(settings, recipe)
+    adapter = adapter or run_folder(settings, recipe) / ADAPTER
+    target = merged_folder(settings, recipe)
     trained = read_record(adapter)
     if not trained:
         raise ModelError(
@@ -113,7 +115,7 @@ def merge_into_base(
     if way == "auto":
         ways = WAYS if recipe.quantization.load_in_4bit else (INTO_ORIGINAL,)
     tokenizer = base_tokenizer(recipe, settings)
-    answers = _held_out_answers(recipe, settings, tokenizer)
+    answers = _held_out_answers(recipe, settings, tokenizer) if len(ways) > 1 else []
     merging = _Merging(recipe, settings, adapter, dtype)
     chosen, divergence, model = _nearest(merging, ways, answers, progress)
     if model is None:
@@ -243,6 +245,7 @@ def _write(
         tokenizer.save_pretrained(str(draft))
         write_record(draft, record)
         (draft / "README.md").write_text(model_card(recipe, record), encoding="utf-8")
+        keep_terms(recipe.base_model, draft)
         _without_paths(draft / "config.json")
         if target.exists():
             shutil.rmtree(target)

@@ -16,13 +16,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rag.answering import prompt
+from rag.answering import prompt, statement_prompt
 from rag.schema import SettingsError
 
 RECIPES = Path(__file__).parent / "recipes"
 ALL_LINEAR = "all-linear"  # as a target: every linear layer but the one that writes the next token
 
-ExampleKind = Literal["reviews", "answers", "tasks"]
+ExampleKind = Literal["reviews", "answers", "tasks", "statements"]
 DType = Literal["float16", "bfloat16", "float32"]
 Strategy = Literal["no", "steps", "epoch"]
 
@@ -58,7 +58,9 @@ class DataRecipe(Section):
         strict=False,  # TOML has lists
         description='"reviews" (the plain text of each review, for next-token adaptation), '
         '"answers" (a question, retrieved passages, an answer that cites), "tasks" (summarise and '
-        "explain; positive and negative aspects; over groups of reviews).",
+        'explain; positive and negative aspects; over groups of reviews). Or "statements" alone '
+        "(quotations that agree, and what they say in one plain sentence), which come with the "
+        "program.",
     )
     max_length: int = Field(default=1024, ge=16, le=1_000_000, description="Tokens of an example.")
     distractors: int = Field(
@@ -81,7 +83,20 @@ class DataRecipe(Section):
     @property
     def template(self) -> str:
         """Which prompt the examples are of (`rag.answering.prompt`); "" for plain text."""
+        if self.states:
+            return statement_prompt.STATING
         return "" if set(self.examples) == {"reviews"} else prompt.ANSWERING
+
+    @property
+    def states(self) -> bool:
+        """Whether it is of statements, which come with the program and need no index."""
+        return "statements" in self.examples
+
+    @model_validator(mode="after")
+    def _check_kinds(self) -> Self:
+        if self.states and len(self.examples) > 1:
+            raise ValueError('examples = ["statements"] must stand alone: it is another prompt')
+        return self
 
 
 class Quantization(Section):

@@ -11,13 +11,16 @@ first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rag.lazy import exporter
 
 if TYPE_CHECKING:
     from rag.answer import Answer, AnswerSentence, Citation
     from rag.config import Settings, load_settings
     from rag.library import Index, build, open
     from rag.schema import RetrievedChunk, Review, ReviewQAError
+    from rag.topics import Topic
 
 __all__ = [
     "Answer",
@@ -28,27 +31,22 @@ __all__ = [
     "Review",
     "ReviewQAError",
     "Settings",
+    "Topic",
     "build",
     "load_settings",
     "open",
 ]
 
-_PLACES = {
-    "rag.answer": ("Answer", "AnswerSentence", "Citation"),
-    "rag.config": ("Settings", "load_settings"),
-    "rag.library": ("Index", "build", "open"),
-    "rag.schema": ("RetrievedChunk", "Review", "ReviewQAError"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, from its module, on first use (PEP 562)."""
-    import importlib
-
-    for module, names in _PLACES.items():
-        if name in names:
-            return getattr(importlib.import_module(module), name)
-    raise AttributeError(f"module 'rag' has no attribute {name!r}")
+__getattr__ = exporter(
+    "rag",
+    {
+        "rag.answer": ("Answer", "AnswerSentence", "Citation"),
+        "rag.config": ("Settings", "load_settings"),
+        "rag.library": ("Index", "build", "open"),
+        "rag.schema": ("RetrievedChunk", "Review", "ReviewQAError"),
+        "rag.topics": ("Topic",),
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -1,25 +1,27 @@
-"""Texts to vectors: the `Embedder` protocol and its sentence-transformers backend."""
+"""Texts to vectors: the `Embedder` protocol, and any sentence-transformers model behind it."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import hashlib
-import importlib.util
 import logging
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.config import BUNDLED_EMBEDDER, BUNDLED_EMBEDDER_PACKAGE, Settings
+from rag.config import BUNDLED_EMBEDDER, Settings
 from rag.files import sha256_of
 from rag.logging import quiet_libraries
 from rag.progress import Progress, no_progress
+from rag.runtimes import Runtime, choose_runtime
+from rag.runtimes.bundled import BUNDLED_SHA256, bundled_embedder_folder
+from rag.runtimes.sentence import SentenceEncoder, SentenceModel
 from rag.schema import ModelError, first_line, well_formed
 from rag.understanding.intent import content_words
 
@@ -37,7 +39,8 @@ _KNOWN_PROMPTS = (
         "",
     ),
 )
-_BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+SENTENCE_TRANSFORMERS = Runtime("torch", "float32")
+"""What computed the vectors of an index that does not say: sentence-transformers does, this way."""
 
 
 class Embedder(Protocol):
@@ -46,6 +49,11 @@ class Embedder(Protocol):
     @property
     def identity(self) -> str:
         """Name and weights hash: two embedders with one identity give the same vectors."""
+        ...
+
+    @property
+    def runtime(self) -> str:
+        """What computes the vectors: under another runtime they differ a little."""
         ...
 
     @property
@@ -89,26 +97,6 @@ def between(plain: Vectors, words: Vectors, weight: float) -> Vectors:
     return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12), dtype=np.float32)
 
 
-def bundled_embedder_folder() -> Path:
-    """Folder of the bundled all-MiniLM-L6-v2, its weights checked. Raises `ModelError`."""
-    spec = importlib.util.find_spec(BUNDLED_EMBEDDER_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise ModelError(
-            "The bundled embedder is not installed. Run `make install`, or name another one: "
-            "REVIEWQA_EMBEDDING__MODEL=<sentence-transformers name or folder>."
-        )
-    folder = Path(spec.origin).parent / "model"
-    weights = folder / "model.safetensors"
-    found = sha256_of(weights) if weights.exists() else "no file"
-    if found != _BUNDLED_SHA256:
-        raise ModelError(
-            f"The bundled embedder's weights are damaged: {weights} has SHA-256 {found}, expected "
-            f"{_BUNDLED_SHA256}. "
-            "Delete .venv and run `make install`."
-        )
-    return folder
-
-
 class SentenceTransformerEmbedder:
     """Any sentence-transformers model, by hub name or folder; loaded on first use. Threads may
     share it: they take turns, for its tokenizer has settings that change with each call.
@@ -116,6 +104,9 @@ class SentenceTransformerEmbedder:
     `dimension` cuts the vectors (matryoshka representations, Kusupati et al. 2022; only for models
     trained for it), 0 leaves them whole. The prompts are put before questions and before reviews;
     None takes the model's own, or those that its family is known for.
+
+    A plain BERT model in a folder, as the bundled one is, is computed by the `runtime` (by default,
+    the best there is); any other by sentence-transformers, which takes seconds to load.
     """
 
     def __init__(
@@ -127,18 +118,45 @@ class SentenceTransformerEmbedder:
         dimension: int = 0,
         query_prompt: str | None = None,
         document_prompt: str | None = None,
+        runtime: Callable[[], Runtime] = choose_runtime,
     ) -> None:
         self.name = name
         self._cut_to = dimension
         self._stated_prompts = {"query": query_prompt, "document": document_prompt}
         self._batch_size = batch_size
         self._device = device
+        self._choose_runtime = runtime
         self._lock = threading.RLock()
         self._loaded: Any = None
 
     @functools.cached_property
     def _folder_or_name(self) -> str:
         return str(bundled_embedder_folder()) if self.name == BUNDLED_EMBEDDER else self.name
+
+    @functools.cached_property
+    def _plain(self) -> SentenceModel | None:
+        """What the folder says of the model, where a runtime computes it."""
+        return SentenceModel.of(Path(self._folder_or_name)) if self._device is None else None
+
+    @functools.cached_property
+    def _encoder(self) -> SentenceEncoder | None:
+        """The model, where a runtime computes it; loaded once."""
+        with self._lock:
+            if self._plain is None:
+                return None
+            _log.info("Loading the embedder %s.", self.name)
+            try:
+                encoder = SentenceEncoder(self._plain, self._choose_runtime())
+            except (OSError, ValueError, KeyError, RuntimeError) as error:
+                raise self._unloadable(error) from error
+            self._check_dimension(encoder.dimension)
+            _log.info("%s computes it.", encoder.runtime)
+            return encoder
+
+    @property
+    def runtime(self) -> str:
+        """What computes the vectors."""
+        return str(self._encoder.runtime) if self._encoder else str(SENTENCE_TRANSFORMERS)
 
     @property
     def _model(self) -> Any:
@@ -163,23 +181,29 @@ class SentenceTransformerEmbedder:
                 model_kwargs={"use_safetensors": True},
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise ModelError(
-                f'Cannot load the embedder "{self.name}": {first_line(error)} '
-                "Give a folder with a sentence-transformers model, or a hub name where a hub can "
-                "be reached."
-            ) from error
-        whole = model.truncate_dim and SentenceTransformer.get_embedding_dimension(model)
+            raise self._unloadable(error) from error
+        self._check_dimension(SentenceTransformer.get_embedding_dimension(model) or 0)
+        return model
+
+    def _unloadable(self, error: Exception) -> ModelError:
+        return ModelError(
+            f'Cannot load the embedder "{self.name}": {first_line(error)} '
+            "Give a folder with a sentence-transformers model, or a hub name where a hub can "
+            "be reached."
+        )
+
+    def _check_dimension(self, whole: int) -> None:
         if whole and self._cut_to > whole:
             raise ModelError(
                 f'The embedder "{self.name}" has no {self._cut_to} dimensions: embedding.dimension is '
                 "too large."
             )
-        return model
 
     @functools.cached_property
     def _prompts(self) -> dict[str, str]:
         """What is put before a question ("query") and before a review ("document")."""
-        own = {kind: text for kind, text in (self._model.prompts or {}).items() if text}
+        stored = self._plain.prompts if self._plain else self._model.prompts
+        own = {kind: text for kind, text in (stored or {}).items() if text}
         known = next(
             (one[1:] for one in _KNOWN_PROMPTS if one[0].search(Path(self.name).name.casefold())),
             ("", ""),
@@ -208,7 +232,7 @@ class SentenceTransformerEmbedder:
     def _weights(self) -> str:
         if self.name == BUNDLED_EMBEDDER:
             bundled_embedder_folder()  # checks the hash
-            return f"{BUNDLED_EMBEDDER}@{_BUNDLED_SHA256[:16]}"
+            return f"{BUNDLED_EMBEDDER}@{BUNDLED_SHA256[:16]}"
         folder = Path(self._folder_or_name)
         if folder.is_dir():
             digest = hashlib.sha256()
@@ -226,19 +250,15 @@ class SentenceTransformerEmbedder:
     @property
     def dimension(self) -> int:
         """Length of a vector."""
+        if self._encoder is not None:
+            return self._cut_to or self._encoder.dimension
         return int(self._model.get_embedding_dimension())
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """(len(texts), dimension) unit vectors of questions."""
-        with self._lock:
-            vectors = self._model.encode_query(
-                list(map(well_formed, texts)),
-                prompt=self._prompts["query"],
-                batch_size=self._batch_size,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
-        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
+        distinct = list(dict.fromkeys(texts))  # a question may be its own content words
+        place = {text: row for row, text in enumerate(distinct)}
+        return self._embed(distinct, "query")[[place[text] for text in texts]]
 
     def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
         """(len(texts), dimension) unit vectors; longest texts first, so that batches have little
@@ -249,24 +269,37 @@ class SentenceTransformerEmbedder:
         step = self._batch_size * 8
         for start in range(0, len(order), step):
             rows = order[start : start + step]
-            with self._lock:
-                vectors[rows] = self._model.encode_document(
-                    [well_formed(texts[row]) for row in rows],
-                    prompt=self._prompts["document"],
-                    batch_size=self._batch_size,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                )
+            vectors[rows] = self._embed([texts[row] for row in rows], "document")
             progress("embedding", min(start + step, len(order)), len(order))
         return vectors
+
+    def _embed(self, texts: Sequence[str], kind: Literal["query", "document"]) -> Vectors:
+        """(len(texts), dimension) unit vectors, with the prompt for their kind."""
+        prompt, formed = self._prompts[kind], list(map(well_formed, texts))
+        with self._lock:
+            if self._encoder is not None:
+                prompted = [prompt + text for text in formed]
+                return self._encoder.vectors(prompted, self.dimension, self._batch_size)
+            encode = self._model.encode_query if kind == "query" else self._model.encode_document
+            vectors = encode(
+                formed,
+                prompt=prompt,
+                batch_size=self._batch_size,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without the special tokens around it, not cut at the model's limit."""
         if not texts:
             return []
+        formed = list(map(well_formed, texts))
+        if self._encoder is not None:
+            return self._encoder.tokenizer.count(formed)
         with self._lock:
             encoded = self._model.tokenizer(
-                list(map(well_formed, texts)),
+                formed,
                 add_special_tokens=False,
                 truncation=False,
                 padding=False,
@@ -287,6 +320,7 @@ def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
         document_prompt=None
         if settings.embedding.document_prompt == "auto"
         else settings.embedding.document_prompt,
+        runtime=functools.partial(choose_runtime, settings),
     )
 
 

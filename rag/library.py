@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag.answer import Answer
 from rag.answering.pipeline import Pipeline, readers
@@ -18,12 +18,15 @@ from rag.filters import Condition, parse_where
 from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import ReviewIndex, index_folder
-from rag.index.ingest import rebuild
-from rag.ingest import ReadOptions
 from rag.progress import Progress, no_progress
 from rag.retrieval import Retriever
 from rag.schema import Message, RetrievedChunk, Review, ReviewFileError
+from rag.topics import Topic
+from rag.topics.definition import Kept
 from rag.understanding.plan import QuestionPlan
+
+if TYPE_CHECKING:
+    from rag.ingest import ReadOptions
 
 Source = str | Path | Sequence[str | Path] | Iterable[Mapping[str, Any] | Review] | Any
 """Review files (any kind that the command line reads), rows as dicts, `Review` records, or a pandas
@@ -125,6 +128,16 @@ class Index:
         """The passages nearest to a question, best first; no language model is needed."""
         return self._retriever.retrieve(_text(question), _conditions(where))
 
+    def topics(self, *, where: str | Sequence[Condition] = ()) -> tuple[Topic, ...]:
+        """What the reviews speak of, the most spoken of first, and who is for and against it.
+
+        The topics are those of all reviews; with `where` they are counted in some. Raises
+        `SettingsError` for conditions that cannot be read.
+        """
+        from rag.topics.counting import topics_of
+
+        return topics_of(self.snapshot, self._kept_topics, _conditions(where))
+
     def reviews(self) -> Iterator[Review]:
         """All reviews, in the order of the index."""
         return self.snapshot.reviews()
@@ -142,6 +155,8 @@ class Index:
         Only sentences that are new or changed are embedded. Raises `ReviewQAError`; the index then
         stays as it was.
         """
+        from rag.index.ingest import rebuild
+
         with _files(source) as files:
             rebuild(
                 self.settings,
@@ -158,6 +173,12 @@ class Index:
     @cached_property
     def _retriever(self) -> Retriever:
         return Retriever(self.settings, self.snapshot, self._embedder)
+
+    @cached_property
+    def _kept_topics(self) -> Kept:
+        from rag.index.topics import index_topics
+
+        return index_topics(self.snapshot)
 
     def __len__(self) -> int:
         return self.snapshot.manifest.reviews
@@ -198,6 +219,8 @@ def build(
     `columns` says which column holds a field (``{"text": "Review_body"}``) where it is not found by
     itself. `progress` is called with (stage, done, total). Raises `ReviewQAError`.
     """
+    from rag.index.ingest import rebuild
+
     settings = settings or load_settings()
     embedder = embedder or make_embedder(settings)
     with _files(source) as files:
@@ -218,6 +241,8 @@ def _snapshot(settings: Settings, name: str) -> ReviewIndex:
 
 
 def _options(settings: Settings, columns: Mapping[str, str] | None) -> ReadOptions:
+    from rag.ingest import ReadOptions
+
     return ReadOptions(mapping=columns or {}, max_unpack_ratio=settings.reading.max_unpack_ratio)
 
 

@@ -35,6 +35,10 @@ class FakeEmbedder:
         return f"{self._name}@{self._dimension}"
 
     @property
+    def runtime(self) -> str:
+        return "fake"
+
+    @property
     def dimension(self) -> int:
         return self._dimension
 

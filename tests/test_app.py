@@ -23,9 +23,8 @@ from rag.schema import GeneratorError
 from rag.understanding.intent import TASKS
 from tests.ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, build_fake_index
 from ui import app
-from ui.components import errors
+from ui.components import errors, overview
 from ui.components.navigation import Page
-from ui.pages import ask as ask_page
 
 SCRIPT = Path(app.__file__)
 
@@ -80,8 +79,9 @@ def test_a_question_the_reviews_do_not_answer_is_refused_calmly() -> None:
 def test_examples_and_tasks_ask_their_question() -> None:
     test = open_app()
     test.button(key="example-0").click().run()
-    assert ask_page.GENERAL_EXAMPLES[0] in page(test)
+    assert overview.WITHOUT_TOPICS[0] in page(test)
     for task in TASKS:
+        test = open_app()
         test.button(key=f"task-{task.name}").click().run()
         assert task.question in page(test)
         assert test.text_input(key="question").value == task.question
@@ -89,7 +89,7 @@ def test_examples_and_tasks_ask_their_question() -> None:
 
 def test_a_blank_question_asks_nothing() -> None:
     test = ask(open_app(), "   ")
-    assert page(test) == ""
+    assert "qa-answer" not in page(test)
     assert test.session_state.history == []
 
 
@@ -218,7 +218,20 @@ def test_a_page_is_added_by_its_record_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert not test.exception and [code.value for code in test.code] == ["drawn"]
     assert "What it is for." in [element.value for element in test.markdown]
     links = [(link.proto.page, link.proto.label) for link in test.get("page_link")]
-    assert links == [("ask", "Ask"), ("reviews", "Reviews"), ("compare", "Compare"), ("", "Dummy")]
+    assert links == [
+        ("ask", "Ask"),
+        ("browse", "Browse"),
+        ("reviews", "Import"),
+        ("compare", "Compare"),
+        ("", "Dummy"),
+    ]
+
+
+def test_a_read_only_app_offers_no_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWQA_SERVER__READ_ONLY", "on")
+    test = open_app()
+    assert [link.proto.label for link in test.get("page_link")] == ["Ask", "Browse", "Compare"]
+    assert "qa-chip" in page(ask(test, QUESTION))
 
 
 def test_the_log_goes_to_the_file_that_is_named(

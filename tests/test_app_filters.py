@@ -251,6 +251,7 @@ def test_follow_ups_build_on_the_shown_topic_of_the_same_index_only(asked: list[
     test.selectbox(key="index").set_value("hotel").run()
     ask(test, "Why?")
     assert asked[-1] == ("Why?", (), ())
+    test.selectbox(key="index").set_value("masks").run()
     press(test, "example-0")
     assert asked[-1][2] == ()
 

@@ -31,6 +31,12 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE_MS = 20_000
+SHIFTS = """
+window.shifts = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
+}).observe({type: "layout-shift", buffered: true});
+"""  # how much of the page has moved by itself
 
 # The app itself, with models that need no weights; REVIEWQA_GENERATOR__NAME still decides between
 # quoting and the slow one.
@@ -66,6 +72,7 @@ def served(folder: Path, generator: str, script: Path | None = None) -> Iterator
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "REVIEWQA_PATHS__INDEXES_DIR": str(folder),
+        "REVIEWQA_PATHS__HISTORY_DIR": str(folder / ".history"),
         "REVIEWQA_GENERATOR__NAME": generator,
         "REVIEWQA_SERVER__PORT": str(port),
     }
@@ -334,6 +341,58 @@ def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, folder: P
         expect(page.get_by_role("button", name="Stop")).to_have_count(0)
 
 
+def test_the_reviews_at_a_glance_give_way_to_the_answer_and_the_address_leads_back(
+    browser: Browser, address: str
+) -> None:
+    with opened(browser, address, 360, 800, "dark") as page:
+        page.add_init_script(SHIFTS)
+        page.reload()
+        expect(page.locator(".st-key-overview [role=graphics-document]").first).to_be_visible()
+        expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+        expect(page.locator("[aria-current=page]")).to_have_text("Ask")
+        assert overflow(page) <= 0
+        assert page.evaluate("window.shifts") < 0.1
+        ask(page, QUESTION)
+        expect(page.locator(".st-key-overview")).to_have_count(0)
+        expect(page.locator("body > [role=status]")).to_contain_text("The answer is there: ")
+        page.reload()  # what was asked is kept, and not asked again
+        expect(chips(page).first).to_be_visible()
+        expect(page.get_by_role("button", name=QUESTION)).to_have_count(1)
+        page.go_back()
+        expect(page.locator(".st-key-overview")).to_be_visible()
+        page.go_forward()
+        expect(chips(page).first).to_be_visible()
+        page.get_by_role("button", name=conversation.FORGET).focus()
+        with opened(browser, address) as stranger:
+            expect(stranger.locator(".st-key-overview")).to_be_visible()
+            expect(stranger.locator(".st-key-history")).to_have_count(0)
+
+
+def test_a_citation_moves_only_the_reviews_beside_the_answer(
+    browser: Browser, address: str
+) -> None:
+    with opened(browser, address, height=900) as page:
+        ask(page, QUESTION)
+        before = page.evaluate("document.querySelector('.stMain').scrollTop")
+        chips(page).last.click()
+        expect(card_of(page, chips(page).last)).to_be_in_viewport(ratio=0.2)
+        assert page.evaluate("document.querySelector('.stMain').scrollTop") == before
+
+
+def test_a_question_that_is_too_long_stays_and_addresses_in_one_are_no_links(
+    browser: Browser, address: str
+) -> None:
+    with opened(browser, address) as page:
+        box = page.get_by_label("Your question")
+        box.fill("masks " * 100)
+        box.press("Enter")
+        expect(page.get_by_text("at most can be asked")).to_be_visible()
+        expect(box).to_have_value("masks " * 100)
+        ask(page, "How are the masks of https://x.test/a and www.x.test or a@x.test?")
+        ask(page, "Why?")
+        assert page.locator("a[href*='x.test']").count() == 0
+
+
 def test_the_app_file_itself_starts_and_says_what_is_missing(
     browser: Browser, tmp_path: Path
 ) -> None:
@@ -342,7 +401,7 @@ def test_the_app_file_itself_starts_and_says_what_is_missing(
         opened(browser, f"{address}reviews") as page,
     ):
         # that page is opened first, and the first page after it
-        expect(page.get_by_role("heading", name="Reviews")).to_be_visible()
+        expect(page.get_by_role("heading", name="Import")).to_be_visible()
         page.goto(address)
         expect(page.get_by_role("heading", name=app.TITLE)).to_be_visible()
         expect(page.get_by_text("reviewqa index build")).to_be_visible()

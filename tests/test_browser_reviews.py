@@ -88,6 +88,7 @@ def test_from_a_file_to_an_answer(browser: Browser, address: str, tmp_path: Path
             open_reviews(phone)
             expect(phone.get_by_text("hotel", exact=True)).to_be_visible()
             expect(phone.get_by_text("Done", exact=True)).to_be_visible(timeout=JOB_MS)
+            phone.get_by_text("What it did").click()
             phone.get_by_text("Examples").click()
             expect(phone.get_by_text("line 4")).to_be_visible()
             assert overflow(phone) <= 0
@@ -132,6 +133,7 @@ def test_a_job_is_cancelled(browser: Browser, address: str, tmp_path: Path) -> N
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_text("Cancelled before it was done")).to_be_visible(timeout=JOB_MS)
         expect(page.get_by_role("button", name="Start it again")).to_be_visible()
+        expect(page.get_by_role("heading", name="1. Which index")).to_be_visible()
 
 
 def test_an_index_goes_back_a_version(browser: Browser, address: str) -> None:

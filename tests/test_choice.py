@@ -14,6 +14,7 @@ from rag.config import BUNDLED_GENERATOR, Settings
 from rag.generators import choice, transformers
 from rag.generators.choice import GPU_MODEL, ChosenGenerator, choose_generator, merged_models
 from rag.generators.openai import OpenAIGenerator
+from rag.generators.packaged import PackagedModel
 from rag.schema import SettingsError
 from tests.fakes import FakeGenerator
 
@@ -177,11 +178,11 @@ def test_the_bundled_model_is_loaded_from_the_cache_folder(
 ) -> None:
     asked: list[Path] = []
 
-    def smollm2_folder(cache: Path) -> Path:
+    def folder(_: PackagedModel, cache: Path) -> Path:
         asked.append(cache)
         return make_model(cache)
 
-    monkeypatch.setattr("rag.generators.bundled.smollm2_folder", smollm2_folder)
+    monkeypatch.setattr(PackagedModel, "folder", folder)
     chosen = choose(
         tmp_path, {"generator.name": BUNDLED_GENERATOR, "paths.cache_dir": tmp_path / "cache"}
     )

@@ -142,6 +142,42 @@ def assert_harmless(text: str) -> None:
     assert not bad, bad
 
 
+# --- topics
+
+
+def test_topics_are_told_in_words_and_as_json(run: Runner, tmp_path: Path) -> None:
+    said = [
+        ("The breakfast was wonderful.", "9"),
+        ("A great breakfast with warm rolls.", "10"),
+        ("We loved the breakfast.", "8"),
+        ("The breakfast was awful and cold.", "1"),
+        (f"Breakfast {HOSTILE} was terrible.", "2"),
+        ("Breakfast was a horrible mess.", "2"),
+    ]
+    file = build_from([(f"r{n}", *row) for n, row in enumerate(said)], tmp_path)
+    there = ("--indexes-dir", tmp_path / "ix")
+    assert run(*there, "index", "build", file, "--name", "inn").code == 0
+    told = run(*there, "topics", "inn")
+    assert (told.code, told.err) == (0, "")
+    assert told.out.startswith("Of 6 reviews, copies counted once, so many speak of:\n\nbreakfast")
+    assert " 6   3 for, 3 against, 0 both, 0 neither\n  + " in told.out
+    assert_harmless(told.out)
+    (topic,) = json.loads(run(*there, "topics", "inn", "--json").out)["topics"]
+    assert (topic["name"], topic["reviews"], topic["best_praise"]["review_id"][0]) == (
+        "breakfast",
+        6,
+        "r",
+    )
+    some = run(*there, "topics", "inn", "--where", "rating >= 8")
+    assert "Of 3 reviews" in some.out and "3 for, 0 against" in some.out
+
+
+def test_without_topics_and_without_an_index_it_says_so(run: Runner) -> None:
+    assert run("topics", "hotel").out == "The reviews speak of no topic often enough.\n"
+    assert "none" in run("topics", "none").complaint
+    assert "Cannot read the condition" in run("topics", "hotel", "--where", "rating").complaint
+
+
 # --- index
 
 

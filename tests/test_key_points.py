@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rag.answering.key_points import choose_points, standing_alone
+from rag.answering.key_points import choose_points
+from rag.answering.standalone import standing_alone
 from tests.test_counting import opinions
 
 

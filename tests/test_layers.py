@@ -18,6 +18,7 @@ PACKAGES = ("rag", "finetune", "ui")
 LAYERS = {
     "rag.schema": 0,
     "rag.answer": 1,
+    "rag.lazy": 0,
     "rag.progress": 0,
     "rag.config": 1,
     "rag.files": 1,
@@ -27,10 +28,18 @@ LAYERS = {
     "rag.chunking": 1,
     "rag.ingest": 1,
     "rag.understanding": 2,
+    "rag.topics": 3,
+    "rag.topics.counting": 6,
+    "rag.topics.quotations": 5,
+    "rag.answering.standalone": 1,
     "rag.reader.stance": 1,
     "rag.reader": 4,
+    "rag.answering.fence": 1,
     "rag.answering.prompt": 2,
+    "rag.answering.statement_prompt": 2,
     "rag.answering.templates": 3,
+    "rag.runtimes": 2,
+    "rag.runtimes.measure": 5,
     "rag.embedding": 3,
     "rag.generators": 4,
     "rag.index": 4,
@@ -115,7 +124,7 @@ def test_importing_the_library_loads_nothing_and_sets_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == []
+    assert done.stdout.split() == ["rag.lazy"]  # which loads the others
 
 
 def test_the_table_names_only_modules_that_exist() -> None:

@@ -121,6 +121,30 @@ def test_an_update_is_seen_by_who_opens_it(settings: rag.Settings) -> None:
     assert len(newer.update(list(COPIED), replace=True)) == len(COPIED)
 
 
+def test_topics_are_counted_for_some_reviews(settings: rag.Settings) -> None:
+    rows = [
+        {"text": text, "rating": mark}
+        for text, mark in (
+            ("We loved the breakfast.", 9),
+            ("Breakfast was a horrible mess.", 2),
+            ("A great breakfast with warm rolls.", 8),
+            ("The breakfast was terrible and cold.", 1),
+            ("What a superb breakfast!", 10),
+            ("Stale breakfast, awful coffee, no smile.", 3),
+        )
+    ]
+    index = build(rows, settings)
+    (topic,) = index.topics()
+    assert isinstance(topic, rag.Topic) and (topic.name, topic.reviews, topic.of) == (
+        "breakfast",
+        6,
+        6,
+    )
+    (good,) = index.topics(where="rating >= 8")
+    assert (good.reviews, good.of, good.criticism) == (3, 3, 0)
+    assert good.to_dict()["question"] == topic.question
+
+
 def test_half_characters_are_no_error(settings: rag.Settings) -> None:
     index = build([*ROWS, {"text": "The pool \ud83d was cold.", "id": "half"}], settings)
     assert index.ask("Was the \ud83d pool cold?").sentences

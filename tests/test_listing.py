@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rag.config import BUNDLED_GENERATOR, Settings
-from rag.generators import bundled
+from rag.generators import bundled, registry
 from rag.generators.listing import SETTINGS_SAY, ListedGenerator, list_generators
 from rag.generators.transformers import _shown_name
 from tests.test_choice import make_model
@@ -53,7 +54,8 @@ def test_at_first_it_is_the_programs_own_and_what_the_settings_say_leads() -> No
 
 
 def test_what_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundled, "GGUF_PACKAGE", "no_such_package")
+    missing = replace(bundled.SMOLLM2, parts=(("no_such_package", "model.gguf"),))
+    monkeypatch.setitem(registry._backends, BUNDLED_GENERATOR, missing.backend("bundled"))
     assert list(listed()) == ["auto", "extractive"]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from rag.answer import Answer
 from rag.answering import prompt
+from rag.answering.fence import fence
 from rag.answering.pipeline import BY_SIMILARITY, CLOSEST, CUT_OFF, WROTE_NOTHING, Pipeline, mix_of
 from rag.config import Settings
 from rag.embedding import Vectors, make_embedder
@@ -248,7 +249,7 @@ def test_only_whole_chunks_within_the_budget_are_sent(index: ReviewIndex, budget
     assert [found.number for found in answer.retrieved] == list(range(1, len(answer.retrieved) + 1))
     chunks = {index.chunk(row).text for row in range(index.manifest.chunks)}
     _, sent = read_prompt(generator.sent[0])
-    assert [r.text for r in sent] == [prompt.fence(found.chunk.text) for found in answer.retrieved]
+    assert [r.text for r in sent] == [fence(found.chunk.text) for found in answer.retrieved]
     assert all(found.chunk.text in chunks for found in answer.retrieved)
     everything = pipeline.retrieve(QUESTION)
     assert answer.retrieved[0].chunk == everything[0].chunk

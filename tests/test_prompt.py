@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.answering import prompt
+from rag.answering.fence import fence
 from rag.answering.prompt import (
     build_messages,
-    fence,
     strip_markers,
     template_hash,
     write_marker,

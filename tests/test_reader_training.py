@@ -25,7 +25,7 @@ from finetune.reader.synthetic import faithful, flipped, synthetic_pairs
 from finetune.reader.training import ReaderRecipe, Round, loss_of
 from rag.reader.base import STANCES
 from rag.reader.bundled import BundledReader
-from rag.reader.network import HEADS
+from rag.reader.heads import HEADS
 
 KINDS = {
     "faithful": "entailed",

@@ -146,6 +146,19 @@ def test_the_evaluation_command_prints_the_readmes_table(folder: Path) -> None:
         assert done.returncode == 0 and says in done.stdout, done.stderr
 
 
+def test_the_topics_that_are_shown_are_the_samples(folder: Path) -> None:
+    if not (folder / "indexes" / "squid-game").exists():
+        run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder)
+    (command,) = (line for line in commands() if "topics squid-game" in line)
+    done = run(command, folder)
+    assert done.returncode == 0, done.stderr
+    (shown,) = (block for block in blocks("text", PAGES["using.md"]) if "so many speak of" in block)
+    names = [line.split("  ")[0] for line in shown.splitlines() if " for, " in line]
+    found = [line.split("  ")[0] for line in done.stdout.splitlines() if " for, " in line]
+    assert done.stdout.splitlines()[0] == shown.splitlines()[0]
+    assert len(names) >= 3 and found[: len(names)] == names
+
+
 def test_every_command_is_covered_here_or_by_ci(folder: Path) -> None:
     known = (
         *SERVERS,
@@ -153,6 +166,7 @@ def test_every_command_is_covered_here_or_by_ci(folder: Path) -> None:
         *OWN,
         "make test",
         "make ask",
+        "topics squid-game",
         "eval retrieval",
         "finetune",
         "pip install",

@@ -70,12 +70,14 @@ def parsed(markup: str) -> Markup:
     for tag, attributes in page.tags:
         assert tag in TAGS
         assert set(attributes) <= ATTRIBUTES
-        assert (attributes.get("href") or "#").startswith("#")
+        assert (attributes.get("href") or "#").startswith(("#", "browse?"))
         assert (attributes.get("style") or "width:").startswith("width:")
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert {
-        (attributes["href"] or "")[1:] for _, attributes in page.tags if "href" in attributes
+        str(attributes["href"])[1:]
+        for _, attributes in page.tags
+        if str(attributes.get("href")).startswith("#")
     } <= set(ids)
     return page
 
@@ -106,7 +108,9 @@ def answer(
 
 
 def show(shown: Answer) -> Markup:
-    return parsed(render.answer_html(shown, prefix="a1", index_line="Index x: 2 reviews."))
+    return parsed(
+        render.answer_html(shown, prefix="a1", index="x", index_line="Index x: 2 reviews.")
+    )
 
 
 def hostile_answer(text: str) -> Answer:
@@ -312,7 +316,7 @@ def test_what_was_searched_for_and_which_reviews_were_asked_stand_under_the_ques
         searched_for=f"How {XSS}?",
     )
     markup = render.answer_html(
-        shown, prefix="a1", index_line="", asked_of=f"1 of 2 reviews: item = {XSS}"
+        shown, prefix="a1", index="x", index_line="", asked_of=f"1 of 2 reviews: item = {XSS}"
     )
     for made in (markup, render.heading_html(shown, f"1 of 2 reviews: item = {XSS}")):
         whole = Markup(made)
@@ -321,7 +325,9 @@ def test_what_was_searched_for_and_which_reviews_were_asked_stand_under_the_ques
             f"Searched for: “How {XSS}?”" in whole.text
             and f"Asked of 1 of 2 reviews: item = {XSS}" in whole.text
         )
-    below = Markup(render.answer_html(shown, prefix="a1", index_line="", heading=False)).text
+    below = Markup(
+        render.answer_html(shown, prefix="a1", index="x", index_line="", heading=False)
+    ).text
     assert "Searched for" not in below and "It is." in below
     plain = dataclasses.replace(shown, searched_for="")
-    assert "qa-how" not in render.answer_html(plain, prefix="a1", index_line="")
+    assert "qa-how" not in render.answer_html(plain, prefix="a1", index="x", index_line="")

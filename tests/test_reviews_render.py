@@ -130,7 +130,7 @@ def test_the_state_of_a_job_is_said_first(state: State, asked: float | None, sai
 
 
 def test_a_result_that_changed_nothing_says_so() -> None:
-    shown = Markup(markup.result_html({"reviews": 1, "sentences": 2, "unchanged": 1})).text
+    shown = Markup(markup.outcome_html({"reviews": 1, "sentences": 2, "unchanged": 1})).text
     assert shown.startswith(
         "Nothing is new: the index stays as it is, with 1 review in 2 sentences."
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rag.embedding import SentenceTransformerEmbedder, bundled_embedder_folder
+from rag.embedding import SentenceTransformerEmbedder
+from rag.runtimes.bundled import bundled_embedder_folder
 from rag.schema import ModelError
 from tests.benchmarks.threads import share_embedder
 

@@ -8,19 +8,23 @@ import importlib.util
 import ipaddress
 import os
 import re
+import secrets
 import sys
 from pathlib import Path
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import file_util
 
-from rag.config import PROXY_VARIABLE, Settings, is_loopback
+from rag.config import PROXY_VARIABLE, Settings, is_loopback, load_settings
 from rag.config.groups import Server
 from rag.schema import SettingsError
 
+BROWSER_COOKIE = "reviewqa_browser"
+BROWSER_COOKIE_S = 90 * 24 * 3600  # from the last visit on
 LOGIN_FILE = "~/.streamlit/secrets.toml"
 _ALL_ADDRESSES = ("", "0.0.0.0", "::")
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:@/?#\\\[\]]+))(?::\d{1,5})?")
@@ -39,22 +43,67 @@ class Gate:
 
     def __init__(self, app: ASGIApp, server: Server) -> None:
         self._app, self._server = app, server
-        self._headers = _response_headers()
+        style, script = _own("first_paint.css"), _own("page.js")
+        self._head = f"<style>{style}</style><script>{script}</script>".encode()
+        self._headers = _response_headers(script)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
 
+        page: Message | None = None  # how the answer begins, where it is a page
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal page
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers.append("Set-Cookie", browser_cookie(scope))
+                    page = message
+                    return
+            elif page is not None:
+                begins, page = page, None
+                if message.get("body"):
+                    message = self._with_head(begins, message)
+                await send(begins)
             await send(message)
 
-        if scope["type"] == "lifespan" or admits(self._server, Headers(scope=scope)):
+        if scope["type"] == "lifespan" or (
+            admits(self._server, Headers(scope=scope)) and not self._is_refused_upload(scope)
+        ):
             await self._app(scope, receive, send_with_headers)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
             await PlainTextResponse(_REFUSED, 403)(scope, receive, send_with_headers)
+
+    def _is_refused_upload(self, scope: Scope) -> bool:
+        """Whether somebody sends a file to an app that is read-only."""
+        return self._server.read_only == "on" and "/_stcore/upload_file" in scope.get("path", "")
+
+    def _with_head(self, begins: Message, body: Message) -> Message:
+        """The body of a page, which Streamlit sends in one piece, with what is ours in its head."""
+        whole = body["body"].replace(b"</head>", self._head + b"</head>", 1)
+        headers = MutableHeaders(scope=begins)
+        if "content-length" in headers:
+            added = len(whole) - len(body["body"])
+            headers["content-length"] = str(int(headers["content-length"]) + added)
+        return {**body, "body": whole}
+
+
+def browser_cookie(scope: Scope) -> str:
+    """The cookie that tells this browser from others: the one that it has, or a new one. It opens
+    nothing but the questions that this browser asked, and no script can read it.
+    """
+    request = Request(scope)
+    token = request.cookies.get(BROWSER_COOKIE, "")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}", token):
+        token = secrets.token_urlsafe(32)
+    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
+    return (
+        f"{BROWSER_COOKIE}={token}; Path=/; Max-Age={BROWSER_COOKIE_S}; HttpOnly; SameSite=Lax"
+        + ("; Secure" if secure else "")
+    )
 
 
 def admits(server: Server, headers: Headers) -> bool:
@@ -81,11 +130,16 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _response_headers() -> dict[str, str]:
+def _own(file: str) -> str:
+    return Path(__file__).with_name(file).read_text(encoding="utf-8")
+
+
+def _response_headers(script: str) -> dict[str, str]:
+    """The headers of all answers; of scripts in a page, Streamlit's and this one may run."""
     page = Path(file_util.get_static_dir(), "index.html").read_text(encoding="utf-8")
     hashes = [
         base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+        for script in [*re.findall(r"<script>(.*?)</script>", page, re.DOTALL), script]
     ]
     scripts = " ".join(f"'sha256-{digest}'" for digest in hashes)
     policy = (
@@ -120,12 +174,22 @@ def what_is_open(settings: Settings, allow_remote: bool, behind_proxy: bool) -> 
         return ""
     if not behind_proxy:
         _require_login_set_up()
+    indexes, files = settings.paths.indexes_dir, settings.paths.reviews_dir
+    can = (
+        f"read all reviews in {indexes}/"
+        if server.read_only == "on"
+        else f"read all reviews in {indexes}/ and {files}/, upload files, and change and remove "
+        "indexes"
+    )
     return (
         f"Others can reach the app. Whoever your {'proxy' if behind_proxy else 'login'} lets in can "
-        f"read all reviews in {settings.paths.indexes_dir}/ and {settings.paths.reviews_dir}/, "
-        "upload files, and change and remove indexes. Without https, everybody on the way can read "
-        "along."
+        f"{can}. Without https, everybody on the way can read along."
     )
+
+
+def is_read_only() -> bool:
+    """Whether the app offers nothing that changes an index."""
+    return load_settings().server.read_only == "on"
 
 
 def _is_for_others(server: Server) -> bool:

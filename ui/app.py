@@ -10,9 +10,9 @@ import streamlit as st
 
 from rag.config import LOG_VARIABLE, load_settings
 from rag.logging import configure_logging
-from ui.access import require_login
+from ui.access import is_read_only, require_login
 from ui.components import errors
-from ui.components.navigation import Page
+from ui.components.navigation import Page, drawn
 from ui.pages import PAGES
 
 TITLE = "Answers from reviews"
@@ -23,13 +23,17 @@ def main(registered: Sequence[Page] = PAGES) -> None:
     """Draw what all pages have in common, and the page."""
     with errors.shown():
         _log()
-    st.html(Path(__file__).with_name("style.css"))
     for key, value in list(st.session_state.items()):
         if str(key).startswith(KEPT):
             st.session_state[key] = value
+    with errors.shown():
+        if is_read_only():
+            registered = [page for page in registered if not page.changes]
     pages = {page.entry(): page for page in registered}
     entry = st.navigation(list(pages), position="hidden")
     page = pages[entry]
+    # the sidebar first, where there is one: else all would move aside when it comes
+    (st.sidebar if page.sidebar else st).html(Path(__file__).with_name("style.css"))
     heading = page.title if page.url_path else TITLE
     title = f"{heading} · {TITLE}" if page.url_path else TITLE
     st.set_page_config(page_title=title, page_icon="💬", layout="wide")
@@ -37,11 +41,13 @@ def main(registered: Sequence[Page] = PAGES) -> None:
     with st.container(key="pages", horizontal=True, gap="small"):
         for link in pages:
             st.page_link(link)
-    st.title(heading, anchor=False)
-    st.markdown(page.intro)
+    with st.container(key="intro"):
+        st.title(heading, anchor=False)
+        st.markdown(page.intro)
     with st.container(key=page.url_path or "first"), errors.shown():
         require_login(load_settings().server)
         entry.run()
+    drawn()
 
 
 @st.cache_resource(show_spinner=False)

@@ -25,7 +25,7 @@ class Example:
     """What is trained on: the `target` that should follow `messages`; without messages the target
     is plain text.
 
-    `kind` is "review", "answer" or "task"; `source` where it comes from; `reviews` are the ids of
+    `kind` is "review", "answer", "task" or "statement"; `source` where it comes from; `reviews` are the ids of
     those it shows.
     """
 

@@ -19,8 +19,10 @@ from finetune.data.examples import (
 )
 from finetune.data.sources import ExampleMaker, Teacher
 from finetune.data.squad import is_squad, read_squad
+from finetune.data.statements import statement_examples, statement_files
 from finetune.folders import DATA, run_folder
 from finetune.recipe import Recipe
+from rag.answering.statement_prompt import template_hash
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.evaluation.question_sets import RetrievalQuestion, read_question_set
@@ -79,16 +81,11 @@ def make_examples(
     made_from = _made_from(recipe, sources)
     if kept := _kept(folder, made_from):
         return MadeData(folder, kept, reused=True)
-    questions = questions_of(sources.indexes, sources.questions)
-    spans = _read_spans(sources)
-    parts = []
-    for index in sources.indexes:
-        maker = ExampleMaker(index, embedder, settings, recipe.data, recipe.training.seed)
-        marked = spans if index is sources.indexes[0] else []
-        parts.append(
-            maker.make(questions[index.name], marked, teacher=sources.teacher, progress=progress)
-        )
-    examples = joined(parts)
+    examples = (
+        statement_examples()
+        if recipe.data.states
+        else _from_indexes(recipe, settings, embedder, sources, progress)
+    )
     if not examples.train:
         reasons = [f"Left out, {count}: {why}." for why, count in examples.left_out.items()]
         raise SettingsError(
@@ -104,8 +101,28 @@ def make_examples(
     return MadeData(folder, examples, reused=False)
 
 
+def _from_indexes(
+    recipe: Recipe, settings: Settings, embedder: Embedder, sources: Sources, progress: Progress
+) -> ExampleSet:
+    questions = questions_of(sources.indexes, sources.questions)
+    spans = _read_spans(sources)
+    parts = []
+    for index in sources.indexes:
+        maker = ExampleMaker(index, embedder, settings, recipe.data, recipe.training.seed)
+        marked = spans if index is sources.indexes[0] else []
+        parts.append(
+            maker.make(questions[index.name], marked, teacher=sources.teacher, progress=progress)
+        )
+    return joined(parts)
+
+
 def _made_from(recipe: Recipe, sources: Sources) -> dict[str, Any]:
     """What decides how the examples come out, as JSON has it."""
+    if recipe.data.states:
+        return {
+            "template_hash": template_hash(),
+            "statements": [sha256_of(file) for file in statement_files()],
+        }
     files = _question_files(sources.questions)
     for path in sources.spans:
         files += _all_files(path)

@@ -12,6 +12,7 @@ import numpy as np
 
 from finetune.data.split import Reviews
 from rag.answering import prompt
+from rag.answering.fence import fence
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.evaluation.question_sets import Span
@@ -111,4 +112,4 @@ def quotations(passage: RetrievedChunk, spans: Sequence[Span]) -> list[str]:
 
 
 def _quotable(text: str) -> str:
-    return prompt.fence(text).replace("“", "‘").replace("”", "’").replace('"', "'")
+    return fence(text).replace("“", "‘").replace("”", "’").replace('"', "'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,8 +108,8 @@ def check_step(prepared: Prepared, model: Any) -> tuple[list[Check], Step | None
     kind, began = prepared.device.kind, time.monotonic()
     autocast = torch.autocast(kind, getattr(torch, dtype), enabled=dtype != "float32")
     try:
-        with PeakMemory(kind) as memory, autocast:
-            loss = model(**tensors).loss
+        with PeakMemory(kind) as memory, autocast, _fused_head(model):
+            loss = model(**tensors, fused_lm_head=True).loss
             loss.backward()
     except (RuntimeError, MemoryError) as error:
         model.zero_grad(set_to_none=True)
@@ -122,6 +123,25 @@ def check_step(prepared: Prepared, model: Any) -> tuple[list[Check], Step | None
     model.zero_grad(set_to_none=True)
     checks += [_checkpointing(model)] if checkpointing else []
     return [*checks, _time(prepared, step, len(batch))], step
+
+
+@contextmanager
+def _fused_head(model: Any) -> Iterator[None]:
+    """The trainer's own head and loss, which never hold the logits of a whole batch: with Gemma's
+    vocabulary these alone would take more memory than the training.
+    """
+    from trl.trainer.utils import add_fused_lm_head
+
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    before = vars(base).get("forward")
+    add_fused_lm_head(base)
+    try:
+        yield
+    finally:
+        if before is None:
+            del base.forward
+        else:
+            base.forward = before
 
 
 def _gradients(model: Any, loss: Any) -> Check:

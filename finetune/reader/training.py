@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from finetune.reader.examples import NOT_ENTAILED, POINTS, Example
 from rag.progress import Progress, no_progress
-from rag.reader.network import HEADS, ReaderNetwork, encode
+from rag.reader.heads import HEADS
+from rag.reader.network import ReaderNetwork, encode
 
 _log = logging.getLogger(__name__)
 

@@ -14,18 +14,27 @@ from typing import Any
 
 from finetune.recipe import Recipe
 from finetune.training.arguments import Arguments
-from rag.config import BUNDLED_GENERATOR, Settings
-from rag.generators.bundled import smollm2_folder
+from rag.config import Settings
+from rag.generators.bundled import SMOLLM2
+from rag.generators.gemma import GEMMA
 from rag.generators.loading import explain, load_tokenizer, load_weights
 from rag.logging import quiet_libraries
 from rag.schema import ModelError, ReviewQAError, SettingsError, first_line
 
 
 def base_folder(base_model: str, settings: Settings) -> str:
-    """What to load: a hub name, a folder, or where the bundled model was converted to."""
-    if base_model == BUNDLED_GENERATOR:
-        return str(smollm2_folder(settings.paths.cache_dir))
+    """What to load: a hub name, a folder, or where a packaged model was converted to."""
+    for packaged in (SMOLLM2, GEMMA):
+        if base_model == packaged.name:
+            return str(packaged.folder(settings.paths.cache_dir))
     return os.path.expanduser(base_model)
+
+
+def keep_terms(base_model: str, folder: Path) -> None:
+    """Put the terms and notices of a packaged base model beside what was made from it."""
+    for packaged in (SMOLLM2, GEMMA):
+        if base_model == packaged.name:
+            packaged.keep_beside(folder)
 
 
 @contextmanager

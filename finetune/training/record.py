@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.recipe import Recipe
-from rag.answering import prompt
-from rag.answering.templates import RECORD
+from rag.answering.templates import HASHES, RECORD
 from rag.schema import ModelError
 
 _LIBRARIES = (
@@ -34,7 +33,7 @@ def new_record(recipe: Recipe, data_sha256: str) -> dict[str, Any]:
         "base_model": recipe.base_model,
         "output": recipe.output,
         "template": template,
-        "template_hash": prompt.template_hash() if template else "",
+        "template_hash": HASHES[template]() if template else "",
         "recipe": recipe.model_dump(),
         "data_sha256": data_sha256,
         "libraries": {name: _version(name) for name in _LIBRARIES},

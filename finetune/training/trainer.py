@@ -33,6 +33,7 @@ from finetune.training.base import (
     add_adapter,
     base_config,
     base_tokenizer,
+    keep_terms,
     load_base,
     save_adapter,
 )
@@ -217,6 +218,7 @@ def _keep(model: Any, folder: Path, recipe: Recipe, record: dict[str, Any]) -> N
     save_adapter(model, draft, record["base_model"])
     write_record(draft, record)
     (draft / "README.md").write_text(model_card(recipe, record), encoding="utf-8")
+    keep_terms(recipe.base_model, draft)
     shutil.rmtree(folder / ADAPTER, ignore_errors=True)
     draft.rename(folder / ADAPTER)
 

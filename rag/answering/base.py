@@ -20,7 +20,7 @@ class Draft:
 
     `dropped_markers` counts citation numbers that name no chunk. Without `sentences`, nothing was
     written. `truncated`: a model reached the most tokens it may write. `tally`: how many reviews
-    speak of what is asked and how, where they were counted.
+    speak of what is asked and how, where they were counted. `notes`: what is to be said of it.
     """
 
     sentences: tuple[AnswerSentence, ...]
@@ -28,6 +28,7 @@ class Draft:
     dropped_markers: int = 0
     truncated: bool = False
     tally: Tally | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Answerer(Protocol):

@@ -18,12 +18,14 @@ from rag.answering.headline import Tally
 from rag.answering.opinions import Opinions, opinions_on
 from rag.answering.points import PointFinder
 from rag.answering.statements import Statements
-from rag.answering.summary import listed, summary
+from rag.answering.summary import Sides, listed, summary
+from rag.answering.wording import StatementWriter
 from rag.generators.base import never_cancelled
 from rag.index import ReviewIndex
 from rag.reader import Reader
 from rag.reader.stance import NEUTRAL_BAND, side_of
 from rag.retrieval.evidence import Evidence
+from rag.schema import ReviewQAError
 from rag.understanding.intent import wants_summary
 from rag.understanding.plan import QuestionPlan
 
@@ -50,20 +52,27 @@ it.
 class CountingAnswerer:
     """Answers in the reviewers' own words, and counts them. Safe to share between threads."""
 
-    name = "extractive (no language model)"
-
     def __init__(
         self,
         index: ReviewIndex,
         reader: Reader,
         quoting: ExtractiveAnswerer,
         bears_on: BearsOn,
+        writer: StatementWriter | None = None,
     ) -> None:
         self._index = index
         self._reader = reader
         self._bears_on = bears_on
         self._quoting = quoting
         self._finder = PointFinder(index, reader)
+        self._writer = writer
+
+    @property
+    def name(self) -> str:
+        """What people are shown."""
+        return (
+            f"counting, in the words of {self._writer.name}" if self._writer else self._quoting.name
+        )
 
     def counts(self, plan: QuestionPlan) -> bool:
         """Whether the reviews are counted for it; what asks for one fact is answered with the
@@ -92,18 +101,45 @@ class CountingAnswerer:
         yield told + "\n"
         sentences = [AnswerSentence(told, supported=True, score=1.0, counted=True)]
         statements = Statements(self._index, opinions, evidence.chunks[0].number)
-        sides = [
+        sides: Sides = [
             (side, [statements.of_point(p.place, p.side, p.count, tally.speak) for p in of_side])
             for side, of_side in points
         ]
-        if plan.is_overview and wants_summary(plan.question):
-            made = summary(sides, self._what_it_is(opinions, statements))
-        else:
-            made = listed(sides)
+        in_prose = plan.is_overview and wants_summary(plan.question)
+        what_it_is = self._what_it_is(opinions, statements) if in_prose else None
+        notes: tuple[str, ...] = ()
+        if self._writer is not None and sides:  # the headline, with its counts, stands already
+            sides, notes = self._in_words(self._writer, plan, sides, cancelled)
+        made = summary(sides, what_it_is) if in_prose else listed(sides)
         for sentence in made:
             yield _as_text(sentence)
-            sentences.append(sentence)
-        yield Draft(tuple(sentences), tuple(statements.chunks), tally=tally)
+        yield Draft((*sentences, *made), tuple(statements.chunks), tally=tally, notes=notes)
+
+    def _in_words(
+        self,
+        writer: StatementWriter,
+        plan: QuestionPlan,
+        sides: Sides,
+        cancelled: Callable[[], bool],
+    ) -> tuple[Sides, tuple[str, ...]]:
+        """The points in the writer's words, where these are borne out, and what to say of that. A
+        writer that fails costs the words, and not the answer.
+        """
+        told = [statement for _, statements in sides for statement in statements]
+        known = (plan.question, self._index.name)
+        try:
+            worded = writer.worded(plan.question, told, known, cancelled)
+        except ReviewQAError as error:
+            return sides, (f"The points are quoted: {error}",)
+        left = iter(worded.sentences)
+        in_words = [(side, [next(left) for _ in statements]) for side, statements in sides]
+        note = (
+            f"{worded.worded} of {worded.asked} points are in the words of {writer.name}, checked "
+            "against their reviews; the others are quoted."
+        )
+        return in_words, (note,) if worded.worded < worded.asked else (
+            note.partition(";")[0] + ".",
+        )
 
     def _what_it_is(self, opinions: Opinions, statements: Statements) -> AnswerSentence | None:
         """What is reviewed, in a reviewer's words, where one says so."""

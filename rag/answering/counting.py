@@ -23,12 +23,9 @@ from numpy.typing import NDArray
 from rag.answering.opinions import Opinions
 from rag.embedding import Vectors
 from rag.reader import Reader
-from rag.reader.stance import NEUTRAL_BAND
 
 MAKES = 0.35
 """Probability of support from which a sentence makes a point."""
-
-_MAKES_WITHOUT_SIDE = 0.5  # and of one that is on no side, a point that is
 
 _TIMES = (0.5, 4.0)  # of what is counted: the true number is between, nine times in ten
 _OPPOSITE = 0.6  # probability of contradiction from which a sentence says the opposite
@@ -92,8 +89,7 @@ def read(
             if agreement < -_OPPOSITE_SIDES:
                 opposes[place] = support.contradicted
             else:
-                one_sided = abs(stance) >= NEUTRAL_BAND > abs(float(opinions.stances[place]))
-                sure = support.entailed >= (_MAKES_WITHOUT_SIDE if one_sided else MAKES)
+                sure = support.entailed >= MAKES
                 makes[place] = support.entailed if sure else 0
                 opposes[place] = support.contradicted if not (stance or sure) else 0
         if np.count_nonzero(makes[block]) < _FEW_OF_THEM * len(block):

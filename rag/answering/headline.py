@@ -4,11 +4,12 @@ that code did not count; with few reviews they say how many of how many, and no 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import binomtest
 
 from rag.answering.counting import Count
 from rag.answering.opinions import Opinions
@@ -98,8 +99,14 @@ def percent(part: int, whole: int) -> str:
 
 def wilson(part: int, whole: int, confidence: float = 0.9) -> tuple[float, float]:
     """Wilson's interval for a share (1927)."""
-    interval = binomtest(min(part, whole), max(whole, 1)).proportion_ci(confidence, "wilson")
-    return float(interval.low), float(interval.high)
+    # written out: loading scipy.stats takes longer than an answer
+    count = max(whole, 1)
+    share = min(part, whole) / count
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    middle = share + z * z / (2 * count)
+    half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    low, high = ((middle + sign * half) / (1 + z * z / count) for sign in (-1, 1))
+    return (0.0 if share == 0 else low), (1.0 if share == 1 else high)
 
 
 def verdict(tally: Tally) -> str:

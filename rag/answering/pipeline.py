@@ -17,13 +17,16 @@ from rag.answering.grounding import is_refusal
 from rag.answering.headline import Tally, comparison
 from rag.answering.model import Budget, ModelAnswerer
 from rag.answering.refusal import Rarity, answerable, evidence_score, rarity_of
+from rag.answering.statement_prompt import STATING
 from rag.answering.statistics import statistics_of
+from rag.answering.wording import StatementWriter
 from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
 from rag.filters import Condition
 from rag.generators import Generator
 from rag.generators.base import never_cancelled
-from rag.generators.choice import ChosenGenerator, choose_generator
+from rag.generators.choice import ChosenGenerator, choose_generator, merged_models
+from rag.generators.completion import BatchCompleter
 from rag.index import BuildOptions, ReviewIndex, index_folder
 from rag.index.catalogue import index_catalogue
 from rag.index.facets import frequent_languages
@@ -208,6 +211,7 @@ class Pipeline:
                 *self.about_language(question),
                 *((f"Read as: {plan.read_as}",) if plan.read_as else ()),
                 *_notes(plan, outcome, refused=refused),
+                *dict.fromkeys(outcome.notes),
                 *self._about_checking(outcome, refused=refused),
             ),
             timings=timer.total(),
@@ -302,7 +306,10 @@ def make_answerer(
     if generator is None:
         most = settings.generator.max_new_tokens * _CHARACTERS_PER_TOKEN
         quoting = ExtractiveAnswerer(most_characters=most)
-        return quoting if reader is None else CountingAnswerer(index, reader, quoting, bears_on)
+        if reader is None:
+            return quoting
+        writer = _statement_writer(settings, reader)
+        return CountingAnswerer(index, reader, quoting, bears_on, writer)
     return ModelAnswerer(
         generator,
         index,
@@ -322,6 +329,14 @@ def readers(settings: Settings, chosen: ChosenGenerator) -> tuple[Reader | None,
     """
     judge = None if chosen.generator is None else make_judge(settings)
     return make_reader(settings), judge
+
+
+def _statement_writer(settings: Settings, reader: Reader) -> StatementWriter | None:
+    """What words counted points: the newest model merged here that was tuned for it."""
+    if settings.answering.wording == "off":
+        return None
+    models = merged_models(settings.paths.models_dir, tuned_for=(STATING,))
+    return StatementWriter(BatchCompleter(models[0], STATING), reader) if models else None
 
 
 @dataclass(slots=True)
@@ -363,6 +378,7 @@ class _Outcome:
     reason: str = ""  # why nothing was
     refusal: AnswerSentence | None = None
     tallies: dict[str, Tally] = field(default_factory=dict)  # by item, where there are several
+    notes: list[str] = field(default_factory=list)
 
     def compared(self) -> str:
         """How several items compare, where their reviews were counted; it now stands first."""
@@ -380,6 +396,7 @@ class _Outcome:
         self.retrieved += draft.retrieved
         self.dropped_markers += draft.dropped_markers
         self.truncated = self.truncated or draft.truncated
+        self.notes += draft.notes
         self.told = self.told or bool(draft.sentences)
         answered = bool(draft.sentences) and not is_refusal(draft.sentences)
         self.answered = self.answered or answered

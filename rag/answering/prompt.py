@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rag.answer import AnswerSentence
+from rag.answering.fence import FENCE, fence
 from rag.schema import Message, RetrievedChunk, Side, rating_words
 
 REFUSAL = "The reviews do not say."
@@ -43,35 +44,6 @@ _REVIEW = '<review number="{number}" rating="{rating}" date="{date}">\n{text}\n<
 _QUESTION = "Question: {question}"
 
 
-# One character for one character, so that offsets in a fenced text are offsets in the review. Angle
-# and square brackets go because they could close the fence, pose as a citation, or spell a control
-# token (<end_of_turn>, <|im_start|>, [INST]); line breaks go so that no line of a review can pose
-# as one of ours.
-_FENCE = str.maketrans(
-    {
-        "<": "‹",
-        ">": "›",
-        "[": "(",
-        "]": ")",
-        "【": "(",
-        "】": ")",
-        "＜": "‹",
-        "＞": "›",
-        "［": "(",
-        "］": ")",
-        "\n": " ",
-        "\r": " ",
-        "\u2028": " ",
-        "\u2029": " ",
-    }
-)
-
-
-def fence(text: str) -> str:
-    """`text` made safe to stand inside the prompt; same length, character for character."""
-    return text.translate(_FENCE)
-
-
 def build_messages(question: str, retrieved: Sequence[RetrievedChunk]) -> list[Message]:
     """The messages that ask `question` over `retrieved`, in the order given."""
     blocks = [
@@ -98,7 +70,7 @@ ANSWERING = "answering"
 
 def template_hash() -> str:
     """Hex SHA-256 over everything of a prompt that does not depend on the question or the reviews."""
-    fenced = "".join(f"{chr(code)}{becomes}" for code, becomes in sorted(_FENCE.items()))
+    fenced = "".join(f"{chr(code)}{becomes}" for code, becomes in sorted(FENCE.items()))
     parts = (_OPENING, _RULES, _REVIEW, _QUESTION, fenced, *HEADINGS)
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow.compute as pc
 
 from rag.answer import AnswerSentence
 from rag.filters import Condition
@@ -41,6 +40,8 @@ def _ratings(marks: np.ndarray, chosen: object) -> list[str]:
     rated = marks[~np.isnan(marks.astype(np.float64))].astype(np.float64)
     if not len(rated):
         return ["The reviews have no ratings."]
+    import pyarrow.compute as pc
+
     highest = pc.max(chosen.column("rating_max")).as_py()  # type: ignore[attr-defined]
     share = "" if len(rated) == len(marks) else f", of {len(rated):,} rated reviews"
     values, counts = np.unique(rated, return_counts=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rag.answer import AnswerSentence, Citation
+from rag.answer import AnswerSentence, Citation, KeyPoint
 from rag.answering import prompt
 from rag.answering.headline import about, in_a_row
 from rag.schema import Side
@@ -13,6 +13,21 @@ Sides = Sequence[tuple[Side, Sequence[AnswerSentence]]]
 """The points of each side as statements."""
 
 _IN_A_SENTENCE = 3
+_LOWERED = (
+    "The",
+    "A",
+    "An",
+    "Some",
+    "Many",
+    "Most",
+    "Few",
+    "No",
+    "Its",
+    "It",
+    "They",
+    "There",
+    "Even",
+)
 _OPENINGS: dict[Side, tuple[str, str]] = {
     "praise": ("What is praised most:", "Also praised:"),
     "criticism": ("What is criticised most:", "Also criticised:"),
@@ -46,11 +61,20 @@ def _joined(opening: str, statements: Sequence[AnswerSentence]) -> AnswerSentenc
     points = tuple(point for statement in statements for point in statement.points)
     of = f" of {points[0].of:,} reviews" if points else ""
     parts = [
-        f"“{point.statement.rstrip('.')}” ({about(point.count)}{of if not place else ''})"
+        f"{_in_prose(point)} ({about(point.count)}{of if not place else ''})"
         for place, point in enumerate(points)
     ]
     citations = _once(c for statement in statements for c in statement.citations[:2])
     return AnswerSentence(f"{opening} {in_a_row(parts)}.", True, 1.0, citations, points=points)
+
+
+def _in_prose(point: KeyPoint) -> str:
+    """A point inside a sentence: quoted, or as the statement that it is."""
+    statement = point.statement.rstrip(".")
+    if point.quoted:
+        return f"“{statement}”"
+    first, _, rest = statement.partition(" ")
+    return f"{first.lower() if first in _LOWERED else first} {rest}"
 
 
 def _once(citations: Iterable[Citation]) -> tuple[Citation, ...]:

@@ -7,13 +7,18 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rag.answering import prompt
+from rag.answering import prompt, statement_prompt
 from rag.schema import ModelError
 
 RECORD = "training.json"  # in the folder of an adapter or of a merged model
+HASHES = {
+    prompt.ANSWERING: prompt.template_hash,
+    statement_prompt.STATING: statement_prompt.template_hash,
+}
+"""What a model may be tuned for, and the hash of that prompt."""
 
 
-def check_template(*folders: str) -> None:
+def check_template(*folders: str, tuned_for: str = prompt.ANSWERING) -> None:
     """Refuse a model or an adapter in one of the folders that was tuned on another prompt; one with
     no prompt on record, as models from elsewhere are, is taken.
 
@@ -23,12 +28,12 @@ def check_template(*folders: str) -> None:
     for folder in filter(None, folders):
         record = _record(Path(os.path.expanduser(folder)))
         kind = record.get("template") or ""
-        if kind not in ("", prompt.ANSWERING):
+        if kind not in ("", tuned_for):
             raise ModelError(
-                f'"{folder}" was tuned for "{kind}", which this version cannot ask. Tune it again '
-                "(reviewqa finetune run)."
+                f'"{folder}" was tuned for "{kind}", and is asked for "{tuned_for}". Name a model '
+                "that was tuned for that, or tune one (reviewqa finetune run)."
             )
-        if kind and record.get("template_hash") != prompt.template_hash():
+        if kind and record.get("template_hash") != HASHES[kind]():
             raise ModelError(
                 f'"{folder}" was tuned on another prompt than this version writes, and would '
                 "answer worse without a sign of it. Tune it again (reviewqa finetune run), or use "

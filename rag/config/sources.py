@@ -18,13 +18,8 @@ from rag.config.settings import (
     variable_of,
 )
 from rag.config.trust import require_consent
+from rag.config.variables import NO_SETTINGS, SETTINGS_FILE
 from rag.schema import SettingsError
-
-DEBUG_VARIABLE = "REVIEWQA_DEBUG"  # the command line then shows the traceback of unforeseen errors
-LOG_VARIABLE = "REVIEWQA_LOG"  # a file that gets the whole log
-PROXY_VARIABLE = "REVIEWQA_BEHIND_PROXY"  # the app asks nobody to log in: a proxy does
-_NO_SETTINGS = (DEBUG_VARIABLE, LOG_VARIABLE, PROXY_VARIABLE)
-SETTINGS_FILE = "reviewqa.toml"
 
 
 def load_settings(
@@ -95,5 +90,5 @@ def _in_environment(environ: Mapping[str, str]) -> list[tuple[str, Any, str]]:
     return [
         (variable.removeprefix(ENV_PREFIX).lower().replace("__", ".", 1), text, variable)
         for variable, text in environ.items()
-        if variable.startswith(ENV_PREFIX) and variable not in _NO_SETTINGS
+        if variable.startswith(ENV_PREFIX) and variable not in NO_SETTINGS
     ]

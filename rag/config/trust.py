@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rag.config.groups import BUNDLED_GENERATOR
+from rag.config.groups import BUNDLED_GENERATOR, GEMMA_BASE
 from rag.config.settings import Settings
 from rag.schema import SettingsError
 
@@ -29,7 +29,16 @@ MODELS = (
     "retrieval.reranker",
     "reader.model",
 )
-_NO_LOCATIONS = ("", "none", "bundled", "auto", "extractive", "openai", BUNDLED_GENERATOR)
+_NO_LOCATIONS = (
+    "",
+    "none",
+    "bundled",
+    "auto",
+    "extractive",
+    "openai",
+    BUNDLED_GENERATOR,
+    GEMMA_BASE,
+)
 _DEFAULTS = Settings()
 
 

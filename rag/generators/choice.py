@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.answering.prompt import ANSWERING
+from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.generators.base import Generator
 from rag.generators.loading import problem_of
 from rag.generators.registry import load_generator, no_adapter
+from rag.runtimes.choice import may_have_gpu
 
 EXTRACTIVE = "extractive"
 GPU_MODEL = "google/gemma-4-E2B-it"  # Apache-2.0, and no gate to pass
@@ -35,20 +39,27 @@ def choose_generator(settings: Settings) -> ChosenGenerator:
     if settings.generator.name != "auto":
         generator = load_generator(settings, settings.generator.name)
         return ChosenGenerator(generator, "it is what the settings name")
+    name, reason = automatic(settings)
+    if name == EXTRACTIVE:
+        return _quoting(settings, reason)
+    return ChosenGenerator(load_generator(settings, name), reason)
+
+
+def automatic(settings: Settings) -> tuple[str, str]:
+    """What "auto" stands for now: a name that `generator.name` takes, and why. Nothing is loaded."""
     passed_over = ""
     for merged in merged_models(settings.paths.models_dir):
         if problem := problem_of(merged):
             passed_over += f"; the merged model {merged.name} cannot be used: {problem}"
             continue
-        reason = f"it is the newest merged model in {settings.paths.models_dir}/{passed_over}"
-        return ChosenGenerator(load_generator(settings, str(merged)), reason)
+        where = settings.paths.models_dir
+        return str(merged), f"it is the newest merged model in {where}/{passed_over}"
     gpu = gpu_available()
     if gpu and model_at_hand(GPU_MODEL):
-        reason = "there is a GPU, and this model can be had"
-        return ChosenGenerator(load_generator(settings, GPU_MODEL), reason)
+        return GPU_MODEL, "there is a GPU, and this model can be had"
     missing = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
-    return _quoting(
-        settings,
+    return (
+        EXTRACTIVE,
         f"there is no merged model and {missing}; of what works offline, quoting the reviews "
         f"measured best{passed_over}",
     )
@@ -60,9 +71,15 @@ def _quoting(settings: Settings, reason: str) -> ChosenGenerator:
     return ChosenGenerator(None, reason)
 
 
-def merged_models(models_dir: Path) -> list[Path]:
-    """The folders in `models_dir` that hold a causal language model, newest first."""
-    return [folder for folder in newest_first(models_dir, "config.json") if is_model(folder)]
+def merged_models(models_dir: Path, tuned_for: Sequence[str] = ("", ANSWERING)) -> list[Path]:
+    """The folders in `models_dir` that hold a causal language model that was tuned for one of
+    these, "" where its record does not say; newest first.
+    """
+    return [
+        folder
+        for folder in newest_first(models_dir, "config.json")
+        if is_model(folder) and (read_record(folder).get("template") or "") in tuned_for
+    ]
 
 
 def newest_first(folder: Path, file: str) -> list[Path]:
@@ -83,7 +100,11 @@ def newest_first(folder: Path, file: str) -> list[Path]:
 
 
 def gpu_available() -> bool:
-    """Whether torch sees a CUDA device."""
+    """Whether torch sees a CUDA device. Where the system has none, torch is not asked, for it takes
+    a second to load.
+    """
+    if not may_have_gpu():
+        return False
     import torch
 
     return bool(torch.cuda.is_available())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rag.answering.templates import RECORD, read_record
 from rag.config import Settings
-from rag.generators.choice import EXTRACTIVE, merged_models, newest_first
+from rag.generators.choice import EXTRACTIVE, automatic, merged_models, newest_first
 from rag.generators.loading import ADAPTER_FILES
 from rag.generators.registry import backends
 
@@ -60,6 +60,17 @@ def list_generators(settings: Settings) -> tuple[ListedGenerator, ...]:
         names.add(name)
         found.append(replace(one, name=name))
     return tuple(found)
+
+
+def same_model(settings: Settings, one: ListedGenerator, other: ListedGenerator) -> bool:
+    """Whether two of the list come to one model, "auto" taken for what it stands for now."""
+
+    def meant(listed: ListedGenerator) -> ListedGenerator:
+        if listed.generator != "auto":
+            return listed
+        return replace(listed, generator=automatic(settings)[0])
+
+    return one == other or _place(meant(one)) == _place(meant(other))
 
 
 def _all(settings: Settings) -> Iterator[ListedGenerator]:

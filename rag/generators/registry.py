@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from rag.config import Settings
-from rag.generators import bundled, openai, transformers
+from rag.generators import bundled, gemma, openai, transformers
 from rag.generators.base import Backend, Generator
 from rag.schema import SettingsError
 
-_BUILT_IN = (openai.BACKEND, bundled.BACKEND)
+_BUILT_IN = (openai.BACKEND, bundled.BACKEND, gemma.BACKEND)
 _backends: dict[str, Backend] = {backend.name: backend for backend in _BUILT_IN}
 
 

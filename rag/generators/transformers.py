@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,19 @@ class TransformersGenerator:
         finally:
             stop.set()
             worker.join()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[tuple[Any, Any]]:
+        """The model and its tokenizer, for whoever asks them in another way than `stream`; answers
+        asked for meanwhile wait. Raises `GeneratorError` for whatever goes wrong.
+        """
+        with self._lock, self._tokenizing:
+            try:
+                yield self._model, self._tokenizer
+            except GeneratorError:
+                raise
+            except Exception as error:
+                raise _explain_run(self.name, error) from error
 
     def _fitting_prompt(
         self, messages: Sequence[Message], max_new_tokens: int

@@ -15,7 +15,6 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
 
 from rag.files import read_small
-from rag.index import disk
 from rag.index.manifest import CATALOGUE_FILE, Manifest
 from rag.understanding.catalogue import MOST_ITEMS, RULES, Catalogue
 
@@ -28,13 +27,6 @@ def encoded(catalogue: Catalogue) -> bytes:
     for name in ("words", "aliases"):
         values[name] = dict(sorted(values[name].items()))
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def write_catalogue(path: Path, content: bytes) -> disk.NewFile:
-    """Write what `encoded` returned; the closed file knows its hash and size."""
-    with disk.new_file(path) as file:
-        file.write(content)
-    return file
 
 
 def read_catalogue(generation: Path, manifest: Manifest) -> Catalogue | None:

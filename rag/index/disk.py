@@ -79,6 +79,13 @@ def new_file(path: Path) -> Iterator[NewFile]:
         file.close()
 
 
+def write_bytes(path: Path, content: bytes) -> NewFile:
+    """Write a small file whole; the closed file knows its hash and size."""
+    with new_file(path) as file:
+        file.write(content)
+    return file
+
+
 def sync_folder(folder: Path) -> None:
     """Make a folder's entries survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -4,13 +4,13 @@ they have.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rag.filters import Condition
 from rag.index import tables
@@ -58,11 +58,9 @@ def facets_of(index: ReviewIndex) -> Facets:
 
 def facets_in(reviews: pa.Table) -> Facets:
     """The facets of reviews as they are stored; of their columns, `FACET_COLUMNS` are read."""
-    rated = reviews.select(list(tables.RATING_COLUMNS)).filter(
-        pc.is_valid(reviews.column("rating"))
-    )
+    rated = reviews.select(list(tables.RATING_COLUMNS)).filter(reviews.column("rating").is_valid())
     scales = rated.group_by(["rating_min", "rating_max"]).aggregate([]).to_pylist()
-    days = [day for day in pc.unique(reviews.column("date")).to_pylist() if _is_day(day)]
+    days = [day for day in reviews.column("date").unique().to_pylist() if is_day(day)]
     marks = np.asarray(rated.column("rating").to_numpy(), dtype=np.float64)
     shared = (scales[0]["rating_min"], scales[0]["rating_max"]) if len(scales) == 1 else None
     return Facets(
@@ -90,7 +88,8 @@ def count_where(index: ReviewIndex, conditions: Sequence[Condition]) -> int:
     return int(tables.meeting(index.reviews_table, conditions).sum())
 
 
-def _is_day(text: str | None) -> bool:
+def is_day(text: str | None) -> bool:
+    """Whether a text is a day as ISO 8601 writes it."""
     try:
         return bool(text) and date.fromisoformat(str(text)).isoformat() == text
     except ValueError:
@@ -98,8 +97,9 @@ def _is_day(text: str | None) -> bool:
 
 
 def _values(column: pa.ChunkedArray) -> Values:
-    counts = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
-    counted = [(str(value), int(count)) for value, count in counts.items() if value]
+    # in Python: every question asks for it, and loading pyarrow's functions takes longer
+    counts = Counter(column.to_pylist())
+    counted = [(str(value), count) for value, count in counts.items() if value]
     few = len(counted) <= MOST_VALUES
     listed = sorted(counted, key=lambda row: (-row[1], row[0])) if few else []
     return Values(len(counted), tuple(listed))

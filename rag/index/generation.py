@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rag.config import NORMALISATION
 from rag.embedding import Embedder, Vectors
 from rag.files import size_in_words
-from rag.index import bm25, catalogue_file, disk, manifest, tables, vectors
+from rag.index import bm25, catalogue_file, disk, manifest, tables, topics_file, vectors
 from rag.index.catalogue import catalogue_in
 from rag.index.chunk_batch import (
     GenerationRows,
@@ -29,6 +29,7 @@ from rag.index.diff import Comparison
 from rag.index.embedding_cache import EmbeddingCache, Keys, as_keys, text_key
 from rag.index.options import BuildOptions
 from rag.index.snapshot import ReviewIndex
+from rag.index.topics import topics_in
 from rag.ingest.duplicates import Groups, group
 from rag.progress import Progress
 from rag.reader.stance import (
@@ -39,6 +40,7 @@ from rag.reader.stance import (
     fitted_head,
 )
 from rag.schema import IndexFileError, Review
+from rag.understanding.catalogue import Catalogue
 
 EMBED_AT_ONCE = 4096  # sentences in a batch that is kept: half a minute of work on two cores
 _MOST_IMPORTS = 100  # that the manifest remembers
@@ -101,8 +103,10 @@ class GenerationWriter:
         )
         stemmer = bm25.stemmer_for(written.column("language").to_pylist())
         self._files |= bm25.write_bm25(self._building, stemmer, rows.sentences, self._progress)
-        self._write(manifest.STANCE_FILE, tables.write_stance, self._stance())
-        self._write_catalogue()
+        stance = self._stance()
+        self._write(manifest.STANCE_FILE, tables.write_stance, stance)
+        catalogue = self._write_catalogue()
+        self._write_topics(rows, stored, stance, catalogue)
         search = self._write_approximate(stored)
         earlier = [] if self._live is None else self._live.manifest.imports
         self._manifest(
@@ -207,10 +211,22 @@ class GenerationWriter:
         self._write("reviews.parquet", tables.write_table, tables.REVIEW_SCHEMA, batches)
         return groups
 
-    def _write_catalogue(self) -> None:
-        found = catalogue_file.encoded(catalogue_in(self._building / "reviews.parquet"))
+    def _write_catalogue(self) -> Catalogue:
+        catalogue = catalogue_in(self._building / "reviews.parquet")
+        found = catalogue_file.encoded(catalogue)
         if len(found) <= catalogue_file.LARGEST:  # else it is computed when it is needed
-            self._write(manifest.CATALOGUE_FILE, catalogue_file.write_catalogue, found)
+            self._write(manifest.CATALOGUE_FILE, disk.write_bytes, found)
+        return catalogue
+
+    def _write_topics(
+        self, rows: GenerationRows, stored: Vectors, stance: StanceModel, about: Catalogue
+    ) -> None:
+        path = self._building / "reviews.parquet"
+        kept = topics_in(path, rows.sentences, stored, stance, about)
+        reviews = pq.read_metadata(path).num_rows
+        found = topics_file.encoded(kept, reviews, len(stored))
+        if len(found) <= topics_file.LARGEST:  # else they are computed when they are needed
+            self._write(manifest.TOPICS_FILE, disk.write_bytes, found)
 
     def _stance(self) -> StanceModel:
         fitted = fitted_head(self._embedder.identity)
@@ -245,6 +261,7 @@ class GenerationWriter:
             format_version=manifest.FORMAT_VERSION,
             fingerprint=options.fingerprint(embedder.identity),
             embedder=embedder.identity,
+            runtime=embedder.runtime,
             dimension=embedder.dimension,
             chunking=options.chunking,
             chunk_tokens=options.chunk_tokens,

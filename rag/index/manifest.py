@@ -18,6 +18,7 @@ FORMAT_VERSION = 3
 STANCE_FILE = "leaning.parquet"  # the name that indexes of this format have always had
 APPROXIMATE_FILE = "vectors.faiss"
 CATALOGUE_FILE = "catalogue.json"
+TOPICS_FILE = "topics.json"
 DATA_FILES = (
     "reviews.parquet",
     "sentences.parquet",
@@ -39,7 +40,7 @@ class Manifest:
     `files` maps a file's name to its hex SHA-256, `sizes` to its bytes. `imports` tells of each
     file that was read: its name, columns, cleaning steps and counts. `stemmer` is Snowball's name
     for the language that words are stemmed in, or empty. `voices` counts the reviews less the
-    copies of others among them.
+    copies of others among them. `runtime` computed the vectors; an older index does not say.
     """
 
     format_version: int
@@ -62,6 +63,7 @@ class Manifest:
     stemmer: str
     files: dict[str, str]
     sizes: dict[str, int]
+    runtime: str = "torch float32"
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -101,10 +103,8 @@ class Manifest:
     def data_files(self) -> tuple[str, ...]:
         """Names of the files that this generation must have beside the manifest."""
         approximate = (APPROXIMATE_FILE,) if self.approximate else ()
-        catalogue = (
-            (CATALOGUE_FILE,) if CATALOGUE_FILE in self.files else ()
-        )  # older ones have none
-        return (*DATA_FILES, *approximate, *catalogue)
+        kept = [name for name in (CATALOGUE_FILE, TOPICS_FILE) if name in self.files]
+        return (*DATA_FILES, *approximate, *kept)  # older ones lack what is only kept
 
 
 def damaged_files(folder: Path, manifest: Manifest, *, thorough: bool) -> list[str]:

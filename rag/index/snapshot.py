@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-import faiss
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rag.chunking import make_chunk
@@ -23,12 +21,15 @@ from rag.index.catalogue_file import read_catalogue
 from rag.index.manifest import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_files
 from rag.index.options import BuildOptions
 from rag.index.store import index_folder, live_generation
-from rag.index.vectors import Mask, VectorSearch, map_array
+from rag.index.topics_file import read_topics
+from rag.index.vectors import Mask, VectorSearch, map_array, read_approximate
 from rag.schema import Chunk, IndexFileError, Review, ReviewSentence, Side, first_line
 
 _log = logging.getLogger(__name__)
 
 _UNREADABLE = (OSError, pa.ArrowException, RuntimeError, KeyError, ValueError, MemoryError)
+
+_SAME_VECTOR = 0.99  # cosine of a sentence's vectors by two runtimes
 
 
 class ReviewIndex:
@@ -38,7 +39,7 @@ class ReviewIndex:
     `reviews_table` holds the reviews as they are stored (`tables.REVIEW_SCHEMA`); `all_vectors`,
     (sentences, dimension), is mapped into memory and not to be written to; `approximate` is the
     approximate index over them, where there is one; `catalogue` the one that was kept, without the
-    index's name.
+    index's name; `topics` those that were kept.
     """
 
     def __init__(self, generation: Path) -> None:
@@ -46,15 +47,16 @@ class ReviewIndex:
         self.name = generation.parent.name
         self.manifest = Manifest.read(generation)
         try:
-            self.reviews_table = pq.read_table(generation / "reviews.parquet", memory_map=True)
+            self.reviews_table = tables.read_table(generation / "reviews.parquet", memory_map=True)
             self._read_rows()
             self.stance = tables.read_stance(generation / STANCE_FILE)
             self.catalogue = read_catalogue(generation, self.manifest)
+            self.topics = read_topics(generation, self.manifest)
             self.signatures = map_array(generation / "signatures.npy")
             self.all_vectors: Vectors = map_array(generation / "vectors.npy")
             approximate = self.manifest.approximate
-            self.approximate: faiss.Index | None = (
-                faiss.read_index(str(generation / APPROXIMATE_FILE)) if approximate else None
+            self.approximate = (
+                read_approximate(generation / APPROXIMATE_FILE) if approximate else None
             )
             self._check_shapes()
             self._search = VectorSearch(self.all_vectors, self.approximate)
@@ -69,7 +71,7 @@ class ReviewIndex:
             self._texts = self.reviews_table.column("text")
             self._languages = self.reviews_table.column("language")
             self._parts = self._read_parts()
-            self.review_group = np.asarray(self.reviews_table.column("group").to_numpy())
+            self.review_group = tables.numbers(self.reviews_table.column("group"))
         except IndexFileError:
             raise
         except _UNREADABLE as error:
@@ -80,13 +82,13 @@ class ReviewIndex:
 
     def _read_rows(self) -> None:
         """The tables of sentences and chunks, as arrays of whole numbers."""
-        sentences = pq.read_table(self.generation / "sentences.parquet")
+        sentences = tables.read_table(self.generation / "sentences.parquet")
         self.sentence_review, self.sentence_start, self.sentence_end, self.sentence_chunk = (
-            np.asarray(sentences.column(name).to_numpy()) for name in tables.SENTENCE_COLUMNS
+            tables.numbers(sentences.column(name)) for name in tables.SENTENCE_COLUMNS
         )
-        chunks = pq.read_table(self.generation / "chunks.parquet")
+        chunks = tables.read_table(self.generation / "chunks.parquet")
         self.chunk_review, self.chunk_start, self.chunk_end, self.chunk_first, self.chunk_last = (
-            np.asarray(chunks.column(name).to_numpy()) for name in tables.CHUNK_COLUMNS
+            tables.numbers(chunks.column(name)) for name in tables.CHUNK_COLUMNS
         )
 
     def _read_parts(self) -> pa.ChunkedArray | None:
@@ -151,6 +153,8 @@ class ReviewIndex:
         """Raise `IndexFileError` unless the index was built by this embedder with these options."""
         manifest = self.manifest
         if manifest.fingerprint == options.fingerprint(embedder.identity):
+            if manifest.runtime != embedder.runtime:
+                self._check_runtime(embedder)
             return
         if manifest.embedder != embedder.identity:
             raise IndexFileError(
@@ -163,6 +167,22 @@ class ReviewIndex:
             f"{manifest.chunking}, {manifest.chunk_tokens} tokens, text cleaning "
             f"{manifest.normalisation}). Rebuild it."
         )
+
+    def _check_runtime(self, embedder: Embedder) -> None:
+        """Raise `IndexFileError` unless some sentences get nearly the vectors that another runtime
+        gave them.
+        """
+        longest = np.argsort(self.sentence_start - self.sentence_end, kind="stable")
+        rows = np.unique(longest[[0, len(longest) // 2]])
+        now = embedder.embed_documents([sentence.text for sentence in self.sentences(rows)])
+        nearest = float(np.min(np.sum(now * self.vectors(rows), axis=1)))
+        if nearest < _SAME_VECTOR:
+            raise IndexFileError(
+                f'The index "{self.name}" was made by {self.manifest.runtime}, and '
+                f"{embedder.runtime} gives other vectors (cosine {nearest:.3f}). Rebuild it, or set "
+                "runtime.backend and runtime.precision to what it was made by."
+            )
+        _log.info("%s gives the vectors of %s.", embedder.runtime, self.manifest.runtime)
 
     def search(
         self, queries: Vectors, k: int, where: Mask | None = None

@@ -88,9 +88,7 @@ def to_review(values: Mapping[str, Any]) -> Review:
 
 def rating_fractions(reviews: pa.Table) -> NDArray[np.float64]:
     """(reviews,) ratings as 0..1 of their scale, NaN where there is none."""
-    rating, low, high = (
-        np.asarray(reviews.column(name).to_numpy(), dtype=np.float64) for name in RATING_COLUMNS
-    )
+    rating, low, high = (numbers(reviews.column(name)) for name in RATING_COLUMNS)
     width = high - low
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(width > 0, np.clip((rating - low) / width, 0, 1), np.nan)
@@ -109,7 +107,7 @@ def voices(reviews: pa.Table) -> NDArray[np.int64]:
     """(reviews,) equal for the reviews of one person: copies of one another, and the few that one
     author wrote of one item. What is signed "Anonymous" and the like is each somebody's own.
     """
-    voice = np.asarray(reviews.column("group").to_numpy()).copy()
+    voice = numbers(reviews.column("group"))
     authors = reviews.column("author").to_pylist()
     items = reviews.column("item").to_pylist()
     of_author: dict[tuple[str, str], list[int]] = {}
@@ -141,6 +139,36 @@ def _meeting(reviews: pa.Table, condition: Condition) -> NDArray[np.bool_]:
     examples = reviews.select(list(names)).take(pa.array(first)).to_pylist()
     holds = [condition.holds(Review("", "", **values)) for values in examples]
     return np.array(holds, dtype=np.bool_)[which]
+
+
+def read_table(path: Path, *, memory_map: bool = False) -> pa.Table:
+    """A whole Parquet file. `pq.read_table` does the same, and loads pyarrow's data sets first."""
+    with pq.ParquetFile(path, memory_map=memory_map) as file:
+        return file.read()
+
+
+def numbers(column: pa.ChunkedArray) -> NDArray[Any]:
+    """(rows,) a column of numbers, NaN where a float64 is missing. `to_numpy` does the same, and loads
+    pandas first. Raises `ValueError`, `KeyError` for a column of another kind.
+    """
+    kind = np.dtype(_KINDS[column.type])
+    values = np.zeros(len(column), dtype=kind)
+    start = 0
+    for chunk in column.chunks:
+        validity, content = chunk.buffers()
+        place = slice(start, start + len(chunk))
+        if content is not None and len(chunk):
+            values[place] = np.frombuffer(content, kind, len(chunk), chunk.offset * kind.itemsize)
+        if chunk.null_count:
+            if kind != np.float64:
+                raise ValueError("a whole number is missing")
+            bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")
+            values[place][bits[chunk.offset : chunk.offset + len(chunk)] == 0] = np.nan
+        start += len(chunk)
+    return values
+
+
+_KINDS = {pa.int32(): np.int32, pa.int64(): np.int64, pa.float64(): np.float64}
 
 
 def write_table(path: Path, schema: pa.Schema, batches: Iterable[pa.Table]) -> disk.NewFile:
@@ -198,7 +226,7 @@ def write_stance(path: Path, model: StanceModel) -> disk.NewFile:
 
 def read_stance(path: Path) -> StanceModel:
     """What `write_stance` wrote. Raises `ValueError` for weights that are no numbers."""
-    weights = pq.read_table(path).column("weight").to_numpy()
+    weights = numbers(read_table(path).column("weight"))
     if not np.isfinite(weights).all():
         raise ValueError(f"{path.name} holds weights that are no numbers")
     return StanceModel(weights[:-1].astype(np.float32), float(weights[-1]))

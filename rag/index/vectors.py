@@ -156,6 +156,11 @@ def write_approximate(index: Any, path: Path) -> disk.NewFile:
     return file
 
 
+def read_approximate(path: Path) -> Any:
+    """The FAISS index in a file. Raises `RuntimeError` where it is none."""
+    return faiss.read_index(str(path))
+
+
 class VectorSearch:
     """Search over the vectors of one generation."""
 

@@ -18,9 +18,16 @@ from numpy.typing import NDArray
 from rag.embedding import Embedder
 from rag.index import tables
 from rag.index.catalogue import computed_catalogue
-from rag.index.manifest import CATALOGUE_FILE, STANCE_FILE, Manifest, damaged_files
+from rag.index.manifest import (
+    CATALOGUE_FILE,
+    STANCE_FILE,
+    TOPICS_FILE,
+    Manifest,
+    damaged_files,
+)
 from rag.index.snapshot import ReviewIndex
 from rag.index.store import live_generation
+from rag.index.topics import looked_up
 from rag.index.vectors import release, sample
 from rag.schema import IndexFileError
 
@@ -29,6 +36,7 @@ _SAMPLE = 200  # sentences that are embedded again
 _SAME = 0.98  # cosine from which a vector is that of its sentence, made on whatever machine
 _NEVER_SO_LOW = 0.5  # recall of an approximate index over these very vectors
 _MOST_OUTSPOKEN = 4.0  # standard deviation of the stance of wording over an index; made 0.36
+_MOST_OTHER_SIDES = 0.02  # of a topic's sentences
 _SHOWN = 3  # problems of one kind
 
 
@@ -49,6 +57,7 @@ def verify_index(folder: Path, embedder: Embedder | None = None) -> list[str]:
     if embedder is not None and embedder.identity == index.manifest.embedder:
         problems.extend(_text_problems(index, embedder))
     problems.extend(_catalogue_problems(index))
+    problems.extend(_topic_problems(index))
     if index.approximate is not None and index.recall() < _NEVER_SO_LOW:
         problems.append("The approximate index does not find the vectors it was made from.")
     return problems
@@ -183,6 +192,23 @@ def _catalogue_problems(index: ReviewIndex) -> Iterator[str]:
             f"{CATALOGUE_FILE} is not that of the reviews: its {', '.join(wrong)} are others than "
             "they have. Rebuild the index."
         )
+
+
+def _topic_problems(index: ReviewIndex) -> Iterator[str]:
+    """Topics whose sentences are not those that have their terms, or are on other sides."""
+    if index.topics is None:
+        return
+    again = looked_up(index, index.topics.definitions)
+    for place, definition in enumerate(again.definitions):
+        rows, sides = index.topics.rows[place], index.topics.sides[place]
+        if not np.array_equal(rows, again.rows[place]) or (
+            # on another machine a sentence between two sides may fall on the other one
+            len(rows) and np.mean(sides != again.sides[place]) > _MOST_OTHER_SIDES
+        ):
+            yield (
+                f"{TOPICS_FILE} is not that of the reviews: they say other things about "
+                f"{definition.name!r}. Rebuild the index."
+            )
 
 
 def _first(wrong: NDArray[np.bool_]) -> list[int]:

@@ -105,7 +105,13 @@ def _is_private(path: Path, root: Path, paths: Paths) -> bool:
     """Whether anything on the way to `path` is hidden, or it holds or lies in a folder that the
     program keeps: indexes (with the uploads of others), models, runs.
     """
-    kept = (paths.indexes_dir, paths.models_dir, paths.runs_dir, paths.cache_dir)
+    kept = (
+        paths.indexes_dir,
+        paths.models_dir,
+        paths.runs_dir,
+        paths.cache_dir,
+        paths.history_dir,
+    )
     folders = [folder.resolve() for folder in kept]
     return any(part.startswith(".") for part in path.relative_to(root).parts) or any(
         path.is_relative_to(folder) or folder.is_relative_to(path) for folder in folders

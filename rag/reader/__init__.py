@@ -8,9 +8,10 @@ import logging
 from functools import lru_cache
 from pathlib import Path
 
-from rag.config import Settings
+from rag.config import GEMMA_BASE, Settings
 from rag.reader.base import STANCES, Reader, Support
 from rag.reader.judge import Judge
+from rag.runtimes import Runtime, choose_runtime
 from rag.schema import ModelError
 
 __all__ = ["STANCES", "Reader", "Support", "load", "make_judge", "make_reader"]
@@ -19,21 +20,20 @@ _log = logging.getLogger(__name__)
 
 NONE = "none"
 BUNDLED = "bundled"
-JUDGE_BASE = "gemma-3-270m"  # its converted folder in the cache begins so
 
 
 @lru_cache(maxsize=4)
-def load(name: str = BUNDLED) -> Reader:
+def load(name: str = BUNDLED, runtime: Runtime | None = None) -> Reader:
     """The bundled reader, or for support any NLI model or cross-encoder, by hub name or folder.
-    Loaded on first use.
+    Loaded on first use. The `runtime` computes the bundled one, by default the best there is.
     """
     from rag.reader.bundled import BundledReader
 
     if name == BUNDLED:
-        return BundledReader()
+        return BundledReader(runtime=runtime)
     from rag.reader.nli import NliReader
 
-    return NliReader(name)
+    return NliReader(name, runtime)
 
 
 def make_reader(settings: Settings) -> Reader | None:
@@ -43,7 +43,7 @@ def make_reader(settings: Settings) -> Reader | None:
     name = settings.reader.model
     if name == NONE:
         return None
-    reader = load(name)
+    reader = load(name, choose_runtime(settings))
     try:
         reader.support([(["It is quiet."], "It is quiet.")])
     except ModelError as error:
@@ -60,7 +60,7 @@ def make_judge(settings: Settings) -> Reader | None:
     """
     if settings.reader.judge == NONE or settings.reader.model != BUNDLED:
         return None
-    configs = sorted(settings.paths.cache_dir.glob(f"{JUDGE_BASE}-*/config.json"))
+    configs = sorted(settings.paths.cache_dir.glob(f"{GEMMA_BASE}-*/config.json"))
     judge = _load_judge(configs[-1].parent) if configs else None
     try:
         if judge is not None:

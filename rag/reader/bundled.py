@@ -6,48 +6,64 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rag.reader.base import Probabilities, Support
+from rag.reader.heads import HEADS, MOST_TOKENS, ReaderWeights, features
 from rag.reader.missing import supports
+from rag.runtimes import Encoder, Runtime, choose_runtime, load_encoder
+from rag.runtimes.bert import read_bert
+from rag.runtimes.bundled import bundled_embedder_folder
+from rag.runtimes.tokenizer import Tokenizer
 from rag.schema import ModelError, first_line, well_formed
 
 _log = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).parent / "reader.safetensors"
-_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    encoder: Encoder
+    tokenizer: Tokenizer
+    weights: ReaderWeights
+    temperatures: dict[str, float]
 
 
 class BundledReader:
-    """Loaded on first use; threads take turns."""
+    """Loaded on first use; threads take turns. The `runtime` computes it, by default the best there
+    is.
+    """
 
     name = "the bundled reader"
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
+    def __init__(self, weights: Path = WEIGHTS, runtime: Runtime | None = None) -> None:
         self._weights = weights
+        self._runtime = runtime
         self._lock = threading.RLock()
-        self._loaded: tuple[Any, Any, dict[str, float]] | None = None
+        self._loaded: _Loaded | None = None
 
-    def _network(self) -> tuple[Any, Any, dict[str, float]]:
-        """The network, its tokenizer and each head's temperature. Raises `ModelError`."""
+    def _network(self) -> _Loaded:
+        """Raises `ModelError`."""
         if self._loaded is None:
-            from safetensors import SafetensorError
-
             _log.info("Loading the reader.")
+            folder = bundled_embedder_folder()
             try:
-                from rag.reader.network import load_difference, lower_precision
-
-                network, tokenizer, metadata = load_difference(self._weights)
-                temperatures = json.loads(metadata["temperatures"])
-            except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+                weights = ReaderWeights.read(self._weights)
+                temperatures = json.loads(weights.metadata["temperatures"])
+                base = read_bert(folder)
+                bert = replace(base, tensors=weights.applied_to(base.tensors))
+                encoder = load_encoder(bert, self._runtime or choose_runtime())
+                tokenizer = Tokenizer(folder, MOST_TOKENS)
+            except (OSError, ValueError, KeyError, RuntimeError) as error:
                 raise ModelError(
                     f"Cannot load the reader's weights {self._weights}: {first_line(error)} "
                     "Install the project again."
                 ) from error
-            self._loaded = lower_precision(network), tokenizer, temperatures
+            self._loaded = _Loaded(encoder, tokenizer, weights, temperatures)
         return self._loaded
 
     def support(
@@ -85,31 +101,28 @@ class BundledReader:
         windows where it is too long: the first of a pair for "support", else the second.
         """
         with self._lock:
-            network, tokenizer, temperatures = self._network()
+            loaded = self._network()
             judged = 0 if head == "support" else 1
             owners: list[int] = []
             windows: list[tuple[str, str]] = []
             for place, pair in enumerate(pairs):
                 texts = well_formed(pair[0]), well_formed(pair[1])
-                for window in windows_of(tokenizer, texts[judged], texts[1 - judged]):
+                for window in windows_of(loaded.tokenizer, texts[judged], texts[1 - judged]):
                     owners.append(place)
                     windows.append((window, texts[1]) if head == "support" else (texts[0], window))
-            rows = _probabilities(network, tokenizer, windows, head, temperatures[head])
+            rows = _probabilities(loaded, windows, head)
         if len(windows) == len(pairs):
             return rows
         owner = np.array(owners)
         return np.stack([combined(rows[owner == place]) for place in range(len(pairs))])
 
 
-def windows_of(tokenizer: Any, text: str, beside: str) -> list[str]:
+def windows_of(tokenizer: Tokenizer, text: str, beside: str) -> list[str]:
     """`text` itself, or where it is too long beside the other text, pieces of it that half overlap."""
-    from rag.reader.network import MOST_TOKENS
-
     if len(text) + len(beside) < MOST_TOKENS:  # a token has a character at least
         return [text]
-    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    spans = offsets["offset_mapping"]
-    taken = len(tokenizer(beside, add_special_tokens=False, verbose=False)["input_ids"])
+    spans = tokenizer.spans(text)
+    (taken,) = tokenizer.count([beside])
     room = max(MOST_TOKENS - taken - 3, MOST_TOKENS // 2)
     if len(spans) <= room:
         return [text]
@@ -117,21 +130,11 @@ def windows_of(tokenizer: Any, text: str, beside: str) -> list[str]:
     return [text[spans[at][0] : spans[min(at + room, len(spans)) - 1][1]] for at in starts]
 
 
-def _probabilities(
-    network: Any, tokenizer: Any, pairs: Sequence[tuple[str, str]], head: str, temperature: float
-) -> Probabilities:
-    """(len(pairs), labels of the head), longest pairs first, so that batches have little padding."""
-    import torch
-
-    from rag.reader.network import HEADS, encode
-
-    rows = np.empty((len(pairs), len(HEADS[head])), dtype=np.float32)
-    order = sorted(
-        range(len(pairs)), key=lambda place: -len(pairs[place][0]) - len(pairs[place][1])
-    )
-    for start in range(0, len(order), _BATCH):
-        places = order[start : start + _BATCH]
-        with torch.inference_mode():
-            logits = network(encode(tokenizer, [pairs[place] for place in places]), head)
-            rows[places] = (logits.float() / temperature).softmax(dim=-1).numpy()
+def _probabilities(loaded: _Loaded, pairs: Sequence[tuple[str, str]], name: str) -> Probabilities:
+    """(len(pairs), labels of the head of this name)."""
+    rows = np.empty((len(pairs), len(HEADS[name])), dtype=np.float32)
+    head, temperature = loaded.weights.heads[name], loaded.temperatures[name]
+    for places, batch in loaded.tokenizer.batches(pairs):
+        seen = features(loaded.encoder.states(batch), batch)
+        rows[places] = head.probabilities(seen, temperature)
     return rows

@@ -17,7 +17,8 @@ from torch import nn
 
 from rag.logging import quiet_libraries
 from rag.reader.base import Probabilities
-from rag.reader.network import HEADS, make_heads
+from rag.reader.heads import HEADS
+from rag.reader.network import make_heads
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "support": ("Evidence: ", "Claim: "),

@@ -1,9 +1,5 @@
-"""The reader's network: one encoder, all-MiniLM-L6-v2 trained further, and a head for each question
-that is asked of a pair of texts.
-
-What a head sees of a pair, beside the encoder's first token, is what sentence pairs are commonly
-compared by (InferSent, Conneau et al. 2017): the mean vectors of both texts, their difference and
-their product; here of the pair encoded together, so that each text has seen the other.
+"""The reader's network for training, in torch: one encoder, all-MiniLM-L6-v2 trained further, and a
+head for each question that is asked of a pair of texts. `heads` computes the same for answers.
 """
 
 from __future__ import annotations
@@ -15,20 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from rag.embedding import bundled_embedder_folder
 from rag.logging import quiet_libraries
+from rag.reader.heads import HEADS, MOST_TOKENS, PRODUCT_SCALE
+from rag.runtimes.bundled import bundled_embedder_folder
 
-HEADS: Mapping[str, tuple[str, ...]] = {
-    "support": ("entailed", "contradicted", "not_stated"),
-    "answers": ("no", "yes"),
-    "stance": ("praise", "criticism", "mixed", "neutral"),
-}
-"""The heads, and what each says of a pair: (evidence, claim), (question, sentence), (aspect,
-sentence)."""
-
-MOST_TOKENS = 128  # of a pair; longer evidence is read in windows
 _HIDDEN = 256
-_PRODUCT_SCALE = 20.0  # brings the product of two means to the size of the others
 
 
 def make_heads(width: int) -> nn.ModuleDict:
@@ -81,7 +68,7 @@ class ReaderNetwork(nn.Module):  # type: ignore[misc]
             first_mean,
             second_mean,
             (first_mean - second_mean).abs(),
-            first_mean * second_mean * _PRODUCT_SCALE,
+            first_mean * second_mean * PRODUCT_SCALE,
         )
         logits: torch.Tensor = self.heads[head](torch.cat(features, dim=-1))
         return logits
@@ -132,32 +119,3 @@ def save_difference(
             stored[f"{name}:difference"] = difference
     halves = {name: value.half().contiguous() for name, value in stored.items()}
     save_file(halves, path, metadata=dict(metadata))
-
-
-def load_difference(path: Path) -> tuple[ReaderNetwork, Any, dict[str, str]]:
-    """The network with what `save_difference` wrote, its tokenizer, and the metadata. Raises
-    `ModelError`, `OSError`, `ValueError`, `KeyError`, `SafetensorError`.
-    """
-    from safetensors import safe_open
-
-    network, tokenizer = ReaderNetwork.untrained()
-    parameters = network.state_dict()
-    with safe_open(path, framework="pt") as file:
-        metadata = dict(file.metadata() or {})
-        stored = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    for name, value in stored.items():
-        target, _, part = name.partition(":")
-        if part == "left":
-            parameters[target] += value @ stored[f"{target}:right"]
-        elif part == "difference":
-            parameters[target] += value
-        elif not part:
-            parameters[target].copy_(value)
-    return network.eval(), tokenizer, metadata
-
-
-def lower_precision(network: ReaderNetwork) -> ReaderNetwork:
-    """The network in bfloat16 where the processor computes in it, which is three times as fast;
-    else as it is.
-    """
-    return network.bfloat16() if torch.ops.mkldnn._is_mkldnn_bf16_supported() else network

@@ -16,6 +16,7 @@ from rag.logging import quiet_libraries
 from rag.reader.base import Probabilities, Support
 from rag.reader.bundled import BundledReader
 from rag.reader.missing import supports
+from rag.runtimes import Runtime
 from rag.schema import ModelError, first_line, well_formed
 
 _log = logging.getLogger(__name__)
@@ -34,12 +35,12 @@ class NliReader:
     with two or one that say only whether a claim is borne out (MiniCheck, Tang et al. 2024).
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, runtime: Runtime | None = None) -> None:
         self.name = Path(name).name
         self._where = name
         self._lock = threading.RLock()
         self._loaded: tuple[Any, Any] | None = None
-        self._bundled = BundledReader()
+        self._bundled = BundledReader(runtime=runtime)
 
     def support(
         self, pairs: Sequence[tuple[Sequence[str], str]], known: Sequence[str] = ()

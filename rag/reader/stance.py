@@ -85,6 +85,17 @@ def with_rating(wording: float, rating_fraction: float | None) -> float:
     return max(-1.0, min(1.0, value))
 
 
+def with_ratings(
+    wording: NDArray[np.float32], fractions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """`with_rating` of many sentences; a fraction is NaN where a review is not rated."""
+    wordings = wording.astype(np.float64)
+    ratings = np.where(np.isnan(fractions), 0.0, 2 * fractions - 1)
+    values = wordings + _RATING_WEIGHT * ratings
+    values[wordings * ratings < 0] /= 2
+    return np.clip(values, -1.0, 1.0)
+
+
 def side_of(stance: float) -> Side:
     """Which side of an opinion a stance is on; neutral when it is too small to tell."""
     if abs(stance) < NEUTRAL_BAND:

@@ -35,6 +35,7 @@ _LAST = re.compile(
 )
 _NUMBERS = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
 _NUMBER = rf"(?:{'|'.join(_NUMBERS)}|\d{{1,2}})"
+_MOST_STARS = 10
 _STARS = re.compile(
     rf"\b(?:(?P<bound>at least|at most|more than|less than|under|over|below|above) )?"
     rf"(?P<low>{_NUMBER})(?:(?: |-)?(?:or|and|to|-)(?: |-)?(?P<high>{_NUMBER}))?[ -]?stars?\b(?! (?:trek|wars)\b)"
@@ -111,6 +112,8 @@ def _ratings(question: str, scale: tuple[float, float] | None) -> list[Limit]:
         low = _number(match["low"])
         high = _number(match["high"]) if match["high"] else low
         bound = (match["bound"] or "").casefold()
+        if max(low, high) > _MOST_STARS:
+            continue
         limits.append(Limit(match.group(), _stars(low, high, bound, scale)))
     for match in _NEGATIVE.finditer(question):
         low_side = match["side"].casefold() in ("low", "badly", "poorly")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from rag.schema import Side
 
@@ -111,6 +112,19 @@ def judges(word: str) -> bool:
     """Whether a word praises, blames or says how much, and names nothing."""
     folded = word.casefold()
     return any(pattern.match(folded) for pattern in (_CRITICAL, _FAVOURABLE, _DEGREE))
+
+
+def side_named_by(word: str) -> Side:
+    """The side that a single word is on, lower case; neutral for most words."""
+    if _CRITICAL.match(word):
+        return "criticism"
+    return "praise" if _FAVOURABLE.match(word) else "neutral"
+
+
+@cache
+def is_negation(word: str) -> bool:
+    """Whether a word, lower case, turns those after it around."""
+    return _NOT.match(word) is not None
 
 
 def _is_negated(place: int, words: list[str], negations: list[int]) -> bool:

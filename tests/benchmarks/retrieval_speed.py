@@ -52,6 +52,7 @@ class StandIn:
         self._like = np.asarray(like.all_vectors)
         self._rng = np.random.default_rng(0)
         self.identity = embedder.identity
+        self.runtime = embedder.runtime
         self.dimension = embedder.dimension
         self.embed_queries = embedder.embed_queries
         self.count_tokens = embedder.count_tokens

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from rag.config import Settings, allowed, load_with_origins, needs_consent, record_consent
 from ui.cli import terminal
 from ui.cli.options import Context, example
+
+if TYPE_CHECKING:
+    from rag.config import Settings
 
 
 @click.group(
@@ -34,6 +37,8 @@ def config_group(command: click.Context, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def trust(file: Path) -> None:
     """Agree to what the settings FILE sets, as it is now."""
+    from rag.config import load_with_origins, needs_consent, record_consent
+
     settings, origins = load_with_origins(file, environ={})
     for name, value in settings.items():
         if name in origins and needs_consent(name, value):
@@ -43,6 +48,8 @@ def trust(file: Path) -> None:
 
 
 def _objects(settings: Settings, origins: dict[str, str]) -> dict[str, object]:
+    from rag.config import allowed
+
     values = settings.model_dump(mode="json")
     return {
         group: {

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.config import Settings
 from ui.cli import terminal
 from ui.cli.options import Context, example, picked_index
 
 if TYPE_CHECKING:
+    from rag.config import Settings
     from rag.evaluation.question_sets import RetrievalQuestion
     from rag.evaluation.retrieval import RetrievalReport
 

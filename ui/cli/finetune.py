@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.config import Settings
 from ui.cli import terminal
 from ui.cli.embedder import embedder
 from ui.cli.options import Context, example, picked_index
@@ -19,6 +18,7 @@ from ui.cli.reader import reader
 
 if TYPE_CHECKING:  # loading them costs seconds
     from finetune import Compared
+    from rag.config import Settings
 
 Command = Callable[..., Any]
 

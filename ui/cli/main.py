@@ -12,17 +12,19 @@ from pathlib import Path
 
 import click
 
-from rag.answer import Answer
-from rag.config import DEBUG_VARIABLE, LOG_VARIABLE, ConsentError
+from rag.config.variables import DEBUG_VARIABLE, LOG_VARIABLE
 from rag.logging import configure_logging
 from rag.process import passive_threads, safe_imports
 from rag.schema import ReviewQAError
 from ui.cli import terminal
 from ui.cli.config import config_group
+from ui.cli.doctor import doctor
 from ui.cli.eval import eval_group
 from ui.cli.finetune import finetune_group
+from ui.cli.gemma import gemma
 from ui.cli.index import index_group, reviews_group
 from ui.cli.options import Context, example, options_as, picked_index
+from ui.cli.topics import topics_command
 from ui.render.words import one_line
 
 
@@ -58,6 +60,9 @@ cli.add_command(index_group)
 cli.add_command(eval_group)
 cli.add_command(finetune_group)
 cli.add_command(config_group)
+cli.add_command(gemma)
+cli.add_command(topics_command)
+cli.add_command(doctor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class AskOptions:
 def ask(context: Context, question: str, options: AskOptions) -> None:
     """Answer QUESTION from the reviews of an index."""
     import rag
+    from rag.answer import Answer
 
     if not question.strip():
         raise click.BadParameter("the question is empty", param_hint="QUESTION")
@@ -172,6 +178,8 @@ def main() -> None:
         sys.exit(130)
     except ReviewQAError as error:
         terminal.say(f"error: {one_line(str(error))}", err=True)
+        from rag.config import ConsentError
+
         sys.exit(2 if isinstance(error, ConsentError) else 1)
     except MemoryError:
         terminal.say("error: there is not enough memory for this. Close other programs.", err=True)

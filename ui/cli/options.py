@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.config import ConsentError, Settings, load_with_origins
 from rag.schema import ReviewFileError
 from ui.cli import terminal
 
 if TYPE_CHECKING:
+    from rag.config import Settings
     from rag.ingest import ReadOptions
     from rag.ingest.ids import IdChoice
 
@@ -54,6 +54,8 @@ class Context:
         return self._load({})
 
     def _load(self, changes: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
+        from rag.config import ConsentError, load_with_origins
+
         overrides = {**self._overrides, **changes}
         try:
             return load_with_origins(self._file, overrides=overrides)

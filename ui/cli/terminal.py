@@ -9,11 +9,10 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import click
-from tqdm import tqdm
 
-from ui.render import fragment
+if TYPE_CHECKING:  # loading them takes a while
+    from tqdm import tqdm
 
-if TYPE_CHECKING:  # loading it takes a while
     from rag.ingest import Import
 
 
@@ -67,6 +66,8 @@ class StageProgress(contextlib.AbstractContextManager["StageProgress"]):
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Stage `stage` has done this much of `total`; `note` is shown beside it."""
+        from tqdm import tqdm
+
         if self._bar is None or stage != self._stage:
             if self._bar is not None:
                 self._bar.close()
@@ -86,6 +87,8 @@ class StageProgress(contextlib.AbstractContextManager["StageProgress"]):
 
 def show(macro: str, *values: object) -> None:
     """Print what a macro of ``terminal.txt`` makes of `values`."""
+    from ui.render import fragment
+
     say(fragment("terminal.txt", macro, *values).rstrip("\n"))
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rag.answer import plain_markdown
 from rag.config import Settings
 from rag.index import Manifest, index_folder
 from rag.index.store import live_generation
@@ -19,6 +18,7 @@ from rag.ingest import STEPS, ReadOptions, ReadReport, parse_scale
 from rag.ingest.language import languages_read_by
 from ui.components.look import SAMPLE_ROWS, Look, look
 from ui.render import reviews as markup
+from ui.render.words import as_markdown
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -69,7 +69,7 @@ def show(settings: Settings, location: Path, index: str | None) -> Contents:
     seen, mapping = _columns(settings, location, steps)
     with above:
         if seen.error:
-            st.error(plain_markdown(seen.error))
+            st.error(as_markdown(seen.error))
         if not seen.whole:
             of_first = " of the first file in it" if seen.files > 1 else ""
             st.caption(
@@ -155,7 +155,7 @@ def _column(place: DeltaGenerator, location: Path, field: str, seen: Look, text:
     if picked != suggested:
         place.caption("set by you")
     elif choice is not None:
-        place.caption(plain_markdown(choice.reason))
+        place.caption(as_markdown(choice.reason))
     return str(picked)
 
 

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from rag.answer import Answer, plain_markdown
+from rag.answer import Answer
 from rag.config import Settings
 from ui.components import understood
+from ui.render.words import as_markdown
 
 MAX_HISTORY = 50
 MAX_QUESTION = 500  # characters
 AS_WRITTEN = "Ask exactly as written"
 NEW_TOPIC = "New topic"
+FORGET = "Forget these questions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,20 @@ class Exchange:
     previous: tuple[str, ...] = ()
 
     @property
+    def where(self) -> str:
+        """The conditions on the reviews that were asked; "" for all."""
+        return self.asked_of.partition(": ")[2]
+
+    @property
+    def asked(self) -> str:
+        """The question as it stands alone: what the address of this answer asks."""
+        return self.answer.searched_for or self.answer.question
+
+    @property
     def label(self) -> str:
         """The question in the list of questions, with its conditions and what was left out of it."""
         removed = ", ".join(map(understood.short, self.answer.plan["removed"]))
-        told = (self.asked_of.partition(": ")[2], f"without {removed}" if removed else "")
+        told = (self.where, f"without {removed}" if removed else "")
         more = "; ".join(filter(None, told))
         return f"{self.answer.question} ({more})" if more else self.answer.question
 
@@ -50,28 +62,30 @@ def question_box(
     key: str, button: str, ask: Callable[[str], None], *, enabled: bool = True
 ) -> None:
     """A line to type a question into, kept under `key` in the session, and a button that gives it
-    to `ask`.
+    to `ask`. One that is too long stays in the line, and it is said why it is not asked.
     """
     with st.form(f"{key}-form", border=False):
         left, right = st.columns([7, 1], vertical_alignment="bottom")
-        left.text_input(
-            "Your question",
-            key=key,
-            max_chars=MAX_QUESTION,
-            placeholder="What would you like to know?",
-        )
+        # no `max_chars`: the browser would refuse a longer text without a word
+        left.text_input("Your question", key=key, placeholder="What would you like to know?")
         right.form_submit_button(
             button,
             type="primary",
             width="stretch",
             disabled=not enabled,
-            on_click=lambda: ask(tidy(st.session_state[key])),
+            on_click=lambda: ask(st.session_state[key].strip()),
+        )
+    length = len(st.session_state[key].strip())
+    if length > MAX_QUESTION:
+        st.warning(
+            f"This question has {length:,} characters, and {MAX_QUESTION} at most can be asked. "
+            "Shorten it."
         )
 
 
-def tidy(question: str) -> str:
-    """A question as it is asked: without space around it, and no longer than may be."""
-    return question.strip()[:MAX_QUESTION]
+def fits(question: str) -> bool:
+    """Whether there is a question, no longer than may be."""
+    return 0 < len(question.strip()) <= MAX_QUESTION
 
 
 def earlier(index: str) -> list[str]:
@@ -93,9 +107,9 @@ def topic(settings: Settings, index: str) -> None:
     before = _before(index)
     if settings.answering.follow_ups == "off" or not before:
         return
-    last = before[-1].answer.searched_for or before[-1].answer.question
+    last = before[-1].asked
     with st.container(key="topic", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(plain_markdown(f"A follow-up builds on “{last}”"), width="content")
+        st.markdown(as_markdown(f"A follow-up builds on “{last}”"), width="content")
         st.button(NEW_TOPIC, key="new-topic", type="tertiary", on_click=_new_topic)
 
 
@@ -103,8 +117,8 @@ def _new_topic() -> None:
     st.session_state.topic_from = len(st.session_state.history)
 
 
-def history() -> None:
-    """The questions so far, newest first, each a way back to its answer."""
+def history(show: Callable[[int], None], forget: Callable[[], None]) -> None:
+    """The questions so far, newest first, each a way back to its answer: `show` gets its place."""
     state = st.session_state
     if not state.history:
         return
@@ -112,15 +126,11 @@ def history() -> None:
         st.caption("Questions so far")
         for number, exchange in list(enumerate(state.history))[: -MAX_HISTORY - 1 : -1]:
             st.button(
-                plain_markdown(exchange.label),
+                as_markdown(exchange.label),
                 key=f"history-{number}",
                 type="secondary" if number == state.shown else "tertiary",
                 width="stretch",
-                on_click=_show,
+                on_click=show,
                 args=(number,),
             )
-
-
-def _show(number: int) -> None:
-    st.session_state.shown, st.session_state.partial = number, None
-    st.session_state.question = st.session_state.history[number].answer.question
+        st.button(FORGET, key="forget-history", type="tertiary", on_click=forget)

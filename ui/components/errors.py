@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from rag.answer import plain_markdown
 from rag.schema import ReviewQAError
+from ui.render.words import as_markdown
 
 SORRY = "Sorry, something went wrong. The details are in the program's log; please try again."
 
@@ -22,7 +22,7 @@ def shown() -> Iterator[None]:
     try:
         yield
     except ReviewQAError as error:
-        st.error(plain_markdown(str(error)))
+        st.error(as_markdown(str(error)))
     except Exception:
         _log.exception("The page could not be drawn.")
         st.error(SORRY)

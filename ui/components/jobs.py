@@ -8,11 +8,11 @@ from typing import Literal
 import streamlit as st
 
 from rag import jobs
-from rag.answer import plain_markdown
 from rag.config import Settings
 from rag.jobs import Job
 from ui.components import errors, navigation
 from ui.render import reviews as markup
+from ui.render.words import as_markdown
 
 REFRESH_S = 1.0  # while something runs
 IDLE_REFRESH_S = 4.0  # another tab may start something
@@ -39,11 +39,11 @@ def _jobs(settings: Settings) -> None:
         for job in running:
             _running(job)
         for job in ended[:1]:
-            _ended(job, unfolded=not running)
+            _ended(job)
         if ended[1:]:
             with st.expander(f"Earlier work ({len(ended) - 1})"):
                 for job in ended[1:]:
-                    _ended(job, unfolded=False)
+                    _ended(job)
 
 
 def _states(listed: list[Job]) -> list[tuple[str, str]]:
@@ -56,7 +56,7 @@ def _running(job: Job) -> None:
         if job.stages:
             stage = job.stages[-1]
             share = stage.done / stage.total if stage.total > 0 else 0.0
-            line = plain_markdown(markup.stage_line(stage))
+            line = as_markdown(markup.stage_line(stage))
             st.progress(min(1.0, max(0.0, share)), text=line)
         else:
             st.progress(0.0, text="Starting …")
@@ -69,14 +69,15 @@ def _running(job: Job) -> None:
             st.caption("It was asked to stop …")
 
 
-def _ended(job: Job, *, unfolded: bool) -> None:
+def _ended(job: Job) -> None:
     with st.container(border=True, key=f"job-{job.job_id}"), errors.shown():
         st.html(markup.job_heading_html(job))
         if job.message:
             show_message = st.error if job.state in ("failed", "died") else st.info
-            show_message(plain_markdown(markup.job_message(job)))
+            show_message(as_markdown(markup.job_message(job)))
         if job.state == "done":
-            with st.expander("What it did", expanded=unfolded):
+            st.html(markup.outcome_html(job.result))
+            with st.expander("What it did"):
                 st.html(markup.result_html(job.result))
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             _ways_on(job)

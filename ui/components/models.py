@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag.embedding
-from rag.answer import Answer, plain_markdown
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.filters import Condition
 from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.store import index_folder, live_generation
+from ui.render.words import as_markdown
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -36,11 +37,24 @@ def pick(settings: Settings) -> ListedGenerator:
     chosen = select(LABEL, KEY, listed, asked_for, place=st.sidebar)
     if chosen == listed[0] and asked_for not in [generator.name for generator in listed]:
         st.warning(
-            plain_markdown(
+            as_markdown(
                 f'There is no model "{asked_for}" on the list here; {chosen.name} answers instead.'
             )
         )
     return chosen
+
+
+def listed_first(settings: Settings) -> ListedGenerator:
+    """The model that was picked, or else what the settings say."""
+    listed = list_generators(settings)
+    picked = st.session_state.get(KEY)
+    return next((model for model in listed if model.name == picked), listed[0])
+
+
+def embedder(settings: Settings) -> Embedder:
+    """The embedder that all sessions share."""
+    any_model = settings.changed({"generator.name": "auto", "generator.adapter": ""})
+    return _embedder(repr(any_model), settings)
 
 
 def select(
@@ -81,8 +95,7 @@ def _pipeline(
     """The pipeline over an index. `generation` is part of the key so that an index that was built
     anew is opened anew.
     """
-    any_model = _settings.changed({"generator.name": "auto", "generator.adapter": ""})
-    pipeline = Pipeline.open(_settings, index, _embedder(repr(any_model), _settings))
+    pipeline = Pipeline.open(_settings, index, embedder(_settings))
     if picked:
         pipeline.reason = PICKED
     return pipeline

@@ -9,9 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from rag.answer import plain_markdown
 from ui.render import fragment
-from ui.render.words import excerpt
+from ui.render.words import as_markdown, excerpt
 
 _INTENTS = {  # an opinion is what most questions ask for: nothing to tell
     "overview": "overview",
@@ -74,4 +73,4 @@ def show(plan: Mapping[str, Any], ask_without: Callable[[Sequence[str]], None] |
 
 def _label(verb: str, limit: Mapping[str, str]) -> str:
     """What a button says. The style sheet shows only what is bold; a screen reader reads it all."""
-    return f"{verb} {_SAID[limit['kind']]} **{plain_markdown(short(limit))}**"
+    return f"{verb} {_SAID[limit['kind']]} **{as_markdown(short(limit))}**"

@@ -6,49 +6,48 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from rag.answer import plain_markdown
 from rag.answering.pipeline import Pipeline
-from rag.config import load_settings
+from rag.config import Settings, load_settings
 from rag.index.store import list_indexes
-from rag.understanding.intent import TASKS
-from ui.components import conversation, filters, indexes, models, understood
-from ui.components.navigation import ASK, Page
-from ui.render import answers as render
-
-EXAMPLES = {
-    indexes.DEFAULT_INDEX: (
-        "What do viewers dislike about the VIPs?",
-        "Is the violence too much, or does it serve the story?",
-        "How good is the acting?",
-        "Subtitles or the English dub?",
-        "What do people think of the ending?",
-    )
-}
-GENERAL_EXAMPLES = (
-    "What do people like most?",
-    "What do people complain about?",
-    "Is it worth the money?",
+from ui.components import (
+    address,
+    conversation,
+    filters,
+    history_file,
+    indexes,
+    models,
+    overview,
+    understood,
 )
+from ui.components.navigation import ASK, Page, drawn
+from ui.render import answers as render
+from ui.render.words import as_markdown
+
+ADDRESS = ("index", "q", "where")
 
 
 def show() -> None:
-    """Draw the page: the question and its answer in the middle, choices at the side."""
+    """Draw the page: the question, and below it the reviews at a glance until one is asked, then
+    the answer; choices at the side.
+    """
     settings = load_settings()
     names = list_indexes(settings.paths.indexes_dir)
     if not names:
         indexes.say_how_to_build(settings.paths.indexes_dir)
         return
-    _start_session()
-    name = _pick_index(names)
+    _start_session(settings)
+    _follow_address(names)
+    name = indexes.pick(names, _leave_answer)
     model = models.pick(settings)
-    conversation.history()
+    conversation.history(_show_again, _forget)
     about = st.sidebar.container()
     conversation.question_box("question", "Ask", _ask)
-    limits, above, middle, below = (st.container() for _ in range(4))
+    limits, front, middle = st.container(), st.empty(), st.container()
     state = st.session_state
-    with below if state.to_ask or state.partial or state.shown is not None else above:
-        _examples(name)
-    with middle:
+    asked = bool(state.to_ask or state.partial or state.shown is not None)
+    if asked:
+        front.empty()  # at once: what a run leaves out stays on the screen until it ends
+    with middle.container(key="asked" if asked else "to-ask"):
         with st.spinner("Loading the reviews and the models …"):
             pipeline = models.open_pipeline(settings, name, model)
         with about:
@@ -57,10 +56,15 @@ def show() -> None:
             chosen = filters.show(pipeline.index)
             if not state.to_ask:
                 conversation.topic(settings, name)
-        _answer_area(pipeline, chosen)
+        if chosen is not None:
+            _write_address(names, name, chosen)
+        _answer_area(settings, pipeline, chosen)
+    if not asked and chosen is not None and chosen.count:
+        with front.container():
+            overview.show(pipeline.index, chosen.conditions, _ask)
 
 
-def _start_session() -> None:
+def _start_session(settings: Settings) -> None:
     """Session state: the `history` of exchanges, which of them is `shown`, the question `to_ask`
     with the questions it comes `after` (None: those before it) and the limits it is to be asked
     `without`, and `partial`: question and text of an answer that is being written or was stopped. A
@@ -69,22 +73,75 @@ def _start_session() -> None:
     state = st.session_state
     if "history" not in state:
         state.history, state.shown, state.to_ask, state.partial = [], None, None, None
-        state.after, state.without, state.topic_from = None, (), 0
-        _ask(st.query_params.get("q", ""))
+        state.after, state.without = None, ()
+        state.history = history_file.load(settings)
+        state.topic_from = len(state.history)
+
+
+def _follow_address(names: list[str]) -> None:
+    """Show what the address says, where the user went there and did nothing else just now."""
+    state = st.session_state
+    said = address.moved(ASK, ADDRESS)
+    if said is None or state.to_ask:
+        return
+    indexes.from_address(names, said["index"])
+    filters.from_address(said["where"])
+    _leave_answer()
+    if not said["q"]:
+        return
+    for number, exchange in reversed(list(enumerate(state.history))):
+        known = said["q"] in (exchange.asked, exchange.answer.question)
+        if known and (exchange.index, exchange.where) == (state.index, said["where"]):
+            _show_again(number)
+            return
+    _ask(said["q"])
+
+
+def _write_address(names: list[str], index: str, chosen: filters.Chosen) -> None:
+    """Let the address lead to what is shown, an answer with its own conditions."""
+    state = st.session_state
+    question, where = state.to_ask or (state.partial or ("",))[0], chosen.where
+    if not question and state.shown is not None:
+        exchange = state.history[state.shown]
+        index, question, where = exchange.index, exchange.asked, exchange.where
+    stands = question or where or index != indexes.default(names)
+    address.write(ASK, index=index if stands else "", q=question, where=where)
 
 
 def _ask(question: str, after: Sequence[str] | None = None, without: Sequence[str] = ()) -> None:
-    state, question = st.session_state, conversation.tidy(question)
-    if question:
-        state.to_ask = state.question = question
-        state.after, state.without = after, without
+    state = st.session_state
+    state.question = question = question.strip()
+    if conversation.fits(question):
+        state.to_ask, state.after, state.without = question, after, without
 
 
-def _answer_area(pipeline: Pipeline, chosen: filters.Chosen | None) -> None:
+def _leave_answer() -> None:
+    """Back to the reviews at a glance."""
+    state = st.session_state
+    state.shown, state.partial, state.question = None, None, ""
+    state.topic_from = len(state.history)
+
+
+def _show_again(number: int) -> None:
+    """Show an answer of before, with the index that gave it."""
+    state = st.session_state
+    exchange = state.history[number]
+    state.shown, state.partial, state.question = number, None, exchange.answer.question
+    state.topic_from = min(state.topic_from, number)
+    state.index = exchange.index
+
+
+def _forget() -> None:
+    history_file.forget(load_settings())
+    st.session_state.history = []
+    _leave_answer()
+
+
+def _answer_area(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen | None) -> None:
     """What stands below the question: the answer that is asked for, was stopped, or is shown."""
     state = st.session_state
     if state.to_ask and chosen is not None and chosen.count:
-        _answer(pipeline, chosen)
+        _answer(settings, pipeline, chosen)
     elif state.to_ask:
         state.to_ask = None
         if chosen is not None:
@@ -123,6 +180,7 @@ def _shown(exchange: conversation.Exchange, index: str) -> None:
     markup = render.answer_html(
         exchange.answer,
         prefix=f"a{st.session_state.shown + 1}",
+        index=exchange.index,
         index_line=exchange.index_line,
         asked_of=exchange.asked_of,
         heading=not told,
@@ -140,12 +198,13 @@ def _shown(exchange: conversation.Exchange, index: str) -> None:
     )
 
 
-def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:
+def _answer(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen) -> None:
     """Stream the answer to the waiting question, keep it, and draw the page anew with it."""
     state = st.session_state
     previous = conversation.earlier(pipeline.index.name) if state.after is None else state.after
     question, state.to_ask, state.shown = state.to_ask, None, None
     place, stop = st.empty(), st.empty()
+    drawn("-asking")
 
     def draw(text: str) -> None:
         state.partial = (question, text)
@@ -162,45 +221,24 @@ def _answer(pipeline: Pipeline, chosen: filters.Chosen) -> None:
         place.empty()
         stop.empty()
         raise
-    state.history = [
-        *state.history,
-        conversation.Exchange(
-            answer,
-            pipeline.index.name,
-            models.index_line(pipeline),
-            chosen.line,
-            tuple(previous),
-        ),
-    ]
+    exchange = conversation.Exchange(
+        answer,
+        pipeline.index.name,
+        models.index_line(pipeline),
+        chosen.line,
+        tuple(previous),
+    )
+    state.history = [*state.history, exchange]
+    history_file.add(settings, exchange)
     state.partial, state.shown = None, len(state.history) - 1
     st.rerun()
-
-
-def _examples(name: str) -> None:
-    questions = [(f"task-{task.name}", task.label, task.question) for task in TASKS]
-    questions += [
-        (f"example-{number}", question, question)
-        for number, question in enumerate(EXAMPLES.get(name, GENERAL_EXAMPLES))
-    ]
-    st.caption("Or try one of these:")
-    with st.container(key="examples", horizontal=True, gap="xsmall"):
-        for key, label, question in questions:
-            st.button(label, key=key, on_click=_ask, args=(question, ()))
-
-
-def _pick_index(names: list[str]) -> str:
-    asked_for = st.query_params.get("index", "")
-    if asked_for and asked_for not in names:
-        st.warning(plain_markdown(f'There is no index "{asked_for}" here; this is another one.'))
-    position = names.index(indexes.default(names))
-    return st.sidebar.selectbox(indexes.LABEL, names, index=position, key="index")
 
 
 def _about(pipeline: Pipeline) -> None:
     manifest = pipeline.index.manifest
     with st.expander("About these answers"):
         st.markdown(
-            plain_markdown(
+            as_markdown(
                 f"{manifest.reviews} reviews in {manifest.sentences} sentences, indexed on "
                 f"{manifest.created[:10]}. Answers are written by {pipeline.answerer.name} "
                 f"because {pipeline.reason.rstrip('.')}. After that a program checks "
@@ -216,4 +254,5 @@ PAGE = Page(
     intro="Ask a question. The answer comes from the reviews alone, and every sentence links to "
     "the reviews it rests on.",
     show=show,
+    sidebar=True,
 )

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from rag.answer import Answer, plain_markdown
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
-from rag.generators.listing import ListedGenerator, list_generators
+from rag.generators.listing import ListedGenerator, list_generators, same_model
 from rag.index.store import list_indexes
 from ui.components import conversation, indexes, models, votes
 from ui.components.navigation import COMPARE, Page
 from ui.components.votes import Vote, Winner
 from ui.render import answers as render
 from ui.render import fragment
-from ui.render.words import plural
+from ui.render.words import as_markdown, plural
 
 BLIND = "Blind: hide which is which until you have voted"
-SAME = "Choose two different models."
+SAME = "Choose two different models: these two are one."
 FIRST, SECOND = "keep-compare-first", "keep-compare-second"
 INDEX_KEY, BLIND_KEY = "keep-compare-index", "keep-compare-blind"
 STOPPED = "Stopped. Neither answer was kept."
@@ -78,7 +78,7 @@ def show() -> None:
     for key, value in (("pair", None), ("to_ask", None), ("asked", 0), ("asking", False)):
         state.setdefault(f"compare_{key}", value)
     index, pair, blind = _choices(settings, names)
-    different = pair[0] != pair[1]
+    different = not same_model(settings, *pair)
     conversation.question_box("compare-question", "Ask both", _ask, enabled=different)
     file = settings.paths.runs_dir / votes.VOTES_FILE
     if not different:
@@ -105,12 +105,16 @@ def _choices(
     first = next((generator for generator in listed if generator.tuned), listed[0])
     second = min(
         (generator for generator in listed if generator != first),
-        key=lambda other: (other.generator != "extractive", other.generator == "auto"),
+        key=lambda other: (
+            same_model(settings, first, other),
+            other.generator != "extractive",
+            other.generator == "auto",
+        ),
     )
     state = st.session_state
     places = st.columns(3)
     if state.get(INDEX_KEY) not in names:
-        state[INDEX_KEY] = indexes.default(names)
+        state[INDEX_KEY] = indexes.first(names)
     index = places[0].selectbox(indexes.LABEL, names, key=INDEX_KEY)
     left = models.select("First model", FIRST, listed, first.name, places[1])
     right = models.select("Second model", SECOND, listed, second.name, places[2])
@@ -138,7 +142,7 @@ def _answer(
     sides = []
     try:
         for number, model in enumerate(pair, start=1):
-            said.caption(plain_markdown(f"Asking {model.name} ({number} of {len(pair)}) …"))
+            said.caption(as_markdown(f"Asking {model.name} ({number} of {len(pair)}) …"))
             draw("")
             sides.append(_side(models.open_pipeline(settings, index, model), model, question, draw))
     except Exception:
@@ -172,6 +176,7 @@ def _shown(pair: Pair, file: Path) -> None:
         answer = render.answer_html(
             side.answer,
             prefix=f"c{pair.number}{title.lower()}",
+            index=pair.index,
             index_line=side.index_line,
             heading=False,
             told_by_whom=not pair.hidden,
@@ -209,7 +214,7 @@ def _tally(file: Path) -> None:
         st.html(fragment("compare.html", "tally", votes.tally(kept)))
     if broken:
         st.caption(
-            plain_markdown(
+            as_markdown(
                 f"{plural(broken, 'line')} of {file} could not be read, and "
                 f"{'is' if broken == 1 else 'are'} not counted."
             )

@@ -1,4 +1,4 @@
-"""The page "Reviews": from a file to an index, step by step. Widgets and session state only."""
+"""The page "Import": from a file to an index, step by step. Widgets and session state only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import streamlit as st
 
 from rag import jobs
-from rag.answer import plain_markdown
 from rag.config import Settings, load_settings
 from rag.index import index_folder, list_indexes
 from rag.index.admin import list_generations, rollback
@@ -19,6 +18,7 @@ from ui.components import jobs as jobs_list
 from ui.components.contents import Contents
 from ui.components.navigation import REVIEWS, Page
 from ui.render import reviews as markup
+from ui.render.words import as_markdown
 
 NEW = "A new index"
 UPLOAD, NAMED = "Upload a file", "Name a file on this machine"
@@ -66,7 +66,7 @@ def _target(settings: Settings) -> Target:
     with right:
         choice = st.radio("The file holds", [UPDATE, REPLACE], key=_key("mode"))
         agreed = choice == UPDATE or st.checkbox(
-            f"Yes, remove the reviews of {plain_markdown(index)} that are not in the file",
+            f"Yes, remove the reviews of {as_markdown(index)} that are not in the file",
             key=_key(f"agreed-{index}"),
         )
     with errors.shown():
@@ -80,7 +80,7 @@ def _new_name(settings: Settings, names: list[str]) -> str:
         "Name of the new index", key=_key("name"), max_chars=64, placeholder="my-hotel"
     ).strip()
     if name in names:
-        st.warning(plain_markdown(f'There is an index "{name}" already: choose it on the left.'))
+        st.warning(as_markdown(f'There is an index "{name}" already: choose it on the left.'))
         return ""
     with errors.shown():
         index_folder(settings.paths.indexes_dir, name or "x")
@@ -92,7 +92,7 @@ def _versions(settings: Settings, name: str) -> None:
     """The versions of an index, and the way back to another one."""
     folder = index_folder(settings.paths.indexes_dir, name)
     versions = list_generations(folder)
-    with st.expander(f"Versions of {plain_markdown(name)} ({len(versions)})"):
+    with st.expander(f"Versions of {as_markdown(name)} ({len(versions)})"):
         st.html(markup.versions_html(versions))
         others = [version for version in versions if not version.live and version.manifest]
         if not others:
@@ -132,7 +132,7 @@ def _location(settings: Settings) -> Path | None:
 
 def _reviews_folder(folder: Path) -> None:
     """Say which folder the named files are in; make it where it is missing."""
-    st.caption(plain_markdown(f"Review files and folders of them inside {folder}."))
+    st.caption(as_markdown(f"Review files and folders of them inside {folder}."))
     if folder.is_dir():
         return
     try:
@@ -142,7 +142,7 @@ def _reviews_folder(folder: Path) -> None:
             f"There is no folder {folder}, and it cannot be made: {error.strerror}. Make it, or "
             "set paths.reviews_dir to another one."
         ) from error
-    st.info(plain_markdown(f"There was no folder {folder}. It is there now: put files into it."))
+    st.info(as_markdown(f"There was no folder {folder}. It is there now: put files into it."))
 
 
 def _uploaded(settings: Settings) -> Path | None:
@@ -221,9 +221,10 @@ def _clear() -> None:
 
 
 PAGE = Page(
-    title="Reviews",
+    title="Import",
     url_path=REVIEWS,
     intro="Make an index from a file of reviews, or bring one up to date. The work goes on in the "
     "background: this page can be closed, and shows it again when it is opened.",
     show=show,
+    changes=True,
 )

@@ -26,6 +26,7 @@ def answer_html(
     answer: Answer,
     *,
     prefix: str,
+    index: str,
     index_line: str,
     asked_of: str = "",
     heading: bool = True,
@@ -34,9 +35,9 @@ def answer_html(
     """A checked answer beside the reviews it rests on. `prefix` begins every id, and must be unique
     on the page.
 
-    `asked_of` says which reviews were asked, if not all. Without `heading` it begins below what
-    `heading_html` gives. Without `told_by_whom` nothing says which generator answered, nor how long
-    it took.
+    In `index` the reviews' own page finds them. `asked_of` says which reviews were asked, if not
+    all. Without `heading` it begins below what `heading_html` gives. Without `told_by_whom` nothing
+    says which generator answered, nor how long it took.
     """
     spans: dict[str, list[Span]] = {}
     cited_in: dict[int, int] = {}
@@ -52,6 +53,7 @@ def answer_html(
         "heading": heading,
         "sections": _sections(answer),
         "told_by_whom": told_by_whom,
+        "index": index,
         "index_line": index_line,
         "spans": spans,
         "cited_in": cited_in,

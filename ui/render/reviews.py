@@ -92,8 +92,13 @@ def job_message(job: Job) -> str:
     return message
 
 
+def outcome_html(result: Mapping[str, Any]) -> str:
+    """What a job that is done has come to."""
+    return fragment("reviews.html", "outcome", defaultdict(_unknown, result))
+
+
 def result_html(result: Mapping[str, Any]) -> str:
-    """What a job that is done has done, as `result.json` tells."""
+    """The numbers of what a job that is done has done, as `result.json` tells."""
     reports = [defaultdict(_unknown, report) for report in result.get("reports") or ()]
     return fragment("reviews.html", "result", defaultdict(_unknown, result), reports)
 

@@ -5,16 +5,32 @@ it escapes it.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
+from rag.answer import plain_markdown
+from rag.index.profile import Profile
 from rag.schema import Review, fraction_of_scale, rating_words
 
 EXCERPT_CHARACTERS = 240
 
 Span = tuple[int, int]
 """Where a quotation begins and ends, in characters of its review."""
+
+
+# what Streamlit's Markdown makes a link of, though it is escaped: it looks at the text itself
+_LINKED = re.compile(r"https?\\:(?=\\/)|\bwww(?=\\\.)|\\@", re.IGNORECASE)
+_JOINER = "\u2060"  # has no width, and breaks no line
+
+
+def as_markdown(text: str) -> str:
+    """`text` such that a widget shows it as it is: no markup of it counts, and no address of it
+    becomes a link.
+    """
+    return _LINKED.sub(lambda match: match[0] + _JOINER, plain_markdown(text))
 
 
 def one_line(text: str) -> str:
@@ -97,9 +113,29 @@ def filled_stars(review: Review) -> float | None:
     return None if share is None else round(share * 100)
 
 
+def average(profile: Profile) -> str | None:
+    """The average rating: "6.96 of 10"; None where nothing is rated."""
+    if profile.average is None or profile.scale is None:
+        return None
+    unit = "%" if profile.percent else f" of {profile.scale[1]:g}"
+    return f"{profile.average:.{0 if profile.percent else 2}f}{unit}"
+
+
+def time_span(profile: Profile) -> str | None:
+    """The first and the last day; None where no review has a date."""
+    if profile.dates is None:
+        return None
+    return " – ".join(dict.fromkeys(map(day, profile.dates)))
+
+
 def helpful(review: Review) -> str:
     """How many readers found a review helpful; empty where nobody did."""
     return f"{review.helpful_votes} found this helpful" if review.helpful_votes else ""
+
+
+def review_address(review_id: str, index: str) -> str:
+    """The address of a review, as a link on any page of the app."""
+    return "browse?" + urlencode({"index": index, "review": review_id})
 
 
 def quoted(text: str) -> str:
@@ -113,6 +149,8 @@ def counted(counts: Mapping[str, int] | None) -> str:
 
 
 FILTERS = (
+    average,
+    time_span,
     counted,
     count,
     plural,
@@ -127,4 +165,5 @@ FILTERS = (
     rating_words,
     one_line,
     quoted,
+    review_address,
 )

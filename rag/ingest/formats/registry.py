@@ -104,10 +104,12 @@ def open_file(packed: Packed, table: str = "") -> list[RowSource]:
             return format.open(packed, table)
     if start.startswith(ZIP):
         return _open_zip(packed)
+    binary = _is_binary(start)
     for format in FORMATS:
-        if packed.ending in format.endings:
+        # nearly any bytes are rows to the format of separated values
+        if packed.ending in format.endings and not (binary and format is delimited.FORMAT):
             return format.open(packed, table)
-    if not _is_binary(start):
+    if not binary:
         for format in FORMATS:
             source = format.guess(packed)
             if source is not None:
@@ -145,8 +147,9 @@ def _refuse_foreign(packed: Packed, start: bytes) -> None:
 def _is_binary(start: bytes) -> bool:
     with open_text(io.BytesIO(start), detect(start, whole=False)) as stream:
         content = stream.read()
-    strange = len(re.findall(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]", content))
-    return strange > 0.05 * len(content)
+    strange = re.findall(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]", content)
+    # one or two that are frequent may be what separates values
+    return len(strange) > 0.05 * len(content) and (len(set(strange)) > 2 or "\ufffd" in strange)
 
 
 def _open_folder(folder: Path, ratio: float) -> list[RowSource]:

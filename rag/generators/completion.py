@@ -1,0 +1,123 @@
+"""Short completions of many prompts at once, for what is asked in batches and not streamed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from rag.answering.templates import check_template
+from rag.generators.base import never_cancelled
+from rag.generators.chat_template import prompt_ids
+from rag.generators.transformers import TransformersGenerator, weights_written
+from rag.schema import Message
+
+_TEMPERATURE, _TOP_P = 0.7, 0.9  # of samples
+
+
+class Completer(Protocol):
+    """Completes prompts; one of the things that tests replace."""
+
+    @property
+    def name(self) -> str:
+        """What people are shown."""
+        ...
+
+    def complete(
+        self,
+        batch: Sequence[Sequence[Message]],
+        *,
+        max_new_tokens: int,
+        samples: int = 0,
+        seconds: float = 60.0,
+        cancelled: Callable[[], bool] = never_cancelled,
+    ) -> list[list[str]]:
+        """For each prompt its likeliest completion, or `samples` drawn ones. Ends soon after
+        `seconds`, or after `cancelled()` turns true, with what was written until then. Raises
+        `GeneratorError`, `ModelError`.
+        """
+        ...
+
+
+class BatchCompleter:
+    """Completes with a tuned model in a folder, which is loaded on first use."""
+
+    def __init__(self, folder: Path, tuned_for: str) -> None:
+        self._folder, self._tuned_for = folder, tuned_for
+        self.name = folder.name
+
+    def complete(
+        self,
+        batch: Sequence[Sequence[Message]],
+        *,
+        max_new_tokens: int,
+        samples: int = 0,
+        seconds: float = 60.0,
+        cancelled: Callable[[], bool] = never_cancelled,
+    ) -> list[list[str]]:
+        if not batch:
+            return []
+        generator = _loaded(self._folder, self._tuned_for, weights_written(str(self._folder)))
+        with generator.exclusive() as (model, tokenizer):
+            written = _completed(
+                model, tokenizer, batch, max_new_tokens, samples, _Until(seconds, cancelled)
+            )
+        each = max(samples, 1)
+        return [written[start : start + each] for start in range(0, len(written), each)]
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: Path, tuned_for: str, written: tuple[int, ...]) -> TransformersGenerator:
+    """The model whose weights were `written` then; one at a time is kept in memory."""
+    import torch
+
+    check_template(str(folder), tuned_for=tuned_for)
+    fast = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return TransformersGenerator(str(folder), dtype="bfloat16" if fast else "float32")
+
+
+class _Until:
+    """A stopping criterion of `generate`: time is up, or nobody waits any more."""
+
+    def __init__(self, seconds: float, cancelled: Callable[[], bool]) -> None:
+        self._ends, self._cancelled = time.monotonic() + seconds, cancelled
+
+    def __call__(self, ids: Any, scores: Any, **_: Any) -> Any:
+        import torch
+
+        over = time.monotonic() > self._ends or self._cancelled()
+        return torch.full((len(ids),), over, dtype=torch.bool, device=ids.device)
+
+
+def _completed(
+    model: Any,
+    tokenizer: Any,
+    batch: Sequence[Sequence[Message]],
+    max_new_tokens: int,
+    samples: int,
+    until: _Until,
+) -> list[str]:
+    import torch
+    from transformers import StoppingCriteriaList
+
+    prompts = [prompt_ids(tokenizer, messages) for messages in batch]
+    longest = max(map(len, prompts))
+    padding = model.generation_config.pad_token_id or 0
+    ids = torch.tensor([[padding] * (longest - len(ids)) + ids for ids in prompts])
+    attention = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts])
+    drawn = {"temperature": _TEMPERATURE, "top_p": _TOP_P, "num_return_sequences": samples}
+    with torch.inference_mode(), torch.random.fork_rng():
+        torch.manual_seed(0)  # the same question has the same answer
+        written = model.generate(
+            input_ids=ids.to(model.device),
+            attention_mask=attention.to(model.device),
+            max_new_tokens=max_new_tokens,
+            stopping_criteria=StoppingCriteriaList([until]),
+            do_sample=bool(samples),
+            **(drawn if samples else {}),
+        )
+    return [
+        str(tokenizer.decode(row[longest:], skip_special_tokens=True)).strip() for row in written
+    ]
