@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors import safe_open
 
 from finetune.reader.decoder import (
@@ -34,6 +35,8 @@ from rag.reader.network import ReaderNetwork, encode
 from rag.reader.verdict import verdicts
 from rag.schema import ModelError
 from tests.tiny_models import make_tiny_model
+from ui.cli.options import Context
+from ui.cli.reader import reader
 
 TEMPERATURES = {"temperatures": '{"support": 1.0, "answers": 1.0, "stance": 1.0}'}
 GOOD, BAD = ("The room was clean.", "It is clean."), ("The plot drags.", "It is quick.")
@@ -275,3 +278,23 @@ def test_the_judge_is_used_where_its_base_is(tmp_path: Path) -> None:
     assert make_judge(settings.changed({"reader.judge": "none"})) is None
     assert make_judge(settings.changed({"reader.model": "none"})) is None
     assert make_judge(settings) is None  # another model than the adapter's: a warning, no error
+
+
+@pytest.mark.parametrize("no_teacher", [True, False])
+def test_the_command_learns_from_the_bundled_model(
+    no_teacher: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Distillation | None] = []
+
+    def build(*_: object, distillation: Distillation | None, **__: object) -> None:
+        asked.append(distillation)
+        raise ModelError("That is enough.")
+
+    monkeypatch.setattr("finetune.reader.build", build)
+    monkeypatch.setattr("rag.generators.bundled.smollm2_folder", lambda _: tmp_path / "smollm2")
+    options = ["--no-teacher"] if no_teacher else []
+    ran = CliRunner().invoke(reader, ["--output", str(tmp_path), *options], obj=Context(None, {}))
+    assert isinstance(ran.exception, ModelError)
+    (how,) = asked
+    assert (how is None) == no_teacher
+    assert how is None or how.model == tmp_path / "smollm2"
