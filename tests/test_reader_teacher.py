@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -197,8 +198,9 @@ def test_the_reader_moves_towards_the_teacher_and_goes_on_where_it_stopped(
     llama: Path, tmp_path: Path
 ) -> None:
     soft = (("soft support", 1.0),)
-    once = Round(pairs=96, encoder_rate=1e-4, head_rate=3e-3, shares=soft)
-    how = Distillation(model=llama, teacher=IN_FULL, round=once, batch_size=8)
+    once = Round(pairs=64, encoder_rate=1e-4, head_rate=3e-3, shares=soft)
+    briefly = replace(IN_FULL, round=replace(ROUND, pairs=32))
+    how = Distillation(model=llama, teacher=briefly, round=once, batch_size=8)
     lesson = Lesson(EXAMPLES, {"support": [GOOD, BAD] * 4})
     kept = Kept(tmp_path, "key")
     network, tokenizer = ReaderNetwork.untrained()
@@ -213,7 +215,7 @@ def test_the_reader_moves_towards_the_teacher_and_goes_on_where_it_stopped(
     stages: list[str] = []
     network, tokenizer = ReaderNetwork.untrained()
     batch = encode(tokenizer, [GOOD, BAD])
-    teacher = put_weights(untrained(llama, IN_FULL), kept.tensors("teacher", dict))
+    teacher = put_weights(untrained(llama, briefly), kept.tensors("teacher", dict))
     said = probabilities(teacher, [GOOD, BAD], "support")
     before = _difference(network, batch, said)
     distil(network, tokenizer, lesson, how, kept, progress=lambda stage, *_: stages.append(stage))
