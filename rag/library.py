@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.answer import Answer
-from rag.answering.pipeline import Pipeline
+from rag.answering.pipeline import Pipeline, readers
 from rag.config import Settings, load_settings
 from rag.embedding import Embedder, make_embedder
 from rag.filters import Condition, parse_where
@@ -19,7 +19,6 @@ from rag.generators.base import never_cancelled
 from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import ReviewIndex, index_folder
 from rag.progress import Progress, no_progress
-from rag.reader import make_reader
 from rag.retrieval import Retriever
 from rag.schema import Message, RetrievedChunk, Review, ReviewFileError
 from rag.topics import Topic
@@ -69,8 +68,8 @@ class Index:
     def pipeline(self) -> Pipeline:
         """What answers the questions. Raises `ReviewQAError` where it cannot be had."""
         chosen = self._chosen or choose_generator(self.settings)
-        reader = make_reader(self.settings)
-        return Pipeline(self.settings, self.snapshot, self._embedder, chosen, reader)
+        judging = readers(self.settings, chosen)
+        return Pipeline(self.settings, self.snapshot, self._embedder, chosen, *judging)
 
     def ask(
         self,

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from finetune.reader import CARD, WEIGHTS, build
+from finetune.reader.decoder import DecoderRecipe
+from finetune.reader.distillation import Distillation
 from finetune.reader.evaluation import claim_report, reliability, share
 from finetune.reader.examples import (
     HELD_OUT_THINGS,
@@ -26,6 +28,7 @@ from finetune.reader.training import ReaderRecipe, Round, loss_of
 from rag.reader.base import STANCES
 from rag.reader.bundled import BundledReader
 from rag.reader.heads import HEADS
+from tests.tiny_models import make_tiny_model
 
 KINDS = {
     "faithful": "entailed",
@@ -142,16 +145,27 @@ def test_not_entailed_is_either_of_two_labels() -> None:
     assert float(loss_of(logits, ["not_stated"], "support")) > 5
 
 
-def test_a_reader_is_trained_saved_and_read_again(tmp_path: Path) -> None:
+def test_a_reader_is_trained_taught_saved_and_read_again(tmp_path: Path) -> None:
     shares = (("support", 0.4), ("answers", 0.3), ("stance", 0.3))
     once = Round(pairs=64, encoder_rate=1e-4, head_rate=1e-3, shares=shares)
     recipe = ReaderRecipe(rounds=(once, once), rank=4)
-    built = build(tmp_path, None, recipe, most=64)
-    card = json.loads((tmp_path / CARD).read_text())
+    soft = Round(pairs=64, encoder_rate=1e-4, head_rate=1e-3, shares=(("soft support", 1.0),))
+    taught = Distillation(
+        model=make_tiny_model(tmp_path / "tiny", "smollm2"),
+        teacher=DecoderRecipe(round=once, batch_size=32),
+        round=soft,
+        batch_size=32,
+    )
+    output = tmp_path / "reader"
+    built = build(output, None, recipe, distillation=taught, most=64)
+    assert {path.name for path in output.iterdir()} == {CARD, WEIGHTS, FILE}
+    card = json.loads((output / CARD).read_text())
     assert [each["pairs"] for each in card["recipe"]["rounds"]] == [64, 64]
     assert card["held_out"]["support"] == 64
-    assert (tmp_path / FILE).exists() and built.claims.area["all"].n > 0
-    reader = BundledReader(tmp_path / WEIGHTS)
+    assert card["teacher"]["model"] == "tiny" and card["teacher"]["licence"] == "Apache-2.0"
+    assert card["teacher"]["pairs without labels"]["support"] == 64
+    assert built.claims.area["all"].n > 0
+    reader = BundledReader(output / WEIGHTS)
     (support,) = reader.support([(["It is loud."], "It is loud.")])
     assert 0 <= support.entailed <= 1
 

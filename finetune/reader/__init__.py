@@ -1,22 +1,27 @@
-"""The reader that the project ships, trained anew: `build` reads the examples, trains, calibrates,
-measures and writes the weights with a card of what they were made from.
+"""The reader that the project ships, trained anew: `build` reads the examples, trains, learns from a
+teacher where there is one, calibrates, measures, and writes the weights with a card of what they
+were made from.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rag.progress import Progress, no_progress
 
 if TYPE_CHECKING:
+    from finetune.reader.distillation import Distillation, Lesson
     from finetune.reader.evaluation import ClaimReport, Figure
-    from finetune.reader.examples import Example
+    from finetune.reader.examples import Example, Examples
+    from finetune.reader.kept import Kept
     from finetune.reader.training import ReaderRecipe
+    from rag.reader.network import ReaderNetwork
 
 CARD = "reader.json"
 WEIGHTS = "reader.safetensors"
@@ -37,45 +42,106 @@ def build(
     free_sets: Path | None,
     recipe: ReaderRecipe,
     *,
+    distillation: Distillation | None = None,
     most: int | None = None,
     progress: Progress = no_progress,
 ) -> BuiltReader:
     """Train the reader into `folder`. `free_sets` is the folder of the sets that are not the
-    project's own; `most` limits the examples of each head, to try it out. Raises `OSError`,
-    `ValueError`, `ModelError`.
+    project's own; `most` limits the examples of each head, to try it out.
+
+    What is in `folder` stays as it is until all is done. A run that was interrupted goes on after
+    the last stage that it finished, if it is started with the same. Raises `OSError`, `ValueError`,
+    `ModelError`.
     """
     from finetune.reader import stance_head
     from finetune.reader.calibration import temperatures
+    from finetune.reader.distillation import Lesson, distil
     from finetune.reader.evaluation import measured
     from finetune.reader.examples import split_examples
-    from finetune.reader.training import train
+    from finetune.reader.kept import Kept
     from rag.reader.bundled import BundledReader
     from rag.reader.network import save_difference
 
     examples, held_out = split_examples(free_sets, recipe.seed)
     examples = {head: rows[:most] for head, rows in examples.items()}
     held_out = {head: rows[:most] for head, rows in held_out.items()}
-    network, tokenizer = train(examples, recipe, progress=progress)
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = folder / WEIGHTS
+    kept = Kept(folder, _key(recipe, distillation, examples))
+    network, tokenizer = _after_rounds(examples, recipe, kept, progress)
+    lesson = None
+    if distillation is not None:
+        lesson = Lesson(examples, _unlabelled(distillation.seed, most, progress))
+        distil(network, tokenizer, lesson, distillation, kept, progress=progress)
+    weights = kept.folder / WEIGHTS
     metadata = {"temperatures": json.dumps(temperatures(network, tokenizer, held_out))}
     save_difference(network, weights, recipe.rank, metadata)
-    stance_head.write(examples["stance"], folder / stance_head.FILE)
+    stance_head.write(examples["stance"], kept.folder / stance_head.FILE)
     built = BuiltReader(folder, *measured(BundledReader(weights), held_out))
-    card = _card(recipe, examples, held_out, built)
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    card = {
+        "recipe": asdict(recipe),
+        "teacher": _taught(distillation, lesson),
+        **_card(examples, held_out, built),
+    }
+    (kept.folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    kept.finish(WEIGHTS, stance_head.FILE, CARD)
     return built
 
 
+def _key(recipe: ReaderRecipe, distillation: Distillation | None, examples: Examples) -> str:
+    """All that the result depends on."""
+    digest = hashlib.sha256()
+    for rows in examples.values():
+        for row in rows:
+            digest.update(repr(row).encode())
+    how = distillation and asdict(distillation)
+    return json.dumps([asdict(recipe), how, digest.hexdigest()], default=str)
+
+
+def _after_rounds(
+    examples: Examples, recipe: ReaderRecipe, kept: Kept, progress: Progress
+) -> tuple[ReaderNetwork, Any]:
+    """The network that has had its rounds, and its tokenizer."""
+    from finetune.reader.training import train
+    from rag.reader.network import ReaderNetwork
+
+    weights = kept.tensors(
+        "rounds", lambda: train(examples, recipe, progress=progress)[0].state_dict()
+    )
+    network, tokenizer = ReaderNetwork.untrained()
+    network.load_state_dict(weights)
+    return network.eval(), tokenizer
+
+
+def _unlabelled(
+    seed: int, most: int | None, progress: Progress
+) -> dict[str, list[tuple[str, str]]]:
+    """The pairs for a teacher; with `most` of the last few texts only."""
+    from finetune.reader.unlabelled import pairs_without_labels, read_groups
+    from rag.embedding import SentenceTransformerEmbedder
+
+    groups = read_groups()
+    embed = SentenceTransformerEmbedder().embed_queries
+    pairs = pairs_without_labels(groups[-1:] if most else groups, embed, seed, progress=progress)
+    return {head: rows[:most] for head, rows in pairs.items()}
+
+
+def _taught(distillation: Distillation | None, lesson: Lesson | None) -> dict[str, Any] | None:
+    """Who taught the reader, how, and on how many pairs; None without a teacher."""
+    if distillation is None or lesson is None:
+        return None
+    return {
+        **asdict(distillation),
+        "model": distillation.model.name,
+        "pairs without labels": {head: len(rows) for head, rows in lesson.unlabelled.items()},
+    }
+
+
 def _card(
-    recipe: ReaderRecipe,
     examples: Mapping[str, Sequence[Example]],
     held_out: Mapping[str, Sequence[Example]],
     built: BuiltReader,
 ) -> dict[str, object]:
     """What it was made from, and what it does on what was held out."""
     return {
-        "recipe": asdict(recipe),
         "examples": {
             head: dict(Counter(example.source for example in rows).most_common())
             for head, rows in examples.items()

@@ -1,10 +1,10 @@
-"""Training the reader: all heads in turn on one encoder, in bfloat16 where the CPU has it."""
+"""Training the reader: all heads in turn on one encoder, in bfloat16, on a GPU where there is one."""
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,30 @@ _MEMORY = 0.98  # of the mean loss that is reported
 _BATCHES_SORTED = 16  # batches are cut from this many batches' examples sorted by length
 _WARMUP_STEPS = 100
 _LAST_SHARE = 0.02  # of the learning rate, at the end
+WEIGHT_DECAY = 0.01
+SOFT = "soft "  # before a head: on what a teacher says
+
+Encode = Callable[[Sequence[tuple[str, str]], str], Mapping[str, torch.Tensor]]
+"""From pairs and a head to what a network takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A pair of texts and a teacher's probabilities of the labels of a head."""
+
+    first: str
+    second: str
+    probabilities: Sequence[float]
+
+
+Rows = Sequence[Example | Scored]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
     """One pass with a learning rate of its own, which warms up and then falls to nothing. `shares`
-    say how often each head is trained; "points" is the head "support" on points alone.
+    say how often each head is trained; "points" is the head "support" on points alone, and "soft
+    support" learns what a teacher says.
     """
 
     pairs: int
@@ -65,7 +83,6 @@ class ReaderRecipe:
         ),
     )
     batch_size: int = 32
-    weight_decay: float = 0.01
     rank: int = 32  # of each matrix's stored difference
     seed: int = 0
 
@@ -79,19 +96,37 @@ def train(
     """The trained network and its tokenizer."""
     torch.manual_seed(recipe.seed)
     network, tokenizer = ReaderNetwork.untrained()
-    network.encoder.embeddings.requires_grad_(False)
-    pools = _pools(examples)
+    network.to(best_device())
+    pools = pools_of(examples)
     total, done = sum(each.pairs for each in recipe.rounds), 0
     for number, each in enumerate(recipe.rounds):
         draw = random.Random(recipe.seed + number)
-        batches = {name: _batches(rows, recipe.batch_size, draw) for name, rows in pools.items()}
-        for seen in _trained(network, tokenizer, batches, each, recipe, draw):
+        for seen in fit_reader(network, tokenizer, pools, each, recipe.batch_size, draw):
             progress("training", min(done + seen, total), total)
         done += each.pairs
-    return network.eval(), tokenizer
+    return network.cpu().eval(), tokenizer
 
 
-def _pools(examples: Mapping[str, Sequence[Example]]) -> dict[str, Sequence[Example]]:
+def fit_reader(
+    network: ReaderNetwork,
+    tokenizer: Any,
+    pools: Mapping[str, Rows],
+    each: Round,
+    batch_size: int,
+    draw: random.Random,
+) -> Iterator[int]:
+    """Train all of the reader but its vocabulary for a round; see `fit`."""
+    network.encoder.embeddings.requires_grad_(False)
+    encoding: Encode = lambda pairs, _: encode(tokenizer, pairs)  # noqa: E731
+    return fit(network, encoding, pools, each, batch_size, draw)
+
+
+def best_device() -> torch.device:
+    """A GPU where torch sees one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def pools_of(examples: Mapping[str, Sequence[Example]]) -> dict[str, Rows]:
     """The examples of each head; those of points by themselves."""
     support = examples["support"]
     points = [example for example in support if example.source == POINTS]
@@ -99,33 +134,39 @@ def _pools(examples: Mapping[str, Sequence[Example]]) -> dict[str, Sequence[Exam
     return {**examples, "support": others or support, POINTS: points or support}
 
 
-def _trained(
-    network: ReaderNetwork,
-    tokenizer: Any,
-    batches: Mapping[str, Iterator[Sequence[Example]]],
+def fit(
+    network: Any,
+    encode_pairs: Encode,
+    pools: Mapping[str, Rows],
     each: Round,
-    recipe: ReaderRecipe,
+    batch_size: int,
     draw: random.Random,
 ) -> Iterator[int]:
-    """Trains for a round; gives the pairs seen after each step."""
+    """Train a network with `encoder` and `heads` for a round, where it is; gives the pairs seen
+    after each step. `pools` are the rows of each share.
+    """
     body = [p for p in network.encoder.parameters() if p.requires_grad]
     heads = list(network.heads.parameters())
+    device = heads[0].device
+    batches = {name: _batches(pools[name], batch_size, draw) for name, _ in each.shares}
     optimizer = torch.optim.AdamW(
         [{"params": body, "lr": each.encoder_rate}, {"params": heads, "lr": each.head_rate}],
-        weight_decay=recipe.weight_decay,
+        weight_decay=WEIGHT_DECAY,
         fused=True,
     )
-    steps = max(1, each.pairs // recipe.batch_size)
+    steps = max(1, each.pairs // batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
     names, weights = zip(*each.shares, strict=True)
     losses: dict[str, float] = {}
     network.train()
     for step in range(1, steps + 1):
         name = draw.choices(names, weights)[0]
-        rows, head = next(batches[name]), "support" if name == POINTS else name
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = network(encode(tokenizer, [(row.first, row.second) for row in rows]), head)
-        loss = loss_of(logits.float(), [row.label for row in rows], head)
+        rows = next(batches[name])
+        head = "support" if name == POINTS else name.removeprefix(SOFT)
+        batch = encode_pairs([(row.first, row.second) for row in rows], head)
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = network({key: value.to(device) for key, value in batch.items()}, head)
+        loss = _loss(logits.float(), rows, head)
         loss.backward()
         nn.utils.clip_grad_norm_([*body, *heads], 1.0)
         optimizer.step()
@@ -134,8 +175,8 @@ def _trained(
         value = float(loss.detach())
         losses[name] = _MEMORY * losses.get(name, value) + (1 - _MEMORY) * value
         if step % _REPORT_STEPS == 0:
-            _log.info("%d pairs: %s", step * recipe.batch_size, losses)
-        yield step * recipe.batch_size
+            _log.info("%d pairs: %s", step * batch_size, losses)
+        yield step * batch_size
 
 
 def _rate(step: int, steps: int) -> float:
@@ -143,9 +184,7 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / _WARMUP_STEPS) * max(_LAST_SHARE, 1 - step / steps)
 
 
-def _batches(
-    examples: Sequence[Example], size: int, draw: random.Random
-) -> Iterator[Sequence[Example]]:
+def _batches(examples: Rows, size: int, draw: random.Random) -> Iterator[Rows]:
     """Batches for ever, of examples of about one length, so that there is little padding."""
     while True:
         rows = list(examples)
@@ -160,6 +199,15 @@ def _batches(
             yield from cut
 
 
+def _loss(logits: torch.Tensor, rows: Rows, head: str) -> torch.Tensor:
+    """Of the labels, or where a teacher scored the rows, the cross-entropy to its probabilities."""
+    scored = [row.probabilities for row in rows if isinstance(row, Scored)]
+    if not scored:
+        return loss_of(logits, [row.label for row in rows if isinstance(row, Example)], head)
+    soft = torch.tensor(scored, device=logits.device)
+    return functional.cross_entropy(logits, soft)
+
+
 def loss_of(logits: torch.Tensor, labels: Sequence[str], head: str) -> torch.Tensor:
     """Cross-entropy; where a set only says that a claim is not entailed, of the sum of the two
     labels that this can mean.
@@ -170,5 +218,5 @@ def loss_of(logits: torch.Tensor, labels: Sequence[str], head: str) -> torch.Ten
         others = [place for place, name in enumerate(names) if name != "entailed"]
         log = torch.cat([log, log[:, others].logsumexp(dim=-1, keepdim=True)], dim=-1)
         names = (*names, NOT_ENTAILED)
-    wanted = torch.tensor([names.index(label) for label in labels])
+    wanted = torch.tensor([names.index(label) for label in labels], device=logits.device)
     return functional.nll_loss(log, wanted)

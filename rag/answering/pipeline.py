@@ -31,7 +31,7 @@ from rag.index import BuildOptions, ReviewIndex, index_folder
 from rag.index.catalogue import index_catalogue
 from rag.index.facets import frequent_languages
 from rag.ingest.language import languages_read_by, unreadable_question
-from rag.reader import Reader, make_reader
+from rag.reader import Reader, make_judge, make_reader
 from rag.retrieval import Retriever
 from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk
@@ -65,6 +65,7 @@ class Pipeline:
         embedder: Embedder,
         chosen: ChosenGenerator,
         reader: Reader | None = None,
+        judge: Reader | None = None,
     ) -> None:
         index.check_fingerprint(embedder, BuildOptions.from_settings(settings))
         self.settings = settings
@@ -73,7 +74,12 @@ class Pipeline:
         self.reader = reader
         self.retriever = Retriever(settings, index, embedder, reader)
         self.answerer = make_answerer(
-            settings, index, embedder, chosen.generator, reader, self._bears_on
+            settings,
+            index,
+            embedder,
+            chosen.generator,
+            reader if chosen.generator is None else judge or reader,
+            self._bears_on,
         )
         self.reason = chosen.reason
         _log.info("%s answers: %s.", self.answerer.name, self.reason)
@@ -88,7 +94,8 @@ class Pipeline:
         index = ReviewIndex.open(index_folder(settings.paths.indexes_dir, index_name))
         embedder = embedder or make_embedder(settings)
         embedder.embed_queries(["warm up"])  # it loads on first use: no question should wait for it
-        return cls(settings, index, embedder, choose_generator(settings), make_reader(settings))
+        chosen = choose_generator(settings)
+        return cls(settings, index, embedder, chosen, *readers(settings, chosen))
 
     def plan(
         self, question: str, previous: Sequence[str] = (), without: Sequence[str] = ()
@@ -314,6 +321,14 @@ def make_answerer(
         support_threshold=settings.answering.support_threshold,
         reader=reader,
     )
+
+
+def readers(settings: Settings, chosen: ChosenGenerator) -> tuple[Reader | None, Reader | None]:
+    """The reader of the settings, and the judge, which only a language model needs. Raises
+    `ModelError`.
+    """
+    judge = None if chosen.generator is None else make_judge(settings)
+    return make_reader(settings), judge
 
 
 def _statement_writer(settings: Settings, reader: Reader) -> StatementWriter | None:

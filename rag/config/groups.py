@@ -212,6 +212,10 @@ class Judging(Group):
         description='"bundled", "none", or a model for natural language inference: hub name or '
         "folder.",
     )
+    judge: Literal["auto", "none"] = Field(
+        default="auto",
+        description='Who checks what a model wrote; "auto": Gemma 3 270M where it is installed.',
+    )
     depth: int = Field(
         default=100,
         ge=0,

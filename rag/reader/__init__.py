@@ -6,27 +6,30 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
+from pathlib import Path
 
-from rag.config import Settings
+from rag.config import GEMMA_BASE, Settings
 from rag.reader.base import STANCES, Reader, Support
+from rag.reader.judge import Judge
 from rag.runtimes import Runtime, choose_runtime
 from rag.schema import ModelError
 
-__all__ = ["STANCES", "Reader", "Support", "load", "make_reader"]
+__all__ = ["STANCES", "Reader", "Support", "load", "make_judge", "make_reader"]
 
 _log = logging.getLogger(__name__)
 
 NONE = "none"
+BUNDLED = "bundled"
 
 
 @lru_cache(maxsize=4)
-def load(name: str = "bundled", runtime: Runtime | None = None) -> Reader:
+def load(name: str = BUNDLED, runtime: Runtime | None = None) -> Reader:
     """The bundled reader, or for support any NLI model or cross-encoder, by hub name or folder.
     Loaded on first use. The `runtime` computes the bundled one, by default the best there is.
     """
     from rag.reader.bundled import BundledReader
 
-    if name == "bundled":
+    if name == BUNDLED:
         return BundledReader(runtime=runtime)
     from rag.reader.nli import NliReader
 
@@ -44,8 +47,30 @@ def make_reader(settings: Settings) -> Reader | None:
     try:
         reader.support([(["It is quiet."], "It is quiet.")])
     except ModelError as error:
-        if name != "bundled":
+        if name != BUNDLED:
             raise
         _log.warning("%s", error)
         return None
     return reader
+
+
+def make_judge(settings: Settings) -> Reader | None:
+    """What checks the sentences of a language model in the reader's place, loaded: None where the
+    settings name no judge or another reader, and where its base model is not there.
+    """
+    if settings.reader.judge == NONE or settings.reader.model != BUNDLED:
+        return None
+    configs = sorted(settings.paths.cache_dir.glob(f"{GEMMA_BASE}-*/config.json"))
+    judge = _load_judge(configs[-1].parent) if configs else None
+    try:
+        if judge is not None:
+            judge.support([(["It is quiet."], "It is quiet.")])
+    except ModelError as error:
+        _log.warning("%s The reader judges instead.", error)
+        return None
+    return judge
+
+
+@lru_cache(maxsize=1)
+def _load_judge(base: Path) -> Judge:
+    return Judge(base)

@@ -18,24 +18,28 @@ from rag.runtimes.bundled import bundled_embedder_folder
 _HIDDEN = 256
 
 
+def make_heads(width: int) -> nn.ModuleDict:
+    """Heads that know nothing yet, over features of this width."""
+    return nn.ModuleDict(
+        {
+            name: nn.Sequential(
+                nn.Linear(width, _HIDDEN),
+                nn.GELU(),
+                nn.Dropout(0.1),
+                nn.Linear(_HIDDEN, len(labels)),
+            )
+            for name, labels in HEADS.items()
+        }
+    )
+
+
 class ReaderNetwork(nn.Module):  # type: ignore[misc]
     """The encoder with its heads; what it gives are logits."""
 
     def __init__(self, encoder: Any) -> None:
         super().__init__()
         self.encoder = encoder
-        width = 5 * int(encoder.config.hidden_size)
-        self.heads = nn.ModuleDict(
-            {
-                name: nn.Sequential(
-                    nn.Linear(width, _HIDDEN),
-                    nn.GELU(),
-                    nn.Dropout(0.1),
-                    nn.Linear(_HIDDEN, len(labels)),
-                )
-                for name, labels in HEADS.items()
-            }
-        )
+        self.heads = make_heads(5 * int(encoder.config.hidden_size))
 
     @classmethod
     def untrained(cls) -> tuple[ReaderNetwork, Any]:

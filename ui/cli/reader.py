@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ui.cli import terminal
-from ui.cli.options import example
+from ui.cli.options import Context, example
 
 if TYPE_CHECKING:
     from finetune.reader import BuiltReader
@@ -27,13 +27,31 @@ if TYPE_CHECKING:
     help="Folder of the public sets that were used beside the project's own texts.",
 )
 @click.option("--seed", default=0, show_default=True)
-def reader(output: Path, free_sets: Path | None, seed: int) -> None:
-    """Train the reader on the texts in finetune/reader/data, and measure it on those held out."""
+@click.option(
+    "--no-teacher",
+    is_flag=True,
+    help="Train on the labelled texts alone: it does not learn from a larger model.",
+)
+@click.pass_obj
+def reader(
+    context: Context, output: Path, free_sets: Path | None, seed: int, no_teacher: bool
+) -> None:
+    """Train the reader on the texts in finetune/reader/data, let it learn from the bundled language
+    model, and measure it on the texts held out. Interrupted, the same command goes on after the
+    last stage that was finished.
+    """
     from finetune.reader import build
+    from finetune.reader.distillation import Distillation
     from finetune.reader.training import ReaderRecipe
+    from rag.generators.bundled import smollm2_folder
 
+    taught = None
+    if not no_teacher:
+        taught = Distillation(model=smollm2_folder(context.settings().paths.cache_dir))
     with terminal.StageProgress() as progress:
-        built = build(output, free_sets, ReaderRecipe(seed=seed), progress=progress)
+        built = build(
+            output, free_sets, ReaderRecipe(seed=seed), distillation=taught, progress=progress
+        )
     _show(built)
 
 
