@@ -336,7 +336,11 @@ def _statement_writer(settings: Settings, reader: Reader) -> StatementWriter | N
     if settings.answering.wording == "off":
         return None
     models = merged_models(settings.paths.models_dir, tuned_for=(STATING,))
-    return StatementWriter(BatchCompleter(models[0], STATING), reader) if models else None
+    if not models:
+        return None
+    return StatementWriter(
+        BatchCompleter(models[0], STATING), reader, make_judge(settings, loaded=False)
+    )
 
 
 @dataclass(slots=True)

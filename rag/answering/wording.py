@@ -37,10 +37,12 @@ class Worded:
 
 
 class StatementWriter:
-    """Words points; safe to share between threads."""
+    """Words points; safe to share between threads. Where there is a `judge`, surer and slower than
+    the reader, what the reader lets pass has to pass it, too.
+    """
 
-    def __init__(self, completer: Completer, reader: Reader) -> None:
-        self._completer, self._reader = completer, reader
+    def __init__(self, completer: Completer, reader: Reader, judge: Reader | None = None) -> None:
+        self._completer, self._readers = completer, (reader, judge) if judge else (reader,)
         self.name = completer.name
 
     def worded(
@@ -93,19 +95,33 @@ class StatementWriter:
             for statement in dict.fromkeys(map(read_statement, texts))
             if _may_stand(statement)
         ]
-        pairs = [
-            ((quotation,), statement)
-            for place, statement in candidates
-            for quotation in _quotations(points[place])
-        ]
-        judged = iter(verdicts(self._reader, pairs, known))
         best: dict[int, tuple[str, float]] = {}
-        for place, statement in candidates:
-            of_it = [next(judged) for _ in _quotations(points[place])]
-            sure = sum(verdict.probability for verdict in of_it) / len(of_it)
-            if _holds(of_it) and sure > best.get(place, ("", 0.0))[1]:
-                best[place] = statement, sure
+        for reader in self._readers:
+            best = _best(reader, candidates, points, known)
+            candidates = [(place, statement) for place, (statement, _) in best.items()]
         return best
+
+
+def _best(
+    reader: Reader,
+    candidates: Sequence[tuple[int, str]],
+    points: dict[int, KeyPoint],
+    known: Sequence[str],
+) -> dict[int, tuple[str, float]]:
+    """Of each point the surest of its candidates that the quotations bear out."""
+    pairs = [
+        ((quotation,), statement)
+        for place, statement in candidates
+        for quotation in _quotations(points[place])
+    ]
+    judged = iter(verdicts(reader, pairs, known))
+    best: dict[int, tuple[str, float]] = {}
+    for place, statement in candidates:
+        of_it = [next(judged) for _ in _quotations(points[place])]
+        sure = sum(verdict.probability for verdict in of_it) / len(of_it)
+        if _holds(of_it) and sure > best.get(place, ("", 0.0))[1]:
+            best[place] = statement, sure
+    return best
 
 
 def _is_quoted_point(sentence: AnswerSentence) -> bool:

@@ -54,16 +54,17 @@ def make_reader(settings: Settings) -> Reader | None:
     return reader
 
 
-def make_judge(settings: Settings) -> Reader | None:
-    """What checks the sentences of a language model in the reader's place, loaded: None where the
-    settings name no judge or another reader, and where its base model is not there.
+def make_judge(settings: Settings, *, loaded: bool = True) -> Reader | None:
+    """What checks the sentences of a language model in the reader's place: None where the settings
+    name no judge or another reader, and where its base model is not there. Unless it is to be
+    `loaded`, it is on first use, and raises `ModelError` then.
     """
     if settings.reader.judge == NONE or settings.reader.model != BUNDLED:
         return None
     configs = sorted(settings.paths.cache_dir.glob(f"{GEMMA_BASE}-*/config.json"))
     judge = _load_judge(configs[-1].parent) if configs else None
     try:
-        if judge is not None:
+        if judge is not None and loaded:
             judge.support([(["It is quiet."], "It is quiet.")])
     except ModelError as error:
         _log.warning("%s The reader judges instead.", error)
