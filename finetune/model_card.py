@@ -8,6 +8,14 @@ from typing import Any
 
 from finetune.recipe import Recipe
 from finetune.report import render
+from rag.answering.prompt import ANSWERING
+from rag.answering.statement_prompt import STATING
+
+_DOES = {
+    "": "continue reviews",
+    ANSWERING: "answer questions from review passages, with citations",
+    STATING: "say in one plain sentence what quotations from reviews say",
+}
 
 
 def model_card(recipe: Recipe, record: dict[str, Any]) -> str:
@@ -39,6 +47,7 @@ def model_card(recipe: Recipe, record: dict[str, Any]) -> str:
         "model_card.md.jinja",
         recipe=recipe,
         record=record,
+        does=_DOES[record["template"]],
         rows=rows,
         merge=merge,
         divergence=divergence,
