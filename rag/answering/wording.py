@@ -1,12 +1,14 @@
 """Plain statements in place of quotations: a small model says what the reviews behind a point say.
 
 What is said, how often and on which side is decided by the reader and counted in code; the model
-only words it. A statement is used if the reader finds that most of the quotations bear it out, and
-none of them says the opposite; else it is drawn again, and else the reviewer's own sentence stays.
+only words it. A statement is used if it names nothing that the quotations do not name, and the
+reader finds that most of them bear it out, and none of them says the opposite; else it is drawn
+again, and else the reviewer's own sentence stays.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +19,8 @@ from rag.generators.base import never_cancelled
 from rag.generators.completion import Completer
 from rag.reader import Reader
 from rag.reader.verdict import Verdict, verdicts
+from rag.understanding.intent import content_words
+from rag.understanding.side import judges
 
 SECONDS = 8.0
 """For all statements of an answer."""
@@ -25,6 +29,12 @@ _MOST_TOKENS = 32
 _SAMPLES = 4
 _FEWEST_WORDS, _MOST_WORDS = 3, 20
 _MOST_BEAR_OUT = 0.5  # share of the quotations
+_STEM = 5
+# words that turn a statement into another one; they have to stand in most of the quotations
+_TURNS = frozenset(
+    "no not never nor without than if unless would could might may should only all every always most "
+    "everybody everyone nobody nothing too better worse best worst more less".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,9 @@ class StatementWriter:
             )
             if cancelled():
                 break
-            statements |= self._borne_out(dict(zip(left, points, strict=True)), written, known)
+            statements |= self._borne_out(
+                question, dict(zip(left, points, strict=True)), written, known
+            )
         taken = _distinct(statements)
         told = tuple(
             _in_words(one, *taken[place]) if place in taken else one
@@ -84,6 +96,7 @@ class StatementWriter:
 
     def _borne_out(
         self,
+        question: str,
         points: dict[int, KeyPoint],
         written: Sequence[Sequence[str]],
         known: Sequence[str],
@@ -94,6 +107,7 @@ class StatementWriter:
             for place, texts in zip(points, written, strict=True)
             for statement in dict.fromkeys(map(read_statement, texts))
             if _may_stand(statement)
+            and _adds_nothing(statement, question, _quotations(points[place]))
         ]
         best: dict[int, tuple[str, float]] = {}
         for reader in self._readers:
@@ -137,6 +151,26 @@ def _may_stand(statement: str) -> bool:
     """Whether it is a whole sentence of a usual length, and no question."""
     words = statement.split()
     return _FEWEST_WORDS <= len(words) <= _MOST_WORDS and statement.endswith((".", "!"))
+
+
+def _adds_nothing(statement: str, question: str, quotations: Sequence[str]) -> bool:
+    """Whether a statement speaks of nothing that neither the quotations nor the question name, and
+    turns what they say in no way that most of them do not. Words that judge are the reader's matter.
+    """
+    of_each = [_words(quotation) for quotation in quotations]
+    there = {word[:_STEM] for words in (*of_each, _words(question)) for word in words}
+    for word in _words(statement):
+        if word in _TURNS:
+            if 2 * sum(word in words for words in of_each) < len(of_each):
+                return False
+        elif word[:_STEM] not in there and not judges(word) and content_words(word):
+            return False
+    return True
+
+
+def _words(text: str) -> set[str]:
+    """The words of a text, lower case, with "not" for each "n't"."""
+    return set(re.findall(r"\w+", re.sub(r"n['’]t\b", " not", text.casefold())))
 
 
 def _holds(of_it: Sequence[Verdict]) -> bool:
