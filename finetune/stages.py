@@ -45,7 +45,7 @@ from rag.generators import Generator
 from rag.generators.choice import choose_generator
 from rag.index import BuildOptions, ReviewIndex, open_index
 from rag.progress import Progress, no_progress
-from rag.schema import ModelError
+from rag.schema import ModelError, SettingsError
 
 RecipeLike = Recipe | Path | str
 IndexLike = ReviewIndex | str | Any
@@ -87,14 +87,16 @@ class CompareOn:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What each stage did, and whether what it returns was `reused`; `folder` is the run's."""
+    """What each stage did, and whether what it returns was `reused`; `folder` is the run's. What
+    only states what quotations say answers no questions, and is not compared.
+    """
 
     recipe: Recipe
     folder: Path
     data: MadeData
     training: Trained
     merged: Merged
-    comparison: Compared
+    comparison: Compared | None
 
 
 def run(
@@ -137,9 +139,11 @@ def run(
     on_event(training)
     merged = merge(recipe, settings=settings, progress=progress)
     on_event(merged)
-    on = compare_on if compare_on.index else replace(compare_on, index=indexes[0])
-    comparison = compare(recipe, on=on, settings=settings, progress=progress)
-    on_event(comparison)
+    comparison = None
+    if not recipe.data.states:
+        on = compare_on if compare_on.index else replace(compare_on, index=indexes[0])
+        comparison = compare(recipe, on=on, settings=settings, progress=progress)
+        on_event(comparison)
     return RunResult(recipe, folder, data, training, merged, comparison)
 
 
@@ -246,6 +250,11 @@ def compare(
     run's folder. Raises `ReviewQAError`.
     """
     recipe, settings = load_recipe(recipe), settings or load_settings()
+    if recipe.data.states:
+        raise SettingsError(
+            f"{recipe.output} only states what quotations say, and answers no questions to compare "
+            "it by. Its loss on the statements held out is in its record."
+        )
     embedder = _embedder(on.index, settings)
     split = None if on.split == "all" else on.split
     questions = read_questions(Path(on.questions), split) if on.questions else []

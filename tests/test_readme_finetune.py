@@ -46,16 +46,20 @@ def test_the_fine_tuning_commands_run_with_a_small_model(folder: Path) -> None:
     small = " --set training.max_steps=1 --set training.per_device_train_batch_size=2 --set data.max_length=256"
     small += " --set training.gradient_accumulation_steps=1 --set base_model=tiny"
     smaller = f"{small}-smollm2 --set data.max_length=2048"
-    assert len(commands()) == 9
+    states = small.replace("max_length=256", "max_length=2048")
+    assert len(commands()) == 10
     for command in commands():
         command = command.replace("rag/sample/questions.jsonl", "few-asked.jsonl")
         command = command.replace(
             "--questions finetune/products", "--questions finetune/products/hotel.jsonl"
         )
-        if "gemma-2b-it" in command or "smollm2-135m-it" in command:
+        if "gemma-3-270m-statement" in command:
+            command += states
+        elif "gemma-2b-it" in command or "smollm2-135m-it" in command:
             command += small if "gemma-2b-it" in command else smaller
         done = run(command, folder)
         assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
     for name in ("gemma_Squid_Game", "smollm2-135m-reviews"):
         assert (folder / "finetune" / "runs" / name / "report.html").is_file()
+    for name in ("gemma_Squid_Game", "gemma-3-270m-statement", "smollm2-135m-reviews"):
         assert (folder / "models" / name / "model.safetensors").is_file()
