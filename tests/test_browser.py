@@ -30,7 +30,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000  # the machine may have much else to do
 SHIFTS = """
 window.shifts = 0;
 new PerformanceObserver((list) => {

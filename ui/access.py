@@ -210,12 +210,13 @@ def _require_login_set_up() -> None:
         )
 
 
-def require_login(server: Server) -> None:
-    """End the page here, with a button to log in, where others reach the app, no proxy asks people
-    who they are, and this one has not said so.
+def lets_in(server: Server) -> bool:
+    """Whether the page may be shown: not where others reach the app, no proxy asks people who they
+    are, and this one has not said so; a button to log in is drawn then.
     """
     if not _is_for_others(server) or PROXY_VARIABLE in os.environ:
-        return
-    if not getattr(st.user, "is_logged_in", False):
-        st.button("Log in", on_click=st.login, type="primary", key="login")
-        st.stop()
+        return True
+    if getattr(st.user, "is_logged_in", False):
+        return True
+    st.button("Log in", on_click=st.login, type="primary", key="login")
+    return False

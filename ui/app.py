@@ -10,7 +10,7 @@ import streamlit as st
 
 from rag.config import LOG_VARIABLE, load_settings
 from rag.logging import configure_logging
-from ui.access import is_read_only, require_login
+from ui.access import is_read_only, lets_in
 from ui.components import errors
 from ui.components.navigation import Page, drawn
 from ui.pages import PAGES
@@ -45,8 +45,8 @@ def main(registered: Sequence[Page] = PAGES) -> None:
         st.title(heading, anchor=False)
         st.markdown(page.intro)
     with st.container(key=page.url_path or "first"), errors.shown():
-        require_login(load_settings().server)
-        entry.run()
+        if lets_in(load_settings().server):
+            entry.run()
     drawn()
 
 

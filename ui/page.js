@@ -59,6 +59,26 @@
     said.textContent = "The answer is there: " + answer.textContent.trim().slice(0, 300);
   };
 
+  // Nothing is shown of a page before all that it begins with is there, the style sheet among it; see first_paint.css.
+  // What is loaded later, when something is opened, hides nothing.
+  let soon = 0;
+  const isDrawn = () => document.querySelector('[class*="st-key-drawn"], .stException');
+  const isWhole = () => {
+    const app = document.querySelector(".stApp");
+    const loads = '[data-testid="stSkeleton"]'; // what Streamlit shows in place of what it still loads
+    return app && !app.querySelector(loads) && getComputedStyle(app).getPropertyValue("--qa-accent");
+  };
+  const show = () => {
+    const { classList } = document.documentElement;
+    if (!isDrawn()) classList.remove("qa-shown");
+    else if (!soon && !classList.contains("qa-shown") && (isWhole() || document.querySelector(".stException"))) {
+      soon = setTimeout(() => {
+        soon = 0;
+        if (isDrawn()) classList.add("qa-shown");
+      }, 200);
+    }
+  };
+
   let waiting = false;
   const changed = () => {
     if (waiting) return;
@@ -67,6 +87,7 @@
       waiting = false;
       markPages();
       announce();
+      show();
     });
   };
   document.addEventListener("DOMContentLoaded", () => {

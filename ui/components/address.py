@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 
 def moved(page: str, keys: Sequence[str]) -> dict[str, str] | None:
     """What the address says, "" for a key that it lacks, where the user went there: by a link, a
-    reload, or the browser's back and forward. None where it says what `write` wrote, and where a
-    link from another page leads here without saying anything: the page is then as it was left.
+    reload, or the browser's back and forward. None where the user did something on the page, and
+    where a link from another page leads here without saying anything: the page is then as it was
+    left.
     """
     state = st.session_state
     said = {key: st.query_params.get(key, "") for key in keys}
     came_from, state.page_drawn = state.get("page_drawn"), page
     written = state.get(f"address-{page}")
-    if said == written or (written and came_from != page and not any(said.values())):
+    if said == written:
+        return None
+    if written is not None and not (_went(said) if came_from == page else any(said.values())):
         return None
     state[f"address-{page}"] = said
     return said
@@ -24,8 +28,23 @@ def moved(page: str, keys: Sequence[str]) -> dict[str, str] | None:
 
 def write(page: str, /, **values: str) -> None:
     """Let the address of the page say this, and keep what else it says; "" leaves a key out."""
-    st.session_state[f"address-{page}"] = values
+    state = st.session_state
+    written, state[f"address-{page}"] = state.get(f"address-{page}"), values
     others = {key: value for key, value in st.query_params.to_dict().items() if key not in values}
     wanted = others | {key: value for key, value in values.items() if value}
-    if wanted != st.query_params.to_dict():
+    # what was written last may be on its way to a browser that still says what is wanted
+    if wanted != st.query_params.to_dict() or values != written:
         st.query_params.from_dict(wanted)
+
+
+def _went(said: dict[str, str]) -> bool:
+    """Whether the user went to another address of the page that is shown. A control that is moved
+    again at once comes with the address of before, which must not put it back.
+    """
+    context = get_script_run_ctx()
+    if context is None or context.is_history_navigation:
+        return True
+    # else there is only the link of the page to itself; Streamlit keeps for itself what changed
+    session = context.session_state._state
+    changed = any(map(session._widget_changed, session._new_widget_state))
+    return not (changed or any(said.values()))
