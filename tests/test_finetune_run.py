@@ -78,6 +78,7 @@ def test_it_goes_on_where_it_was_interrupted_and_makes_nothing_twice(settings: S
     assert result.data.reused and result.training.record["resumed"]
     assert not result.training.reused and not result.merged.reused
     assert list(dict.fromkeys(stages)) == ["training", "base", "adapter", "merged"]
+    assert result.comparison is not None
     assert result.comparison.verdict == "not better" and result.comparison.questions == 2
     assert (result.folder / "report.html").is_file()
     assert read_record(result.merged.folder)["merge"]["way"] == "original"

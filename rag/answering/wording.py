@@ -29,6 +29,9 @@ _MOST_TOKENS = 32
 _SAMPLES = 4
 _FEWEST_WORDS, _MOST_WORDS = 3, 20
 _MOST_BEAR_OUT = 0.5  # share of the quotations
+# probability that the first quotation, which stands for the point, bears a statement out; chosen on
+# 39 statements over two corpora, on two others 22 of 23 above it were true, and 4 of 9 below it
+_SURE = 0.8
 _STEM = 5
 # words that turn a statement into another one; they have to stand in most of the quotations
 _TURNS = frozenset(
@@ -180,6 +183,7 @@ def _holds(of_it: Sequence[Verdict]) -> bool:
     bearing = [verdict.borne_out for verdict in of_it]
     return (
         bearing[0]
+        and of_it[0].probability >= _SURE
         and sum(bearing) >= _MOST_BEAR_OUT * len(bearing)
         and not any(verdict.opposite for verdict in of_it)
     )
