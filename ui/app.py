@@ -11,7 +11,7 @@ import streamlit as st
 from rag.config import LOG_VARIABLE, load_settings
 from rag.logging import configure_logging
 from ui.access import is_read_only, lets_in
-from ui.components import errors
+from ui.components import address, errors
 from ui.components.navigation import Page, drawn
 from ui.pages import PAGES
 
@@ -32,6 +32,7 @@ def main(registered: Sequence[Page] = PAGES) -> None:
     pages = {page.entry(): page for page in registered}
     entry = st.navigation(list(pages), position="hidden")
     page = pages[entry]
+    address.draws(page.url_path)
     # the sidebar first, where there is one: else all would move aside when it comes
     (st.sidebar if page.sidebar else st).html(Path(__file__).with_name("style.css"))
     heading = page.title if page.url_path else TITLE

@@ -101,7 +101,8 @@ def topics_in(
                 yield from batch.column("text").to_pylist()
 
     review, start, end = (sentences[name] for name in tables.SENTENCE_COLUMNS[:3])
-    columns = pq.read_table(path, columns=_COLUMNS)
+    there = pq.read_schema(path).names  # an older index lacks some
+    columns = pq.read_table(path, columns=[name for name in _COLUMNS if name in there])
     return _computed(_Material(columns, texts, review, start, end, vectors, stance, about))
 
 

@@ -8,6 +8,12 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 
+def draws(page: str) -> None:
+    """A page begins to be drawn: `moved` asks which was drawn before it."""
+    state = st.session_state
+    state.page_before, state.page_drawn = state.get("page_drawn"), page
+
+
 def moved(page: str, keys: Sequence[str]) -> dict[str, str] | None:
     """What the address says, "" for a key that it lacks, where the user went there: by a link, a
     reload, or the browser's back and forward. None where the user did something on the page, and
@@ -16,7 +22,7 @@ def moved(page: str, keys: Sequence[str]) -> dict[str, str] | None:
     """
     state = st.session_state
     said = {key: st.query_params.get(key, "") for key in keys}
-    came_from, state.page_drawn = state.get("page_drawn"), page
+    came_from = state.get("page_before", page)
     written = state.get(f"address-{page}")
     if said == written:
         return None
