@@ -402,6 +402,7 @@ def test_the_app_file_itself_starts_and_says_what_is_missing(
     ):
         # that page is opened first, and the first page after it
         expect(page.get_by_role("heading", name="Import")).to_be_visible()
+        expect(page.locator("[aria-current=page]")).to_have_text("Import")
         page.goto(address)
         expect(page.get_by_role("heading", name=app.TITLE)).to_be_visible()
         expect(page.get_by_text("reviewqa index build")).to_be_visible()

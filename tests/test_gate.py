@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.testclient import TestClient
@@ -86,6 +87,14 @@ def test_only_a_page_gets_our_head_once_and_the_policy_lets_that_script_run() ->
     other = client().get("/_stcore/health")
     assert other.text == "taken" and cookie_of(other) == ""
     assert other.headers["content-security-policy"] == policy
+
+
+def test_a_page_comes_unpacked_and_with_our_head_all_else_as_it_was() -> None:
+    packing = TestClient(Gate(GZipMiddleware(app, minimum_size=1), Server()), "http://localhost")
+    page = packing.get("/", headers={"Accept": "text/html,*/*;q=0.8", "Accept-Encoding": "gzip"})
+    assert "content-encoding" not in page.headers and "<script>" in page.text
+    other = packing.get("/_stcore/health", headers={"Accept-Encoding": "gzip"})
+    assert other.headers["content-encoding"] == "gzip" and other.text == "taken"
 
 
 def test_a_page_in_pieces_or_without_a_body_comes_whole() -> None:

@@ -71,7 +71,7 @@ class Gate:
         if scope["type"] == "lifespan" or (
             admits(self._server, Headers(scope=scope)) and not self._is_refused_upload(scope)
         ):
-            await self._app(scope, receive, send_with_headers)
+            await self._app(_unpacked(scope), receive, send_with_headers)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
@@ -89,6 +89,14 @@ class Gate:
             added = len(whole) - len(body["body"])
             headers["content-length"] = str(int(headers["content-length"]) + added)
         return {**body, "body": whole}
+
+
+def _unpacked(scope: Scope) -> Scope:
+    """The request, which asks for a page as it is: into a packed one nothing can be put."""
+    if scope["type"] != "http" or "text/html" not in Headers(scope=scope).get("accept", ""):
+        return scope
+    kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"accept-encoding"]
+    return {**scope, "headers": kept}
 
 
 def browser_cookie(scope: Scope) -> str:

@@ -73,7 +73,7 @@ def question_box(
             type="primary",
             width="stretch",
             disabled=not enabled,
-            on_click=lambda: ask(st.session_state[key].strip()),
+            on_click=lambda: ask(st.session_state[key]),
         )
     length = len(st.session_state[key].strip())
     if length > MAX_QUESTION:

@@ -110,9 +110,10 @@ def _write_address(names: list[str], index: str, chosen: filters.Chosen) -> None
 
 def _ask(question: str, after: Sequence[str] | None = None, without: Sequence[str] = ()) -> None:
     state = st.session_state
-    state.question = question = question.strip()
     if conversation.fits(question):
+        question = question.strip()
         state.to_ask, state.after, state.without = question, after, without
+    state.question = question  # one that cannot be asked stays as it was typed
 
 
 def _leave_answer() -> None:

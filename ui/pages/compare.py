@@ -94,7 +94,7 @@ def show() -> None:
 
 
 def _ask(question: str) -> None:
-    st.session_state.compare_to_ask = question or None
+    st.session_state.compare_to_ask = question.strip() or None
 
 
 def _choices(
