@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.answer import Answer
-from rag.answering.pipeline import Pipeline, readers
+from rag.answering.answerers import readers
+from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
 from rag.embedding import Embedder, make_embedder
 from rag.filters import Condition, parse_where

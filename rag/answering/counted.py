@@ -133,13 +133,12 @@ class CountingAnswerer:
             return sides, (f"The points are quoted: {error}",)
         left = iter(worded.sentences)
         in_words = [(side, [next(left) for _ in statements]) for side, statements in sides]
+        others = "" if worded.worded == worded.asked else "; the others are quoted"
         note = (
             f"{worded.worded} of {worded.asked} points are in the words of {writer.name}, checked "
-            "against their reviews; the others are quoted."
+            f"against their reviews{others}."
         )
-        return in_words, (note,) if worded.worded < worded.asked else (
-            note.partition(";")[0] + ".",
-        )
+        return in_words, (note,)
 
     def _what_it_is(self, opinions: Opinions, statements: Statements) -> AnswerSentence | None:
         """What is reviewed, in a reviewer's words, where one says so."""

@@ -10,28 +10,24 @@ from functools import cached_property
 
 from rag.answer import Answer, AnswerSentence
 from rag.answering import prompt
-from rag.answering.base import Answerer, Draft
-from rag.answering.counted import BearsOn, CountingAnswerer
-from rag.answering.extractive import ExtractiveAnswerer
+from rag.answering.answerers import make_answerer, readers
+from rag.answering.base import Draft
+from rag.answering.counted import CountingAnswerer
 from rag.answering.grounding import is_refusal
 from rag.answering.headline import Tally, comparison
-from rag.answering.model import Budget, ModelAnswerer
+from rag.answering.model import ModelAnswerer
 from rag.answering.refusal import Rarity, answerable, evidence_score, rarity_of
-from rag.answering.statement_prompt import STATING
 from rag.answering.statistics import statistics_of
-from rag.answering.wording import StatementWriter
 from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
 from rag.filters import Condition
-from rag.generators import Generator
 from rag.generators.base import never_cancelled
-from rag.generators.choice import ChosenGenerator, choose_generator, merged_models
-from rag.generators.completion import BatchCompleter
+from rag.generators.choice import ChosenGenerator, choose_generator
 from rag.index import BuildOptions, ReviewIndex, index_folder
 from rag.index.catalogue import index_catalogue
 from rag.index.facets import frequent_languages
 from rag.ingest.language import languages_read_by, unreadable_question
-from rag.reader import Reader, make_judge, make_reader
+from rag.reader import Reader
 from rag.retrieval import Retriever
 from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk
@@ -50,7 +46,6 @@ NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read
 BY_SIMILARITY = "No reader: the sentences are checked by similarity alone."
 CUT_OFF = "The model stopped at the most it may write (generator.max_new_tokens)."
 _ITEMS_NAMED = 5  # of the items there are, where the one asked about is not
-_CHARACTERS_PER_TOKEN = 4  # about, in English; for an answer without a model
 
 
 class Pipeline:
@@ -290,57 +285,6 @@ class Pipeline:
             return answerable(best, score, is_fact=plan.is_fact) >= answering.answerable
         floor = answering.fact_evidence_floor if plan.is_fact else answering.evidence_floor
         return score >= floor
-
-
-def make_answerer(
-    settings: Settings,
-    index: ReviewIndex,
-    embedder: Embedder,
-    generator: Generator | None,
-    reader: Reader | None = None,
-    bears_on: BearsOn = lambda *_: True,
-) -> Answerer:
-    """What answers with this generator; without one, the reviews are quoted, and counted where a
-    reader can read them.
-    """
-    if generator is None:
-        most = settings.generator.max_new_tokens * _CHARACTERS_PER_TOKEN
-        quoting = ExtractiveAnswerer(most_characters=most)
-        if reader is None:
-            return quoting
-        writer = _statement_writer(settings, reader)
-        return CountingAnswerer(index, reader, quoting, bears_on, writer)
-    return ModelAnswerer(
-        generator,
-        index,
-        embedder,
-        budget=Budget(
-            max_prompt_tokens=settings.generator.max_prompt_tokens,
-            max_new_tokens=settings.generator.max_new_tokens,
-        ),
-        support_threshold=settings.answering.support_threshold,
-        reader=reader,
-    )
-
-
-def readers(settings: Settings, chosen: ChosenGenerator) -> tuple[Reader | None, Reader | None]:
-    """The reader of the settings, and the judge, which only a language model needs. Raises
-    `ModelError`.
-    """
-    judge = None if chosen.generator is None else make_judge(settings)
-    return make_reader(settings), judge
-
-
-def _statement_writer(settings: Settings, reader: Reader) -> StatementWriter | None:
-    """What words counted points: the newest model merged here that was tuned for it."""
-    if settings.answering.wording == "off":
-        return None
-    models = merged_models(settings.paths.models_dir, tuned_for=(STATING,))
-    if not models:
-        return None
-    return StatementWriter(
-        BatchCompleter(models[0], STATING), reader, make_judge(settings, loaded=False)
-    )
 
 
 @dataclass(slots=True)

@@ -13,21 +13,7 @@ Sides = Sequence[tuple[Side, Sequence[AnswerSentence]]]
 """The points of each side as statements."""
 
 _IN_A_SENTENCE = 3
-_LOWERED = (
-    "The",
-    "A",
-    "An",
-    "Some",
-    "Many",
-    "Most",
-    "Few",
-    "No",
-    "Its",
-    "It",
-    "They",
-    "There",
-    "Even",
-)
+_LOWERED = frozenset("The A An Some Many Most Few No Its It They There Even".split())
 _OPENINGS: dict[Side, tuple[str, str]] = {
     "praise": ("What is praised most:", "Also praised:"),
     "criticism": ("What is criticised most:", "Also criticised:"),

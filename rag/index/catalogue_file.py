@@ -6,15 +6,14 @@ file has none, and its catalogue is computed when it is needed.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
-from rag.files import read_small
+from rag.index import derived_file
 from rag.index.manifest import CATALOGUE_FILE, Manifest
 from rag.understanding.catalogue import MOST_ITEMS, RULES, Catalogue
 
@@ -23,10 +22,10 @@ LARGEST = 32 * 2**20  # bytes; with 60,000 different words it has one million
 
 def encoded(catalogue: Catalogue) -> bytes:
     """The content of the file. The same catalogue has the same: sets have no order, the file has."""
-    values = {"rules": RULES, **asdict(catalogue)}
+    values = asdict(catalogue)
     for name in ("words", "aliases"):
         values[name] = dict(sorted(values[name].items()))
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+    return derived_file.encoded(values, RULES)
 
 
 def read_catalogue(generation: Path, manifest: Manifest) -> Catalogue | None:
@@ -34,28 +33,14 @@ def read_catalogue(generation: Path, manifest: Manifest) -> Catalogue | None:
 
     Raises `OSError`, `ValueError` for a file that this program does not write.
     """
-    if CATALOGUE_FILE not in manifest.files:
+    stored = derived_file.read(generation, manifest, CATALOGUE_FILE, _Stored, RULES, LARGEST)
+    if stored is None:
         return None
-    content = read_small(generation / CATALOGUE_FILE, LARGEST)
-    try:
-        if _Rules.model_validate_json(content).rules != RULES:
-            return None
-        stored = _Stored.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part)[:40] for part in first["loc"])
-        raise ValueError(f"{CATALOGUE_FILE} holds no catalogue: {where} {first['msg']}") from error
     if stored.reviews != manifest.reviews:
         raise ValueError(
             f"{CATALOGUE_FILE} is of {stored.reviews} reviews, and there are {manifest.reviews}"
         )
     return Catalogue(**{**dict(stored), "name": ""})
-
-
-class _Rules(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-    rules: int
 
 
 class _Stored(BaseModel):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +34,7 @@ _KNOWN_SIDES = {"praise": 1, "criticism": -1, "neutral": 0}
 _COLUMNS = ["group", "author", "item", "language", *tables.RATING_COLUMNS, "parts"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Material:
     """What topics are made of: the `reviews` without their texts, which `texts` reads in order; the
     sentences' `review` rows (rising), `start` and `end`; their `vectors`.
@@ -46,6 +48,20 @@ class _Material:
     vectors: Vectors
     stance: StanceModel
     catalogue: Catalogue
+
+    @cached_property
+    def fractions(self) -> NDArray[np.float64]:
+        """(reviews,) the ratings, 0 to 1."""
+        return tables.rating_fractions(self.reviews)
+
+    @cached_property
+    def parts(self) -> list[list[dict[str, Any]] | None] | None:
+        """The parts of each review whose side a file told; None where no review has any."""
+        parts = self.reviews.column("parts") if "parts" in self.reviews.schema.names else None
+        if parts is None or parts.null_count == len(parts):
+            return None
+        told: list[list[dict[str, Any]] | None] = parts.to_pylist()
+        return told
 
     def sentences(self, step: int = 1) -> Iterator[tuple[int, str]]:
         """(row, text) of the sentences of each `step`-th review."""
@@ -144,27 +160,26 @@ def _subjects(catalogue: Catalogue) -> set[str]:
 
 def _sides(material: _Material, rows: Rows | NDArray[np.int64], clauses: Sides) -> Sides:
     """The side of each of some sentences, whose clauses on a topic are on the sides `clauses`."""
-    fractions = tables.rating_fractions(material.reviews)
     sides = np.zeros(len(rows), dtype=np.int8)
     for begin in range(0, len(rows), _BLOCK):
         block = slice(begin, begin + _BLOCK)
         chosen = rows[block]
         wording = material.vectors[chosen] @ material.stance.weights + material.stance.offset
         release(material.vectors)
-        stances = with_ratings(wording, fractions[material.review[chosen]])
+        stances = with_ratings(wording, material.fractions[material.review[chosen]])
         sides[block] = sides_of(stances, clauses[block])
-    names = material.reviews.schema.names
-    parts = material.reviews.column("parts") if "parts" in names else None
-    if parts is not None and parts.null_count < len(parts):
-        _apply_columns(sides, rows, material, parts)
+    if material.parts is not None:
+        _apply_columns(sides, rows, material, material.parts)
     return sides
 
 
 def _apply_columns(
-    sides: Sides, rows: Rows | NDArray[np.int64], material: _Material, parts: pa.ChunkedArray
+    sides: Sides,
+    rows: Rows | NDArray[np.int64],
+    material: _Material,
+    told: Sequence[Sequence[Mapping[str, Any]] | None],
 ) -> None:
     """Where a file told the side of a part of a review, its sentences are on it."""
-    told = parts.to_pylist()
     for place, row in enumerate(rows.tolist()):
         start = int(material.start[row])
         for part in told[int(material.review[row])] or ():

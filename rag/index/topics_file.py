@@ -5,14 +5,13 @@ An index that is older than this file has none, and its topics are computed when
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-from rag.files import read_small
+from rag.index import derived_file
 from rag.index.manifest import TOPICS_FILE, Manifest
 from rag.topics.definition import Definition, Kept, Sides
 
@@ -36,8 +35,8 @@ def encoded(kept: Kept, reviews: int, sentences: int) -> bytes:
         }
         for definition, rows, sides in zip(kept.definitions, kept.rows, kept.sides, strict=True)
     ]
-    values = {"rules": RULES, "reviews": reviews, "sentences": sentences, "topics": topics}
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+    values = {"reviews": reviews, "sentences": sentences, "topics": topics}
+    return derived_file.encoded(values, RULES)
 
 
 def read_topics(generation: Path, manifest: Manifest) -> Kept | None:
@@ -45,17 +44,9 @@ def read_topics(generation: Path, manifest: Manifest) -> Kept | None:
 
     Raises `OSError`, `ValueError` for a file that this program does not write.
     """
-    if TOPICS_FILE not in manifest.files:
+    stored = derived_file.read(generation, manifest, TOPICS_FILE, _Stored, RULES, LARGEST)
+    if stored is None:
         return None
-    content = read_small(generation / TOPICS_FILE, LARGEST)
-    try:
-        if _Rules.model_validate_json(content).rules != RULES:
-            return None
-        stored = _Stored.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part)[:40] for part in first["loc"])
-        raise ValueError(f"{TOPICS_FILE} holds no topics: {where} {first['msg']}") from error
     if (stored.reviews, stored.sentences) != (manifest.reviews, manifest.sentences):
         raise ValueError(
             f"{TOPICS_FILE} is of {stored.reviews} reviews and {stored.sentences} sentences, and "
@@ -75,12 +66,6 @@ def read_topics(generation: Path, manifest: Manifest) -> Kept | None:
 def _sides(text: str) -> Sides:
     marks = np.frombuffer(text.encode(), dtype=np.uint8)
     return np.asarray((marks == ord("+")).astype(np.int8) - (marks == ord("-")), dtype=np.int8)
-
-
-class _Rules(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-    rules: int
 
 
 _Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]

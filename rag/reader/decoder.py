@@ -18,7 +18,7 @@ from torch import nn
 from rag.logging import quiet_libraries
 from rag.reader.base import Probabilities
 from rag.reader.heads import HEADS
-from rag.reader.network import make_heads
+from rag.reader.network import make_heads, mean_state
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "support": ("Evidence: ", "Claim: "),
@@ -105,18 +105,13 @@ class DecoderNetwork(nn.Module):  # type: ignore[misc]
             input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False
         ).last_hidden_state.float()
         last = states[torch.arange(len(states), device=states.device), batch["last"]]
-        first, second = _mean(states, batch["first"]), _mean(states, batch["second"])
+        first, second = (
+            mean_state(states, batch[text].to(states.dtype)) for text in ("first", "second")
+        )
         logits: torch.Tensor = self.heads[head](
             torch.cat([last, first, second, first * second], dim=-1)
         )
         return logits
-
-
-def _mean(states: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-    """(pairs, width) mean of the chosen tokens; of none, nothing."""
-    weights = chosen.to(states.dtype)
-    total = weights.sum(dim=1, keepdim=True).clamp(min=1)
-    return torch.einsum("bt,btd->bd", weights, states) / total
 
 
 def probabilities(

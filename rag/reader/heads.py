@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.runtimes.base import Batch, Floats
+from rag.runtimes.base import Batch, Floats, mean_state
 from rag.runtimes.bert import mapped_tensors
 
 HEADS: Mapping[str, tuple[str, ...]] = {
@@ -95,7 +95,7 @@ def features(states: Floats, batch: Batch) -> Floats:
     second = batch.mask * batch.types.astype(np.float32)
     first = batch.mask - second
     first[:, 0] = 0  # the token that stands for the whole pair
-    first_mean, second_mean = _mean(states, first), _mean(states, second)
+    first_mean, second_mean = mean_state(states, first), mean_state(states, second)
     parts: Sequence[Floats] = (
         states[:, 0],
         first_mean,
@@ -104,8 +104,3 @@ def features(states: Floats, batch: Batch) -> Floats:
         first_mean * second_mean * np.float32(PRODUCT_SCALE),
     )
     return np.concatenate(parts, axis=1)
-
-
-def _mean(states: Floats, weights: Floats) -> Floats:
-    total = np.maximum(weights.sum(axis=1, keepdims=True), 1)
-    return np.asarray(np.matmul(weights[:, None, :], states)[:, 0] / total, dtype=np.float32)

@@ -62,7 +62,7 @@ class ReaderNetwork(nn.Module):  # type: ignore[misc]
         second = attention * batch["token_type_ids"].to(states.dtype)
         first = attention - second
         first[:, 0] = 0  # the token that stands for the whole pair
-        first_mean, second_mean = _mean(states, first), _mean(states, second)
+        first_mean, second_mean = mean_state(states, first), mean_state(states, second)
         features = (
             states[:, 0],
             first_mean,
@@ -74,7 +74,8 @@ class ReaderNetwork(nn.Module):  # type: ignore[misc]
         return logits
 
 
-def _mean(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def mean_state(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """(pairs, width) the mean of the states by weights (pairs, tokens); of no token, nothing."""
     total = weights.sum(dim=1, keepdim=True).clamp(min=1)
     return torch.bmm(weights.unsqueeze(1), states).squeeze(1) / total
 

@@ -51,6 +51,14 @@ class Encoder(Protocol):
         ...
 
 
+def mean_state(states: Floats, weights: Floats) -> Floats:
+    """(texts, width) the mean of the states (texts, tokens, width) by weights (texts, tokens); of no
+    token, nothing.
+    """
+    total = np.maximum(weights.sum(axis=1, keepdims=True), 1)
+    return np.asarray(np.matmul(weights[:, None, :], states)[:, 0] / total, dtype=np.float32)
+
+
 def threads() -> int:
     """How many threads compute: `OMP_NUM_THREADS` where it is set, as torch takes it, else one for
     each core that this process may use.

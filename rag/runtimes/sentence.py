@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rag.runtimes.base import Batch, Floats, Runtime
+from rag.runtimes.base import Floats, Runtime, mean_state
 from rag.runtimes.bert import is_bert, read_bert
 from rag.runtimes.choice import load_encoder
 from rag.runtimes.tokenizer import Tokenizer
@@ -70,17 +70,11 @@ class SentenceEncoder:
         vectors = np.empty((len(texts), dimension), dtype=np.float32)
         for rows, batch in self.tokenizer.batches(texts, texts_at_once):
             states = self._encoder.states(batch)
-            pooled = states[:, 0] if self.model.pooling == "cls" else mean_of(states, batch)
+            pooled = states[:, 0] if self.model.pooling == "cls" else mean_state(states, batch.mask)
             pooled = pooled[:, :dimension]
             lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
             vectors[rows] = pooled / np.maximum(lengths, 1e-12)
         return vectors
-
-
-def mean_of(states: Floats, batch: Batch) -> Floats:
-    """(texts, width) the mean state of the tokens that are no padding."""
-    total = np.matmul(batch.mask[:, None, :], states)[:, 0]
-    return np.asarray(total / np.maximum(batch.mask.sum(axis=1, keepdims=True), 1))
 
 
 def _pooling(config: dict[str, Any]) -> Pooling | None:

@@ -46,12 +46,14 @@ def topics_of(index: ReviewIndex, kept: Kept, where: Sequence[Condition] = ()) -
 @dataclass(frozen=True, slots=True, eq=False)
 class _Voices:
     """Those who wrote the chosen reviews. `number`, (reviews of the index,), is the place of each
-    review's voice; of each voice, `marks` and `days` are the rating and date of its first review.
+    review's voice; of each voice, `days`, `periods` and `ratings` are the date of its first review,
+    the time that this is of, and its rating, as they are shown.
     """
 
     number: NDArray[np.int64]
-    marks: NDArray[np.float64]
     days: NDArray[np.str_]
+    periods: NDArray[np.str_]
+    ratings: NDArray[np.str_]
 
     @classmethod
     def of(cls, index: ReviewIndex, meets: Bools) -> _Voices:
@@ -70,10 +72,10 @@ class _Voices:
         dates = table.column("date").to_pylist()
         sound = set(filter(is_day, dates))
         days = np.array([day if day in sound else "" for day in dates], dtype=np.str_)
-        return cls(number, marks, days)
+        return cls(number, days, _periods(days), _marks(marks))
 
     def __len__(self) -> int:
-        return len(self.marks)
+        return len(self.days)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +116,6 @@ def _topic(
 ) -> Topic:
     number = matcher.definitions.index(tally.definition)
     praise, criticism = tally.praises, tally.criticises
-    by_period = _slices(tally, _periods(voices.days))
     return Topic(
         name=tally.definition.name,
         terms=tally.definition.terms,
@@ -124,8 +125,8 @@ def _topic(
         criticism=int((criticism & ~praise).sum()),
         mixed=int((praise & criticism).sum()),
         neutral=int((tally.speaks & ~praise & ~criticism).sum()),
-        by_rating=_slices(tally, _marks(voices.marks)),
-        by_period=by_period,
+        by_rating=_slices(tally, voices.ratings),
+        by_period=_slices(tally, voices.periods),
         rising=_rise(tally.speaks, voices.days, len(matcher.definitions)),
         best_praise=best_quotation(index, matcher, number, 1, tally.of_side(1), used),
         best_criticism=best_quotation(index, matcher, number, -1, tally.of_side(-1), used),
