@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import tomllib
 import urllib.request
 from pathlib import Path
@@ -222,6 +223,9 @@ def test_the_app_commands_reach_a_page_that_answers(command: str, folder: Path) 
                 break
             except OSError:
                 assert server.poll() is None
+                time.sleep(0.1)  # a refused connection is refused at once
+        else:
+            raise AssertionError(f"nothing answered at {address} within a minute")
         with sync_playwright() as playwright:
             chromium = shutil.which("chromium") or shutil.which("chromium-browser")
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)

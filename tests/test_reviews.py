@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rag.ingest import ReadOptions, clean_text, import_reviews, read_reviews
@@ -255,6 +255,8 @@ CELLS = st.one_of(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(texts=st.lists(CELLS, min_size=1, max_size=12), suffix=st.sampled_from(list(FORMATS)))
+@example(texts=["\x00", "\x08", "0\x1f"], suffix="csv")
+@example(texts=["\x00", "\x1f", "\x08"], suffix="csv")
 def test_every_row_is_kept_or_counted_as_dropped(
     tmp_path: Path, texts: list[str], suffix: str
 ) -> None:

@@ -5,6 +5,7 @@ To add a format: write one module beside this one with a `Format` in it, and lis
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Sequence
@@ -145,6 +146,12 @@ def _refuse_foreign(packed: Packed, start: bytes) -> None:
 
 
 def _is_binary(start: bytes) -> bool:
+    try:
+        # control characters in sound UTF-8 are rows of odd text, not another kind of file
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+        return False
+    except UnicodeDecodeError:
+        pass
     with open_text(io.BytesIO(start), detect(start, whole=False)) as stream:
         content = stream.read()
     strange = re.findall(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]", content)
