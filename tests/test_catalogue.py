@@ -14,7 +14,7 @@ from rag.index import catalogue_file as catalogue_file_module
 from rag.index.catalogue import computed_catalogue, index_catalogue
 from rag.index.manifest import CATALOGUE_FILE, DATA_FILES
 from rag.schema import IndexFileError, Review
-from rag.understanding.catalogue import Catalogue
+from rag.understanding.catalogue import RULES, Catalogue
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, build_fake_index
 from tests.test_index_faults import accept_files
 from tests.test_verify import fifo, link
@@ -194,7 +194,7 @@ def test_verify_tells_a_catalogue_of_other_reviews(
     ]
 
 
-@pytest.mark.parametrize("rules", [0, 2, 10**6])
+@pytest.mark.parametrize("rules", [0, RULES + 1, 10**6])
 def test_a_catalogue_of_other_rules_is_made_again(hotels: Path, rules: int) -> None:
     kept = index_catalogue(ReviewIndex.open(hotels))
     rewrite(hotels, rules=rules, words={}, items="of another kind")

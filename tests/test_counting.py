@@ -42,7 +42,7 @@ def reading(makes: list[float], opposes: list[float] | None = None) -> Reading:
 
 def test_what_was_found_is_counted_with_an_interval() -> None:
     counted = count(reading([0.9] * 10 + [0.1] * 30), opinions(["a"] * 40))
-    assert (counted.number, counted.low, counted.high) == (10, 5, 40)
+    assert (counted.number, counted.low, counted.high) == (10, 6, 23)
     assert counted.places == tuple(range(10))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,9 +26,10 @@ from rag.index import ReviewIndex
 from rag.reader import Reader
 from rag.reader.stance import NEUTRAL_BAND, side_of
 from rag.retrieval.evidence import Evidence
-from rag.schema import ReviewQAError
+from rag.schema import ReviewQAError, Side
 from rag.understanding.intent import wants_summary
 from rag.understanding.plan import QuestionPlan
+from rag.understanding.statement import as_statement
 
 _SAYING = re.compile(  # what is said, where it is a sentence of its own
     r"\b(?:say|think|feel|find|claim|believe|agree|state|write|report)s? (?:that )?"
@@ -37,9 +39,8 @@ _SAYING = re.compile(  # what is said, where it is a sentence of its own
 _PAIRS = 200  # sentences read for a statement that the question holds
 _WHAT_IS_IT = "What is it about?"
 _TELLING, _TELLING_READ, _TELLS = (8, 35), 60, 0.8  # words, sentences read, probability
-_AUXILIARY = re.compile(
-    r"^\W*(?:so |and |but )?(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should)(?:n['’]?t)?\b\s*",
-    re.IGNORECASE,
+_SURE = (
+    0.6  # probability that a sentence bears out, or denies, what is asked, from which one is enough
 )
 
 
@@ -47,6 +48,19 @@ BearsOn = Callable[[QuestionPlan, Evidence, float | None], bool]
 """Whether evidence bears on a question at all, given the largest probability that a sentence answers
 it.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who bears out what a question holds, and whether one of them surely does."""
+
+    count: Count
+    is_sure: bool
+
+    @property
+    def places_of_all(self) -> tuple[int, ...]:
+        """Places of the sentences that bear it out or deny it, one a voice."""
+        return (*self.count.places, *self.count.opposed)
 
 
 class CountingAnswerer:
@@ -95,12 +109,16 @@ class CountingAnswerer:
             yield prompt.REFUSAL
             yield Draft((prompt.REFUSED,), evidence.chunks)
             return
-        points = self._finder.points(plan, opinions, cancelled)
-        tally = Tally.of(opinions, points)
-        told = self._headline(plan, opinions, tally)
+        claim = self._claim(plan, opinions)
+        of_claim = claim.places_of_all if claim else ()
+        # whether something is so is told by those who say that it is or is not
+        spoken = opinions.only(np.array(sorted(of_claim))) if of_claim else opinions
+        points = self._finder.points(plan, spoken, cancelled)
+        tally = Tally.of(opinions) if of_claim else Tally.of(opinions, points)
+        told = self._headline(plan, opinions, tally, claim)
         yield told + "\n"
         sentences = [AnswerSentence(told, supported=True, score=1.0, counted=True)]
-        statements = Statements(self._index, opinions, evidence.chunks[0].number)
+        statements = Statements(self._index, spoken, evidence.chunks[0].number)
         sides: Sides = [
             (side, [statements.of_point(p.place, p.side, p.count, tally.speak) for p in of_side])
             for side, of_side in points
@@ -159,37 +177,50 @@ class CountingAnswerer:
         best = int(np.argmax(tells))
         return statements.quoted(int(neutral[best])) if tells[best] >= _TELLS else None
 
-    def _headline(self, plan: QuestionPlan, opinions: Opinions, tally: Tally) -> str:
-        if plan.is_overview:
-            return headline.of_everything(tally, self._ratings(opinions), plan.side)
+    def _headline(
+        self, plan: QuestionPlan, opinions: Opinions, tally: Tally, claim: Claim | None
+    ) -> str:
         if plan.intent == "change":
             return headline.over_time(self._by_year(opinions))
+        if plan.is_overview:
+            return headline.of_everything(tally, self._ratings(opinions), plan.side)
+        if plan.intent == "comparison" and not plan.is_part:
+            return headline.speaking(tally)  # with what is not here; praise may be for the other
         if plan.intent == "count":
-            # a name that all reviews are about is dropped from the query, and may be its subject
-            if said := _SAYING.search(plan.query) or _SAYING.search(plan.question):
-                counted = self._borne_out(said[1], plan, opinions)
-                return headline.saying_so(counted, tally.asked)
+            if claim is not None:
+                return headline.saying_so(claim.count, tally.asked)
             return headline.how_many(tally, plan.side)
         if plan.intent == "yes_no":
-            return self._yes_or_no(plan, opinions, tally)
+            if claim is not None:
+                return headline.true_or_not(
+                    tally, claim.count.number, len(claim.count.opposed), sure=claim.is_sure
+                )
+            return headline.yes_or_no(tally, self._side(as_statement(plan.query)))
         return headline.of_an_aspect(tally, plan.side)
 
-    def _yes_or_no(self, plan: QuestionPlan, opinions: Opinions, tally: Tally) -> str:
-        """By the side that "yes" is on ("Is the bar loud?" asks whether it is to be criticised), or
-        where it is on none, by how many bear out what is asked.
+    def _claim(self, plan: QuestionPlan, opinions: Opinions) -> Claim | None:
+        """What the question asks the truth of, or how many say it, and who bears it out; None where
+        it asks neither, or a view: whether something is good is told by the sides.
         """
-        statement = _AUXILIARY.sub("", plan.query).rstrip("? ")
-        side = self._reader.stance([("", statement)])[0]
-        asked = side_of(float(side[0] - side[1]))
-        if asked != "neutral":
-            return headline.yes_or_no(tally, asked)
-        counted = self._borne_out(statement, plan, opinions)
-        return headline.true_or_not(tally, counted.number, len(counted.opposed))
+        statement = ""
+        if plan.intent == "yes_no" and not plan.is_overview:
+            statement = as_statement(plan.query)
+            if self._side(statement) != "neutral":
+                return None
+        elif plan.intent == "count":
+            # a name that all reviews are about is dropped from the query, and may be its subject
+            said = _SAYING.search(plan.query) or _SAYING.search(plan.question)
+            statement = said[1] if said else ""
+        if not statement:
+            return None
+        reading = read(statement, plan.vectors[0], 0.0, opinions, self._reader, _PAIRS)
+        is_sure = max(reading.makes.max(initial=0), reading.opposes.max(initial=0)) >= _SURE
+        return Claim(count(reading, opinions), bool(is_sure))
 
-    def _borne_out(self, statement: str, plan: QuestionPlan, opinions: Opinions) -> Count:
-        """How many bear out a statement that the question holds."""
-        vector = plan.vectors[0]
-        return count(read(statement, vector, 0.0, opinions, self._reader, _PAIRS), opinions)
+    def _side(self, statement: str) -> Side:
+        """The side that a statement is on: "the bar is loud" is criticism."""
+        side = self._reader.stance([("", statement)])[0]
+        return side_of(float(side[0] - side[1]))
 
     def _ratings(self, opinions: Opinions) -> list[float]:
         """Of each voice, the rating of its first review that has one."""

@@ -2,8 +2,8 @@
 
 A sentence makes a point if the reader finds that it bears the statement out. A voice counts once.
 The interval is from a labelled sample: 21 points, each made by some 25 texts in as many wordings, and
-not made by 40 more on the same matter (denials, hearsay, other remarks). The true number was between
-half and four times what was counted in nine of ten populations drawn from these, whatever share of
+not made by 40 more on the same matter (denials, hearsay, other remarks). The true odds were between
+half and four times those counted in nine of ten populations drawn from these, whatever share of
 them, from a tenth to 60%, made the point.
 
 On seven points not chosen on, the count errs by 10 points of the share on average
@@ -27,7 +27,7 @@ from rag.reader import Reader
 MAKES = 0.35
 """Probability of support from which a sentence makes a point."""
 
-_TIMES = (0.5, 4.0)  # of what is counted: the true number is between, nine times in ten
+_ODDS = (0.5, 4.0)  # times the odds counted: the true odds are between, nine times in ten
 _OPPOSITE = 0.6  # probability of contradiction from which a sentence says the opposite
 _OPPOSITE_SIDES = 0.3  # how far apart the sides are, from which it cannot make the point
 _SIMILAR = 0.62  # cosine from which a sentence makes the point, where no reader reads the language
@@ -103,7 +103,7 @@ def count(reading: Reading, opinions: Opinions) -> Count:
     making = {int(opinions.voices[place]) for place in places}
     opposed = _surest(reading.opposes, opinions, _OPPOSITE)
     voices = len(np.unique(opinions.voices))
-    low, high = (round(times * len(places)) for times in _TIMES)
+    low, high = (round(_with_odds(len(places), voices, times)) for times in _ODDS)
     return Count(
         opinions.scaled(len(places)),
         opinions.scaled(min(max(low, 1), len(places))),
@@ -111,6 +111,11 @@ def count(reading: Reading, opinions: Opinions) -> Count:
         places,
         tuple(place for place in opposed if int(opinions.voices[place]) not in making),
     )
+
+
+def _with_odds(number: int, of: int, times: float) -> float:
+    """The number of `of` whose odds are so many times those of `number`."""
+    return of * times * number / (of + (times - 1) * number) if number else 0.0
 
 
 def _surest(values: NDArray[np.float32], opinions: Opinions, floor: float) -> tuple[int, ...]:

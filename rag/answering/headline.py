@@ -139,6 +139,11 @@ def of_an_aspect(tally: Tally, side: Side) -> str:
     return f"{_speak(tally)}; {about(number)} {verb} it{more}."
 
 
+def speaking(tally: Tally) -> str:
+    """How many speak of it, whatever they say."""
+    return f"{_speak(tally)}."
+
+
 def _speak(tally: Tally) -> str:
     if tally.asked == 1:
         return "There is one review, and it speaks of this"
@@ -228,11 +233,15 @@ def yes_or_no(tally: Tally, asked: Side) -> str:
     return f"{words}: {counted}."
 
 
-def true_or_not(tally: Tally, agree: int, differ: int) -> str:
+def true_or_not(tally: Tally, agree: int, differ: int, *, sure: bool = True) -> str:
     """The answer to a question of fact that is yes or no, by how many reviews bear it out; where
-    they are few or disagree, only how many speak of it.
+    they disagree, or are few and not `sure`, or others speak of it, too, only how many speak.
     """
     most, least = max(agree, differ), min(agree, differ)
+    if 0 < most < _CLEARLY and not least and sure and 2 * most >= tally.speak:
+        word = "yes" if agree else "no"
+        said = "so" if agree else "the opposite"
+        return f"It seems {word}: {reviews(most)} {_say(most).split()[-1]} {said}."
     if most < _CLEARLY or most < _CLEARLY * least:
         return f"{_speak(tally)}."
     words = ("Mostly " if least else "") + ("yes" if agree > differ else "no")

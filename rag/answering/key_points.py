@@ -40,8 +40,10 @@ def choose_points(
     quality = np.array([standing_alone(opinions.texts[place]) for place in places.tolist()])
     named = np.array([_names(opinions.texts[place], words) for place in places.tolist()])
     quality = quality * np.where(named, 1.0, _WITHOUT_WORD if words else 1.0)
+    little = np.zeros(len(places), dtype=bool)
     if says_little is not None:
-        quality *= np.where([says_little(opinions.texts[place]) for place in places], _EMPTY, 1.0)
+        little = np.array([says_little(opinions.texts[place]) for place in places], dtype=bool)
+    quality *= np.where(little, _EMPTY, 1.0)
     quality *= np.clip(np.abs(opinions.stances[places]), _LEAST_CERTAIN, 1)
     focus = np.maximum(opinions.focus[places], 0)
     quality = quality * focus / max(float(focus.max(initial=0)), 1e-6)
@@ -71,6 +73,8 @@ def choose_points(
         chosen.append(int(places[order[best]]))
         spent[owner[similarity[best] >= _SPENT]] = True
         repeats |= similarity[:, order[best]] >= _REPEATS
+        if little[order[best]]:  # that it is good is said once
+            repeats |= little[order]
     return chosen
 
 

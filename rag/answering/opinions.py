@@ -7,6 +7,7 @@ more are proposed, those of a seeded random sample of the voices are read, and c
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 
@@ -18,8 +19,8 @@ from rag.index import ReviewIndex
 from rag.index.vectors import Mask
 from rag.ingest.injection import addresses_the_model
 from rag.reader import Reader
+from rag.reader.phrases import has_set_phrase
 from rag.reader.verdict import READ_LANGUAGES
-from rag.understanding.intent import content_words
 from rag.understanding.plan import QuestionPlan
 from rag.understanding.side import without_judgement
 
@@ -32,6 +33,11 @@ _NEAREST = 200  # sentences proposed by their vectors, at least; as many as have
 _LEAST_COSINE = 0.2  # of a sentence that is proposed by its vector
 _ANSWERS = 0.75  # probability from which a sentence speaks to the question,
 _ANSWERS_WITH_WORD = 0.5  # and where it has a word of the aspect
+_NEAR_ASPECT = 0.22  # cosine with the aspect's words, of a sentence that has none of them
+_OF_AN_ASPECT = ("opinion", "why", "change", "comparison")
+_MOST_TELLING = 0.4  # of what the words of an aspect tell,
+_ANY_TELLING = 0.3  # and where the question names one thing or another
+_PHRASES_READ = 200  # sentences of an overview with set phrases, whose side the reader judges
 _SIMILAR = 0.5  # cosine from which it does, where no reader reads the language
 _OVERVIEW_FLOOR = 0.3  # cosine of a sentence and a point of an overview that it may make
 _SEED = 20_250_701
@@ -98,8 +104,8 @@ def opinions_on(
 ) -> Opinions:
     """The sentences of reviews in `where` that speak to what the plan asks about."""
     if plan.is_overview:
-        return _of_everything(index, where)
-    with_word = index.word_scores(_words(plan))[0] > 0
+        return _of_everything(index, reader, where)
+    with_word = _with_words(plan, index)
     proposed = _proposed(plan, index, with_word, where)
     rows, sampled = _sample(index, proposed, PROPOSED)
     opinions = _opinions(index, rows, where, sampled)
@@ -109,10 +115,23 @@ def opinions_on(
     return opinions.only(np.argsort(-opinions.relevance, kind="stable"))
 
 
-def _of_everything(index: ReviewIndex, where: Mask | None) -> Opinions:
+def _of_everything(index: ReviewIndex, reader: Reader, where: Mask | None) -> Opinions:
     rows = np.arange(index.manifest.sentences) if where is None else np.flatnonzero(where)
     rows, sampled = _sample(index, rows, OVERVIEW_SENTENCES)
-    return replace(_opinions(index, rows, where, sampled), floor=_OVERVIEW_FLOOR)
+    opinions = replace(_opinions(index, rows, where, sampled), floor=_OVERVIEW_FLOOR)
+    # a vector does not tell what a set phrase means
+    phrased = [
+        place
+        for place in np.flatnonzero(opinions.read_language).tolist()
+        if has_set_phrase(opinions.texts[place])
+        and index.column_side(int(opinions.rows[place])) is None
+    ][:_PHRASES_READ]
+    if not phrased:
+        return opinions
+    sides = reader.stance([("", opinions.texts[place]) for place in phrased])
+    stances = opinions.stances.copy()
+    stances[phrased] = sides[:, 0] - sides[:, 1]
+    return replace(opinions, stances=stances)
 
 
 def _proposed(plan: QuestionPlan, index: ReviewIndex, with_word: Mask, where: Mask | None) -> Rows:
@@ -137,20 +156,25 @@ def _question(plan: QuestionPlan) -> str:
     but without those of items, of which alone there are sentences here. Of "how many say so?" it is
     asked what they say.
     """
-    if plan.intent == "count" and plan.aspect:
+    limited = bool(plan.items or plan.conditions)
+    if plan.aspect and (plan.intent == "count" or (limited and plan.intent in _OF_AN_ASPECT)):
         return f"What do the reviews say about {plan.aspect}?"
-    return plan.query if plan.items or plan.conditions else plan.question
+    return plan.query if limited else plan.question
 
 
-def _words(plan: QuestionPlan) -> str:
-    """Words of which a sentence has some that may speak to the question."""
-    searched = {word.casefold() for word in content_words(plan.query).split()}
-    names = [
-        word
-        for word in content_words(_question(plan)).split()
-        if word[0].isupper() and word.casefold() not in searched
-    ]
-    return " ".join([without_judgement(plan.aspect), *names])
+def _with_words(plan: QuestionPlan, index: ReviewIndex) -> Mask:
+    """(sentences of the index,) which have the words that name what is asked about: those that tell
+    much of it, rare words telling more ("hunger", and not "games", of "The Hunger Games").
+    """
+    words = set(without_judgement(plan.aspect).casefold().split())
+    has = [index.word_scores(word)[0] > 0 for word in sorted(words)]
+    size = index.manifest.sentences
+    tells = [math.log1p(size / max(int(mask.sum()), 1)) if mask.any() else 0.0 for mask in has]
+    told = np.zeros(size, dtype=np.float32)
+    for mask, value in zip(has, tells, strict=True):
+        told += value * mask
+    share = _ANY_TELLING if re.search(r"\bor\b", plan.query) else _MOST_TELLING
+    return np.asarray(told >= share * sum(tells)) & (told > 0)
 
 
 def _sample(index: ReviewIndex, rows: Rows, most: int) -> tuple[Rows, float]:
@@ -216,8 +240,10 @@ def _judged(
         relevance[places] = reader.answers(
             _question(plan), [opinions.texts[place] for place in places]
         )
-        floor = np.where(with_word[opinions.rows], _ANSWERS_WITH_WORD, _ANSWERS)
-        speaks = np.where(read, relevance >= floor, speaks)
+        named = with_word[opinions.rows]
+        near = named | (opinions.vectors @ plan.vectors[1] >= _NEAR_ASPECT)
+        floor = np.where(named, _ANSWERS_WITH_WORD, _ANSWERS)
+        speaks = np.where(read, near & (relevance >= floor), speaks)
     best = float(relevance[read].max()) if read.any() else None
     opinions = replace(opinions, relevance=relevance, focus=focus, best=best).only(speaks)
     places = np.flatnonzero(opinions.read_language)

@@ -22,7 +22,7 @@ _TURN = re.compile(
     r"\w,? (?:but|yet|although|though|however|while|whereas|despite)\b", re.IGNORECASE
 )
 _TURN_COST = 0.5  # it says two things, on two sides
-_PERSONAL_COST = 0.5
+_PERSONAL_COST = 0.35
 _LETTERS = re.compile(r"[^\W\d_]")
 
 

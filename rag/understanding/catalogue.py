@@ -13,7 +13,7 @@ from rag.schema import Review
 
 MOST_ITEMS = 5000
 RULES = (
-    1  # one more whenever the same reviews would get another catalogue: kept ones are made again
+    2  # one more whenever the same reviews would get another catalogue: kept ones are made again
 )
 _PHRASE = regex.compile(r"\b\p{Lu}[\w’'-]+(?: \p{Lu}[\w’'-]+){1,3}")  # Ł and Ś, too
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -24,6 +24,7 @@ _ALIAS_SHARE = 0.9  # of the reviews that have the name, in the reviews of the a
 _ALIAS_OF_ITEM = 0.15  # of an item's reviews that must have the name
 _ALIAS_ITEMS = 3  # at most; and no more than a third of all items
 _LOWER_CASE = 0.1  # of a word's reviews, in which a name may stand without its capital
+_ALONE = 0.4  # of the mentions of a person's whole name, in which one of its words stands alone
 _SUBJECT_SHARE = 0.12  # of the reviews, in which a name stands for the whole corpus
 
 
@@ -91,7 +92,7 @@ def catalogue_of(name: str, reviews: Iterable[Review], about: str = "") -> Catal
         reviews=total,
         items=dict(items.most_common(MOST_ITEMS)),
         aliases=_aliases(names, items_of_word, items),
-        subjects=_subjects(about, phrases, items, total),
+        subjects=_subjects(about, phrases, names, items, total),
         words=dict(words),
         dates=(min(dates), max(dates)) if dates else None,
         scale=next(iter(scales)) if len(scales) == 1 else None,
@@ -118,17 +119,33 @@ def _aliases(
 
 
 def _subjects(
-    stated: str, phrases: Mapping[str, int], items: Mapping[str, int], total: int
+    stated: str,
+    phrases: Mapping[str, int],
+    names: Mapping[str, int],
+    items: Mapping[str, int],
+    total: int,
 ) -> tuple[str, ...]:
     """What all reviews are about: what was stated, a lone item, and names of several words that
-    stand in many reviews.
+    stand in many reviews, but not those of persons: Charlie Sheen is also called Sheen, and may be
+    asked about.
     """
     subjects = {stated.casefold()}
     if len(items) == 1:
         subjects |= {item.casefold() for item in items}
     floor = max(_FEWEST_MENTIONS, _SUBJECT_SHARE * total)
-    subjects |= {phrase for phrase, mentions in phrases.items() if mentions >= floor}
+    subjects |= {
+        phrase
+        for phrase, mentions in phrases.items()
+        if mentions >= floor and not _is_person(phrase, mentions, names)
+    }
     return _longest_first(subjects)
+
+
+def _is_person(phrase: str, mentions: int, names: Mapping[str, int]) -> bool:
+    """Whether both of two words are names, and one often stands without the other."""
+    parts = phrase.split(" ")
+    alone = max(names.get(part, 0) for part in parts) - mentions
+    return len(parts) == 2 and all(part in names for part in parts) and alone >= _ALONE * mentions
 
 
 def _longest_first(subjects: Iterable[str]) -> tuple[str, ...]:

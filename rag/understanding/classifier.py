@@ -67,6 +67,22 @@ _RULES: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             re.IGNORECASE,
         ),
     ),
+    (
+        "change",
+        re.compile(
+            r"^\W*(?:has|have|did|is|are) .{0,60}\b(?:got|gotten|getting|become|gone|grown) (?:\w+ )?"
+            r"(?:better|worse|down|up|downhill|cheaper|slower|quieter|louder)\b",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "opinion",  # "And the drinks?"
+        re.compile(
+            r"^\W*(?:and|but|what about|how about) (?:(?:the|its|their|his|her) )"
+            r"(?:[\w'’-]+ )?[\w'’-]+\W*$",
+            re.IGNORECASE,
+        ),
+    ),
 )
 
 

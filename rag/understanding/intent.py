@@ -65,7 +65,7 @@ _ASKS_FOR_A_FACT = re.compile(
     (?:when|where|whose
       |who(?:m|['’]s)?\ (?:is|was|are|were|cast|composed|created|designed|did|directed|dubbed|edited|founded|invented
         |made|owns|paid|played|plays|produced|sang|sings|translated|voiced|voices|won|writes|wrote)
-      |how\ (?:long|much|old|far|big|tall|large|high|often)
+      |how\ (?:long|much|old|far|big|tall|large|high|often|heavy|wide|deep|thick)
       |how\ many\ (?!reviews|reviewers|people|viewers|of|say|complain|mention|users|guests|customers)
       |(?:which|what)\ (?:other|year|date|time|day|month|language|country|city|company|channel|actor|actress
         |award|studio)

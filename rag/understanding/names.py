@@ -18,13 +18,15 @@ _TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['’]s?$")
 _FILLERS = frozenset("a an and at by de der die du el for in la le les of on the to von".split())
 _KINDS = frozenset(
-    """airline airlines airways app apartment bar book brand cafe club company film flat game hotel
-    hostel house inn lounge lounges model movie museum phone place pub resort restaurant room rooms
-    season series shop show store studio suite version""".split()
+    """airline airlines airways app apartment bar book books brand cafe club company film films flat
+    flats game games hotel hotels hostel house inn lounge lounges model movie movies museum phone
+    phones place places pub resort restaurant restaurants room rooms season series shop show store
+    studio suite version""".split()
 )  # words that stand beside an item's name
 _HOMES = frozenset("apartment flat place".split())  # "at Sue's place" is at Sue's
 _BESIDE = frozenset("at of in from about with for visit visited book booked choose".split())
 _COMPARED = frozenset("than like vs versus to unlike".split())
+_COMMON_KIND = 0.25  # of the reviews, that have the word for what all are about
 _SHORTEST_MISSPELT = 5
 _MOST_MATCHES = 5  # items that one name in a question may stand for
 _COMMON = 0.2  # share of the items whose names have a word, from which it tells nothing
@@ -156,12 +158,23 @@ class NameFinder:
             span = tokens[first].start, tokens[last].end
             home = tokens[last + 1 : last + 2] if tokens[last].is_possessive else ()
             end = next((token.end for token in home if token.key in _HOMES), span[1])
+            beside = tokens[last + 1 : last + 2]
+            if beside and beside[0].start == end + 1 and is_kind(beside[0].key, self._catalogue):
+                end = beside[0].end  # "in the Lufthansa lounges", where lounges are reviewed
+            items = self._best(items, {token.key for token in tokens[first : last + 1]})
             if len(items) <= _MOST_MATCHES:
                 chosen = tuple(sorted(items, key=self._size))
                 words = _POSSESSIVE.sub("", question[slice(*span)]).removeprefix("the ")
                 called = len(chosen) > 1 or chosen[0].isdigit()
                 yield Mention(span[0], end, chosen, words if called else item_name(chosen[0]))
             place = last + 1
+
+    def _best(self, items: set[str], said: set[str]) -> set[str]:
+        """Those whose names have the most of the words that were said: "Castle Inn" is also what
+        reviews of its neighbour speak of.
+        """
+        shared = {item: len(said & set(self._words_of.get(item, ()))) for item in items}
+        return {item for item in items if shared[item] == max(shared.values())}
 
     def _size(self, item: str) -> tuple[int, str]:
         return -self._catalogue.items.get(item, 0), item
@@ -268,6 +281,15 @@ class NameFinder:
                 break
             words.append(after.text)
         return " ".join(words)
+
+
+def is_kind(word: str, catalogue: Catalogue) -> bool:
+    """Whether a word, lower case, says only what kind of thing is reviewed: "lounges"."""
+    common = max(_COMMON_KIND * catalogue.reviews, 1)
+    return word in _KINDS and any(
+        catalogue.words.get(form, 0) >= common
+        for form in (word, word.removesuffix("s"), f"{word}s")
+    )
 
 
 def words_of(item: str) -> tuple[str, ...]:

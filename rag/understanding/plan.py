@@ -21,15 +21,21 @@ from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Embed, Floats, Intent, classifier_for
 from rag.understanding.intent import asks_for_fact, content_words, wants_overview
 from rag.understanding.limits import PlanLimit, leave_out, limits_in, name_key, side_limit
-from rag.understanding.names import Mention, NameFinder, Names
+from rag.understanding.names import Mention, NameFinder, Names, is_kind
 from rag.understanding.side import asked_side, judges, sides_named
 
 BOTH_SIDES = "Tell both what is praised and what is criticised."
 _WORD = re.compile(r"\w")
 _COMMON_SHARE = 0.5  # of the reviews; a word of more tells nothing apart
+_SAID_OFTEN = 0.2  # of the reviews, that have a word for what all are about ("rooms")
 _FEWEST_COMMON = 20  # reviews that must have it
 _KEEPS_ITS_INTENT = ("statistic", "count", "why", "change")  # though two items are named
 _OF_ONE_THING = ("fact", "count", "statistic")  # also where no aspect is named
+_OUTCOMES = frozenset(
+    """again back bring brought book booked buy bought cancel cancelled come coming finish finished go keep kept
+    leave leaving left quit rent rented repurchase return returned returning returns send sending sent stay stayed
+    stop stopped stopping uninstall uninstalled watching""".split()
+)  # what people do since they like it or not
 _ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is named
 
 
@@ -148,6 +154,10 @@ def understand(
         # "And the pool?" after "What do guests complain about?" is about the pool
         adds_aspect = aspect and not content_words(said.form)
         intent = "opinion" if adds_aspect else intent if aspect else "overview"
+    if intent == "count" and said.is_fact:
+        intent = "fact"  # "How many players take part?"
+    if intent == "why" and not _tells_a_reason(aspect, catalogue):
+        aspect = ""  # "Why do people return it?" asks for all that is held against it
     several = len(said.items) > 1
     if several and intent not in _KEEPS_ITS_INTENT:
         intent = "comparison"
@@ -187,7 +197,22 @@ def distinguishing(aspect: str, catalogue: Catalogue) -> str:
     words = aspect.split()
     most = max(_COMMON_SHARE * catalogue.reviews, _FEWEST_COMMON)
     telling = [word for word in words if _reviews_with(word, catalogue) <= most]
+    judged = next((place for place, word in enumerate(words) if judges(word)), 0)
+    before = [word for word in words[:judged] if not is_kind(word.casefold(), catalogue)]
+    if not set(telling) & set(words[:judged]):
+        telling = [*before, *telling]  # "Is the food good in Dubai?" is about the food
     return " ".join(telling or words)
+
+
+def _tells_a_reason(aspect: str, catalogue: Catalogue) -> bool:
+    """Whether an aspect names more than what people do about all of it ("buy again")."""
+    common = _SAID_OFTEN * catalogue.reviews
+    return any(
+        not judges(word)
+        and word.casefold() not in _OUTCOMES
+        and _reviews_with(word, catalogue) <= common
+        for word in aspect.split()
+    )
 
 
 def _reviews_with(word: str, catalogue: Catalogue) -> int:

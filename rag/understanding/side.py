@@ -23,7 +23,7 @@ _FAVOURABLE = re.compile(
     r"worth|positive\w*|wow\w*|shin(?:e|es)|perfect|better)$"
 )
 _DEGREE = re.compile(
-    r"^(?:too|so|very|quite|enough|really|rather|absolutely|totally|extremely|pretty|super|just"
+    r"^(?:easy|easily|easier|hard|difficult|tricky|changed?|changes|over|years?|since|nowadays|lately|recent(?:ly)?|too|so|very|quite|enough|really|rather|absolutely|totally|extremely|pretty|super|just"
     r"|completely|thoroughly|truly|honestly|literally|recommend\w*|thank\w*|again|back|return\w*"
     r"|everything|anything|nothing|overall|time|wow|would|def"
     r"|wonderful|lovely|beautiful|fantastic|incredible|terrific|superb|outstanding|okay|ok|average|mediocre|decent|fine"
@@ -37,7 +37,8 @@ _NOT = re.compile(
 _REACH = 4  # words that a negation reaches over
 _WHAT_IS_IT_LIKE = re.compile(  # but not "What do people like?"
     r"\bwhat (?:it|they|this|that|things)(?:['’]s|['’]re|\s+(?:is|are|was|were)) like\b|"
-    r"\b(?:what|how)(?:['’]s|\s+(?:is|are|was|were))\b.{0,60}\blike\?|"
+    r"\b(?:what|how)(?:['’]s|\s+(?:is|are|was|were))\b.{0,60}(?<!to )\blike"
+    r"(?:\?|$|\s+(?:at|in|on|for|with|during|there)\b)|"
     r"\b(?:be|feel|look|smell|sound|taste)s?\s+like\b|\b(?:would|['’]d)\s+like\s+to\b|\blike\s+(?:to|this|that|a|an|the)\s",
     re.IGNORECASE,
 )
@@ -61,6 +62,7 @@ _NOT_AGAIN = re.compile(
     r"\b(?:wouldn['’]?t|would not|won['’]?t|will not|never)\b.{0,60}\b(?:again|recommend|return|buy|book|visit)\b",
     re.IGNORECASE,
 )
+_WHY_NOT = re.compile(r"^\W*(?:(?:and|but|so) )?why (?:\w+n['’]?t|not)\b", re.IGNORECASE)
 _HOW_GOOD = re.compile(
     r"\bhow (?:good|well|great|nice|strong|bad|poor|happy|satisfied|likely)\b", re.IGNORECASE
 )
@@ -97,7 +99,7 @@ def sides_named(question: str) -> set[Side]:
         if _is_negated(place, words, negations):
             side = "praise" if side == "criticism" else "criticism"
         sides.add(side)
-    return sides
+    return sides or ({"criticism"} if _WHY_NOT.search(question) else set())
 
 
 def without_judgement(aspect: str) -> str:

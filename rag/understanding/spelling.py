@@ -94,7 +94,9 @@ def _is_made_of_english(word: str) -> bool:
     ending = _ENDING.search(word)
     stem = word[: ending.start()] if ending else ""
     doubled = stem[-2:-1] == stem[-1:] and stem[:-1] in known
-    return len(stem) >= _SHORT and (stem in known or f"{stem}e" in known or doubled)
+    if ending and f"{stem}e" in known:  # "taping"
+        return True
+    return len(stem) >= _SHORT and (stem in known or doubled)
 
 
 @lru_cache(maxsize=1)
