@@ -46,7 +46,7 @@ def probabilities(pipeline: Pipeline, asked: Iterable[Asked]) -> list[tuple[floa
         if best is None or pipeline.about_language(question):
             continue
         score = evidence_score(plan.aspect, evidence.chunks, rarity, is_fact=plan.is_fact)
-        found.append((answerable(best, score, is_fact=plan.is_fact or plan.intent == "fact"), is_answered))
+        found.append((answerable(best, score, is_fact=plan.is_fact), is_answered))
     return found
 
 
