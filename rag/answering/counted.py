@@ -13,7 +13,7 @@ import numpy as np
 from rag.answer import AnswerSentence
 from rag.answering import headline, prompt
 from rag.answering.base import Draft
-from rag.answering.counting import Count, count, read
+from rag.answering.counting import MAKES, Count, count, read
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.headline import Tally
 from rag.answering.opinions import Opinions, opinions_on
@@ -38,7 +38,9 @@ _SAYING = re.compile(  # what is said, where it is a sentence of its own
 )
 _PAIRS = 200  # sentences read for a statement that the question holds
 _WHAT_IS_IT = "What is it about?"
+_OF_ONESELF = re.compile(r"\b(?:i|i['’]\w+|my|me|we|our|u)\b|[?!]", re.IGNORECASE)
 _TELLING, _TELLING_READ, _TELLS = (8, 35), 60, 0.8  # words, sentences read, probability
+_TRUE = 0.5  # probability of support from which what is asked counts as borne out
 _SURE = (
     0.6  # probability that a sentence bears out, or denies, what is asked, from which one is enough
 )
@@ -123,6 +125,9 @@ class CountingAnswerer:
             (side, [statements.of_point(p.place, p.side, p.count, tally.speak) for p in of_side])
             for side, of_side in points
         ]
+        if plan.intent == "comparison" and not plan.is_part:  # praise may be for the other
+            told_of_both = [statement for _, of_side in sides for statement in of_side]
+            sides = [("neutral", told_of_both)] if told_of_both else []
         in_prose = plan.is_overview and wants_summary(plan.question)
         what_it_is = self._what_it_is(opinions, statements) if in_prose else None
         notes: tuple[str, ...] = ()
@@ -166,6 +171,7 @@ class CountingAnswerer:
             & opinions.read_language
             & (lengths >= _TELLING[0])
             & (lengths <= _TELLING[1])
+            & np.array([_could_tell(text) for text in opinions.texts], dtype=bool)
         )
         if not len(neutral):
             return None
@@ -215,7 +221,8 @@ class CountingAnswerer:
             return None
         reading = read(statement, plan.vectors[0], 0.0, opinions, self._reader, _PAIRS)
         is_sure = max(reading.makes.max(initial=0), reading.opposes.max(initial=0)) >= _SURE
-        return Claim(count(reading, opinions), bool(is_sure))
+        makes = _TRUE if plan.intent == "yes_no" else MAKES
+        return Claim(count(reading, opinions, makes), bool(is_sure))
 
     def _side(self, statement: str) -> Side:
         """The side that a statement is on: "the bar is loud" is criticism."""
@@ -241,6 +248,11 @@ class CountingAnswerer:
             tally = Tally.of(opinions.only(years == year))
             by_year[year] = (tally.only_praise, tally.only_praise + tally.only_criticism)
         return by_year
+
+
+def _could_tell(text: str) -> bool:
+    """Whether a sentence is written as one that says what something is."""
+    return text[:1].isupper() and not _OF_ONESELF.search(text)
 
 
 def _as_text(sentence: AnswerSentence) -> str:

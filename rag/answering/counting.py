@@ -97,9 +97,11 @@ def read(
     return Reading(makes, opposes, pairs)
 
 
-def count(reading: Reading, opinions: Opinions) -> Count:
-    """How many voices make the point that was read; where the opinions are a sample, of all."""
-    places = _surest(reading.makes, opinions, MAKES)
+def count(reading: Reading, opinions: Opinions, makes: float = MAKES) -> Count:
+    """How many voices make the point that was read, with the probability `makes` or more; where the
+    opinions are a sample, of all.
+    """
+    places = _surest(reading.makes, opinions, makes)
     making = {int(opinions.voices[place]) for place in places}
     opposed = _surest(reading.opposes, opinions, _OPPOSITE)
     voices = len(np.unique(opinions.voices))

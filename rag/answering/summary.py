@@ -22,7 +22,9 @@ _OPENINGS: dict[Side, tuple[str, str]] = {
 
 
 def listed(sides: Sides) -> list[AnswerSentence]:
-    """Each side under its heading."""
+    """Each side under its heading; what is on neither needs none where nothing else is told."""
+    if [side for side, _ in sides] == ["neutral"]:
+        return list(sides[0][1])
     sentences: list[AnswerSentence] = []
     for side, statements in sides:
         sentences.append(AnswerSentence(prompt.HEADING_OF[side], True, 1.0, heading=True))

@@ -36,6 +36,13 @@ _OUTCOMES = frozenset(
     leave leaving left quit rent rented repurchase return returned returning returns send sending sent stay stayed
     stop stopped stopping uninstall uninstalled watching""".split()
 )  # what people do since they like it or not
+_THINK_OF = re.compile(
+    r"\b(?:feel|think|thought|say|said|opinions?|thoughts?|views?) (?:\w+ ){0,2}?(?:about|of|on) (.+)",
+    re.IGNORECASE,
+)
+_OF_ALL = frozenset(
+    "audience experience film item movie place product purchase service stay".split()
+)
 _ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is named
 
 
@@ -154,6 +161,8 @@ def understand(
         # "And the pool?" after "What do guests complain about?" is about the pool
         adds_aspect = aspect and not content_words(said.form)
         intent = "opinion" if adds_aspect else intent if aspect else "overview"
+    if intent == "overview" and said.intent is None and _is_of_something(said.form, catalogue):
+        intent = "opinion"  # "How do people feel about the crates you can buy?"
     if intent == "count" and said.is_fact:
         intent = "fact"  # "How many players take part?"
     if intent == "why" and not _tells_a_reason(aspect, catalogue):
@@ -202,6 +211,22 @@ def distinguishing(aspect: str, catalogue: Catalogue) -> str:
     if not set(telling) & set(words[:judged]):
         telling = [*before, *telling]  # "Is the food good in Dubai?" is about the food
     return " ".join(telling or words)
+
+
+def _is_of_something(question: str, catalogue: Catalogue) -> bool:
+    """Whether it asks what is thought of something that it names, and not of all."""
+    asked_of = _THINK_OF.search(question)
+    if asked_of is None:
+        return False
+    most = max(_COMMON_SHARE * catalogue.reviews, _FEWEST_COMMON)
+    return any(
+        word.islower()
+        and not judges(word)
+        and not is_kind(word, catalogue)
+        and word.removesuffix("s") not in _OF_ALL
+        and 0 < _reviews_with(word, catalogue) <= most
+        for word in content_words(asked_of[1]).split()
+    )
 
 
 def _tells_a_reason(aspect: str, catalogue: Catalogue) -> bool:
