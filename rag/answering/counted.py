@@ -36,6 +36,7 @@ _SAYING = re.compile(  # what is said, where it is a sentence of its own
     r"((?:the|it|its|they|their|there|he|she|this|that|a|an|his|her)\b[^?]*)",
     re.IGNORECASE,
 )
+_COMPARED = 6  # points of a comparison with what is not here
 _PAIRS = 200  # sentences read for a statement that the question holds
 _WHAT_IS_IT = "What is it about?"
 _OF_ONESELF = re.compile(r"\b(?:i|i['’]\w+|my|me|we|our|u)\b|[?!]", re.IGNORECASE)
@@ -126,8 +127,9 @@ class CountingAnswerer:
             for side, of_side in points
         ]
         if plan.intent == "comparison" and not plan.is_part:  # praise may be for the other
-            told_of_both = [statement for _, of_side in sides for statement in of_side]
-            sides = [("neutral", told_of_both)] if told_of_both else []
+            of_both = [statement for _, of_side in sides for statement in of_side]
+            of_both.sort(key=lambda statement: -statement.points[0].count)
+            sides = [("neutral", of_both[:_COMPARED])] if of_both else []
         in_prose = plan.is_overview and wants_summary(plan.question)
         what_it_is = self._what_it_is(opinions, statements) if in_prose else None
         notes: tuple[str, ...] = ()

@@ -17,11 +17,13 @@ _DANGLES = re.compile(
 _ADVERT = re.compile(
     r"https?:|www\.|@\w|\b(?:click|subscribe|discount code|promo)\b", re.IGNORECASE
 )
+_GARBLED = re.compile(r"\?{3,}|\ufffd|\*{3,}")
 _PERSONAL = re.compile(r"\b(?:i|i['’]\w+|we|we['’]\w+|my|our|me|us)\b", re.IGNORECASE)
 _TURN = re.compile(
     r"\w,? (?:but|yet|although|though|however|while|whereas|despite)\b", re.IGNORECASE
 )
 _TURN_COST = 0.5  # it says two things, on two sides
+_UNTIDY_COST = 0.6  # it begins in the middle, or was written in haste
 _PERSONAL_COST = 0.35
 _LETTERS = re.compile(r"[^\W\d_]")
 
@@ -31,7 +33,12 @@ def standing_alone(text: str) -> float:
     words = text.split()
     if not _FEWEST_WORDS <= len(words) <= _MOST_WORDS or text.rstrip("\"'”’)").endswith("?"):
         return 0.0
-    if _DANGLES.match(text) or _ADVERT.search(text) or text.count("(") != text.count(")"):
+    if (
+        _DANGLES.match(text)
+        or _ADVERT.search(text)
+        or _GARBLED.search(text)
+        or text.count("(") != text.count(")")
+    ):
         return 0.0
     if len(_LETTERS.findall(text)) < 0.7 * len(text.replace(" ", "")):
         return 0.0
@@ -40,6 +47,8 @@ def standing_alone(text: str) -> float:
         value *= _TURN_COST
     if _PERSONAL.search(text):
         value *= _PERSONAL_COST
+    if text[0].islower():
+        value *= _UNTIDY_COST
     if text.isupper() or text.count("!") > 2:
         value *= 0.7
     return max(value, 0.0)
