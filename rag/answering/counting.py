@@ -27,19 +27,25 @@ from rag.reader import Reader
 MAKES = 0.35
 """Probability of support from which a sentence makes a point."""
 
+_MAKES_FAR = 0.5  # and of one that is not among the nearest, where few make it
 _ODDS = (0.5, 4.0)  # times the odds counted: the true odds are between, nine times in ten
 _OPPOSITE = 0.6  # probability of contradiction from which a sentence says the opposite
 _OPPOSITE_SIDES = 0.3  # how far apart the sides are, from which it cannot make the point
 _SIMILAR = 0.62  # cosine from which a sentence makes the point, where no reader reads the language
 _STEEPNESS = 25.0
-_AT_A_TIME = 24  # sentences that are read together,
-_FEW_OF_THEM = 0.15  # and the share of them that make the point, below which no more are read
+_NEAREST = (
+    24  # sentences nearest to a point, which are all read; of each next block, twice as large
+)
+_OF_A_BLOCK = 16  # as that before, so many are, and stand for it
+_FEW_OF_THEM = 0.15  # share of a block that makes the point, below which no more are read
+_SEED = 20_250_701
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
     """How many voices make a point, and its 90% interval. `places` are those of the sentences found
-    to make it, the surest first, one a voice; `opposed` those that say the opposite.
+    to make it, the surest first, one a voice: where a sample was read, fewer than are counted;
+    `opposed` those that say the opposite.
     """
 
     number: int
@@ -52,11 +58,13 @@ class Count:
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """Each (sentences,): how surely each sentence makes a point, and says the opposite, 0..1; 0
-    where it was not near enough to be read. `pairs` were read.
+    where it was not near enough to be read, or was left out of a sample. `weights`, (sentences,), are
+    how many sentences each stands for, 1 where none is given. `pairs` were read.
     """
 
     makes: NDArray[np.float32]
     opposes: NDArray[np.float32]
+    weights: NDArray[np.float32] | None = None
     pairs: int = 0
 
 
@@ -68,33 +76,43 @@ def read(
     reader: Reader,
     most: int,
 ) -> Reading:
-    """What sentences say of a statement of this vector and stance: the reader judges the nearest,
-    some at a time, until few of them make the point or `most` are read. What is in a language that
-    the reader does not read is told by similarity.
+    """What sentences say of a statement of this vector and stance. The reader judges the nearest,
+    then a seeded sample of each next block of sentences less near, which stands for all of it, until
+    few of a block make the point or `most` are read. What is in a language that the reader does not
+    read is told by similarity.
     """
     cosine = opinions.vectors @ vector
     makes = np.zeros(len(opinions), dtype=np.float32)
     opposes = np.zeros_like(makes)
+    weights = np.ones_like(makes)
     unread = ~opinions.read_language
     makes[unread] = 1 / (1 + np.exp(-_STEEPNESS * (cosine[unread] - _SIMILAR)))
     places = np.flatnonzero(opinions.read_language & (cosine >= opinions.floor))
-    places = places[np.argsort(-cosine[places], kind="stable")[:most]]
-    pairs = 0
-    for start in range(0, len(places), _AT_A_TIME):
-        block = places[start : start + _AT_A_TIME].tolist()
-        pairs += len(block)
-        supports = reader.support([((opinions.texts[place],), statement) for place in block])
-        for place, support in zip(block, supports, strict=True):
+    places = places[np.argsort(-cosine[places], kind="stable")]
+    # the same for every point, so that points that say the same are read in the same sentences
+    turn = np.random.default_rng(_SEED).permutation(len(opinions))
+    pairs = start = 0
+    size = wanted = _NEAREST
+    while start < len(places) and pairs < most:
+        block = places[start : start + size]
+        chosen = block[np.argsort(turn[block])[: min(wanted, most - pairs)]]
+        pairs += len(chosen)
+        weights[chosen] = len(block) / len(chosen)
+        supports = reader.support(
+            [((opinions.texts[place],), statement) for place in chosen.tolist()]
+        )
+        for place, support in zip(chosen.tolist(), supports, strict=True):
             agreement = float(opinions.stances[place]) * stance
             if agreement < -_OPPOSITE_SIDES:
                 opposes[place] = support.contradicted
             else:
-                sure = support.entailed >= MAKES
+                sure = support.entailed >= (MAKES if start == 0 else _MAKES_FAR)
                 makes[place] = support.entailed if sure else 0
                 opposes[place] = support.contradicted if not (stance or sure) else 0
-        if np.count_nonzero(makes[block]) < _FEW_OF_THEM * len(block):
+        if np.count_nonzero(makes[chosen]) < _FEW_OF_THEM * len(chosen):
             break
-    return Reading(makes, opposes, pairs)
+        start, size, wanted = start + size, 2 * size, _OF_A_BLOCK
+    return Reading(makes, opposes, weights, pairs)
 
 
 def count(reading: Reading, opinions: Opinions, makes: float = MAKES) -> Count:
@@ -105,11 +123,13 @@ def count(reading: Reading, opinions: Opinions, makes: float = MAKES) -> Count:
     making = {int(opinions.voices[place]) for place in places}
     opposed = _surest(reading.opposes, opinions, _OPPOSITE)
     voices = len(np.unique(opinions.voices))
-    low, high = (round(_with_odds(len(places), voices, times)) for times in _ODDS)
+    weights = np.ones(len(opinions)) if reading.weights is None else reading.weights
+    number = min(round(float(weights[list(places)].sum())), voices)
+    low, high = (round(_with_odds(number, voices, times)) for times in _ODDS)
     return Count(
-        opinions.scaled(len(places)),
-        opinions.scaled(min(max(low, 1), len(places))),
-        opinions.scaled(min(max(high, len(places)), voices)),
+        opinions.scaled(number),
+        opinions.scaled(min(max(low, 1), number)),
+        opinions.scaled(min(max(high, number), voices)),
         places,
         tuple(place for place in opposed if int(opinions.voices[place]) not in making),
     )

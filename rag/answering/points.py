@@ -30,7 +30,7 @@ _ASKED_SIDE, _OTHER_SIDE = 6, 2  # and where one is
 _OF_NEITHER = 4
 _MOSTLY_JUDGED = 0.6  # of those who speak, from which what is on neither side is left out
 _SPARE = 2  # counted beyond those wanted, since some will repeat others
-_FEWEST_PAIRS = 24  # for a point, whatever was read before; the commoner are read on
+_FEWEST_PAIRS = 56  # for a point, whatever was read before: of some hundred sentences
 _OVERLAP = 0.5  # of the reviews of two points, that make both, from which they are the same
 _COMMON_SHARE, _FEWEST_COMMON = 0.25, 20
 _STEM = 5
@@ -73,7 +73,7 @@ class PointFinder:
                 if cancelled():
                     break
                 left -= 1
-                pairs = max(_FEWEST_PAIRS, PAIRS - spent - left * _FEWEST_PAIRS)
+                pairs = max(_FEWEST_PAIRS, (PAIRS - spent) // (left + 1))
                 point, read_pairs = self._counted(place, side, opinions, pairs)
                 spent += read_pairs
                 counted.append(point)

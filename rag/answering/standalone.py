@@ -23,6 +23,10 @@ _TURN = re.compile(
     r"\w,? (?:but|yet|although|though|however|while|whereas|despite)\b", re.IGNORECASE
 )
 _TURN_COST = 0.5  # it says two things, on two sides
+_HANGS = re.compile(
+    r"\b(?:though|there|as well|too|either|anyway|it all|all of it)[.!]*$", re.IGNORECASE
+)
+_HANGS_COST = 0.4  # it leans on the sentence before
 _UNTIDY_COST = 0.6  # it begins in the middle, or was written in haste
 _PERSONAL_COST = 0.35
 _LETTERS = re.compile(r"[^\W\d_]")
@@ -47,6 +51,8 @@ def standing_alone(text: str) -> float:
         value *= _TURN_COST
     if _PERSONAL.search(text):
         value *= _PERSONAL_COST
+    if _HANGS.search(text):
+        value *= _HANGS_COST
     if text[0].islower():
         value *= _UNTIDY_COST
     if text.isupper() or text.count("!") > 2:

@@ -151,7 +151,7 @@ class NameFinder:
                 part_of_name = any(word in self._words_of.get(item, ()) for item in items)
                 if named[after] and items & set(named[after]):
                     last, items = after, items & set(named[after])
-                elif not part_of_name:
+                elif not part_of_name and not self._leads_on(tokens, after, items):
                     break
             last = self._with_kind(tokens, last, items)
             first = self._with_fillers(tokens, place, items)
@@ -168,6 +168,13 @@ class NameFinder:
                 called = len(chosen) > 1 or chosen[0].isdigit()
                 yield Mention(span[0], end, chosen, words if called else item_name(chosen[0]))
             place = last + 1
+
+    def _leads_on(self, tokens: Sequence[_Token], place: int, items: set[str]) -> bool:
+        """Whether a word only leads to more of a name: "the Holiday Inn by Fisherman's Wharf"."""
+        following = tokens[place + 1 : place + 2]
+        return tokens[place].key in _FILLERS and any(
+            token.key in self._words_of.get(item, ()) for token in following for item in items
+        )
 
     def _best(self, items: set[str], said: set[str]) -> set[str]:
         """Those whose names have the most of the words that were said: "Castle Inn" is also what

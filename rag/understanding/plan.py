@@ -27,7 +27,6 @@ from rag.understanding.side import asked_side, judges, sides_named
 BOTH_SIDES = "Tell both what is praised and what is criticised."
 _WORD = re.compile(r"\w")
 _COMMON_SHARE = 0.5  # of the reviews; a word of more tells nothing apart
-_SAID_OFTEN = 0.2  # of the reviews, that have a word for what all are about ("rooms")
 _FEWEST_COMMON = 20  # reviews that must have it
 _KEEPS_ITS_INTENT = ("statistic", "count", "why", "change")  # though two items are named
 _OF_ONE_THING = ("fact", "count", "statistic")  # also where no aspect is named
@@ -165,7 +164,7 @@ def understand(
         intent = "opinion"  # "How do people feel about the crates you can buy?"
     if intent == "count" and said.is_fact:
         intent = "fact"  # "How many players take part?"
-    if intent == "why" and not _tells_a_reason(aspect, catalogue):
+    if intent == "why" and not _tells_a_reason(aspect, catalogue, named=bool(said.items)):
         aspect = ""  # "Why do people return it?" asks for all that is held against it
     several = len(said.items) > 1
     if several and intent not in _KEEPS_ITS_INTENT:
@@ -229,13 +228,15 @@ def _is_of_something(question: str, catalogue: Catalogue) -> bool:
     )
 
 
-def _tells_a_reason(aspect: str, catalogue: Catalogue) -> bool:
-    """Whether an aspect names more than what people do about all of it ("buy again")."""
-    common = _SAID_OFTEN * catalogue.reviews
+def _tells_a_reason(aspect: str, catalogue: Catalogue, *, named: bool) -> bool:
+    """Whether an aspect names more than what people do about all of it ("buy again"); capitals beside
+    the name of an item are part of it ("American Airlines Admirals Club").
+    """
     return any(
         not judges(word)
         and word.casefold() not in _OUTCOMES
-        and _reviews_with(word, catalogue) <= common
+        and not is_kind(word.casefold(), catalogue)
+        and not (named and word[0].isupper())
         for word in aspect.split()
     )
 
