@@ -93,7 +93,8 @@ def is_framed(sentence: str, text: str) -> bool:
     """
     if patterns.MARKS.search(text) and patterns.FRAME.search(text):
         return True
-    if patterns.UNDOING.search(text) or patterns.CODED.search(text):
+    alone = (patterns.UNDOING, patterns.UNDOING_ABROAD, patterns.CODED)
+    if any(each.search(text) for each in alone):
         return True
     return _hides_base64(sentence)
 
