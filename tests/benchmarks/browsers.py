@@ -54,7 +54,8 @@ async def ask(page: Page, question: str, result: Asked) -> None:
     await page.locator("h2.qa-question", has_text=question).wait_for()
     done = page.locator(".qa-about").or_(page.get_by_text(SORRY)).or_(page.locator("[role=alert]"))
     place, told = page.get_by_text("before you."), False
-    while not await done.count():
+    busy = page.locator("[aria-busy=true]")  # the new question's; the answer takes its place
+    while await busy.count() or not await done.count():
         told = told or bool(await place.count())
         if time.monotonic() - begun > PATIENCE_S:
             raise Error(f"no answer within {PATIENCE_S:.0f} s")
