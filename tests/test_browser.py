@@ -341,6 +341,25 @@ def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, folder: P
         expect(page.get_by_role("button", name="Stop")).to_have_count(0)
 
 
+def test_who_asks_while_another_is_answered_is_told_the_place(
+    browser: Browser, folder: Path
+) -> None:
+    with served(folder, "slow") as address, opened(browser, address) as first:
+        first.get_by_label("Your question").fill(QUESTION)
+        first.get_by_label("Your question").press("Enter")
+        expect(first.locator(".qa-raw")).to_be_visible()
+        with opened(browser, address, 360, 800) as second, opened(browser, address) as third:
+            for page, told in ((second, "1 asks before you."), (third, "2 ask before you.")):
+                page.get_by_label("Your question").fill(QUESTION)
+                page.get_by_label("Your question").press("Enter")
+                expect(page.get_by_text(told)).to_be_visible()
+            assert overflow(second) <= 0
+            second.get_by_role("button", name="Stop").click()  # gives up its place
+            expect(third.get_by_text("1 asks before you.")).to_be_visible()
+            first.get_by_role("button", name="Stop").click()
+            expect(third.locator(".qa-raw")).to_be_visible()
+
+
 def test_the_reviews_at_a_glance_give_way_to_the_answer_and_the_address_leads_back(
     browser: Browser, address: str
 ) -> None:

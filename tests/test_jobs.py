@@ -112,6 +112,17 @@ def test_a_job_runs_and_tells_how_far_it_is_and_how_it_ended(indexes: Path) -> N
     assert list_indexes(indexes) == []  # the jobs' folder is no index
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not say")
+@pytest.mark.parametrize(("ours", "its"), [("8", "4"), ("1", "1")])
+def test_a_job_takes_half_of_the_threads(
+    indexes: Path, monkeypatch: pytest.MonkeyPatch, ours: str, its: str
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", ours)
+    job = working(start(indexes, "wait"))
+    environ = Path(f"/proc/{pid(job)}/environ").read_text().split("\0")
+    assert f"OMP_NUM_THREADS={its}" in environ
+
+
 @pytest.mark.parametrize(
     ("what", "shown", "logged"),
     [

@@ -17,6 +17,7 @@ import regex
 
 from rag.answer import AnswerSentence, Citation
 from rag.answering import prompt
+from rag.answering.steering import without_steering
 from rag.chunking import Span, split_sentences
 from rag.embedding import Embedder, Vectors
 from rag.generators.thoughts import without_thoughts
@@ -61,7 +62,8 @@ def check_answer(
     no chunk. `subjects` are names of what all reviews are about, which a review need not repeat.
     """
     pieces = split_answer(text)
-    known = {found.number: found for found in retrieved}
+    # what speaks to the machine bears nothing out: an obeying model would cite its orders
+    known = {found.number: without_steering(found, index) for found in retrieved}
     dropped = sum(number not in known for piece in pieces for number in piece.numbers)
     claims = [piece for piece in pieces if piece.text not in prompt.HEADINGS]
     cited = [[known[number] for number in piece.numbers if number in known] for piece in claims]
@@ -236,6 +238,8 @@ def _checked(
     bare = _is_bare_quotation(text)
     citations, unfound = [], set(quotes)
     for found in cited:
+        if not found.sentences:
+            continue
         similarities = index.vectors([sentence.row for sentence in found.sentences]) @ vector
         best = int(np.argmax(similarities))
         start, end = found.sentences[best].start, found.sentences[best].end
@@ -243,7 +247,7 @@ def _checked(
         places = {
             quote: place
             for quote in quotes
-            if (place := find_quote(quote, found.chunk.text)) is not None
+            if (place := find_quote(quote, found.chunk.text)) is not None and _within(place, found)
         }
         unfound -= places.keys()
         for quote, place in places.items():
@@ -259,6 +263,18 @@ def _checked(
     supported = not unfound and score >= threshold
     best_score = max((citation.score for citation in citations), default=0.0)
     return AnswerSentence(text, supported, score if supported else best_score, tuple(citations))
+
+
+def _within(place: Span, found: RetrievedChunk) -> bool:
+    """Whether a place in a chunk's text lies in sentences that may bear something out, blanks
+    aside.
+    """
+    first, last = found.chunk.start + place[0], found.chunk.start + place[1]
+    covered = sum(
+        max(0, min(last, sentence.end) - max(first, sentence.start)) for sentence in found.sentences
+    )
+    between = sum(map(str.isspace, found.chunk.text[slice(*place)]))
+    return covered + between >= last - first
 
 
 def _nearest(

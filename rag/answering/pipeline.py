@@ -18,6 +18,7 @@ from rag.answering.headline import Tally, comparison
 from rag.answering.model import ModelAnswerer
 from rag.answering.refusal import Rarity, answerable, evidence_score, rarity_of
 from rag.answering.statistics import statistics_of
+from rag.answering.steering import told_of_steering
 from rag.config import Settings
 from rag.embedding import Embedder, make_embedder
 from rag.filters import Condition
@@ -207,6 +208,7 @@ class Pipeline:
                 *((f"Read as: {plan.read_as}",) if plan.read_as else ()),
                 *_notes(plan, outcome, refused=refused),
                 *dict.fromkeys(outcome.notes),
+                *told_of_steering(outcome.retrieved, self.index),
                 *self._about_checking(outcome, refused=refused),
             ),
             timings=timer.total(),

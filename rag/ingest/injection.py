@@ -81,6 +81,8 @@ def addresses_the_model(sentence: str, vector: Floats | None = None, embedder: s
     text = plain(sentence)
     if is_framed(sentence, text):
         return True
+    if " " not in text:  # one word is no order
+        return False
     identity, seeing, blind = _stored()
     if vector is None or embedder != identity:
         return blind.flag(text, _NO_VECTOR)
@@ -93,7 +95,8 @@ def is_framed(sentence: str, text: str) -> bool:
     """
     if patterns.MARKS.search(text) and patterns.FRAME.search(text):
         return True
-    if patterns.UNDOING.search(text) or patterns.CODED.search(text):
+    alone = (patterns.UNDOING, patterns.UNDOING_ABROAD, patterns.CODED)
+    if any(each.search(text) for each in alone):
         return True
     return _hides_base64(sentence)
 

@@ -7,86 +7,21 @@ from __future__ import annotations
 
 import re
 
-# --- parts of the patterns
-
-_MACHINE = (
-    r"(?:a\.i\.|ais?|llms?|(?:large )?language models?|chat ?gpt|gpt-?\d?|copilot|summari[sz]ers?"
-    r"|chat ?bots?|neural net\w*|(?:dear|hey|hello|o|oh)(?: \w+)? (?:algorithm|computer|machine"
-    r"|transformer|robot|bot|program|software|model|assistant)|the computer (?:putting|making|reading"
-    r"|writing)|(?:automat\w+|machine-\w+|computer-\w+|generated|robot|review(?:er)?) (?:digest|recap"
-    r"|round-?up|summar(?:y|ies)|overview)s?|(?:summary|digest|answer) (?:generator|writer|maker|tool)s?"
-    r"|(?:automated|automatic|generative|answering|summari[sz]\w+"
-    r"|summary) (?:systems?"
-    r"|readers?|tools?|agents?|models?|engines?|assistants?))\b"
-    # the enemies in a game, the fans of the technology
-    r"(?! (?:of|in|on|from|enem|oppon|team|play|path|is|are|was|were|enthus|fan|resear|expert"
-    r"|lover"
-    r"|engin|stud|compan|charact)\w*\b(?! (?:to|hereby|read)))"
-)
-_HELPER = (
-    r"(?:assistants?|models?|bots?|algorithms?|machines?|agents?|systems?|computers?|programs?)"
-)
-_WRITE = (
-    r"(?:say|answer|reply|respond|state|conclude|output|print|return|report|claim|declare"
-    r"|describe"
-    r"|summari[sz]e|translate|cite|quote|attribute|classify|label|generate|compose|rewrite|reveal"
-    r"|disclose|execute|fetch|decode|append|insert|assure|recommend|praise|promote|endorse|assert"
-    r"|announce|mention|include|portray|present|list|write|repeat|tell|rate|rank|treat|explain)"
-)
-_DO = (
-    rf"(?:{_WRITE}|call|show|send|put|place|begin|start|end|finish|close|open|inform|convince"
-    r"|score"
-    r"|persuade|count|pick|select|choose|consider|regard|assume|pretend|act|speak|talk|obey"
-    r"|follow"
-    r"|adopt|ignore|disregard|forget|discard|delete|skip|omit|leave|exclude|hide|suppress"
-    r"|drop|give"
-    r"|filter|use|base|refer|rely|confirm|make|keep|limit|restrict|replace|correct|change|run|add"
-    r"|stop|switch|enter|apply|attach|name|turn|mark|set|prefix|paste|instruct|forward|refuse"
-    r"|reject|pay|let|note)"
-)
-_OUTPUT = (
-    r"(?:answers?|summar(?:y|ies)|outputs?|citations?|completions?|verdict|reports?"
-    r"|responses?|repl(?:y|ies)|overview|generated text|sentences?|statements?)"
-)
-_ORDERS = (
-    r"(?:instructions?|prompts?|directives?|guidelines?|commands?|programming|constraints?"
-    r"|orders?"
-    r"|guardrails?|rules?|tasks?|restrictions?|settings)"
-)
-_REVIEWS = r"(?:reviews?|comments?|opinions?|feedback|complaints?|excerpts?|ratings?|statements?)"
-_VOID = (
-    r"(?:void|cancell?ed|revoked|lifted|withdrawn|superseded|obsolete|invalid|overridden|replaced"
-    r"|deleted|expired|changed|no longer|off|disabled|(?:do|does) not apply|completed)"
-)
-_EARLIER = (
-    r"(?:previous|prior|earlier|preceding|above|original|initial|existing|system|your|past|hidden"
-    r"|those|these|my|former|new|own)"
-)
-_SPEAKER = (
-    r"(?:system|admin(?:istrator)?|developer|assistant|ai|llm|human|user|model|tool|operator)"
-)
-
-# An order stands first in its clause, or after a word that asks or obliges.
-_SOFT = (
-    r"(?:(?:and|so|but|then|now|please|kindly|just|only|always|simply|never|instead|also|do not"
-    r"|don't|do|therefore|not|all|first|finally) )*"
-)
-_ASKING = (
-    r"(?:please|kindly|you (?:must|should|shall|will|may|can|need to|have to|are to|ought to"
-    r"|would"
-    r"|had better|never|always|only|are (?:required|instructed|asked|told|obliged|ordered) to)"
-    r"|(?:want|need|like|ask|order|command|urge|instruct|require)s? you to|(?:could|would|can"
-    r"|will) you|so kind as to|free to|sure to|sure you|sure that|your reader to|machine to)"
-)
-_FIRST = rf"(?:(?:^|[.;:!?(\[{{*>=—–\"“”-])[\W_]*{_SOFT}|\b{_ASKING},? {_SOFT})"
-_AFTER = rf"(?:{_FIRST}|(?:,|\b(?:and|so|but|then|now|just|instead|also|that)) ?{_SOFT})"
-_DUTY = (
-    r"(?:must(?: not)?|should(?: not)?|shall(?: not)?|will now|will|has to|have to|is to|are to"
-    r"|needs? to|ought to|(?:may|can) only|cannot|(?:is|are|was|were|been|had|have"
-    r"|has)(?: \w+ly)?"
-    r"(?: told| instructed| asked| ordered| required| directed| programmed| obliged| informed"
-    r"| requested)(?: \w+ \w+)?(?: to| that)|told the \w+ to)(?: now| also| always| only"
-    r"| never| not)*"
+from rag.ingest.injection_parts import (
+    AFTER,
+    DO,
+    DUTY,
+    EARLIER,
+    FIRST,
+    HELPER,
+    MACHINE,
+    ORDERS,
+    OUTPUT,
+    REVIEWS,
+    SOFT,
+    SPEAKER,
+    VOID,
+    WRITE,
 )
 
 
@@ -98,10 +33,10 @@ def _any(*alternatives: str) -> re.Pattern[str]:
 
 FRAME = _any(
     r"<\|[\w ]{2,30}\|>|\[/?inst\]|</?(?:start|end)_of_turn>|‹/?reviews?\b|```\s*\w",
-    rf"[{{\[(]{{1,2}}\s*{_SPEAKER}\s*:|(?:^|[.!?]\s+)\[{_SPEAKER}\]",
+    rf"[{{\[(]{{1,2}}\s*{SPEAKER}\s*:|(?:^|[.!?]\s+)\[{SPEAKER}\]",
     r"</?(?:system|assistant|user|instructions?|prompt|reviews?|context|documents?"
     r"|tool\w*)\b[^<>]*>",
-    rf"#{{2,}}\s*(?:new |end |begin )?(?:{_ORDERS}|{_SPEAKER}|response|input|output|question)\b",
+    rf"#{{2,}}\s*(?:new |end |begin )?(?:{ORDERS}|{SPEAKER}|response|input|output|question)\b",
     r"[\"'](?:role|tool|function|instruction)[\"']\s*:|\b(?:tool|function)_calls?\b",
     r"[=*#-]{3,} ?(?:end|begin|new|start|conversation) (?:of )?(?:the )?(?:system|reviews"
     r"|prompt|con"
@@ -110,9 +45,9 @@ FRAME = _any(
     r"|passages|data"
     r"|content)\b(?= ?[.:=*#\]-])",
     r"\b(?:reviews?(?: section)?|excerpts) ends? here\b|\boverride code\b|\boverride:",
-    rf"(?:^|[.!?*#>\]\[{{(]\s*)\W*{_SPEAKER}[ _-](?:prompt|message|override|notice|instructions?|com"
+    rf"(?:^|[.!?*#>\]\[{{(]\s*)\W*{SPEAKER}[ _-](?:prompt|message|override|notice|instructions?|com"
     r"mand|directive|mode|note|alert|turn|result|response)\W{0,3}[:=>]",
-    rf"(?:^|[.!?]\s+)\W*{_SPEAKER}\s*[\]:]+\s*{_SOFT}(?:{_DO}\b|you\b|(?:\w+ )+(?:ends? here"
+    rf"(?:^|[.!?]\s+)\W*{SPEAKER}\s*[\]:]+\s*{SOFT}(?:{DO}\b|you\b|(?:\w+ )+(?:ends? here"
     r"|is now|are now)|sure\b|here\b)",
     r"\b(?:user|human)\s*:.+\b(?:assistant|ai|answer|bot)\s*:|\bbegin (?:admin|system)\b",
     r"\b(?:call|run|use|execute|invoke|trigger)\b[^.]{0,20}\b(?:\w+_\w+|shell command"
@@ -123,6 +58,14 @@ FRAME = _any(
 UNDOING = _any(
     r"\b(?:ignore|disregard|forget|override)(?: all| any| of| the| those| these)* (?:your|previous|prior)"
     r" (?:(?:previous|prior|own|system|original) )*(?:instructions?|prompts?|programming|directives?)\b",
+)
+UNDOING_ABROAD = re.compile(  # the same in German, Spanish, French, Italian, Portuguese, Dutch, Polish
+    r"\b(?:ignor(?!ed\b)|vergiss|vergessen|missacht|olvid|descart|oubli|dimentic|esque[cç]|desconsider"
+    r"|negeer|vergeet|zignoruj|zapomnij)\w*"
+    r"(?=.{0,60}\b(?:anweisung|instruktion|instruccion|indicacion|consigne|istruzion|instruç|instructi"
+    r"|instrukcj|polece))"
+    r"(?=.{0,60}\b(?:vorherig|bisherig|obig|früher|anterior|previ|pr[eé]c[eé]dent|antérieur|prévi"
+    r"|vorige|eerder|poprzedni|wcześniejsz))"
 )
 MARKS = re.compile(r"[<>\[\]{}#=*`:_‹]|\b(?:prompt|here|chat|model|shell|reviews)\b|-rf|/etc|table")
 CODED = _any(
@@ -137,47 +80,50 @@ CODED = _any(
 # --- what adds points, or takes them away
 
 TOLD = _any(  # a machine is spoken to, or told what to do
-    rf"(?:^|[.;:!?,(]|\b(?:dear|hey|hi|hello|listen|remember|to|for|attention)\b)[\W_]*"
-    rf"(?:the |any |all |every )?(?:{_MACHINE}\s*[,:!]|(?:assistant|models?"
-    rf"|bot)\s*[,:!] {_SOFT}(?:{_DO}|you|no matter|your)\b)",
-    rf"(?:^|[.;,:] ?)(?:assistants?|models?|bots?) {_DUTY} {_WRITE}\b",
+    rf"(?:^|[.;:!?,(–—]| - |\b(?:dear|hey|hi|hello|listen|remember|to|for|attention)\b)[\W_]*"
+    rf"(?:the |any |all |every )?(?:{MACHINE}\s*[,:!]|(?:assistant|models?"
+    rf"|bot)\s*[,:!] {SOFT}(?:{DO}|you|no matter|your)\b)",
+    rf"(?:^|[.;,:] ?)(?:assistants?|models?|bots?) {DUTY} {WRITE}\b",
     r"\b(?:dear|you,|remember,?|listen,?) (?:the )?(?:assistant|model|bot)s?\b",
     r"\b(?:note|message|memo|attention|notice|reminder|request|order|instructions?|advice"
     r"|dear|hey"
     rf"|hello|hi(?: there)?|if you(?: are|'re)|you(?: are|'re)|you,|to|for) (?:to |for )?"
-    rf"(?:an? |the |any |all |every |good )*{_MACHINE}",
-    rf"\b(?:{_MACHINE}|(?:the|any|every|each|all|your|this) (?:\w+ )?{_HELPER}|models|bots)"
-    rf"(?: (?:that|which|who))?(?: \w+){{0,4}}? {_DUTY} (?:be |kindly )?(?:{_DO}|know|behave"
+    rf"(?:an? |the |any |all |every |good )*{MACHINE}",
+    rf"\b(?:{MACHINE}|(?:the|any|every|each|all|your|this) (?:\w+ )?{HELPER}|models|bots)"
+    rf"(?: (?:that|which|who))?(?: \w+){{0,4}}? {DUTY} (?:be |kindly )?(?:{DO}|know|behave"
     r"|answering"
     r"|praising)\b",
-    rf"\b(?:{_MACHINE}|{_HELPER}|whoever|anyone using) (?:(?:that|which|who) )?(?:is |are )?"
+    rf"\b(?:{MACHINE}|{HELPER}|whoever|anyone using) (?:(?:that|which|who) )?(?:is |are )?"
     r"(?:reads?|reading|process(?:es|ing)?|summari[sz](?:es?|ing)|compil(?:es?|ing)"
     r"|pars(?:es?|ing)) "
-    rf"(?:this|these|it|all|such|the {_REVIEWS}|{_REVIEWS})\b",
-    rf"\b(?:all|any|every) {_MACHINE} (?:is|are)\b|\bthe \w+ (?:for|in) (?:summari[sz]ing)\b",
+    rf"(?:this|these|it|all|such|the {REVIEWS}|{REVIEWS})\b",
+    rf"\b(?:all|any|every) {MACHINE} (?:is|are)\b|\bthe \w+ (?:for|in) (?:summari[sz]ing)\b",
 )
 UNDONE = _any(  # what the machine was told before, and that it counts no more
     r"\b(?:ignor(?:e|ing)|disregard|forget|override|bypass|discard|neglect|disobey|set aside"
     r"|break"
     r"|stop (?:obeying|following)|(?:do not|don't|never) (?:follow|obey)|pay no \w+ to|skip)\b"
-    rf"(?: \S+){{0,5}}? (?:{_EARLIER}(?: \S+){{0,2}}? (?:{_ORDERS}|text)"
-    rf"|(?:all )?(?:the )?{_ORDERS}"
+    rf"(?: \S+){{0,5}}? (?:{EARLIER}(?: \S+){{0,2}}? (?:{ORDERS}|text)"
+    rf"|(?:all )?(?:the )?{ORDERS}"
     r"(?: \S+)? (?:above|before|of this prompt|at the top|you (?:were|have been|received|got))"
     r"|you (?:were|have been) (?:told|given|taught|asked)|the system (?:asked|told|said))\b"
     r"(?! (?:about|on|in|from)\b)",
-    rf"\b(?:{_EARLIER}|all|any|the) (?:\w+ )?(?:{_ORDERS}|safety \w+)\b[^.]{{0,45}}\b{_VOID}\b",
-    rf"\b{_ORDERS} you (?:were|have|received|got)[^.]{{0,40}}\b{_VOID}\b|\b(?:ignore"
+    rf"\b(?:{EARLIER}|all|any|the) (?:\w+ )?(?:{ORDERS}|safety \w+)\b[^.]{{0,45}}\b{VOID}\b",
+    rf"\b{ORDERS} you (?:were|have|received|got)[^.]{{0,40}}\b{VOID}\b|\b(?:ignore"
     r"|skip) the question",
     r"\b(?:supersedes?|overrides?|replaces?|(?:precedence"
-    rf"|priority) over)\b[^.]{{0,30}}\b(?:you|{_ORDERS}|others?|{_REVIEWS})\b",
+    rf"|priority) over)\b[^.]{{0,30}}\b(?:you|{ORDERS}|others?|{REVIEWS})\b",
     r"\b(?:you|model|assistant|ai|chat ?bot)s? (?:was|were|are|have been|has been"
     r"|had been) (?:\w+ )?"
     r"(?:told|instructed|programmed|asked)\b[^.]{0,30}\b(?:to |before this|neutral)",
     r"\b(?:new|updated|revised|hidden|secret|real|further) (?:instructions?|tasks?|directives?"
     r"|prompt|objective|conversation)\b\W{0,2}(?:[:=—–-]|follow|for (?:you|the))",
-    rf"\byour (?:\w+ )?{_ORDERS} (?:has|have|was|do|does|is now|are now)\b|\bwhat (?:are"
-    rf"|were) your {_ORDERS}",
+    rf"\byour (?:\w+ )?{ORDERS} (?:has|have|was|do|does|is now|are now)\b|\bwhat (?:are"
+    rf"|were) your {ORDERS}",
     r"\b(?:all|everything)(?: \w+)? (?:above|before this|so far)\b",
+    r"\b(?:ignore|disregard|forget|discard) (?:whatever|everything|anything|all|what)(?: that)?"
+    r" (?:(?:was|were|is|you)(?: \w+)? )?(?:came|comes|stood|stands|said|read|written|told)"
+    r"(?: \w+)? (?:before|above|earlier|so far|up to|until)\b(?! (?:about|on))",
     r"\byou (?:may now|can now|no longer need to|may) (?:be neutral|ignore|stop obeying)\b",
     r"\bwhat you (?:were|have been) told\b",
 )
@@ -193,11 +139,11 @@ ROLE = _any(  # a part to play
     r"|free now"
     r"|owner and must)\b(?! (?:who|in|on) )",
     r"\b(?:from (?:now|here|this point) on(?:ward)?,? (?:(?:you (?:will|must|are|should"
-    rf"|shall) )?(?:only |always |never )?(?:{_WRITE}|an?|be|act|work for)|your|you are)\b"
-    rf"|{_WRITE}\b[^.]{{0,40}} from (?:now|here) on\b"
+    rf"|shall) )?(?:only |always |never )?(?:{WRITE}|an?|be|act|work for)|your|you are)\b"
+    rf"|{WRITE}\b[^.]{{0,40}} from (?:now|here) on\b"
     r"|\b(?:for the rest of this conversation)\b)",
     rf"\byour (?:\w+ ){{0,2}}(?:role|job|task|one|goal|purpose) (?:is"
-    rf"|will be) (?:now )?to (?:{_WRITE}|sell"
+    rf"|will be) (?:now )?to (?:{WRITE}|sell"
     r"|advertise|boost|defend|please)\b|\byour (?:only )?(?:source|job) (?:is this|from)\b",
     r"\b(?:developer|debug|unrestricted|jailbreak|dan|admin|unfiltered) mode\b"
     r"|\bas if you were an?\b",
@@ -210,38 +156,40 @@ ROLE = _any(  # a part to play
 )
 MATTER = _any(  # what the machine writes, for whom, and what from
     rf"\b(?:your|each|every|all|any|the (?:final|generated|correct|only)|same) (?:\w+ ){{0,2}}?"
-    rf"{_OUTPUT}\b",
-    r"\b(?:hidden|secret|full|initial|whole) (?:prompts?|instructions?|text)\b"
+    rf"{OUTPUT}\b",
+    r"\b(?:environment variables?|api keys?|credentials|(?:admin|root) passwords?|shell|context window"
+    r"|training data|debug (?:info\w*|output))\b"
+    r"|\b(?:hidden|secret|full|initial|whole) (?:prompts?|instructions?|text)\b"
     r"|\b(?:came )?before this (?:line|message|text)\b",
     r"\b(?:the|any|your|every) users?\b|\buser's\b|\bquer(?:y|ies)\b|\bwhoever is asking\b",
     r"\b(?:every|any|all|each)(?: \w+)? questions?\b|\bquestions? (?:is|about)\b",
     r"\b(?:cit(?:e|ed|es|ing)|citations?|attribut(?:e|ed))\b|\breview (?:number )?(?:\d+|two"
     r"|three|"
     r"four|five|six|seven)\b|(?:^| )[\[(]\d{1,2}[\])]",
-    rf"\b(?:this|my|these|the (?:above|following|same)) (?:{_REVIEWS}|text|message"
+    rf"\b(?:this|my|these|the (?:above|following|same)) (?:{REVIEWS}|text|message"
     r"|paragraph)(?: \w+)?"
     r" (?:as|for|alone|only|first|twice|in full|must|is the|to be|has been|ten)\b"
     r"|\bwhatever you (?:gene"
     r"rate|write)\b|\b(?:of|from|in|on|use|cite|quote|count|treat) (?:only )?(?:this"
-    rf"|my) (?:{_REVIEWS}|text)\b",
+    rf"|my) (?:{REVIEWS}|text)\b",
     r"\b(?<!ignore the )(?:negative|bad|critical|other|previous|remaining|rest of the|positive"
     r"|all(?: of)?(?: the| the"
-    rf"se)?|any|every|no) {_REVIEWS}\b",
+    rf"se)?|any|every|no) {REVIEWS}\b",
     r"\b(?:in|into|as|with) (?:an? )?(?:json|xml|latin|rhyme|capital letters|verse|french"
     r"|german|spanish"
     r"|poem|empty string|one word|tone)\b",
 )
 DICTATED = _any(  # words put into its mouth
-    rf"{_FIRST}(?:answer|respond|reply|output|return|print(?! quality)|write|say|state"
+    rf"{FIRST}(?:answer|respond|reply|output|return|print(?! quality)|write|say|state"
     r"|conclude|add|append|claim|"
     r"set)\b(?: \w+){0,4}? (?:(?:the|an?) (?:\w+ )?(?:word|phrase|sentence|text|string)s?\b"
     r"|[\"“'‘]\w"
     r"|only (?:with|from|in|good|praise)\b|nothing (?:but|except|about|that)|(?:ok|yes"
-    r"|no)\W*$)|{_AFTER}(?:answer|respond|reply)\b(?: only)? with (?:the|an?) (?:word|phrase"
+    rf"|no)\W*$)|{AFTER}(?:answer|respond|reply)\b(?: only)? with (?:the|an?) (?:word|phrase"
     r"|sentence)\b"
     r"|\byou (?:must|should|may|shall|are) (?:not|never)(?: to)? (?:reveal|disclose|admit)\b"
-    rf"|{_FIRST}report an? \w+ rating",
-    rf"{_FIRST}(?:answer|respond|reply|output|return|state|conclude|claim|assert|declare"
+    rf"|{FIRST}report an? \w+ rating",
+    rf"{FIRST}(?:answer|respond|reply|output|return|state|conclude|claim|assert|declare"
     r"|announce|as"
     r"sure \w+|tell (?!me)\w+(?: \w+){0,2}|report|say) that (?:the|this|it|all|every\w*|no"
     r"|nobody|our"
@@ -257,19 +205,23 @@ DICTATED = _any(  # words put into its mouth
 DUTY_OF_OUTPUT = _any(  # what is written, or is written about, is to be so
     r"\b(?:your|the|every|each|any|all|its) (?:\w+ )?(?:answers?|summar(?:y|ies)|response"
     r"|reply|repl"
-    rf"ies|outputs?|verdict|citations?)\b(?: \w+){{0,6}}? (?:{_DUTY}|could|would) (?:{_WRITE}"
+    rf"ies|outputs?|verdict|citations?)\b(?: \w+){{0,6}}? (?:{DUTY}|could|would) (?:{WRITE}"
     r"|carry|contain|begin|start|end|read|use|skip|omit|leave|call"
     rf"|be (?:favou?rable|positive|one|written|that|in|limited|[\"“]))",
-    rf"\b(?:{_REVIEWS}|this)\b[^.]{{0,40}} (?:(?:must|may|should|are|is)(?: to)?(?: not)?"
+    rf"\b(?:{REVIEWS}|this)\b[^.]{{0,40}} (?:(?:must|may|should|are|is)(?: to)?(?: not)?"
     r"|not to) be "
     r"(?:cited|quoted|summari[sz]ed|counted|ignored|considered|excluded|omitted|discarded|skipped"
     r"|treated|reported|described|removed|obeyed)\b",
     r"\b(?:want|ask|need|grateful|wonderful|nice|great|kind|appreciate|asks?|trust) (?:that"
     r"|if) (?:you"
-    rf"|your|any|the|every) (?:\w+ )?(?:{_OUTPUT}|ai|answered|cited|summari[sz]ed|ignored"
+    rf"|your|any|the|every) (?:\w+ )?(?:{OUTPUT}|ai|answered|cited|summari[sz]ed|ignored"
     r"|quoted)\b",
-    rf"\byour {_OUTPUT} (?:has|have) been (?:too )?\w+[;:,]|\bthe correct (?:\w+ )?(?:thing"
-    rf"|{_OUTPUT})",
+    rf"\byour {OUTPUT} (?:has|have) been (?:too )?\w+[;:,]|\bthe correct (?:\w+ )?(?:thing"
+    rf"|{OUTPUT})",
+    rf"\b(?:have|let|make|see that|ensure(?: that)?) (?:your|the|any|every|each) (?:\w+ )?{OUTPUT}"
+    rf" (?:to )?(?:{WRITE}|begin|start|end|open|close|read|contain)s?\b",
+    r"\b(?:right|proper|best|expected|desired|ideal|only) (?:output|response|completion|summary)"
+    r" (?:is|to|would be|will be)\b",
 )
 PRAISE = _any(
     r"\b(?:best|perfect|spotless|flawless|excellent|five stars|ten out of ten|masterpiece"
@@ -311,9 +263,9 @@ STORY = re.compile(
     r"\b(?:film|movie|games?|plot|story|characters?|actors?|episode|scenes?|players?|series"
     r"|sequel)\b"
 )
-ORDER_FIRST = re.compile(rf"{_FIRST}{_DO}\b")
-ORDER = re.compile(rf"{_AFTER}{_DO}\b")
-QUOTED = re.compile(rf"\b{_WRITE}\b[^.:\"“]{{0,40}}[:\"“‘]\W*\w")
-DUTIES = re.compile(rf"\b(?:{_DUTY}|may now|no longer)\b")
-NAMED = re.compile(rf"\b{_MACHINE}")
+ORDER_FIRST = re.compile(rf"{FIRST}{DO}\b")
+ORDER = re.compile(rf"{AFTER}{DO}\b")
+QUOTED = re.compile(rf"\b{WRITE}\b[^.:\"“]{{0,40}}[:\"“‘]\W*\w")
+DUTIES = re.compile(rf"\b(?:{DUTY}|may now|no longer)\b")
+NAMED = re.compile(rf"\b{MACHINE}")
 YOUR = re.compile(r"\byou(?:r|rs|rself)?\b")

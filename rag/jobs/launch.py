@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import subprocess
@@ -36,6 +37,7 @@ from rag.jobs.job import (
     list_jobs,
     write_record,
 )
+from rag.runtimes.base import threads
 
 KEEP = 20  # finished jobs
 # -P: a file json.py in the working folder is not ours
@@ -116,6 +118,8 @@ def _spawn(folder: Path, record: JobRecord, process: Sequence[str]) -> Job:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # half of them: whoever asks a question meanwhile finds a core that is free
+            env=os.environ | {"OMP_NUM_THREADS": str(max(1, threads() // 2))},
             start_new_session=True,
             pass_fds=(lock.fileno(),),
         )

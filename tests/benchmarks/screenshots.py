@@ -51,8 +51,8 @@ PICTURES = (
 
 
 @contextmanager
-def served(indexes: Path, kept: Path) -> Iterator[str]:
-    """The address of the app over the indexes in this folder; what it keeps goes into `kept`."""
+def served(indexes: Path, kept: Path) -> Iterator[tuple[str, int]]:
+    """The address and the process id of the app over the indexes in this folder; what it keeps goes into `kept`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -65,7 +65,7 @@ def served(indexes: Path, kept: Path) -> Iterator[str]:
         try:
             address = f"http://127.0.0.1:{port}/"
             _wait_until_up(address, process)
-            yield address
+            yield address, process.pid
         finally:
             process.terminate()
 
@@ -112,7 +112,7 @@ def main() -> None:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     with (
         tempfile.TemporaryDirectory() as kept,
-        served(given.indexes.resolve(), Path(kept)) as address,
+        served(given.indexes.resolve(), Path(kept)) as (address, _),
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -19,6 +20,7 @@ from rag.embedding import Embedder
 from rag.filters import Condition
 from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.store import index_folder, live_generation
+from ui.components.waiting import line_for
 from ui.render.words import as_markdown
 
 if TYPE_CHECKING:
@@ -118,28 +120,30 @@ def _make_room(model: str) -> None:
 def stream_answer(
     pipeline: Pipeline,
     question: str,
-    draw: Callable[[str], None],
+    draw: Callable[[str, int], None],
     where: Sequence[Condition] = (),
     previous: Sequence[str] = (),
     without: Sequence[str] = (),
 ) -> Answer:
-    """Ask, and let `draw` show what has been written so far, again and again. When this ends in any
-    way, also because a click ended the run of the page, the model stops writing.
+    """Wait for a turn and ask; let `draw` show, again and again, what has been written so far and
+    how many ask before. When this ends in any way, also because a click ended the run of the page,
+    the model stops writing.
     """
     text, drawn, ended = "", 0.0, threading.Event()
-    draw(text)
-    try:
-        for piece in pipeline.stream(
-            question, ended.is_set, tuple(where), tuple(previous), tuple(without)
-        ):
-            if isinstance(piece, Answer):
-                return piece
-            text += piece
-            if time.monotonic() - drawn >= _REDRAW_S:
-                draw(text)
-                drawn = time.monotonic()
-    finally:
-        ended.set()
+    with line_for(pipeline.settings.generator.name).turn(partial(draw, text)):
+        draw(text, 0)
+        try:
+            for piece in pipeline.stream(
+                question, ended.is_set, tuple(where), tuple(previous), tuple(without)
+            ):
+                if isinstance(piece, Answer):
+                    return piece
+                text += piece
+                if time.monotonic() - drawn >= _REDRAW_S:
+                    draw(text, 0)
+                    drawn = time.monotonic()
+        finally:
+            ended.set()
     raise AssertionError("an answer ends every stream")
 
 

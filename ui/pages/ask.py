@@ -207,9 +207,9 @@ def _answer(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen) -> N
     place, stop = st.empty(), st.empty()
     drawn("-asking")
 
-    def draw(text: str) -> None:
+    def draw(text: str, before: int) -> None:
         state.partial = (question, text)
-        place.html(render.progress_html(question, text))
+        place.html(render.progress_html(question, text, before))
 
     # a click on it ends this run; the next one finds `partial` and shows it
     stop.button("Stop", key="stop")

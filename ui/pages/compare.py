@@ -136,8 +136,8 @@ def _answer(
     # a click on it ends this run; the next one finds `compare_asking`
     stop.button("Stop", key="compare-stop")
 
-    def draw(text: str) -> None:
-        place.html(render.progress_html(question, "" if blind else text))
+    def draw(text: str, before: int = 0) -> None:
+        place.html(render.progress_html(question, "" if blind else text, before))
 
     sides = []
     try:
@@ -158,7 +158,7 @@ def _answer(
 
 
 def _side(
-    pipeline: Pipeline, model: ListedGenerator, question: str, draw: Callable[[str], None]
+    pipeline: Pipeline, model: ListedGenerator, question: str, draw: Callable[[str, int], None]
 ) -> Side:
     """The answer of `model`. Nothing here keeps the pipeline once it has answered: its model must
     make room for the next one.

@@ -7,9 +7,9 @@ from ui.render import fragment
 from ui.render.words import Span
 
 
-def progress_html(question: str, text: str) -> str:
-    """What has been written of an answer that is still coming."""
-    return fragment("answer.html", "progress", question, text)
+def progress_html(question: str, text: str, before: int = 0) -> str:
+    """What has been written of an answer that is still coming; how many ask `before` it begins."""
+    return fragment("answer.html", "progress", question, text, before)
 
 
 def stopped_html(question: str, text: str) -> str:
