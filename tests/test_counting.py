@@ -107,6 +107,18 @@ def test_no_more_are_read_than_may_be() -> None:
     assert len(reader.seen) == 20 and count(made, said).number == 20
 
 
+def test_of_what_is_less_near_a_sample_is_read_and_stands_for_the_rest() -> None:
+    said = opinions(["the pool was good"] * 300)
+    statement, reader = "the pool was good", Watched()
+    vector = EMBEDDER.embed_documents([statement])[0]
+    made = read(statement, vector, 0.9, said, reader, 100)
+    counted = count(made, said)
+    assert len(reader.seen) < 100 and len(counted.places) == len(reader.seen)
+    assert counted.number == 300 and counted == count(
+        read(statement, vector, 0.9, said, reader, 100), said
+    )
+
+
 def test_what_the_reader_cannot_read_is_told_by_similarity() -> None:
     said = opinions(["basen był dobry", "zebra quantum"])
     said = replace(said, read_language=np.zeros(2, dtype=bool))

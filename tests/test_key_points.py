@@ -18,6 +18,8 @@ from tests.test_counting import opinions
         "Is the pool warm?",
         "Great!",
         "But the staff were kind.",
+        "No big deal though.",
+        "A good game ruined by ????? people.",
         "See www.example.com for more pools",
         "1/10 10/10 99 %% 12",
         " ".join(["word"] * 40),

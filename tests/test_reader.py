@@ -101,6 +101,15 @@ def test_stances(reader: BundledReader) -> None:
         ("The finale fell flat.", "criticism"),
         ("We won't be back.", "criticism"),
         ("It isn't worth the money.", "criticism"),
+        ("Would def go back.", "praise"),
+        ("We would never go back there.", "criticism"),
+        ("I wish we could have stayed longer.", "praise"),
+        ("The photos don't do it justice.", "praise"),
+        ("This game used to be great.", "criticism"),
+        ("2/10", "criticism"),
+        ("One star.", "criticism"),
+        ("Don't waste your time.", "criticism"),
+        ("The place was squeaky clean.", "praise"),
     ],
 )
 def test_set_phrases_are_read_as_they_are_meant(

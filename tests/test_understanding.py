@@ -17,6 +17,7 @@ from rag.understanding.names import NameFinder, item_name
 from rag.understanding.period import limits_of
 from rag.understanding.plan import QuestionPlan, distinguishing, understand
 from rag.understanding.side import asked_side
+from rag.understanding.spelling import spelt
 from tests.fakes import FakeEmbedder
 
 HOTELS = ("Fox and Crown", "Hotel Bluebell", "Maison du Lac")
@@ -305,6 +306,9 @@ def test_a_word_that_most_reviews_have_is_not_searched_for() -> None:
     assert distinguishing("food lounges", catalogue) == "food"
     assert distinguishing("lounge", catalogue) == "lounge"
     assert distinguishing("staff food", catalogue) == "staff food"
+    common = Catalogue("lounges", 100, words={"lounge": 90, "food": 60, "dubai": 9, "good": 70})
+    assert distinguishing("food good Dubai", common) == "food Dubai"
+    assert distinguishing("lounges good Dubai", common) == "Dubai"
     assert distinguishing("lounges spa", Catalogue("few", 5, words={"lounge": 5})) == "lounges spa"
 
 
@@ -319,3 +323,71 @@ def test_of_an_item_that_is_only_judged_all_is_told(
     assert made.is_overview and "Fox and Crown" in {item.name for item in made.items}
     of_an_aspect = "Is the breakfast at the Fox and Crown worth it?"
     assert not plan(of_an_aspect, hotels, embedder).is_overview
+
+
+def test_what_all_are_is_cut_with_a_name(embedder: SentenceTransformerEmbedder) -> None:
+    texts = ("The lounge was good.", "A clean lounge with free Wi-Fi.", "Rude staff.")
+    lounges = catalogue_of("places", reviews_of(AIRLINES, *texts))
+    assert plan("Is the Wi-Fi free in the Emirates lounges?", lounges, embedder).query == (
+        "Is the Wi-Fi free?"
+    )
+
+
+def test_of_two_items_with_a_word_of_a_name_the_fuller_is_meant() -> None:
+    inns = ("Castle Inn", "Castle Street Rooms", "Hotel Bluebell")
+    finder = NameFinder(catalogue_of("inns", reviews_of(inns, "We liked the Castle Inn.")))
+    (mention,) = finder.find("What do people say about the Castle Inn?").items
+    assert mention.items == ("Castle Inn",)
+
+
+def test_a_name_goes_on_after_a_small_word() -> None:
+    inns = ("Crown Inn Old Harbour", "Crown Inn Market Square", "Hotel Bluebell")
+    finder = NameFinder(catalogue_of("inns", reviews_of(inns, "A good bed.")))
+    (mention,) = finder.find("Is breakfast free at the Crown Inn by Old Harbour?").items
+    assert mention.items == ("Crown Inn Old Harbour",)
+
+
+def test_a_person_is_no_subject() -> None:
+    texts = [f"Night {n}: Ann Lee plays well, and Lee sings." for n in range(9)]
+    texts += [f"Night {n}: Lee is funny. Grey Harbour is slow." for n in range(9)]
+    named = catalogue_of("", [Review(str(n), text) for n, text in enumerate(texts)])
+    assert "ann lee" not in named.subjects and "grey harbour" in named.subjects
+
+
+@pytest.mark.parametrize(
+    ("question", "intent", "overview"),
+    [
+        ("How do people feel about the garden and the pool?", "opinion", False),
+        ("And the garden?", "opinion", False),
+        ("Has it got better since 2021?", "change", True),
+        ("Why do guests not come back?", "why", True),
+        ("Why don't people like the garden?", "why", False),
+        ("How many pools are there?", "fact", False),
+    ],
+)
+def test_what_is_asked_of_something_and_what_of_all(
+    hotels: Catalogue,
+    embedder: SentenceTransformerEmbedder,
+    question: str,
+    intent: str,
+    overview: bool,
+) -> None:
+    made = plan(question, hotels, embedder)
+    assert (made.intent, made.is_overview) == (intent, overview)
+
+
+@pytest.mark.parametrize(
+    ("question", "side"),
+    [
+        ("Why don't some viewers want a second season?", "criticism"),
+        ("What's parking like at these hotels?", "neutral"),
+        ("What is there to like about it?", "praise"),
+    ],
+)
+def test_the_side_that_is_asked_for(question: str, side: str) -> None:
+    assert asked_side(question) == side
+
+
+def test_a_form_of_an_english_word_is_no_slip() -> None:
+    catalogue = Catalogue("few", 50, words={"taking": 20, "tape": 0})
+    assert spelt("What does a ticket for the live taping cost?", catalogue).count("taping") == 1

@@ -92,10 +92,10 @@ def read(
     # the same for every point, so that points that say the same are read in the same sentences
     turn = np.random.default_rng(_SEED).permutation(len(opinions))
     pairs = start = 0
-    size = wanted = _NEAREST
+    size = wanted = min(_NEAREST, most)
     while start < len(places) and pairs < most:
         block = places[start : start + size]
-        chosen = block[np.argsort(turn[block])[: min(wanted, most - pairs)]]
+        chosen = block[np.sort(np.argsort(turn[block])[: min(wanted, most - pairs)])]
         pairs += len(chosen)
         weights[chosen] = len(block) / len(chosen)
         supports = reader.support(

@@ -23,9 +23,8 @@ _TURN = re.compile(
     r"\w,? (?:but|yet|although|though|however|while|whereas|despite)\b", re.IGNORECASE
 )
 _TURN_COST = 0.5  # it says two things, on two sides
-_HANGS = re.compile(
-    r"\b(?:though|there|as well|too|either|anyway|it all|all of it)[.!]*$", re.IGNORECASE
-)
+_TRAILS = re.compile(r"\b(?:though|anyway|either|as well|too)[.!]*$", re.IGNORECASE)
+_HANGS = re.compile(r"\b(?:there|it all|all of it)[.!]*$", re.IGNORECASE)
 _HANGS_COST = 0.4  # it leans on the sentence before
 _UNTIDY_COST = 0.6  # it begins in the middle, or was written in haste
 _PERSONAL_COST = 0.35
@@ -37,12 +36,9 @@ def standing_alone(text: str) -> float:
     words = text.split()
     if not _FEWEST_WORDS <= len(words) <= _MOST_WORDS or text.rstrip("\"'”’)").endswith("?"):
         return 0.0
-    if (
-        _DANGLES.match(text)
-        or _ADVERT.search(text)
-        or _GARBLED.search(text)
-        or text.count("(") != text.count(")")
-    ):
+    if _DANGLES.match(text) or text.count("(") != text.count(")"):
+        return 0.0
+    if any(pattern.search(text) for pattern in (_ADVERT, _GARBLED, _TRAILS)):
         return 0.0
     if len(_LETTERS.findall(text)) < 0.7 * len(text.replace(" ", "")):
         return 0.0

@@ -166,6 +166,8 @@ def understand(
         intent = "fact"  # "How many players take part?"
     if intent == "why" and not _tells_a_reason(aspect, catalogue, named=bool(said.items)):
         aspect = ""  # "Why do people return it?" asks for all that is held against it
+    if intent == "change" and all(map(judges, aspect.split())):
+        aspect = ""
     several = len(said.items) > 1
     if several and intent not in _KEEPS_ITS_INTENT:
         intent = "comparison"
