@@ -13,7 +13,7 @@ import numpy as np
 from rag.answer import AnswerSentence
 from rag.answering import headline, prompt
 from rag.answering.base import Draft
-from rag.answering.counting import MAKES, Count, count, read
+from rag.answering.counting import MAKES, OPPOSES, Count, count, read
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.headline import Tally
 from rag.answering.opinions import Opinions, opinions_on
@@ -36,12 +36,16 @@ _SAYING = re.compile(  # what is said, where it is a sentence of its own
     r"((?:the|it|its|they|their|there|he|she|this|that|a|an|his|her)\b[^?]*)",
     re.IGNORECASE,
 )
+_ANYONE = re.compile(  # "Did anyone get bed bugs?" is asked of what happened, and not of a view
+    r"^(\W*(?:did|does|do|has|have|had|was|were|is))(?:n['’]?t)? (?:anyone|anybody|someone|somebody)\b(?: here| else)?",
+    re.IGNORECASE,
+)
 _COMPARED = 6  # points of a comparison with what is not here
 _PAIRS = 200  # sentences read for a statement that the question holds
 _WHAT_IS_IT = "What is it about?"
 _OF_ONESELF = re.compile(r"\b(?:i|i['’]\w+|my|me|we|our|u)\b|[?!]", re.IGNORECASE)
 _TELLING, _TELLING_READ, _TELLS = (8, 35), 60, 0.8  # words, sentences read, probability
-_TRUE = 0.5  # probability of support from which what is asked counts as borne out
+_TRUE_OR_NOT = (0.5, 0.8)  # probabilities from which what is asked is borne out, and denied
 _SURE = (
     0.6  # probability that a sentence bears out, or denies, what is asked, from which one is enough
 )
@@ -212,8 +216,8 @@ class CountingAnswerer:
         """
         statement = ""
         if plan.intent == "yes_no" and not plan.is_overview:
-            statement = as_statement(plan.query)
-            if self._side(statement) != "neutral":
+            statement = as_statement(_ANYONE.sub(r"\1 we", plan.query))
+            if self._side(statement) != "neutral" and not _ANYONE.search(plan.query):
                 return None
         elif plan.intent == "count":
             # a name that all reviews are about is dropped from the query, and may be its subject
@@ -223,8 +227,8 @@ class CountingAnswerer:
             return None
         reading = read(statement, plan.vectors[0], 0.0, opinions, self._reader, _PAIRS)
         is_sure = max(reading.makes.max(initial=0), reading.opposes.max(initial=0)) >= _SURE
-        makes = _TRUE if plan.intent == "yes_no" else MAKES
-        return Claim(count(reading, opinions, makes), bool(is_sure))
+        makes, opposes = _TRUE_OR_NOT if plan.intent == "yes_no" else (MAKES, OPPOSES)
+        return Claim(count(reading, opinions, makes, opposes, of_asked=True), bool(is_sure))
 
     def _side(self, statement: str) -> Side:
         """The side that a statement is on: "the bar is loud" is criticism."""

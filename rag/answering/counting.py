@@ -29,7 +29,9 @@ MAKES = 0.35
 
 _MAKES_FAR = 0.5  # and of one that is not among the nearest, where few make it
 _ODDS = (0.5, 4.0)  # times the odds counted: the true odds are between, nine times in ten
-_OPPOSITE = 0.6  # probability of contradiction from which a sentence says the opposite
+OPPOSES = 0.6
+"""Probability of contradiction from which a sentence says the opposite."""
+
 _OPPOSITE_SIDES = 0.3  # how far apart the sides are, from which it cannot make the point
 _SIMILAR = 0.62  # cosine from which a sentence makes the point, where no reader reads the language
 _STEEPNESS = 25.0
@@ -115,29 +117,41 @@ def read(
     return Reading(makes, opposes, weights, pairs)
 
 
-def count(reading: Reading, opinions: Opinions, makes: float = MAKES) -> Count:
+def count(
+    reading: Reading,
+    opinions: Opinions,
+    makes: float = MAKES,
+    opposes: float = OPPOSES,
+    *,
+    of_asked: bool = False,
+) -> Count:
     """How many voices make the point that was read, with the probability `makes` or more; where the
-    opinions are a sample, of all.
+    opinions are a sample, of all; and who says the opposite, with `opposes` or more. The interval is
+    within those who speak, or all who were asked.
     """
     places = _surest(reading.makes, opinions, makes)
     making = {int(opinions.voices[place]) for place in places}
-    opposed = _surest(reading.opposes, opinions, _OPPOSITE)
+    opposed = _surest(reading.opposes, opinions, opposes)
     voices = len(np.unique(opinions.voices))
     weights = np.ones(len(opinions)) if reading.weights is None else reading.weights
     number = min(round(float(weights[list(places)].sum())), voices)
-    low, high = (round(_with_odds(number, voices, times)) for times in _ODDS)
+    counted = opinions.scaled(number)
+    low, high = within(counted, opinions.asked if of_asked else opinions.scaled(voices))
     return Count(
-        opinions.scaled(number),
-        opinions.scaled(min(max(low, 1), number)),
-        opinions.scaled(min(max(high, number), voices)),
+        counted,
+        low,
+        high,
         places,
         tuple(place for place in opposed if int(opinions.voices[place]) not in making),
     )
 
 
-def _with_odds(number: int, of: int, times: float) -> float:
-    """The number of `of` whose odds are so many times those of `number`."""
-    return of * times * number / (of + (times - 1) * number) if number else 0.0
+def within(number: int, of: int) -> tuple[int, int]:
+    """The 90% interval of a number that was counted of `of`."""
+    if not number:
+        return 0, 0
+    low, high = (round(of * times * number / (of + (times - 1) * number)) for times in _ODDS)
+    return min(max(low, 1), number), min(max(high, number), of)
 
 
 def _surest(values: NDArray[np.float32], opinions: Opinions, floor: float) -> tuple[int, ...]:

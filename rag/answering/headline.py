@@ -11,7 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from rag.answering.counting import Count
+from rag.answering.counting import Count, within
 from rag.answering.opinions import Opinions
 from rag.answering.points import Point
 from rag.reader.stance import NEUTRAL_BAND
@@ -270,9 +270,9 @@ def how_many(tally: Tally, side: Side) -> str:
     doing = f"{_VERBS[side]} it"
     if asked < 2 * FEW:
         return f"{number:,} of {reviews(asked)} {doing}."
-    low, high = (round(share * asked) for share in wilson(number, asked))
-    interval = f"; 90% interval {percent(low, asked)} to {percent(high, asked)}"
-    return f"{about(number).capitalize()} of {reviews(asked)} {doing} ({percent(number, asked)}{interval})."
+    low, high = within(number, asked)
+    shares = f"{percent(number, asked)}; between {low:,} and {high:,}"
+    return f"{about(number).capitalize()} of {reviews(asked)} {doing} ({shares})."
 
 
 def comparison(tallies: Mapping[str, Tally]) -> str:

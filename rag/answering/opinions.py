@@ -139,7 +139,8 @@ def _proposed(plan: QuestionPlan, index: ReviewIndex, with_word: Mask, where: Ma
     cosine = (index.all_vectors @ plan.vectors.T).max(axis=1)
     if where is not None:
         with_word, cosine = with_word & where, np.where(where, cosine, -1)
-    wanted = max(_NEAREST, int(with_word.sum()))
+    fewest = PROPOSED if plan.intent == "count" else _NEAREST
+    wanted = max(fewest, int(with_word.sum()))
     nearest = np.argsort(-cosine, kind="stable")[:wanted]
     nearest = nearest[cosine[nearest] >= _LEAST_COSINE]
     return np.union1d(np.flatnonzero(with_word), nearest)
