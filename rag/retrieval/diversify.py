@@ -115,4 +115,5 @@ def chunk_vectors(index: ReviewIndex, chunk_rows: NDArray[np.int64]) -> Vectors:
     for place in range(int((end - first).max(initial=0))):
         some = first + place < end
         sums[some] += index.vectors(first[some] + place)
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return np.asarray(sums / lengths, dtype=np.float32)
