@@ -107,7 +107,7 @@ class GenerationWriter:
         self._write(manifest.STANCE_FILE, tables.write_stance, stance)
         catalogue = self._write_catalogue()
         self._write_topics(rows, stored, stance, catalogue)
-        search = self._write_approximate(stored)
+        search = self._write_approximate(rows.kept, stored)
         earlier = [] if self._live is None else self._live.manifest.imports
         self._manifest(
             rows,
@@ -235,7 +235,7 @@ class GenerationWriter:
         praising = self._embedder.embed_documents(PRAISING)
         return between_anchors(praising, self._embedder.embed_documents(CRITICISING))
 
-    def _write_approximate(self, stored: Vectors) -> dict[str, Any]:
+    def _write_approximate(self, kept: NDArray[np.int64], stored: Vectors) -> dict[str, Any]:
         """The approximate index, if these vectors ask for one; what the manifest says about search."""
         kind = vectors.choose_type(self._options.vector_index, len(stored))
         if kind == "flat":
@@ -244,7 +244,10 @@ class GenerationWriter:
         learnt = None if self._live is None else self._live.approximate
         if learnt is not None and not 0.5 <= learnt.nlist / lists <= 2:
             learnt = None  # learnt from far fewer vectors, or far more
-        index = vectors.build_approximate(stored, trained=learnt, progress=self._progress)
+        if learnt is None:
+            index = vectors.build_approximate(stored, progress=self._progress)
+        else:
+            index = vectors.extend_approximate(learnt, kept, stored, progress=self._progress)
         name = manifest.APPROXIMATE_FILE
         self._files[name] = vectors.write_approximate(index, self._building / name)
         return {
