@@ -29,7 +29,7 @@ from rag.index.diff import Comparison
 from rag.index.embedding_cache import EmbeddingCache, Keys, as_keys, text_key
 from rag.index.options import BuildOptions
 from rag.index.snapshot import ReviewIndex
-from rag.index.topics import topics_in
+from rag.index.topics import Carried, topics_in
 from rag.ingest.duplicates import Groups, group
 from rag.progress import Progress
 from rag.reader.stance import (
@@ -222,11 +222,19 @@ class GenerationWriter:
         self, rows: GenerationRows, stored: Vectors, stance: StanceModel, about: Catalogue
     ) -> None:
         path = self._building / "reviews.parquet"
-        kept = topics_in(path, rows.sentences, stored, stance, about)
+        kept = topics_in(path, rows.sentences, stored, stance, about, self._carried_topics(rows))
         reviews = pq.read_metadata(path).num_rows
         found = topics_file.encoded(kept, reviews, len(stored))
         if len(found) <= topics_file.LARGEST:  # else they are computed when they are needed
             self._write(manifest.TOPICS_FILE, disk.write_bytes, found)
+
+    def _carried_topics(self, rows: GenerationRows) -> Carried | None:
+        live = self._live
+        if live is None or live.topics is None:
+            return None
+        gone = live.manifest.reviews - len(self._comparison.stay)
+        changed = gone + int(self._comparison.take.sum())
+        return Carried(live.topics, live.manifest.sentences, rows.kept, changed)
 
     def _stance(self) -> StanceModel:
         fitted = fitted_head(self._embedder.identity)

@@ -150,7 +150,7 @@ def measure(
         name: [len(texts) / median(column) for column in zip(*builds[name], strict=True)]
         for name in systems
     }
-    rows = []
+    rows: list[list[object]] = []
     for name in systems:
         seconds, processor = 1000 * np.array(asked[name]).T
         spent = [*np.percentile(seconds, [50, 95]), np.median(processor)]
