@@ -254,7 +254,9 @@ class GenerationWriter:
             learnt = None  # learnt from far fewer vectors, or far more
         if learnt is None:
             index = vectors.build_approximate(stored, progress=self._progress)
+            questions = vectors.RECALL_QUERIES
         else:
+            questions = vectors.FEWER_QUERIES
             index = vectors.extend_approximate(learnt, kept, stored, progress=self._progress)
         name = manifest.APPROXIMATE_FILE
         self._files[name] = vectors.write_approximate(index, self._building / name)
@@ -262,7 +264,7 @@ class GenerationWriter:
             "type": kind,
             "lists": index.nlist,
             "lists_learnt": "earlier" if learnt is not None else "now",
-            "recall_at_10": round(vectors.VectorSearch(stored, index).recall(), 4),
+            "recall_at_10": round(vectors.VectorSearch(stored, index).recall(questions), 4),
         }
 
     def _manifest(self, rows: GenerationRows, groups: Groups, **stated: Any) -> manifest.Manifest:
