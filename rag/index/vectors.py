@@ -39,9 +39,8 @@ _LISTS_PROBED = 1 / 4  # share of the inverted lists that a search looks into
 _TRAINING = 64  # vectors for each list to train on
 _BLOCK = 65_536  # rows at once
 _PICKING = 6  # times as long as reading a vector in its turn takes copying it out from among others
-_QUERIES = 16  # at once: of more, FAISS makes a product of matrices, which takes ten times as long
 RECALL_QUERIES = 200
-FEWER_QUERIES = 48  # where only some vectors are new: exact search reads all of them for each 16
+FEWER_QUERIES = 48  # where only some vectors are new
 RECALL_AT = 10
 
 
@@ -209,13 +208,8 @@ class VectorSearch:
         return self._approximate(queries, k, where)
 
     def _exact(self, queries: Vectors, k: int) -> tuple[Vectors, NDArray[np.int64]]:
-        metric = faiss.METRIC_INNER_PRODUCT
-        parts = [
-            faiss.knn(queries[start : start + _QUERIES], self.vectors, k, metric=metric)
-            for start in range(0, max(1, len(queries)), _QUERIES)
-        ]
-        scores, rows = zip(*parts, strict=True)
-        return np.concatenate(scores), np.concatenate(rows)
+        scores, rows = faiss.knn(queries, self.vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+        return scores, rows
 
     def _exact_among(
         self, queries: Vectors, k: int, allowed: NDArray[np.int64]
