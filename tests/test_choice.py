@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rag.config import BUNDLED_GENERATOR, Settings
-from rag.generators import choice, transformers
+from rag.generators import cached, choice
 from rag.generators.choice import GPU_MODEL, ChosenGenerator, choose_generator, merged_models
 from rag.generators.openai import OpenAIGenerator
 from rag.generators.packaged import PackagedModel
@@ -29,7 +29,7 @@ class Transformers(FakeGenerator):
 
 @pytest.fixture(autouse=True)
 def no_gpu_and_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transformers, "_loaded", {})
+    monkeypatch.setattr(cached, "_loaded", {})
     monkeypatch.setattr(choice, "gpu_available", lambda: False)
     monkeypatch.setattr(choice, "model_at_hand", lambda name: False)
     monkeypatch.setattr("rag.generators.transformers.TransformersGenerator", Transformers)
@@ -132,7 +132,7 @@ def test_a_model_is_loaded_once_and_makes_room_for_another(tmp_path: Path) -> No
         {"generator.name": "y"},
     ):
         other = choose(tmp_path, {"generator.name": "x", **more}).generator
-        assert other is not first and list(transformers._loaded.values()) == [other]
+        assert other is not first and list(cached._loaded.values()) == [other]
     assert choose(tmp_path, {"generator.name": "x"}).generator is not first
 
 

@@ -36,7 +36,7 @@ from rag.answering.pipeline import Pipeline
 from rag.answering.templates import RECORD, read_record
 from rag.config import Settings
 from rag.evaluation.questions import Question
-from rag.generators import transformers
+from rag.generators import cached, transformers
 from rag.generators.choice import choose_generator
 from rag.index import ReviewIndex
 from rag.schema import ModelError, Review
@@ -206,7 +206,7 @@ def test_from_reviews_to_a_merged_model_that_answers(
     assert finetune.merge(recipe, settings=settings, dtype="float32").reused
 
     # it is served at once, with the stop tokens that it was trained to end with
-    monkeypatch.setattr(transformers, "_loaded", {})
+    monkeypatch.setattr(cached, "_loaded", {})
     served = choose_generator(settings)
     assert isinstance(served.generator, transformers.TransformersGenerator)
     assert served.generator.name == "tuned"
@@ -353,7 +353,7 @@ def test_a_model_tuned_on_another_prompt_is_refused(
 ) -> None:
     recipe, settings = quick
     adapter = train_adapter(prepare(recipe, settings), settings).folder
-    monkeypatch.setattr(transformers, "_loaded", {})
+    monkeypatch.setattr(cached, "_loaded", {})
     asked = settings.changed(
         {"generator.name": recipe.base_model, "generator.adapter": str(adapter)}
     )

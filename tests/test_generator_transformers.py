@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from rag.generators.base import Truncated
 from rag.generators.loading import problem_of
-from rag.generators.transformers import TransformersGenerator, _TextPieces, prompt_ids
+from rag.generators.text_pieces import TextPieces
+from rag.generators.transformers import TransformersGenerator, prompt_ids
 from rag.schema import GeneratorError, ModelError
 from tests.tiny_models import (
     COMPOSITE_FAMILIES,
@@ -131,7 +132,7 @@ def test_pieces_are_the_whole_text(family: str) -> None:
     @given(st.text(st.characters(exclude_categories=["Cs"])))
     def check(text: str) -> None:
         ids = tokenizer(text, add_special_tokens=False).input_ids
-        pieces = _TextPieces(tokenizer)
+        pieces = TextPieces(tokenizer)
         joined = "".join([*(pieces.add(token) for token in ids), pieces.rest()])
         assert joined.rstrip("\ufffd") == tokenizer.decode(ids, skip_special_tokens=True).rstrip(
             "\ufffd"

@@ -186,6 +186,21 @@ def test_an_update_keeps_the_names(hotel: rag.Index, tmp_path: Path) -> None:
     assert verify_index(more.snapshot.generation.parent, EMBEDDER) == []
 
 
+def test_topics_are_looked_for_again_once_many_reviews_changed(tmp_path: Path) -> None:
+    index = build(tmp_path, rows())
+    new = [
+        {"id": f"new {n}", "text": f"The sauna is hot, {n} times.", "rating": 5} for n in range(9)
+    ]
+    few = index.update(new[:1])
+    assert few.snapshot.topics is not None and index.snapshot.topics is not None
+    assert (index.snapshot.topics.changed, few.snapshot.topics.changed) == (0, 1)
+    assert few.snapshot.topics.definitions == index.snapshot.topics.definitions
+    assert verify_index(few.snapshot.generation.parent, EMBEDDER) == []
+    many = few.update(new)
+    assert many.snapshot.topics is not None and many.snapshot.topics.changed == 0
+    assert "sauna" in by_name(many.topics())
+
+
 @pytest.mark.parametrize(
     "texts",
     [

@@ -15,7 +15,7 @@ from rag.embedding import Vectors
 from rag.filters import parse_where
 from rag.index import BuildOptions, Change, Mode, ReviewIndex, change_index, vectors, verify_index
 from rag.index.manifest import APPROXIMATE_FILE
-from rag.index.vectors import VectorSearch, build_approximate, choose_type
+from rag.index.vectors import VectorSearch, build_approximate, choose_type, extend_approximate
 from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, review
@@ -115,6 +115,21 @@ def test_more_is_asked_for_than_there_is(stored: Vectors, approximate: VectorSea
     for search in (approximate, VectorSearch(stored)):
         _, rows = search.search(clustered(1, seed=6), 10 * COUNT)
         assert sorted(rows[0]) == list(range(COUNT))
+
+
+def test_an_approximate_index_goes_on_with_what_stays(stored: Vectors) -> None:
+    kept = np.flatnonzero(np.arange(COUNT) % 7 != 3)
+    now = np.concatenate([stored[kept], clustered(300, seed=9)])
+    earlier = build_approximate(stored)
+    extended = extend_approximate(earlier, kept, now)
+    anew = faiss.clone_index(earlier)  # the same lists, and all vectors put into them once more
+    anew.reset()
+    anew.add(now)
+    queries = clustered(20, seed=10)
+    for one, other in zip(extended.search(queries, 10), anew.search(queries, 10), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    assert extended.ntotal == len(now) and earlier.ntotal == COUNT
+    assert VectorSearch(now, extended).recall() > 0.9
 
 
 class Clustered(FakeEmbedder):

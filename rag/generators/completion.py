@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 from rag.answering.templates import check_template
 from rag.generators.base import never_cancelled
+from rag.generators.cached import weights_written
 from rag.generators.chat_template import prompt_ids
-from rag.generators.transformers import TransformersGenerator, weights_written
+from rag.generators.transformers import TransformersGenerator
 from rag.schema import Message
 
 _TEMPERATURE, _TOP_P = 0.7, 0.9  # of samples

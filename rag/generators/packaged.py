@@ -19,7 +19,7 @@ from typing import Any
 from rag.config import Settings
 from rag.files import sha256_of
 from rag.generators.base import Backend, Generator
-from rag.generators.transformers import load_cached
+from rag.generators.cached import load_cached
 from rag.logging import announced, quiet_libraries
 from rag.schema import ModelError
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from rag.config import Settings
-from rag.generators import bundled, gemma, openai, transformers
+from rag.generators import bundled, cached, gemma, openai
 from rag.generators.base import Backend, Generator
 from rag.schema import SettingsError
 
@@ -31,7 +31,7 @@ def load_generator(settings: Settings, name: str) -> Generator:
     """
     backend = _backends.get(name)
     if backend is None:
-        return transformers.load_cached(settings, name)
+        return cached.load_cached(settings, name)
     if settings.generator.adapter and not backend.takes_adapter:
         raise no_adapter(settings, name)
     return backend.load(settings)

@@ -9,22 +9,18 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rag.answering.templates import check_template
-from rag.config import Settings
 from rag.generators.base import Truncated, never_cancelled
-from rag.generators.chat_template import UNLOCKED
 from rag.generators.chat_template import prompt_ids as prompt_ids
 from rag.generators.loading import is_memory_error, load_model
+from rag.generators.text_pieces import TextPieces
 from rag.generators.thoughts import ThoughtFilter
 from rag.schema import GeneratorError, Message, first_line
 
 TURN_ENDS = ("<end_of_turn>", "<turn|>", "<|im_end|>")  # Gemma 1 to 3, Gemma 4, ChatML
-# Gemma 4 may open an answer with an (empty) thought.
-_THOUGHT, _THOUGHT_END = "<|channel>", "<channel|>"
 _Tokens = queue.SimpleQueue[int | Exception | None]
 
 
@@ -74,7 +70,7 @@ class TransformersGenerator:
             target=self._generate, args=(ids, max_new_tokens, tokens, stop), daemon=True
         )
         worker.start()
-        text, thoughts = _TextPieces(self._tokenizer, self._tokenizing), ThoughtFilter()
+        text, thoughts = TextPieces(self._tokenizer, self._tokenizing), ThoughtFilter()
         ended = False  # by a token that ends an answer
         try:
             while not cancelled():
@@ -199,58 +195,6 @@ class _Streamer:
         """The end is told by `_generate`, which also knows of errors."""
 
 
-class _TextPieces:
-    """Turns tokens into text as they come: no special token, no half character, no thoughts.
-
-    Each piece is the difference between two decodings that begin a little earlier, because many
-    tokenizers write a token differently at the beginning of a text.
-    """
-
-    def __init__(self, tokenizer: Any, lock: AbstractContextManager[object] = UNLOCKED) -> None:
-        self._tokenizer = tokenizer
-        self._lock = lock
-        self._special = {
-            id for id, token in tokenizer.added_tokens_decoder.items() if token.special
-        }
-        added = tokenizer.get_added_vocab()
-        self._thought, self._thought_end = added.get(_THOUGHT), added.get(_THOUGHT_END)
-        self._thinking = False
-        self._ids: list[int] = []
-        self._told = 0  # ids whose text has been given out
-
-    def add(self, token: int) -> str:
-        """The text that `token` completes; empty if none."""
-        if token in (self._thought, self._thought_end):
-            self._thinking = token == self._thought
-        elif token not in self._special and not self._thinking:
-            self._ids.append(token)
-            return self._new_text(final=False)
-        return ""
-
-    def rest(self) -> str:
-        """What is left at the end."""
-        return self._new_text(final=True)
-
-    def _new_text(self, *, final: bool) -> str:
-        before, now = self._decode(self._ids[: self._told]), self._decode(self._ids)
-        if final:
-            now = now.rstrip("\ufffd")
-        elif len(now) == len(before) or now.endswith(
-            "\ufffd"
-        ):  # part of a character: wait for the rest
-            return ""
-        self._ids, self._told = self._ids[self._told :], len(self._ids) - self._told
-        return now[len(before) :]
-
-    def _decode(self, ids: list[int]) -> str:
-        with self._lock:
-            return str(
-                self._tokenizer.decode(
-                    ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-                )
-            )
-
-
 def _stop_ids(tokenizer: Any, model: Any) -> list[int]:
     """Every token that ends an answer: the tokenizer's, the model's, and the end of a turn in a
     chat.
@@ -301,45 +245,3 @@ def _explain_run(name: str, error: Exception) -> GeneratorError:
     return GeneratorError(
         f"{name} failed while answering: {type(error).__name__}: {first_line(error)}"
     )
-
-
-_loaded: dict[tuple[object, ...], TransformersGenerator] = {}
-_loading = threading.Lock()
-
-
-def load_cached(settings: Settings, model: str, *, folder: str = "") -> TransformersGenerator:
-    """The model, loaded once however many ask for it; another one takes its place in memory.
-
-    `model` is a hub name or a folder, or what to call the model in `folder`. Raises `ModelError`
-    where it was tuned on another prompt than this version writes.
-    """
-    source = folder or model
-    check_template(source, settings.generator.adapter)
-    # a model may be tuned or merged again under its name
-    written = weights_written(source), weights_written(settings.generator.adapter)
-    key = (
-        source,
-        settings.generator.adapter,
-        settings.generator.quantization,
-        settings.generator.dtype,
-        written,
-    )
-    with _loading:
-        if key not in _loaded:
-            _loaded.clear()
-            _loaded[key] = TransformersGenerator(
-                source,
-                adapter=settings.generator.adapter,
-                quantization=settings.generator.quantization,
-                dtype=settings.generator.dtype,
-                name=model if folder else "",
-            )
-        return _loaded[key]
-
-
-def weights_written(folder: str) -> tuple[int, ...]:
-    """When the weight files of a model's folder were written, in ns; empty for a hub name."""
-    place = Path(folder).expanduser()
-    if not folder or not place.is_dir():
-        return ()
-    return tuple(sorted(path.stat().st_mtime_ns for path in place.glob("*.safetensors")))

@@ -1,13 +1,12 @@
 """BM25 over the sentences of an index and over its whole reviews: which of them share words with a
 question?
 
-One vocabulary, two matrices of weights made by bm25s (Lù 2024, arXiv:2407.03618), Lucene's form of
-BM25 with k1 = 1.5 and b = 0.75; a question's scores are sums over the columns of its words. A whole
+One vocabulary, two matrices of weights made beforehand (as Lù 2024, arXiv:2407.03618, does), Lucene's
+form of BM25 with k1 = 1.5 and b = 0.75; a question's scores are sums over the columns of its words. A whole
 review's words are those of its title and of its text. Words are stemmed (Snowball) in the language
 that most reviews are in.
 
-Kept are the matrices alone, as plain arrays mapped into memory: bm25s (0.3.16) saves a corpus by
-leaving out the rows it cannot serialise, with only a warning, so that all rows after them shift.
+Kept are the matrices alone, as plain arrays mapped into memory.
 """
 
 from __future__ import annotations
@@ -15,8 +14,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,8 +109,8 @@ class Matrix:
         """Raise `ValueError` where it does not fit together."""
         weight, row, begin = self.weight, self.row, self.begin
         arrays: tuple[NDArray[Any], ...] = (weight, row, begin)
-        for array, kind in zip(arrays, _PARTS.values(), strict=True):
-            if array.ndim != 1 or array.dtype != np.dtype(kind):
+        for values, kind in zip(arrays, _PARTS.values(), strict=True):
+            if values.ndim != 1 or values.dtype != np.dtype(kind):
                 raise ValueError("it holds arrays of other types than were written")
         if len(begin) != words + 1 or len(weight) != len(row):
             raise ValueError(
@@ -132,15 +132,22 @@ class Stems:
 
         if stemmer and stemmer not in Stemmer.algorithms(aliases=True):
             raise ValueError(f"there is no stemmer {stemmer!r}")
-        self._stem: Callable[[str], str] = Stemmer.Stemmer(stemmer).stemWord if stemmer else str
+        self.stem: Callable[[str], str] = Stemmer.Stemmer(stemmer).stemWord if stemmer else str
         self._stems: dict[str, str] = {}
 
     def __call__(self, text: str) -> list[str]:
         """Every word of `text` in its order, case folded and stemmed."""
-        folded = well_formed(text).casefold()
-        words = _WORD.findall(folded) if folded.isascii() else _ANY_WORD.findall(folded)
         stems = self._stems
-        return [stems.get(word) or stems.setdefault(word, self._stem(word)) for word in words]
+        return [
+            stems.get(word) or stems.setdefault(word, self.stem(word))
+            for word in folded_words(text)
+        ]
+
+
+def folded_words(text: str) -> list[str]:
+    """Every word of `text` in its order, case folded."""
+    folded = well_formed(text).casefold()
+    return _WORD.findall(folded) if folded.isascii() else _ANY_WORD.findall(folded)
 
 
 def stemmer_for(languages: Iterable[str]) -> str:
@@ -193,29 +200,88 @@ def write_bm25(
     Returns the written files by name. Raises `OSError`.
     """
     words: dict[str, int] = {"": 0}  # never empty, and the empty word occurs nowhere
-    by_sentence: list[list[int]] = []
-    by_review: list[list[int]] = []
-    stems = Stems(stemmer)
+    by_sentence, by_review = _Corpus(), _Corpus()
+    stem = Stems(stemmer).stem
+    numbers: dict[str, int] = {}  # of words as they stand; several share a stem
+
+    def numbered(text: str) -> list[int]:
+        found = folded_words(text)
+        for word in found:
+            if word not in numbers:
+                numbers[word] = words.setdefault(stem(word), len(words))
+        return [numbers[word] for word in found]
+
     total = len(sentences["start"])
     for title, texts in _texts(folder / "reviews.parquet", sentences):
-        of_review = [words.setdefault(stem, len(words)) for stem in stems(title)]
+        of_review = numbered(title)
         for text in texts:
-            of_sentence = [words.setdefault(stem, len(words)) for stem in stems(text)]
-            by_sentence.append(of_sentence)
+            of_sentence = numbered(text)
+            by_sentence.add(of_sentence)
             of_review.extend(of_sentence)
-        by_review.append(of_review)
+        by_review.add(of_review)
         if len(by_review) % _ROWS == 0:
             progress("writing", len(by_sentence), total)
     with disk.new_file(folder / TERMS_FILE) as file:
         file.write(json.dumps(list(words)).encode("ascii"))
     files = {TERMS_FILE: file}
     for matrix, corpus in zip(_MATRICES, (by_sentence, by_review), strict=True):
-        for part, array in _weights(corpus, len(words)).items():
+        for part, values in corpus.weights(len(words)).items():
             name = f"{matrix}.{part}.npy"
-            files[name] = write_array(folder / name, array.shape, _PARTS[part], iter([array]))
+            files[name] = write_array(folder / name, values.shape, _PARTS[part], iter([values]))
         corpus.clear()
     progress("writing", total, total)
     return files
+
+
+class _Corpus:
+    """Texts as word numbers, four bytes each."""
+
+    def __init__(self) -> None:
+        self._words = array("i")
+        self._lengths = array("i")
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def add(self, words: Sequence[int]) -> None:
+        """A text's words, in any order."""
+        self._words.extend(words)
+        self._lengths.append(len(words))
+
+    def clear(self) -> None:
+        """Give the memory back."""
+        self._words, self._lengths = array("i"), array("i")
+
+    def weights(self, words: int) -> dict[str, NDArray[Any]]:
+        """BM25 weights of the texts, a column for each of so many words.
+
+        A word in a text weighs its rareness over all texts, log(1 + (N - n + 0.5) / (n + 0.5)) where
+        n of N texts have it, times f / (f + K1 * (1 - B + B * length / mean length)), where it
+        occurs f times.
+        """
+        if not self._words:
+            return {
+                "weight": np.empty(0, np.float32),
+                "row": np.empty(0, np.int32),
+                "begin": np.zeros(words + 1, np.int64),
+            }
+        lengths = np.array(self._lengths, dtype=np.int64)
+        places = np.array(
+            self._words, dtype=np.int64
+        )  # of each occurrence: its column, then its row
+        places *= len(lengths)
+        places += np.repeat(np.arange(len(lengths)), lengths)
+        places, times = np.unique(places, return_counts=True)
+        column, row = np.divmod(places, len(lengths))
+        del places
+        texts = np.bincount(column, minlength=words)
+        rare = np.log1p((len(lengths) - texts + 0.5) / (texts + 0.5))
+        damping = K1 * (1 - B + B * lengths / lengths.mean())
+        return {
+            "weight": (rare[column] * times / (times + damping[row])).astype(np.float32),
+            "row": row.astype(np.int32),
+            "begin": np.concatenate([[0], np.cumsum(texts)]).astype(np.int64),
+        }
 
 
 def _texts(reviews: Path, sentences: Columns) -> Iterator[tuple[str, list[str]]]:
@@ -231,26 +297,6 @@ def _texts(reviews: Path, sentences: Columns) -> Iterator[tuple[str, list[str]]]
                 texts = [text[start[row] : end[row]] for row in range(first, last)]
                 yield values["title"] or "", texts
                 review, first = review + 1, last
-
-
-def _weights(corpus: list[list[int]], words: int) -> dict[str, NDArray[Any]]:
-    """BM25 weights of a corpus of word numbers, a column for each word."""
-    if not any(corpus):
-        return {
-            "weight": np.empty(0, np.float32),
-            "row": np.empty(0, np.int32),
-            "begin": np.zeros(words + 1, np.int64),
-        }
-    import bm25s
-
-    columns = bm25s.BM25(k1=K1, b=B, method="lucene").build_index_from_ids(
-        unique_token_ids=list(range(words)), corpus_token_ids=corpus, show_progress=False
-    )
-    return {
-        "weight": columns["data"],
-        "row": columns["indices"],
-        "begin": np.asarray(columns["indptr"], dtype=np.int64),
-    }
 
 
 def as_share(scores: Scores) -> Vectors:

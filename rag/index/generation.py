@@ -29,7 +29,7 @@ from rag.index.diff import Comparison
 from rag.index.embedding_cache import EmbeddingCache, Keys, as_keys, text_key
 from rag.index.options import BuildOptions
 from rag.index.snapshot import ReviewIndex
-from rag.index.topics import topics_in
+from rag.index.topics import Carried, topics_in
 from rag.ingest.duplicates import Groups, group
 from rag.progress import Progress
 from rag.reader.stance import (
@@ -107,7 +107,7 @@ class GenerationWriter:
         self._write(manifest.STANCE_FILE, tables.write_stance, stance)
         catalogue = self._write_catalogue()
         self._write_topics(rows, stored, stance, catalogue)
-        search = self._write_approximate(stored)
+        search = self._write_approximate(rows.kept, stored)
         earlier = [] if self._live is None else self._live.manifest.imports
         self._manifest(
             rows,
@@ -222,11 +222,19 @@ class GenerationWriter:
         self, rows: GenerationRows, stored: Vectors, stance: StanceModel, about: Catalogue
     ) -> None:
         path = self._building / "reviews.parquet"
-        kept = topics_in(path, rows.sentences, stored, stance, about)
+        kept = topics_in(path, rows.sentences, stored, stance, about, self._carried_topics(rows))
         reviews = pq.read_metadata(path).num_rows
         found = topics_file.encoded(kept, reviews, len(stored))
         if len(found) <= topics_file.LARGEST:  # else they are computed when they are needed
             self._write(manifest.TOPICS_FILE, disk.write_bytes, found)
+
+    def _carried_topics(self, rows: GenerationRows) -> Carried | None:
+        live = self._live
+        if live is None or live.topics is None:
+            return None
+        gone = live.manifest.reviews - len(self._comparison.stay)
+        changed = gone + int(self._comparison.take.sum())
+        return Carried(live.topics, live.manifest.sentences, rows.kept, changed)
 
     def _stance(self) -> StanceModel:
         fitted = fitted_head(self._embedder.identity)
@@ -235,7 +243,7 @@ class GenerationWriter:
         praising = self._embedder.embed_documents(PRAISING)
         return between_anchors(praising, self._embedder.embed_documents(CRITICISING))
 
-    def _write_approximate(self, stored: Vectors) -> dict[str, Any]:
+    def _write_approximate(self, kept: NDArray[np.int64], stored: Vectors) -> dict[str, Any]:
         """The approximate index, if these vectors ask for one; what the manifest says about search."""
         kind = vectors.choose_type(self._options.vector_index, len(stored))
         if kind == "flat":
@@ -244,14 +252,19 @@ class GenerationWriter:
         learnt = None if self._live is None else self._live.approximate
         if learnt is not None and not 0.5 <= learnt.nlist / lists <= 2:
             learnt = None  # learnt from far fewer vectors, or far more
-        index = vectors.build_approximate(stored, trained=learnt, progress=self._progress)
+        if learnt is None:
+            index = vectors.build_approximate(stored, progress=self._progress)
+            questions = vectors.RECALL_QUERIES
+        else:
+            questions = vectors.FEWER_QUERIES
+            index = vectors.extend_approximate(learnt, kept, stored, progress=self._progress)
         name = manifest.APPROXIMATE_FILE
         self._files[name] = vectors.write_approximate(index, self._building / name)
         return {
             "type": kind,
             "lists": index.nlist,
             "lists_learnt": "earlier" if learnt is not None else "now",
-            "recall_at_10": round(vectors.VectorSearch(stored, index).recall(), 4),
+            "recall_at_10": round(vectors.VectorSearch(stored, index).recall(questions), 4),
         }
 
     def _manifest(self, rows: GenerationRows, groups: Groups, **stated: Any) -> manifest.Manifest:

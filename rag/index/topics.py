@@ -27,6 +27,7 @@ from rag.understanding.catalogue import Catalogue
 from rag.understanding.names import words_of
 
 _MOST_READ = 3000  # reviews in which topics are looked for, evenly spread
+_MOST_CHANGED = 0.05  # share of the reviews up to which topics found earlier are taken over
 _MOST_ITEMS = 200  # whose names are no topics
 _ROWS = 2048  # reviews in memory at once
 _BLOCK = 65_536  # vectors at once
@@ -63,13 +64,25 @@ class _Material:
         told: list[list[dict[str, Any]] | None] = parts.to_pylist()
         return told
 
-    def sentences(self, step: int = 1) -> Iterator[tuple[int, str]]:
-        """(row, text) of the sentences of each `step`-th review."""
-        first = np.searchsorted(self.review, np.arange(self.reviews.num_rows + 1))
+    def sentences(self, step: int = 1, first: int = 0) -> Iterator[tuple[int, str]]:
+        """(row, text) of the sentences of each `step`-th review, from the row `first` on."""
+        begin = np.searchsorted(self.review, np.arange(self.reviews.num_rows + 1))
         for row, text in enumerate(self.texts()):
             if row % step == 0:
-                for place in range(first[row], first[row + 1]):
+                for place in range(max(begin[row], first), begin[row + 1]):
                     yield place, text[self.start[place] : self.end[place]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Carried:
+    """What an update takes over: the `topics` of an index of so many `sentences`, of which the rows
+    `kept`, ascending, come first now; `changed` reviews come or go.
+    """
+
+    topics: Kept
+    sentences: int
+    kept: NDArray[np.int64]
+    changed: int
 
 
 def index_topics(index: ReviewIndex) -> Kept:
@@ -107,9 +120,16 @@ def _material_of(index: ReviewIndex) -> _Material:
 
 
 def topics_in(
-    path: Path, sentences: tables.Columns, vectors: Vectors, stance: StanceModel, about: Catalogue
+    path: Path,
+    sentences: tables.Columns,
+    vectors: Vectors,
+    stance: StanceModel,
+    about: Catalogue,
+    earlier: Carried | None = None,
 ) -> Kept:
-    """The same of a file of reviews; its texts are never in memory all at once."""
+    """The same of a file of reviews; its texts are never in memory all at once. What is carried over
+    is not looked for again, unless too many reviews changed since it was found.
+    """
 
     def texts() -> Iterator[str]:
         with pq.ParquetFile(path) as file:
@@ -119,7 +139,29 @@ def topics_in(
     review, start, end = (sentences[name] for name in tables.SENTENCE_COLUMNS[:3])
     there = pq.read_schema(path).names  # an older index lacks some
     columns = pq.read_table(path, columns=[name for name in _COLUMNS if name in there])
-    return _computed(_Material(columns, texts, review, start, end, vectors, stance, about))
+    material = _Material(columns, texts, review, start, end, vectors, stance, about)
+    if earlier is None or earlier.topics.changed + earlier.changed > (
+        _MOST_CHANGED * columns.num_rows
+    ):
+        return _computed(material)
+    return _carried(material, earlier)
+
+
+def _carried(material: _Material, earlier: Carried) -> Kept:
+    """The topics found earlier, with their sentences that stay and those that the others have."""
+    topics, stay = earlier.topics, len(earlier.kept)
+    added = material.sentences(first=stay)
+    found = rows_of(topics.definitions, (text for _, text in added))
+    row_of = np.full(earlier.sentences, -1, dtype=np.int32)
+    row_of[earlier.kept] = np.arange(stay, dtype=np.int32)
+    rows, sides = [], []
+    for old, old_sides, (places, clauses) in zip(topics.rows, topics.sides, found, strict=True):
+        new = (places + stay).astype(np.int32)
+        stays = row_of[old] >= 0
+        rows.append(np.concatenate([row_of[old][stays], new]))
+        sides.append(np.concatenate([old_sides[stays], _sides(material, new, clauses)]))
+    changed = topics.changed + earlier.changed
+    return Kept(topics.definitions, tuple(rows), tuple(sides), changed)
 
 
 def _computed(material: _Material) -> Kept:

@@ -35,7 +35,8 @@ def encoded(kept: Kept, reviews: int, sentences: int) -> bytes:
         }
         for definition, rows, sides in zip(kept.definitions, kept.rows, kept.sides, strict=True)
     ]
-    values = {"reviews": reviews, "sentences": sentences, "topics": topics}
+    counts = {"reviews": reviews, "sentences": sentences, "changed": kept.changed}
+    values = {**counts, "topics": topics}
     return derived_file.encoded(values, RULES)
 
 
@@ -60,6 +61,7 @@ def read_topics(generation: Path, manifest: Manifest) -> Kept | None:
         tuple(Definition(topic.name, topic.called, tuple(topic.terms)) for topic in stored.topics),
         tuple(np.array(topic.rows, dtype=np.int32) for topic in stored.topics),
         tuple(_sides(topic.sides) for topic in stored.topics),
+        stored.changed,
     )
 
 
@@ -88,6 +90,7 @@ class _Stored(BaseModel):
 
     reviews: PositiveInt
     sentences: PositiveInt
+    changed: NonNegativeInt = 0  # a file without it was made anew
     topics: Annotated[list[_Topic], Field(max_length=_MOST_TOPICS)]
 
 

@@ -40,6 +40,7 @@ _TRAINING = 64  # vectors for each list to train on
 _BLOCK = 65_536  # rows at once
 _PICKING = 6  # times as long as reading a vector in its turn takes copying it out from among others
 RECALL_QUERIES = 200
+FEWER_QUERIES = 48  # where only some vectors are new
 RECALL_AT = 10
 
 
@@ -99,35 +100,56 @@ def lists_for(count: int) -> int:
     return max(1, min(int(4 * count**0.5), count // 40))
 
 
-def build_approximate(
-    vectors: Vectors,
-    *,
-    trained: Any | None = None,
-    progress: Progress = no_progress,
-) -> Any:
-    """IVF-SQ8 over `vectors`. With `trained`, an index of earlier vectors, its lists are used and
-    not learnt again.
-    """
+def build_approximate(vectors: Vectors, *, progress: Progress = no_progress) -> Any:
+    """IVF-SQ8 over `vectors`, with lists learnt from some of them."""
     count, dimension = vectors.shape
-    if trained is None:
-        lists = lists_for(count)
-        index = faiss.IndexIVFScalarQuantizer(
-            faiss.IndexFlatIP(dimension),
-            dimension,
-            lists,
-            faiss.ScalarQuantizer.QT_8bit,
-            faiss.METRIC_INNER_PRODUCT,
-        )
-        index.cp.niter = 10
-        some = np.random.default_rng(0).permutation(count)[: max(lists * _TRAINING, 10_000)]
-        training = vectors[np.sort(some)]
-        release(vectors)
-        index.train(training)
-        del training
-    else:
-        index = faiss.clone_index(trained)
-        index.reset()
-    for start in range(0, count, _BLOCK):
+    lists = lists_for(count)
+    index = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(dimension),
+        dimension,
+        lists,
+        faiss.ScalarQuantizer.QT_8bit,
+        faiss.METRIC_INNER_PRODUCT,
+    )
+    index.cp.niter = 10
+    some = np.random.default_rng(0).permutation(count)[: max(lists * _TRAINING, 10_000)]
+    training = vectors[np.sort(some)]
+    release(vectors)
+    index.train(training)
+    del training
+    return _added(index, vectors, progress)
+
+
+def extend_approximate(
+    earlier: Any, kept: NDArray[np.int64], vectors: Vectors, *, progress: Progress = no_progress
+) -> Any:
+    """An index over `vectors`, of which the first len(kept) are those at the rows `kept`, ascending,
+    of an `earlier` index: their codes are taken from there, in the lists that were learnt then.
+    """
+    index = faiss.clone_index(earlier)
+    index.reset()
+    row_of = np.full(earlier.ntotal, -1, dtype=np.int64)
+    row_of[kept] = np.arange(len(kept))
+    lists = earlier.invlists
+    for number in range(earlier.nlist):
+        size = lists.list_size(number)
+        if not size:
+            continue
+        rows = row_of[faiss.rev_swig_ptr(lists.get_ids(number), size)]
+        codes = faiss.rev_swig_ptr(lists.get_codes(number), size * lists.code_size)
+        stay = rows >= 0
+        rows, codes = rows[stay], np.ascontiguousarray(codes.reshape(size, -1)[stay])
+        if len(rows):
+            pointers = (faiss.swig_ptr(rows), faiss.swig_ptr(codes))
+            index.invlists.add_entries(number, len(rows), *pointers)
+    index.ntotal = len(kept)
+    return _added(index, vectors, progress)
+
+
+def _added(index: Any, vectors: Vectors, progress: Progress) -> Any:
+    """The index with those of the vectors that it does not have yet."""
+    count = len(vectors)
+    for start in range(index.ntotal, count, _BLOCK):
         index.add(np.ascontiguousarray(vectors[start : start + _BLOCK]))
         release(vectors)
         progress("writing", min(start + _BLOCK, count), count)
@@ -236,11 +258,11 @@ class VectorSearch:
             scores[number, : len(top)], rows[number, : len(top)] = cosines[top], names[top]
         return scores, rows
 
-    def recall(self) -> float:
-        """Share of the true first ten that search finds, over 200 sentences of the index as
+    def recall(self, questions: int = RECALL_QUERIES) -> float:
+        """Share of the true first ten that search finds, over so many sentences of the index as
         queries.
         """
-        some = np.random.default_rng(0).permutation(len(self.vectors))[:RECALL_QUERIES]
+        some = np.random.default_rng(0).permutation(len(self.vectors))[:questions]
         queries = np.ascontiguousarray(self.vectors[np.sort(some)])
         _, true = self._exact(queries, min(RECALL_AT, len(self.vectors)))
         release(self.vectors)

@@ -27,6 +27,7 @@ _COMMENT = re.compile(
 _INVISIBLE = (
     "\u200b\u2060\ufeff\u00ad"  # zero-width space, word joiner, byte order mark, soft hyphen
 )
+_ONLY_PLAIN = re.compile(r"[\t\n\x0b\x0c\x1c-\x1f -~]*")  # ASCII's visible characters and blanks
 
 # What no reader sees, but a model reads: formatting characters, fillers, stacked variation selectors.
 # Arabic number signs are of the same category, but are seen.
@@ -161,6 +162,8 @@ def _plain_unicode(text: str) -> str:
         .replace("\u2028", "\n")
         .replace("\u2029", "\n\n")
     )
+    if _ONLY_PLAIN.fullmatch(text):
+        return text  # most texts, and looking at each character takes as long as all other steps
     if not text.isascii() or not text.isprintable():
         text = "".join(
             c

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.config import Settings
 from rag.embedding import Vectors
@@ -46,25 +47,26 @@ class DistinctHit:
 
 def fold_copies(index: ReviewIndex, hits: Iterable[Hit], limits: Limits) -> list[DistinctHit]:
     """The first `top_k` hits that differ, later copies folded into the better ones."""
-    distinct: list[DistinctHit] = []
-    vectors = np.empty((limits.top_k, index.manifest.dimension), dtype=np.float32)
-    of_group: Counter[int] = Counter()
-    seen: set[int] = set()
+    of_chunk: dict[int, Hit] = {}
     for hit in hits:
-        if hit.chunk_row in seen:
-            continue
-        seen.add(hit.chunk_row)
-        review_row = int(index.chunk_review[hit.chunk_row])
+        of_chunk.setdefault(hit.chunk_row, hit)
+    ranked = list(of_chunk.values())
+    rows = np.array([hit.chunk_row for hit in ranked], dtype=np.int64)
+    vectors, reviews = chunk_vectors(index, rows), index.chunk_review[rows]
+    distinct: list[DistinctHit] = []
+    of_group: Counter[int] = Counter()
+    twin = np.full(len(ranked), -1)  # of each hit, the first distinct one that says the same
+    for place, hit in enumerate(ranked):
+        review_row = int(reviews[place])
         group = int(index.review_group[review_row])
-        vector = chunk_vector(index, hit.chunk_row)
-        similarity = vectors[: len(distinct)] @ vector
-        if len(similarity) and similarity.max() >= limits.near_duplicate:
-            twin = distinct[int(np.argmax(similarity >= limits.near_duplicate))]
-            if review_row != int(index.chunk_review[twin.hit.chunk_row]):
-                twin.also_in.append(index.review_id(review_row))
+        if twin[place] >= 0:
+            better = distinct[twin[place]]
+            if review_row != int(index.chunk_review[better.hit.chunk_row]):
+                better.also_in.append(index.review_id(review_row))
         elif of_group[group] < limits.chunks_per_review and len(distinct) < limits.top_k:
             of_group[group] += 1
-            vectors[len(distinct)] = vector
+            same = vectors @ vectors[place] >= limits.near_duplicate
+            twin[same & (twin < 0)] = len(distinct)
             distinct.append(DistinctHit(hit, []))
     return distinct
 
@@ -104,7 +106,14 @@ def numbered(
     ]
 
 
-def chunk_vector(index: ReviewIndex, chunk_row: int) -> Vectors:
-    """Unit vector of a chunk: the mean of its sentences'. Used to tell copies, never to rank."""
-    mean = index.vectors(index.sentence_rows(chunk_row)).mean(axis=0)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
+def chunk_vectors(index: ReviewIndex, chunk_rows: NDArray[np.int64]) -> Vectors:
+    """(chunks, dimension) unit vectors: the mean of the sentences'. To tell copies, never to rank."""
+    first, end = (
+        rows[chunk_rows].astype(np.int64) for rows in (index.chunk_first, index.chunk_last)
+    )
+    sums = np.zeros((len(chunk_rows), index.manifest.dimension), dtype=np.float32)
+    for place in range(int((end - first).max(initial=0))):
+        some = first + place < end
+        sums[some] += index.vectors(first[some] + place)
+    lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return np.asarray(sums / lengths, dtype=np.float32)

@@ -16,6 +16,8 @@ from rag.runtimes.base import Batch
 
 TOKENS_AT_ONCE = 4096  # of a batch, padding included
 TEXTS_AT_ONCE = 64
+_FEW = 4  # texts in a batch that is padded to one of few widths
+_WIDTH = 8  # tokens that such a width is a multiple of
 
 
 class Tokenizer:
@@ -55,7 +57,10 @@ class Tokenizer:
             start += most
 
     def _padded(self, encoded: Sequence[Any], lengths: NDArray[np.int64]) -> Batch:
-        inside = np.arange(lengths.max()) < lengths[:, None]
+        width = int(lengths.max())
+        if len(encoded) <= _FEW:  # a question: OpenVINO takes 10 ms to prepare for a new shape
+            width = max(width, min(-(-width // _WIDTH) * _WIDTH, self.most_tokens))
+        inside = np.arange(width) < lengths[:, None]
         ids = np.full(inside.shape, self._padding, dtype=np.int64)
         types = np.zeros(inside.shape, dtype=np.int64)
         ids[inside] = np.concatenate([text.ids for text in encoded])

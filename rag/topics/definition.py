@@ -29,12 +29,14 @@ class Definition:
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """The topics of an index: for each of the `definitions` its sentences (`rows`, rising), and on
-    which side each of them is (`sides`: 1 praise, -1 criticism, 0 neither).
+    which side each of them is (`sides`: 1 praise, -1 criticism, 0 neither). `changed` reviews came
+    or went since the definitions were found.
     """
 
     definitions: tuple[Definition, ...]
     rows: tuple[Rows, ...]
     sides: tuple[Sides, ...]
+    changed: int = 0
 
 
 class Matcher:

@@ -1,8 +1,7 @@
-"""Texts to vectors: the `Embedder` protocol, and any sentence-transformers model behind it."""
+"""Any sentence-transformers model as an `Embedder`."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import logging
@@ -10,12 +9,12 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rag.config import BUNDLED_EMBEDDER, Settings
+from rag.config import BUNDLED_EMBEDDER
+from rag.embedding.base import Vectors
 from rag.files import sha256_of
 from rag.logging import quiet_libraries
 from rag.progress import Progress, no_progress
@@ -23,11 +22,8 @@ from rag.runtimes import Runtime, choose_runtime
 from rag.runtimes.bundled import BUNDLED_SHA256, bundled_embedder_folder
 from rag.runtimes.sentence import SentenceEncoder, SentenceModel
 from rag.schema import ModelError, first_line, well_formed
-from rag.understanding.intent import content_words
 
 _log = logging.getLogger(__name__)
-
-Vectors = NDArray[np.float32]
 
 # Prompts that a model was trained with and does not always bring in its configuration: (name,
 # question's, review's).
@@ -41,60 +37,6 @@ _KNOWN_PROMPTS = (
 )
 SENTENCE_TRANSFORMERS = Runtime("torch", "float32")
 """What computed the vectors of an index that does not say: sentence-transformers does, this way."""
-
-
-class Embedder(Protocol):
-    """Texts to vectors; one of the two things that tests replace."""
-
-    @property
-    def identity(self) -> str:
-        """Name and weights hash: two embedders with one identity give the same vectors."""
-        ...
-
-    @property
-    def runtime(self) -> str:
-        """What computes the vectors: under another runtime they differ a little."""
-        ...
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        ...
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """(len(texts), dimension) float32, rows of length one, with the model's query prompt if it
-        has one.
-        """
-        ...
-
-    def embed_documents(self, texts: Sequence[str], *, progress: Progress = no_progress) -> Vectors:
-        """(len(texts), dimension) float32, rows of length one, with the model's document prompt if
-        it has one.
-        """
-        ...
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, without the special tokens around it."""
-        ...
-
-
-def query_vector(embedder: Embedder, question: str, content_weight: float = 1.0) -> Vectors:
-    """(dimension,) unit vector to search with: halfway between the question and its content words.
-
-    `content_weight` is the words' weight beside the question's; 0 searches with the plain question.
-
-    "What do people say about" draws the embedding towards sentences about people saying things.
-    Share of gold reviews among the first twelve, sample, train / dev / test: question .47 / .55 /
-    .45, halfway .49 / .60 / .49.
-    """
-    plain, words = embedder.embed_queries([question, content_words(question) or question])
-    return between(plain, words, content_weight)
-
-
-def between(plain: Vectors, words: Vectors, weight: float) -> Vectors:
-    """The unit vector of `plain` and `weight` times `words`."""
-    both = plain + weight * words
-    return np.asarray(both / max(float(np.linalg.norm(both)), 1e-12), dtype=np.float32)
 
 
 class SentenceTransformerEmbedder:
@@ -306,28 +248,3 @@ class SentenceTransformerEmbedder:
                 verbose=False,
             )
         return [len(ids) for ids in encoded["input_ids"]]
-
-
-def make_embedder(settings: Settings) -> SentenceTransformerEmbedder:
-    """The embedder that the settings name."""
-    return SentenceTransformerEmbedder(
-        settings.embedding.model,
-        batch_size=settings.embedding.batch_size,
-        dimension=settings.embedding.dimension,
-        query_prompt=None
-        if settings.embedding.query_prompt == "auto"
-        else settings.embedding.query_prompt,
-        document_prompt=None
-        if settings.embedding.document_prompt == "auto"
-        else settings.embedding.document_prompt,
-        runtime=functools.partial(choose_runtime, settings),
-    )
-
-
-def embedder_of(settings: Settings, identity: str) -> Embedder | None:
-    """The embedder that has this identity, if it is the one of the settings or the bundled one."""
-    for embedder in (make_embedder(settings), SentenceTransformerEmbedder()):
-        with contextlib.suppress(ModelError):
-            if embedder.identity == identity:
-                return embedder
-    return None
