@@ -80,6 +80,16 @@ def _wait_until_up(address: str, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit("The app did not start.")
 
 
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """Chromium without a window; Playwright's own where none is installed."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
 def take(browser: Browser, address: str, picture: Picture, file: Path) -> None:
     """Write a picture of the window."""
     page = browser.new_page(
@@ -109,13 +119,11 @@ def main() -> None:
     given = parser.parse_args()
     if not (given.indexes / DEFAULT_INDEX / "CURRENT").is_file():
         raise SystemExit(f'There is no index "{DEFAULT_INDEX}" in {given.indexes}; see `make app`.')
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
     with (
         tempfile.TemporaryDirectory() as kept,
         served(given.indexes.resolve(), Path(kept)) as address,
-        sync_playwright() as playwright,
+        browsing() as browser,
     ):
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         for picture in PICTURES:
             file = given.out / picture.name
             take(browser, address, picture, file)
@@ -123,7 +131,6 @@ def main() -> None:
             print(f"{file}: {size:,} bytes")
             if size > MOST_BYTES:
                 raise SystemExit(f"{file} has more than {MOST_BYTES:,} bytes.")
-        browser.close()
 
 
 if __name__ == "__main__":
