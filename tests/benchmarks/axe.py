@@ -28,7 +28,7 @@ from ui.components.indexes import DEFAULT_INDEX
 
 GRAVE = ("critical", "serious", "moderate")
 WIDTHS, SCHEMES = (1280, 360), ("light", "dark")
-REFUSED = "How is the parking at the airport?"
+REFUSED = "How long does the battery last?"
 OVERVIEW = "pros and cons of Squid Game?"
 RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(found => ({
   id: found.id, impact: found.impact,

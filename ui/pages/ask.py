@@ -23,7 +23,7 @@ from ui.components import (
 )
 from ui.components.navigation import ASK, Page, drawn
 from ui.render import answers as render
-from ui.render.words import as_markdown
+from ui.render.words import as_markdown, plural
 
 ADDRESS = ("index", "q", "where")
 
@@ -262,7 +262,8 @@ def _about(pipeline: Pipeline) -> None:
     with st.expander("About these answers"):
         st.markdown(
             as_markdown(
-                f"{manifest.reviews} reviews in {manifest.sentences} sentences, indexed on "
+                f"{plural(manifest.reviews, 'review')} in {plural(manifest.sentences, 'sentence')}, "
+                f"indexed on "
                 f"{manifest.created[:10]}. Answers are written by {pipeline.answerer.name} "
                 f"because {pipeline.reason.rstrip('.')}. After that a program checks "
                 "every sentence against the reviews it cites, and marks it if they do not bear it "
