@@ -77,7 +77,7 @@ def test_this_streamlit_says_both() -> None:
         st.text_input("x", key="x")
         st.text(f"{visit.came_by_history()} {visit.control_moved()}")
 
-    test = AppTest.from_function(script).run()
+    test = AppTest.from_function(script).run().run()
     assert test.text[0].value == "False False"
     test.text_input(key="x").set_value("y").run()
     assert test.text[0].value == "False True"

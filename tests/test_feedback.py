@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from rag.answer import Answer, AnswerSentence, Citation, KeyPoint, Said
 from rag.evaluation.feedback import add_feedback, as_questions, feedback_on, read_feedback
 from rag.evaluation.questions import read_questions
 from rag.schema import Chunk, RetrievedChunk, Review, SettingsError
+from ui.cli.main import cli
 
 TEXT = "It is quiet 😭."
 
@@ -66,6 +68,16 @@ def test_good_answers_and_right_refusals_become_training_questions(tmp_path: Pat
         ("Who?", False, frozenset()),
         ("Parking?", False, frozenset()),
     ]
+
+
+def test_the_command_writes_the_questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIEWQA_PATHS__RUNS_DIR", str(tmp_path))
+    add(tmp_path / "feedback.jsonl", answer(), good=True)
+    out = tmp_path / "liked.jsonl"
+    result = CliRunner().invoke(cli, ["eval", "feedback", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "1 question of 1 judged answer." in result.output
+    assert [one.question for one in read_questions(out)] == ["Is it?"]
 
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ def as_questions(given: Iterable[Feedback]) -> list[Mapping[str, Any]]:
     good one. A question that is asked under conditions on the reviews is another question to all of
     them, and left out.
     """
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for feedback in given:
         unanswerable = feedback.reason == "unanswerable"
         if feedback.where or not (feedback.good or unanswerable):
