@@ -43,10 +43,11 @@
       text.hidden = copied;
       button.focus();
     }
-    const label = button.textContent;
-    button.textContent = copied ? "Copied" : "Select and copy it here";
-    said.textContent = button.textContent;
-    if (copied) setTimeout(() => (button.textContent = label), 2000);
+    const label = button.firstChild;
+    const before = label.data;
+    label.data = copied ? "Copied" : "Select and copy it here";
+    said.textContent = label.data;
+    if (copied) setTimeout(() => (label.data = before), 2000);
   });
 
   // The links to the pages are a navigation, and one of them is of this page.
