@@ -270,6 +270,8 @@ def test_what_people_say_of_an_answer_is_kept_with_its_reason(
     )
     assert not broken and any("Thank you" in caption.value for caption in test.caption)
     assert not test.radio
+    test.button(key="forget-history").click().run()
+    assert test.session_state.judged == {}  # the next answer is not judged yet
 
 
 def test_points_lead_to_questions_that_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:

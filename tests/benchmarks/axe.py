@@ -25,6 +25,7 @@ from playwright.sync_api import Page
 from rag.config import Settings
 from tests.benchmarks.measuring import REVIEWS, options, show
 from tests.benchmarks.screenshots import PATIENCE_MS, QUESTION, browsing, served
+from ui.components.feedback import BAD
 from ui.components.indexes import DEFAULT_INDEX
 
 GRAVE = ("critical", "serious", "moderate")
@@ -53,6 +54,11 @@ def _open_points(page: Page) -> None:
 def _open_filters(page: Page) -> None:
     page.locator(".st-key-filters summary").click()
     page.get_by_role("slider").first.wait_for()
+
+
+def _find_it_bad(page: Page) -> None:
+    page.get_by_role("button", name=BAD).click()
+    page.get_by_text("What is wrong with it?").wait_for()
 
 
 def _ask_too_much(page: Page) -> None:
@@ -95,6 +101,7 @@ STATES = (
     State("Ask, too long a question", "", ".st-key-overview", _ask_too_much),
     State("Ask, an answer", _asked(QUESTION), ".qa-about"),
     State("Ask, points opened", _asked(QUESTION), ".qa-about", _open_points),
+    State("Ask, found not good", _asked(QUESTION), ".qa-about", _find_it_bad),
     State("Ask, an overview", _asked(OVERVIEW), ".qa-about"),
     State("Ask, a refusal", _asked(REFUSED), ".qa-about"),
     State("Browse", "browse", ".qa-browse .qa-card"),

@@ -59,6 +59,7 @@ def served(indexes: Path, kept: Path) -> Iterator[str]:
     environment = os.environ | {
         "REVIEWQA_PATHS__INDEXES_DIR": str(indexes),
         "REVIEWQA_PATHS__HISTORY_DIR": str(kept),
+        "REVIEWQA_PATHS__RUNS_DIR": str(kept),
     }
     command = [sys.executable, "-m", "ui.cli.main", "app", "--port", str(port)]
     with subprocess.Popen(command, env=environment) as process:

@@ -28,9 +28,11 @@ _MOST_COMMENT = 1000  # characters
 
 def buttons(settings: Settings, exchange: Exchange, number: int) -> None:
     """Draw the two buttons, the one that was pressed filled. `number` is the answer's place in the
-    session; `judged` in its state holds what was said of each.
+    session, whose state holds in `judged` whether each was found good, and in `reasoned` those of
+    which it was said why not.
     """
     judged = st.session_state.setdefault("judged", {})
+    st.session_state.setdefault("reasoned", set())
     for good, label, icon in ((True, GOOD, "thumb_up"), (False, BAD, "thumb_down")):
         st.button(
             label,
@@ -44,11 +46,10 @@ def buttons(settings: Settings, exchange: Exchange, number: int) -> None:
 
 def form(settings: Settings, exchange: Exchange, number: int) -> None:
     """Below the buttons: that it is kept, and of a bad answer the reason."""
-    good = st.session_state.setdefault("judged", {}).get(number)
+    good = st.session_state.judged.get(number)
     if good is None:
         return
-    given = st.session_state.get(f"reason-given-{number}", False)
-    if good or given:
+    if good or number in st.session_state.reasoned:
         st.caption(f"Thank you. {KEPT}")
         return
     reasons = REASONS_OF_REFUSAL if exchange.answer.refused else REASONS
@@ -60,15 +61,20 @@ def form(settings: Settings, exchange: Exchange, number: int) -> None:
         if st.form_submit_button("Keep the reason"):
             with errors.shown():
                 _add(settings, exchange, good=False, reason=reason or "", comment=comment.strip())
-                st.session_state[f"reason-given-{number}"] = True
+                st.session_state.reasoned.add(number)
                 st.rerun()
+
+
+def forget() -> None:
+    """Places in the session are given anew. What is kept on the disk stays."""
+    st.session_state.judged, st.session_state.reasoned = {}, set()
 
 
 def _keep(settings: Settings, exchange: Exchange, number: int, good: bool) -> None:
     with errors.shown():
         _add(settings, exchange, good=good)
         st.session_state.judged[number] = good
-        st.session_state.pop(f"reason-given-{number}", None)
+        st.session_state.reasoned.discard(number)
 
 
 def _add(

@@ -137,6 +137,7 @@ def _show_again(number: int) -> None:
 def _forget() -> None:
     history_file.forget(load_settings())
     st.session_state.history = []
+    feedback.forget()
     _leave_answer()
 
 
