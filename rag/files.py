@@ -33,6 +33,22 @@ def read_small(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
+def append_line(file: Path, line: bytes) -> None:
+    """Append a short line in one write and flush it, so that processes that append at the same time,
+    or a power cut, spoil no other line. The folder is made where it is missing. Raises `OSError`.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("ab+") as end:  # written at once when it is closed
+        size = end.seek(0, os.SEEK_END)
+        if size:
+            end.seek(size - 1)
+            if end.read(1) != b"\n":
+                line = b"\n" + line  # a line cut off by a power cut must not spoil this one
+        end.write(line + b"\n")
+        end.flush()
+        os.fsync(end.fileno())
+
+
 def size_in_words(size: float) -> str:
     """A number of bytes as people write it: "412 KB", "3.5 GB"."""
     for unit in ("bytes", "KB", "MB", "GB"):

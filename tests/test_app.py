@@ -5,7 +5,7 @@ embedder.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from streamlit.testing.v1 import AppTest
 import rag.answering.pipeline
 import rag.embedding
 import ui.pages
+from rag.answer import Answer
 from rag.answering import prompt
 from rag.answering.pipeline import Pipeline
+from rag.evaluation.feedback import FEEDBACK_FILE, read_feedback
 from rag.logging import configure_logging
 from rag.schema import GeneratorError
 from rag.understanding.intent import TASKS
@@ -242,3 +244,41 @@ def test_the_log_goes_to_the_file_that_is_named(
     logging.getLogger("ui").error("Something to look into.")
     configure_logging()
     assert "Something to look into." in (tmp_path / "log").read_text()
+
+
+def test_what_people_say_of_an_answer_is_kept_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWQA_PATHS__RUNS_DIR", str(tmp_path))
+    file = tmp_path / FEEDBACK_FILE
+    test = ask(open_app(), QUESTION)
+    test.button(key="thumb_up-0").click().run()
+    assert read_feedback(file)[0][0].good
+    test.button(key="thumb_down-0").click().run()
+    assert not test.exception and [radio.label for radio in test.radio] == [
+        "What is wrong with it?"
+    ]
+    test.radio[0].set_value("counts")
+    next(box for box in test.text_input if box.label.startswith("In your words")).set_value("2!")
+    next(button for button in test.button if button.label == "Keep the reason").click().run()
+    (given,), broken = read_feedback(file)
+    assert (given.question, given.good, given.reason, given.comment) == (
+        QUESTION,
+        False,
+        "counts",
+        "2!",
+    )
+    assert not broken and any("Thank you" in caption.value for caption in test.caption)
+    assert not test.radio
+    test.button(key="forget-history").click().run()
+    assert test.session_state.judged == {}  # the next answer is not judged yet
+
+
+def test_points_lead_to_questions_that_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leads(answer: Answer, definitions: object, asked: Iterable[str]) -> list[str]:
+        return ["What do reviewers say about the music?"] if QUESTION in asked else []
+
+    monkeypatch.setattr("rag.topics.following.next_questions", leads)
+    test = ask(open_app(), QUESTION)
+    test.button(key="next-0").click().run()
+    assert "What do reviewers say about the music?</h2>" in page(test)

@@ -73,6 +73,7 @@ def served(folder: Path, generator: str, script: Path | None = None) -> Iterator
         "PYTHONPATH": str(ROOT),
         "REVIEWQA_PATHS__INDEXES_DIR": str(folder),
         "REVIEWQA_PATHS__HISTORY_DIR": str(folder / ".history"),
+        "REVIEWQA_PATHS__RUNS_DIR": str(folder / ".runs"),
         "REVIEWQA_GENERATOR__NAME": generator,
         "REVIEWQA_SERVER__PORT": str(port),
     }
@@ -396,6 +397,31 @@ def test_a_citation_moves_only_the_reviews_beside_the_answer(
         chips(page).last.click()
         expect(card_of(page, chips(page).last)).to_be_in_viewport(ratio=0.2)
         assert page.evaluate("document.querySelector('.stMain').scrollTop") == before
+
+
+def test_an_answer_is_copied_as_markdown_and_judged_by_keyboard(
+    browser: Browser, address: str
+) -> None:
+    for width in (1280, 360):
+        with opened(browser, address, width, 800) as page:
+            page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+            ask(page, QUESTION)
+            copy = page.get_by_role("button", name="Copy as Markdown")
+            copy.focus()
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("button", name="Copied")).to_be_visible()
+            copied = page.evaluate("navigator.clipboard.readText()")
+            assert copied.startswith(f"## {QUESTION}") and "[^1]: " in copied
+            assert copy.evaluate("e => e.getBoundingClientRect().height") >= (
+                44 if width < 400 else 24
+            )
+            page.get_by_role("button", name="Not good").focus()
+            page.keyboard.press("Enter")
+            expect(page.get_by_text("What is wrong with it?")).to_be_visible()
+            page.get_by_text("The numbers are wrong").click()
+            page.get_by_role("button", name="Keep the reason").click()
+            expect(page.get_by_text("Thank you.")).to_be_visible()
+            assert overflow(page) <= 0
 
 
 def test_a_question_that_is_too_long_stays_and_addresses_in_one_are_no_links(

@@ -110,6 +110,7 @@ def answer(
 def show(shown: Answer) -> Markup:
     return parsed(
         render.answer_html(shown, prefix="a1", index="x", index_line="Index x: 2 reviews.")
+        + render.reviews_html(shown, prefix="a1", index="x")
     )
 
 

@@ -27,6 +27,29 @@
     });
   });
 
+  // The text lies beside the button that copies it. Where the page came without encryption from another machine, a
+  // browser lets only what is selected be copied.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest && event.target.closest(".qa-copy button");
+    if (!button) return;
+    const text = button.parentElement.querySelector("textarea");
+    let copied = true;
+    try {
+      await navigator.clipboard.writeText(text.value);
+    } catch {
+      text.hidden = false;
+      text.select();
+      copied = document.execCommand("copy");
+      text.hidden = copied;
+      button.focus();
+    }
+    const label = button.firstChild;
+    const before = label.data;
+    label.data = copied ? "Copied" : "Select and copy it here";
+    said.textContent = label.data;
+    if (copied) setTimeout(() => (label.data = before), 2000);
+  });
+
   // The links to the pages are a navigation, and one of them is of this page.
   const markPages = () => {
     const pages = document.querySelector(".st-key-pages");

@@ -15,6 +15,7 @@ from rag.index import ReviewIndex, tables
 from rag.index.facets import is_day
 from rag.topics import Rise, Slice, Topic
 from rag.topics.definition import Definition, Kept, Matcher
+from rag.topics.following import question_about
 from rag.topics.quotations import best_quotation
 
 _MOST_MARKS = 11  # different ratings that are told apart
@@ -130,7 +131,7 @@ def _topic(
         rising=_rise(tally.speaks, voices.days, len(matcher.definitions)),
         best_praise=best_quotation(index, matcher, number, 1, tally.of_side(1), used),
         best_criticism=best_quotation(index, matcher, number, -1, tally.of_side(-1), used),
-        question=f"What do reviewers say about {tally.definition.called}?",
+        question=question_about(tally.definition),
     )
 
 

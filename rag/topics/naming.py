@@ -9,7 +9,7 @@ from rag.topics.candidates import Use
 
 _PREFERRED = 0.1  # of the uses of the commonest noun, that a preferred name must have
 _WHOLE = 0.3  # of the uses of the commonest, that a name of two words must have
-_WITH_ARTICLE = 0.1  # of a word's uses that are after "the", from which it is asked about with it
+_WITH_ARTICLE = 0.03  # of a word's uses that are after "the", from which it is asked about with it
 _NAME_WITH_ARTICLE = 0.3  # and of a name's
 
 

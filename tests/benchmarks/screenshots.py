@@ -59,6 +59,7 @@ def served(indexes: Path, kept: Path) -> Iterator[tuple[str, int]]:
     environment = os.environ | {
         "REVIEWQA_PATHS__INDEXES_DIR": str(indexes),
         "REVIEWQA_PATHS__HISTORY_DIR": str(kept),
+        "REVIEWQA_PATHS__RUNS_DIR": str(kept),
     }
     command = [sys.executable, "-m", "ui.cli.main", "app", "--port", str(port)]
     with subprocess.Popen(command, env=environment) as process:
@@ -78,6 +79,16 @@ def _wait_until_up(address: str, process: subprocess.Popen[bytes]) -> None:
         except OSError:
             time.sleep(0.2)
     raise SystemExit("The app did not start.")
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """Chromium without a window; Playwright's own where none is installed."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 def take(browser: Browser, address: str, picture: Picture, file: Path) -> None:
@@ -109,13 +120,11 @@ def main() -> None:
     given = parser.parse_args()
     if not (given.indexes / DEFAULT_INDEX / "CURRENT").is_file():
         raise SystemExit(f'There is no index "{DEFAULT_INDEX}" in {given.indexes}; see `make app`.')
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
     with (
         tempfile.TemporaryDirectory() as kept,
         served(given.indexes.resolve(), Path(kept)) as (address, _),
-        sync_playwright() as playwright,
+        browsing() as browser,
     ):
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         for picture in PICTURES:
             file = given.out / picture.name
             take(browser, address, picture, file)
@@ -123,7 +132,6 @@ def main() -> None:
             print(f"{file}: {size:,} bytes")
             if size > MOST_BYTES:
                 raise SystemExit(f"{file} has more than {MOST_BYTES:,} bytes.")
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -259,3 +259,24 @@ def _write(file: Path | None, write: Callable[[Path], object]) -> None:
             write(file)
     except OSError as error:
         raise click.FileError(str(file), error.strerror) from error
+
+
+@eval_group.command("feedback", epilog=example("reviewqa eval feedback --out liked.jsonl"))
+@click.option("--index", "name", help="Only what was said of this index's answers.")
+@click.option("--out", required=True, type=FILE, help="Write the questions to this file.")
+@click.pass_obj
+def feedback(context: Context, name: str | None, out: Path) -> None:
+    """Make training questions of what people said of answers in the app: of those that they found
+    good, and of those where they found that the reviews do not say.
+    """
+    from rag.evaluation.feedback import FEEDBACK_FILE, as_questions, read_feedback
+    from ui.render.words import plural
+
+    file = context.settings().paths.runs_dir / FEEDBACK_FILE
+    given, broken = read_feedback(file)
+    rows = as_questions([one for one in given if name in (None, one.index)])
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    _write(out, lambda path: path.write_text(lines, encoding="utf-8"))
+    terminal.say(f"{plural(len(rows), 'question')} of {plural(len(given), 'judged answer')}.")
+    if broken:
+        terminal.say(f"{plural(broken, 'line')} of {file} could not be read.", err=True)

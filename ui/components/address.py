@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from ui.components import visit
 
 
 def draws(page: str) -> None:
@@ -45,12 +46,10 @@ def write(page: str, /, **values: str) -> None:
 
 def _went(said: dict[str, str]) -> bool:
     """Whether the user went to another address of the page that is shown. A control that is moved
-    again at once comes with the address of before, which must not put it back.
+    again at once comes with the address of before, which must not put it back; where that cannot be
+    told, the address counts, or going back would lead nowhere.
     """
-    context = get_script_run_ctx()
-    if context is None or context.is_history_navigation:
+    if visit.came_by_history() is not False:
         return True
-    # else there is only the link of the page to itself; Streamlit keeps for itself what changed
-    session = context.session_state._state
-    changed = any(map(session._widget_changed, session._new_widget_state))
-    return not (changed or any(said.values()))
+    # else there is only the link of the page to itself
+    return not (visit.control_moved() or any(said.values()))

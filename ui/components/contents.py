@@ -62,7 +62,7 @@ class Contents:
 
 def show(settings: Settings, location: Path, index: str | None) -> Contents:
     """Draw what is in the file. `index` is the one that it is added to, if any."""
-    st.subheader("3. What is in it", anchor=False)
+    st.header("3. What is in it", anchor=False)
     steps = _steps(settings, index)
     st.selectbox("Scale of the ratings", SCALES, key="scale")
     above = st.container()

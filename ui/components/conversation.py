@@ -4,13 +4,15 @@ in the sidebar.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from rag.answer import Answer
 from rag.config import Settings
+from rag.index import ReviewIndex
+from rag.topics import following
 from ui.components import understood
 from ui.render.words import as_markdown
 
@@ -18,6 +20,7 @@ MAX_HISTORY = 50
 MAX_QUESTION = 500  # characters
 AS_WRITTEN = "Ask exactly as written"
 NEW_TOPIC = "New topic"
+NEXT = "Ask next:"
 FORGET = "Forget these questions"
 
 
@@ -115,6 +118,24 @@ def topic(settings: Settings, index: str) -> None:
 
 def _new_topic() -> None:
     st.session_state.topic_from = len(st.session_state.history)
+
+
+def next_questions(
+    exchange: Exchange, index: ReviewIndex, ask: Callable[[str, Sequence[str]], None]
+) -> None:
+    """Questions that the points of an answer lead to, where the index has kept its topics. `ask` is
+    given one, and those before it on which it leans: none.
+    """
+    asked = [other.asked for other in _before(index.name)]
+    definitions = index.topics.definitions if index.topics else ()
+    questions = following.next_questions(exchange.answer, definitions, asked)
+    if questions:
+        with st.container(key="next", gap="xxsmall"):
+            st.caption(NEXT)
+            with st.container(key="next-questions", horizontal=True, gap="xsmall"):
+                for number, question in enumerate(questions):
+                    label = as_markdown(question)
+                    st.button(label, key=f"next-{number}", on_click=ask, args=(question, ()))
 
 
 def history(show: Callable[[int], None], forget: Callable[[], None]) -> None:

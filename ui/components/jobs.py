@@ -33,7 +33,7 @@ def _jobs(settings: Settings) -> None:
             st.rerun(scope="app")  # the indexes on the rest of the page change when a job ends
         if not listed:
             return
-        st.subheader("Work", anchor=False)
+        st.header("Work", anchor=False)
         running = [job for job in listed if job.running]
         ended = [job for job in listed if not job.running]
         for job in running:

@@ -4,6 +4,7 @@ answer while it comes.
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from rag.filters import Condition
 from rag.generators.listing import ListedGenerator, list_generators
 from rag.index.store import index_folder, live_generation
 from ui.components.waiting import line_for
-from ui.render.words import as_markdown
+from ui.render.words import as_markdown, plural
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -100,7 +101,17 @@ def _pipeline(
     pipeline = Pipeline.open(_settings, index, embedder(_settings))
     if picked:
         pipeline.reason = PICKED
+    _settle()
     return pipeline
+
+
+def _settle() -> None:
+    """Take what is in memory by now out of the search for garbage. Streamlit searches all of it
+    after each run of a page, which takes .2 s with 50,000 reviews, and an answer is two runs.
+    """
+    gc.unfreeze()  # what was dropped since the last time goes now
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False)
@@ -113,6 +124,7 @@ def _make_room(model: str) -> None:
     room for one.
     """
     if _in_memory().get("model") != model:
+        gc.unfreeze()  # else what refers to itself would stay
         _pipeline.clear()
         _in_memory()["model"] = model
 
@@ -149,4 +161,4 @@ def stream_answer(
 
 def index_line(pipeline: Pipeline) -> str:
     """What the foot of an answer says of its index."""
-    return f"Index {pipeline.index.name}: {pipeline.index.manifest.reviews} reviews."
+    return f"Index {pipeline.index.name}: {plural(pipeline.index.manifest.reviews, 'review')}."

@@ -50,7 +50,7 @@ def show(
                 _draw_topics(topics, ask)
         for place, chart in zip(places, charts, strict=True):
             with place:
-                st.subheader(chart[0], anchor=False)
+                st.header(chart[0], anchor=False)
                 _bars(chart)
         if charts:
             with st.expander(FIGURES):
@@ -88,7 +88,7 @@ def _examples(topics: Sequence[Topic], ask: Callable[[str, Sequence[str]], None]
 
 
 def _draw_topics(topics: Sequence[Topic], ask: Callable[[str, Sequence[str]], None]) -> None:
-    st.subheader("What they speak of", anchor=False)
+    st.header("What they speak of", anchor=False)
     drawn = sorted(topics, key=lambda topic: -topic.reviews)[:TOPICS]
     with st.container(key="topics", gap="xxsmall"):
         st.html(markup.legend_html())

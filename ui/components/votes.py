@@ -1,15 +1,13 @@
 """Which of two answers people found better: a file of votes, one JSON object a line, and what they
 come to.
 
-No widgets here. A vote is appended in one write and flushed, so that pages that vote at the same
-time, or a power cut, spoil no other vote.
+No widgets here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -19,6 +17,7 @@ from typing import Literal, NamedTuple
 
 from pydantic.dataclasses import dataclass
 
+from rag.files import append_line
 from rag.schema import SettingsError
 
 VOTES_FILE = "votes.jsonl"  # in `runs_dir`
@@ -58,15 +57,9 @@ def now() -> str:
 
 def add_vote(file: Path, vote: Vote) -> None:
     """Append a vote. Raises `SettingsError` where the file cannot be written."""
-    line = json.dumps(asdict(vote), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    line = json.dumps(asdict(vote), ensure_ascii=False).encode("utf-8", "backslashreplace")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("ab") as end:  # written at once when it is closed: it is short
-            if end.tell() and not file.read_bytes().endswith(b"\n"):
-                line = b"\n" + line  # a line cut off by a power cut must not spoil this one
-            end.write(line)
-            end.flush()
-            os.fsync(end.fileno())
+        append_line(file, line)
     except OSError as error:
         raise SettingsError(
             f"The vote was not kept: cannot write {file} ({error.strerror or error}). "

@@ -8,10 +8,12 @@ import streamlit as st
 
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
+from rag.index import ReviewIndex
 from rag.index.store import list_indexes
 from ui.components import (
     address,
     conversation,
+    feedback,
     filters,
     history_file,
     indexes,
@@ -21,7 +23,7 @@ from ui.components import (
 )
 from ui.components.navigation import ASK, Page, drawn
 from ui.render import answers as render
-from ui.render.words import as_markdown
+from ui.render.words import as_markdown, plural
 
 ADDRESS = ("index", "q", "where")
 
@@ -135,6 +137,7 @@ def _show_again(number: int) -> None:
 def _forget() -> None:
     history_file.forget(load_settings())
     st.session_state.history = []
+    feedback.forget()
     _leave_answer()
 
 
@@ -152,10 +155,10 @@ def _answer_area(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen 
     elif state.partial:
         st.html(render.stopped_html(*state.partial))
     elif state.shown is not None:
-        _shown(state.history[state.shown], pipeline.index.name)
+        _shown(settings, state.history[state.shown], pipeline.index)
 
 
-def _shown(exchange: conversation.Exchange, index: str) -> None:
+def _shown(settings: Settings, exchange: conversation.Exchange, index: ReviewIndex) -> None:
     """An answer; above it what its question was understood as, and where it was searched for in
     other words than the user's, these and the way to ask in the user's.
     """
@@ -177,26 +180,46 @@ def _shown(exchange: conversation.Exchange, index: str) -> None:
                 _ask(exchange.answer.question, exchange.previous, keys)
 
             # another index, chosen since, may know none of these items
-            understood.show(plan, ask_without if exchange.index == index else None)
-    markup = render.answer_html(
-        exchange.answer,
-        prefix=f"a{st.session_state.shown + 1}",
-        index=exchange.index,
-        index_line=exchange.index_line,
-        asked_of=exchange.asked_of,
-        heading=not told,
-    )
-    st.html(markup)
-    st.download_button(
-        "Download as Markdown",
-        exchange.answer.to_markdown(),
-        file_name="answer.md",
-        mime="text/markdown",
-        key="download",
-        type="tertiary",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+            understood.show(plan, ask_without if exchange.index == index.name else None)
+    prefix = f"a{st.session_state.shown + 1}"
+    reviews = render.reviews_html(exchange.answer, prefix=prefix, index=exchange.index)
+    with st.container(key="answer"):
+        left, right = st.columns([11, 9], gap="large") if reviews else (st.container(), None)
+        with left:
+            st.html(
+                render.answer_html(
+                    exchange.answer,
+                    prefix=prefix,
+                    index=exchange.index,
+                    index_line=exchange.index_line,
+                    asked_of=exchange.asked_of,
+                    heading=not told,
+                )
+            )
+            _below(settings, exchange, index)
+        if right is not None:
+            right.html(reviews)
+
+
+def _below(settings: Settings, exchange: conversation.Exchange, index: ReviewIndex) -> None:
+    """What can be done with an answer, and what could be asked next."""
+    number, markdown = st.session_state.shown, exchange.answer.to_markdown()
+    with st.container(key="with-answer", horizontal=True, gap="small"):
+        feedback.buttons(settings, exchange, number)
+        st.html(render.copy_html(markdown), width="content")
+        st.download_button(
+            "Download",
+            markdown,
+            file_name="answer.md",
+            mime="text/markdown",
+            key="download",
+            type="tertiary",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    feedback.form(settings, exchange, number)
+    if exchange.index == index.name:
+        conversation.next_questions(exchange, index, _ask)
 
 
 def _answer(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen) -> None:
@@ -240,7 +263,8 @@ def _about(pipeline: Pipeline) -> None:
     with st.expander("About these answers"):
         st.markdown(
             as_markdown(
-                f"{manifest.reviews} reviews in {manifest.sentences} sentences, indexed on "
+                f"{plural(manifest.reviews, 'review')} in {plural(manifest.sentences, 'sentence')}, "
+                f"indexed on "
                 f"{manifest.created[:10]}. Answers are written by {pipeline.answerer.name} "
                 f"because {pipeline.reason.rstrip('.')}. After that a program checks "
                 "every sentence against the reviews it cites, and marks it if they do not bear it "

@@ -102,7 +102,7 @@ def _opened(index: ReviewIndex, names: list[str]) -> None:
     st.html(render.review_html(index.review(row)))
     others = [index.review(other) for other in copies(index, row)]
     if others:
-        st.subheader(f"Much the same: {plural(len(others), 'review')}", anchor=False)
+        st.header(f"Much the same: {plural(len(others), 'review')}", anchor=False)
         st.html(render.list_html(others[:PAGE_SIZE], index.name, []))
 
 

@@ -173,16 +173,21 @@ def _shown(pair: Pair, file: Path) -> None:
     st.html(render.heading_html(pair.left.answer))
     sides = {"Left": pair.left, "Right": pair.right}
     for place, (title, side) in zip(st.columns(2, gap="medium"), sides.items(), strict=True):
+        prefix = f"c{pair.number}{title.lower()}"
         answer = render.answer_html(
             side.answer,
-            prefix=f"c{pair.number}{title.lower()}",
+            prefix=prefix,
             index=pair.index,
             index_line=side.index_line,
             heading=False,
             told_by_whom=not pair.hidden,
+            side=title.lower(),
+        )
+        reviews = render.reviews_html(
+            side.answer, prefix=prefix, index=pair.index, side=title.lower()
         )
         name = title if pair.hidden else f"{title}: {side.model}"
-        place.html(fragment("compare.html", "side", name) + answer)
+        place.html(fragment("compare.html", "side", name) + answer + reviews)
     with st.container(key="vote", horizontal=True, vertical_alignment="center", gap="small"):
         if pair.vote:
             st.html(fragment("compare.html", "voted", BUTTONS[pair.vote].lower()))
@@ -210,7 +215,7 @@ def _vote(pair: Pair, winner: Winner, file: Path) -> None:
 def _tally(file: Path) -> None:
     kept, broken = votes.read_votes(file)
     if kept:
-        st.subheader("Votes so far", anchor=False)
+        st.header("Votes so far", anchor=False)
         st.html(fragment("compare.html", "tally", votes.tally(kept)))
     if broken:
         st.caption(

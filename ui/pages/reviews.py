@@ -54,7 +54,7 @@ def show() -> None:
 
 
 def _target(settings: Settings) -> Target:
-    st.subheader("1. Which index", anchor=False)
+    st.header("1. Which index", anchor=False)
     names = list_indexes(settings.paths.indexes_dir)
     asked_for = st.query_params.get("index", "")
     position = 1 + names.index(asked_for) if asked_for in names else 0
@@ -119,7 +119,7 @@ def _versions(settings: Settings, name: str) -> None:
 
 def _location(settings: Settings) -> Path | None:
     """The file to read, or None until there is one."""
-    st.subheader("2. The file", anchor=False)
+    st.header("2. The file", anchor=False)
     kind = st.radio(
         "Where it is", [UPLOAD, NAMED], horizontal=True, key="kind", label_visibility="collapsed"
     )
@@ -175,7 +175,7 @@ def _uploaded(settings: Settings) -> Path | None:
 
 
 def _start(settings: Settings, target: Target, location: Path, content: Contents) -> None:
-    st.subheader("4. Start", anchor=False)
+    st.header("4. Start", anchor=False)
     strict = st.checkbox(
         "Stop at the first row that cannot be used, rather than leave it out", key="strict"
     )

@@ -31,14 +31,34 @@ def answer_html(
     asked_of: str = "",
     heading: bool = True,
     told_by_whom: bool = True,
+    side: str = "",
 ) -> str:
-    """A checked answer beside the reviews it rests on. `prefix` begins every id, and must be unique
-    on the page.
+    """A checked answer. `prefix` begins every id, and must be unique on the page.
 
     In `index` the reviews' own page finds them. `asked_of` says which reviews were asked, if not
     all. Without `heading` it begins below what `heading_html` gives. Without `told_by_whom` nothing
-    says which generator answered, nor how long it took.
+    says which generator answered, nor how long it took. `side` tells it from another answer that
+    stands beside it: "left".
     """
+    view = {
+        "prefix": prefix,
+        "asked_of": asked_of,
+        "heading": heading,
+        "sections": _sections(answer),
+        "told_by_whom": told_by_whom,
+        "index": index,
+        "index_line": index_line,
+        "side": side,
+    }
+    return fragment("answer.html", "answer", answer, view)
+
+
+def reviews_html(answer: Answer, *, prefix: str, index: str, side: str = "") -> str:
+    """The reviews that an answer rests on, to stand beside what `answer_html` gives for the same
+    `prefix`; "" where there are none.
+    """
+    if not answer.retrieved:
+        return ""
     spans: dict[str, list[Span]] = {}
     cited_in: dict[int, int] = {}
     for number, sentence in enumerate(answer.sentences, start=1):
@@ -49,12 +69,8 @@ def answer_html(
     others = [chunk for chunk in answer.retrieved if chunk.number not in cited_in]
     view = {
         "prefix": prefix,
-        "asked_of": asked_of,
-        "heading": heading,
-        "sections": _sections(answer),
-        "told_by_whom": told_by_whom,
         "index": index,
-        "index_line": index_line,
+        "side": side,
         "spans": spans,
         "cited_in": cited_in,
         "groups": (
@@ -62,7 +78,12 @@ def answer_html(
             ("The closest reviews" if answer.refused else "Also found, not cited", others),
         ),
     }
-    return fragment("answer.html", "answer", answer, view)
+    return fragment("answer.html", "reviews", view)
+
+
+def copy_html(markdown: str) -> str:
+    """A button that copies this text; the page's script does it."""
+    return fragment("answer.html", "copy", markdown)
 
 
 def _sections(answer: Answer) -> list[tuple[str, list[tuple[int, AnswerSentence]]]]:

@@ -11,12 +11,13 @@ from ui.render.words import plural
 
 Chart = tuple[str, str, Counts]
 """Its title, what its labels are, and the numbers of reviews."""
+FEWEST = 3  # rated reviews of which a chart tells more than the average does
 
 
 def charts(profile: Profile) -> list[Chart]:
     """What there is to draw: ratings and time, whichever the reviews have."""
     found: list[Chart] = []
-    if profile.ratings:
+    if profile.rated >= FEWEST:
         title = "Ratings, in percent of their scales" if profile.percent else "Ratings"
         found.append((title, "Rating", profile.ratings))
     if len(profile.periods) > 1:
