@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
 from rag.index.store import list_indexes
@@ -178,15 +179,7 @@ def _shown(exchange: conversation.Exchange, index: str) -> None:
 
             # another index, chosen since, may know none of these items
             understood.show(plan, ask_without if exchange.index == index else None)
-    markup = render.answer_html(
-        exchange.answer,
-        prefix=f"a{st.session_state.shown + 1}",
-        index=exchange.index,
-        index_line=exchange.index_line,
-        asked_of=exchange.asked_of,
-        heading=not told,
-    )
-    st.html(markup)
+    _shown_answer(exchange, heading=not told)
     st.download_button(
         "Download as Markdown",
         exchange.answer.to_markdown(),
@@ -199,39 +192,63 @@ def _shown(exchange: conversation.Exchange, index: str) -> None:
     )
 
 
+def _shown_answer(exchange: conversation.Exchange, *, heading: bool = True) -> None:
+    markup = render.answer_html(
+        exchange.answer,
+        prefix=f"a{st.session_state.shown + 1}",
+        index=exchange.index,
+        index_line=exchange.index_line,
+        asked_of=exchange.asked_of,
+        heading=heading,
+    )
+    st.html(markup)
+
+
 def _answer(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen) -> None:
     """Stream the answer to the waiting question, keep it, and draw the page anew with it."""
     state = st.session_state
     previous = conversation.earlier(pipeline.index.name) if state.after is None else state.after
     question, state.to_ask, state.shown = state.to_ask, None, None
-    place, stop = st.empty(), st.empty()
+    said, place, stop = st.empty(), st.empty(), st.empty()
     drawn("-asking")
 
     def draw(text: str) -> None:
+        if state.shown is not None:  # the answer stands
+            said.html(render.wording_html())
+            return
         state.partial = (question, text)
         place.html(render.progress_html(question, text))
 
-    # a click on it ends this run; the next one finds `partial` and shows it
+    def keep(answer: Answer) -> conversation.Exchange:
+        line = models.index_line(pipeline)
+        exchange = conversation.Exchange(
+            answer, pipeline.index.name, line, chosen.line, tuple(previous)
+        )
+        state.history = [*(state.history if state.shown is None else state.history[:-1]), exchange]
+        state.partial, state.shown = None, len(state.history) - 1
+        return exchange
+
+    def stands(answer: Answer) -> None:
+        with place.container():
+            _shown_answer(keep(answer))
+        draw("")
+
+    # a click on it ends this run; the next one finds `partial`, or the answer, and shows it
     stop.button("Stop", key="stop")
     try:
-        answer = models.stream_answer(
-            pipeline, question, draw, chosen.conditions, previous, state.without
+        keep(
+            models.stream_answer(
+                pipeline, question, draw, chosen.conditions, previous, state.without, stands
+            )
         )
     except Exception:
         state.partial = None
-        place.empty()
-        stop.empty()
+        for drawn_here in (said, place, stop):
+            drawn_here.empty()
         raise
-    exchange = conversation.Exchange(
-        answer,
-        pipeline.index.name,
-        models.index_line(pipeline),
-        chosen.line,
-        tuple(previous),
-    )
-    state.history = [*state.history, exchange]
-    history_file.add(settings, exchange)
-    state.partial, state.shown = None, len(state.history) - 1
+    finally:
+        if state.shown is not None:
+            history_file.add(settings, state.history[state.shown])
     st.rerun()
 
 
