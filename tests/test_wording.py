@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from finetune.data.statements import HELD_OUT, statement_examples, statement_files
+from finetune.shipped import ADAPTERS, STATEMENT_WRITER
 from rag.answer import Answer
+from rag.answering import statement_prompt
 from rag.answering.counted import IN_PLAIN_WORDS, CountingAnswerer
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.pipeline import Pipeline
@@ -217,6 +219,17 @@ def test_the_prompt_holds_so_many_quotations_and_no_line_of_theirs() -> None:
     lines = content.split("\n")
     assert lines[0] == "Question: Is it good?" and "<" not in content
     assert sum(line.startswith("- ") for line in lines) == MOST_QUOTED
+
+
+@pytest.mark.parametrize("part", ["_QUESTION", "_QUOTATION", "_TASK", "FENCED"])
+def test_the_prompts_hash_changes_with_it(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = statement_prompt.template_hash()
+    monkeypatch.setattr(statement_prompt, part, getattr(statement_prompt, part) + " ")
+    assert statement_prompt.template_hash() != before
+
+
+def test_the_adapter_that_comes_with_the_program_fits_its_prompt() -> None:
+    check_template(str(ADAPTERS / STATEMENT_WRITER), tuned_for=STATING)
 
 
 def test_of_what_is_written_the_first_sentence_counts() -> None:
