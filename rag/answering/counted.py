@@ -70,6 +70,10 @@ class CountingAnswerer:
         self._finder = PointFinder(index, reader)
         self._writer = writer
 
+    def worded_by(self, writer: StatementWriter) -> CountingAnswerer:
+        """The same with a writer of its points."""
+        return CountingAnswerer(self._index, self._reader, self._quoting, self._bears_on, writer)
+
     @property
     def name(self) -> str:
         """What people are shown."""
