@@ -31,6 +31,7 @@ from rag.embedding import Embedder
 from rag.evaluation.answers import AnswerReport, evaluate_answers
 from rag.evaluation.metrics import QuestionResult
 from rag.evaluation.metrics.balance import balance
+from rag.evaluation.metrics.reading_ease import reading_ease
 from rag.evaluation.metrics.repeated import repeated
 from rag.evaluation.questions import Question
 from rag.evaluation.significance import Comparison, Interval, interval, paired
@@ -60,6 +61,9 @@ METRICS: Mapping[str, tuple[str, Callable[[QuestionResult], float | None]]] = {
         "sentences that repeat nothing",
         lambda r: None if (share := r.values.get("repeated")) is None else 1 - share,
     ),
+    "reading_ease": ("reading ease", lambda r: r.values.get("reading_ease")),
+    "true": ("first statements borne out", lambda r: r.values.get("true")),
+    "worded": ("points in the model's words", lambda r: r.values.get("worded")),
     "seconds": ("seconds", lambda r: r.seconds),
 }
 """Name -> (title, one question's value; None where it has none)."""
@@ -67,13 +71,18 @@ METRICS: Mapping[str, tuple[str, Callable[[QuestionResult], float | None]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswer:
-    """What one model made of one of the two tasks."""
+    """What one model made of one of the two tasks. Of a model that words points, `true` is the share
+    of what it wrote first that is borne out, and `worded` the share of points told in its words.
+    """
 
     task: Task
     answer: Answer
     supported: float
     balance: float
     distinct: float
+    reading_ease: float | None = None
+    true: float | None = None
+    worded: float | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -88,12 +97,13 @@ class TaskAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One model's numbers."""
+    """One model's numbers; `memory` is the most bytes it took, where that was measured."""
 
     name: str  # BASE, TUNED or MERGED
     generator: str
     report: AnswerReport
     tasks: tuple[TaskAnswer, ...]
+    memory: int = 0
 
     def interval(self, metric: str) -> Interval:
         """The mean over the questions that have a value, with its 95% interval."""
@@ -239,20 +249,27 @@ def _pipeline(settings: Settings, exam: Exam, generator: Generator) -> Pipeline:
 def _contender(
     name: str, pipeline: Pipeline, questions: Sequence[Question], progress: Progress
 ) -> Contender:
-    tasks = tuple(_task_answer(task, pipeline) for task in TASKS)
+    tasks = tuple(task_answer(task, pipeline) for task in TASKS)
     report = evaluate_answers(
         pipeline, questions, lambda _, done, total: progress(name, done, total)
     )
     return Contender(name, pipeline.answerer.name, report, tasks)
 
 
-def _task_answer(task: Task, pipeline: Pipeline) -> TaskAnswer:
+def task_answer(task: Task, pipeline: Pipeline) -> TaskAnswer:
+    """Ask a task and measure what comes back."""
     answer = pipeline.ask(task.question)
     claims = [
         sentence for sentence in answer.sentences if not (sentence.heading or sentence.counted)
     ]
     if answer.refused or not claims:
         return TaskAnswer(task, answer, 0.0, balance(answer), 0.0)
-    supported = sum(claim.supported for claim in claims) / len(claims)
-    distinct = 1 - repeated([claim.text for claim in claims], pipeline.embedder)
-    return TaskAnswer(task, answer, supported, balance(answer), distinct)
+    texts = [claim.text for claim in claims]
+    return TaskAnswer(
+        task,
+        answer,
+        supported=sum(claim.supported for claim in claims) / len(claims),
+        balance=balance(answer),
+        distinct=1 - repeated(texts, pipeline.embedder),
+        reading_ease=reading_ease([point.statement for point in answer.points] or texts),
+    )

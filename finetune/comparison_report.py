@@ -5,11 +5,12 @@ escaped.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from finetune.comparison import METRICS, Compared, Contender, TaskAnswer, difference
+from finetune.preflight.estimate import in_words
 from finetune.report import render
 from rag.schema import ReviewFileError
 
@@ -49,6 +50,7 @@ def _numbers_of(contender: Contender, first: Contender) -> dict[str, Any]:
             metric: asdict(change) for metric, change in differences.items() if change is not None
         },
         "refusal_f1": contender.report.value("refusal_f1"),
+        "memory": contender.memory,
         "tasks": [_task_numbers(answer) for answer in contender.tasks],
         "results": [result.as_dict() for result in contender.report.results],
     }
@@ -61,6 +63,9 @@ def _task_numbers(answer: TaskAnswer) -> dict[str, Any]:
         "supported": answer.supported,
         "balance": answer.balance,
         "distinct": answer.distinct,
+        "reading_ease": answer.reading_ease,
+        "true": answer.true,
+        "worded": answer.worded,
     }
 
 
@@ -107,21 +112,41 @@ def number_rows(compared: Compared) -> list[list[str]]:
     rows = [["", *names, *(f"{other.name} less {first.name}" for other in others)]]
     for metric, (title, _) in METRICS.items():
         means = [_mean(contender, metric) for contender in ordered]
+        if set(means) == {"-"}:
+            continue
         rows.append([title, *means, *(_change(first, other, metric) for other in others)])
     refusals = [contender.report.value("refusal_f1") for contender in ordered]
     changes = [f"{value - refusals[0]:+.2f}" for value in refusals[1:]]
     rows.append(["F1 of refusals", *(f"{value:.2f}" for value in refusals), *changes])
+    if any(contender.memory for contender in ordered):
+        held = [in_words(contender.memory) for contender in ordered]
+        rows.append(["most memory", *held, *("" for _ in others)])
     return rows
 
 
 def task_rows(compared: Compared) -> list[list[str]]:
     """The same for the two tasks."""
-    rows = [["", "task", "sentences supported", "balance", "repeat nothing"]]
-    for contender in compared.contenders:
-        for answer in contender.tasks:
-            numbers = (answer.supported, answer.balance, answer.distinct)
-            cells = [f"{number:.2f}" for number in numbers]
-            rows.append([contender.name, answer.task.label, *cells])
+    columns: dict[str, Callable[[TaskAnswer], float | None]] = {
+        "sentences supported": lambda answer: answer.supported,
+        "balance": lambda answer: answer.balance,
+        "repeat nothing": lambda answer: answer.distinct,
+        "reading ease": lambda answer: answer.reading_ease,
+        "first statements borne out": lambda answer: answer.true,
+        "points in the model's words": lambda answer: answer.worded,
+    }
+    answers = [
+        (contender, answer) for contender in compared.contenders for answer in contender.tasks
+    ]
+    shown = {
+        title: value
+        for title, value in columns.items()
+        if any(value(answer) is not None for _, answer in answers)
+    }
+    rows = [["", "task", *shown]]
+    for contender, answer in answers:
+        numbers = [value(answer) for value in shown.values()]
+        cells = ["-" if number is None else f"{number:.2f}" for number in numbers]
+        rows.append([contender.name, answer.task.label, *cells])
     return rows
 
 

@@ -30,6 +30,7 @@ from finetune.preflight.fit import check_fit
 from finetune.preflight.model import Step, check_model, check_step
 from finetune.preflight.tokens import check_tokens
 from finetune.recipe import Recipe, load_recipe
+from finetune.statement_comparison import compare_writers
 from finetune.training.trainer import (
     Prepared,
     Trained,
@@ -45,7 +46,7 @@ from rag.generators import Generator
 from rag.generators.choice import choose_generator
 from rag.index import BuildOptions, ReviewIndex, open_index
 from rag.progress import Progress, no_progress
-from rag.schema import ModelError, SettingsError
+from rag.schema import ModelError
 
 RecipeLike = Recipe | Path | str
 IndexLike = ReviewIndex | str | Any
@@ -87,16 +88,14 @@ class CompareOn:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What each stage did, and whether what it returns was `reused`; `folder` is the run's. What
-    only states what quotations say answers no questions, and is not compared.
-    """
+    """What each stage did, and whether what it returns was `reused`; `folder` is the run's."""
 
     recipe: Recipe
     folder: Path
     data: MadeData
     training: Trained
     merged: Merged
-    comparison: Compared | None
+    comparison: Compared
 
 
 def run(
@@ -139,11 +138,9 @@ def run(
     on_event(training)
     merged = merge(recipe, settings=settings, progress=progress)
     on_event(merged)
-    comparison = None
-    if not recipe.data.states:
-        on = compare_on if compare_on.index else replace(compare_on, index=indexes[0])
-        comparison = compare(recipe, on=on, settings=settings, progress=progress)
-        on_event(comparison)
+    on = compare_on if compare_on.index else replace(compare_on, index=indexes[0])
+    comparison = compare(recipe, on=on, settings=settings, progress=progress)
+    on_event(comparison)
     return RunResult(recipe, folder, data, training, merged, comparison)
 
 
@@ -250,16 +247,12 @@ def compare(
     run's folder. Raises `ReviewQAError`.
     """
     recipe, settings = load_recipe(recipe), settings or load_settings()
-    if recipe.data.states:
-        raise SettingsError(
-            f"{recipe.output} only states what quotations say, and answers no questions to compare "
-            "it by. Its loss on the statements held out is in its record."
-        )
     embedder = _embedder(on.index, settings)
     split = None if on.split == "all" else on.split
     questions = read_questions(Path(on.questions), split) if on.questions else []
     exam = Exam(_opened(on.index, settings, embedder), embedder, questions)
-    compared = compare_models(recipe, settings, exam, progress)
+    asks = compare_writers if recipe.data.states else compare_models
+    compared = asks(recipe, settings, exam, progress)
     write_report(compared)
     return compared
 

@@ -150,7 +150,8 @@ class Answer:
     """A checked answer. `dropped_markers` counts citation numbers that name no retrieved chunk.
 
     `searched_for` is the question made to stand alone, where `question`, the user's words, leant on
-    earlier ones; `plan` is how it was understood.
+    earlier ones; `plan` is how it was understood. `to_be_worded`: its points are quoted, and the same
+    answer follows with some of them in plainer words.
     """
 
     question: str
@@ -164,6 +165,7 @@ class Answer:
     timings: Mapping[str, float] = field(default_factory=dict)
     searched_for: str = ""
     plan: Mapping[str, Any] = field(default_factory=dict)
+    to_be_worded: bool = False
 
     @property
     def text(self) -> str:

@@ -98,7 +98,10 @@ class Index:
         without: Sequence[str] = (),
         cancelled: Callable[[], bool] = never_cancelled,
     ) -> Iterator[str | Answer]:
-        """Pieces of the answer's text as they are written, and last the checked `Answer`."""
+        """Pieces of the answer's text as they are written, and last the checked `Answer`. Where its
+        points are put into plainer words after that, the answer with the quotations comes before
+        (`to_be_worded`).
+        """
         return self.pipeline.stream(
             _text(question),
             cancelled=cancelled,

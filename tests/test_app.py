@@ -5,6 +5,7 @@ embedder.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.ui_fakes import QUESTION, REVIEWS, UNANSWERED, XSS, build_fake_index
 from ui import app
 from ui.components import errors, overview
 from ui.components.navigation import Page
+from ui.render import answers as render
 
 SCRIPT = Path(app.__file__)
 
@@ -199,6 +201,36 @@ def test_a_stopped_answer_keeps_what_was_written() -> None:
     assert "Stopped. What was written so far has not been checked" in page(test)
     assert "Half of it" in page(test)
     assert "<script" not in page(test)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_answer_stands_while_its_points_are_put_into_plain_words(
+    stopped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Pipeline.stream
+
+    def worded(
+        self: Pipeline, question: str, cancelled: Callable[[], bool], *more: object
+    ) -> object:
+        for piece in stream(self, question, cancelled, *more):  # type: ignore[arg-type]
+            if isinstance(piece, Answer):
+                yield replace(piece, to_be_worded=True)
+                if stopped:
+                    time.sleep(0.3)
+                    monkeypatch.setattr(render, "wording_html", st.stop)  # as a click on "Stop"
+                    cancelled()
+                yield replace(piece, notes=(*piece.notes, "In plain words now."))
+            else:
+                yield piece
+
+    monkeypatch.setattr(Pipeline, "stream", worded)
+    test = ask(open_app(), QUESTION)
+    if stopped:
+        test.run()
+    assert 'class="qa-chip"' in page(test)
+    assert ("In plain words now." in page(test)) != stopped
+    assert len(test.session_state.history) == 1 and test.session_state.partial is None
+    assert not [button for button in test.button if button.label == "Stop"]
 
 
 def test_markup_in_the_question_stays_text() -> None:

@@ -13,6 +13,11 @@ from rag.retrieval.evidence import Evidence
 from rag.schema import RetrievedChunk
 from rag.understanding.plan import QuestionPlan
 
+Rewording = Callable[[Callable[[], bool]], Iterator["str | Draft"]]
+"""Takes what tells whether it is cancelled; yields pieces of text, and last a draft with the same
+statements.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -21,6 +26,7 @@ class Draft:
     `dropped_markers` counts citation numbers that name no chunk. Without `sentences`, nothing was
     written. `truncated`: a model reached the most tokens it may write. `tally`: how many reviews
     speak of what is asked and how, where they were counted. `notes`: what is to be said of it.
+    `rewording`: writes the same in plainer words, which takes seconds, where something can.
     """
 
     sentences: tuple[AnswerSentence, ...]
@@ -29,6 +35,7 @@ class Draft:
     truncated: bool = False
     tally: Tally | None = None
     notes: tuple[str, ...] = ()
+    rewording: Rewording | None = None
 
 
 class Answerer(Protocol):

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -42,6 +43,7 @@ _ANYONE = re.compile(  # "Did anyone get bed bugs?" is asked of what happened, a
 )
 _COMPARED = 6  # points of a comparison with what is not here
 _PAIRS = 200  # sentences read for a statement that the question holds
+IN_PLAIN_WORDS = "\nIn plain words:\n"
 _WHAT_IS_IT = "What is it about?"
 _OF_ONESELF = re.compile(r"\b(?:i|i['’]\w+|my|me|we|our|u)\b|[?!]", re.IGNORECASE)
 _TELLING, _TELLING_READ, _TELLS = (8, 35), 60, 0.8  # words, sentences read, probability
@@ -88,6 +90,10 @@ class CountingAnswerer:
         self._finder = PointFinder(index, reader)
         self._writer = writer
 
+    def worded_by(self, writer: StatementWriter) -> CountingAnswerer:
+        """The same with a writer of its points."""
+        return CountingAnswerer(self._index, self._reader, self._quoting, self._bears_on, writer)
+
     @property
     def name(self) -> str:
         """What people are shown."""
@@ -107,7 +113,9 @@ class CountingAnswerer:
         evidence: Evidence,
         cancelled: Callable[[], bool] = never_cancelled,
     ) -> Iterator[str | Draft]:
-        """The headline, then one point at a time, each side under its heading."""
+        """The headline, then one point at a time, quoted, each side under its heading; where a writer
+        can word them, the draft tells how.
+        """
         if not self.counts(plan):
             yield from self._quoting.answer(plan, evidence, cancelled)
             return
@@ -136,13 +144,37 @@ class CountingAnswerer:
             sides = [("neutral", of_both[:_COMPARED])] if of_both else []
         in_prose = plan.is_overview and wants_summary(plan.question)
         what_it_is = self._what_it_is(opinions, statements) if in_prose else None
-        notes: tuple[str, ...] = ()
-        if self._writer is not None and sides:  # the headline, with its counts, stands already
-            sides, notes = self._in_words(self._writer, plan, sides, cancelled)
-        made = summary(sides, what_it_is) if in_prose else listed(sides)
+
+        def composed(sides: Sides) -> list[AnswerSentence]:
+            return summary(sides, what_it_is) if in_prose else listed(sides)
+
+        made = composed(sides)
         for sentence in made:
             yield _as_text(sentence)
-        yield Draft((*sentences, *made), tuple(statements.chunks), tally=tally, notes=notes)
+        draft = Draft((*sentences, *made), tuple(statements.chunks), tally=tally)
+        if self._writer is not None and sides:
+            reword = partial(self._reworded, self._writer, plan, draft, sides, composed)
+            draft = replace(draft, rewording=reword)
+        yield draft
+
+    def _reworded(
+        self,
+        writer: StatementWriter,
+        plan: QuestionPlan,
+        draft: Draft,
+        sides: Sides,
+        composed: Callable[[Sides], list[AnswerSentence]],
+        cancelled: Callable[[], bool],
+    ) -> Iterator[str | Draft]:
+        """What the writer words, then the whole answer with it."""
+        sides, notes = self._in_words(writer, plan, sides, cancelled)
+        sentences = (draft.sentences[0], *composed(sides))
+        worded = [s for s in sentences if any(not point.quoted for point in s.points)]
+        if worded:
+            yield IN_PLAIN_WORDS
+        for sentence in worded:
+            yield _as_text(sentence)
+        yield replace(draft, sentences=sentences, notes=notes, rewording=None)
 
     def _in_words(
         self,

@@ -24,6 +24,8 @@ FENCE = str.maketrans(
         "\u2029": " ",
     }
 )
+FENCED = "".join(f"{chr(code)}{becomes}" for code, becomes in sorted(FENCE.items()))
+"""The fence as a text: part of every prompt's hash."""
 
 
 def fence(text: str) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from rag.answer import Answer, AnswerSentence
@@ -13,9 +11,8 @@ from rag.answering import prompt
 from rag.answering.answerers import make_answerer, readers
 from rag.answering.base import Draft
 from rag.answering.counted import CountingAnswerer
-from rag.answering.grounding import is_refusal
-from rag.answering.headline import Tally, comparison
 from rag.answering.model import ModelAnswerer
+from rag.answering.outcome import Outcome, Timer
 from rag.answering.refusal import Rarity, answerable, evidence_score, rarity_of
 from rag.answering.statistics import statistics_of
 from rag.answering.steering import told_of_steering
@@ -175,29 +172,45 @@ class Pipeline:
         previous: Sequence[str] = (),
         without: Sequence[str] = (),
     ) -> Iterator[str | Answer]:
-        """Pieces of text as they are written, and at the end the checked `Answer`."""
-        timer = _Timer()
+        """Pieces of text as they are written, and at the end the checked `Answer`; where its points
+        are then put into plainer words, which takes seconds, this one before (`to_be_worded`).
+        """
+        timer = Timer()
         plan = self.plan(question, previous, without)
-        outcome = _Outcome()
+        outcome = Outcome()
         for part in plan.parts:
             if outcome.asked and cancelled():
                 break
             yield from self._answered(part, where, outcome, timer, cancelled)
         if compared := outcome.compared():
             yield f"\n{compared}\n"
-        if plan.intent == "statistic" and not outcome.sentences and not plan.unknown_item:
-            outcome.sentences = list(self._counted(plan, where))
+        if plan.intent == "statistic" and not outcome.blocks and not plan.unknown_item:
+            outcome.blocks.append(self._counted(plan, where))
             outcome.answered = True
             yield " ".join(sentence.text for sentence in outcome.sentences)
+        if not outcome.answered and not outcome.asked:
+            yield outcome.told_instead.text
+        if outcome.to_reword and not cancelled():
+            yield self._answer(question, plan, outcome, timer, to_be_worded=True)
+            yield from outcome.reword(cancelled)
+            timer.note("reword_s")
+        yield self._answer(question, plan, outcome, timer)
+
+    def _answer(
+        self,
+        question: str,
+        plan: QuestionPlan,
+        outcome: Outcome,
+        timer: Timer,
+        *,
+        to_be_worded: bool = False,
+    ) -> Answer:
         refused = not outcome.answered
-        told = outcome.refusal or prompt.REFUSED
-        if refused and not outcome.asked:
-            yield told.text
-        yield Answer(
+        return Answer(
             question=question,
             searched_for="" if plan.question == question else plan.question,
             plan=plan.as_dict(),
-            sentences=(told,) if refused else tuple(outcome.sentences),
+            sentences=(outcome.told_instead,) if refused else tuple(outcome.sentences),
             refused=refused,
             generator=self.answerer.name if outcome.asked else "no generator",
             generator_reason=self.reason if outcome.asked else outcome.reason,
@@ -212,6 +225,7 @@ class Pipeline:
                 *self._about_checking(outcome, refused=refused),
             ),
             timings=timer.total(),
+            to_be_worded=to_be_worded,
         )
 
     def _evidence(self, plan: QuestionPlan, where: Sequence[Condition], first: int = 1) -> Evidence:
@@ -231,8 +245,8 @@ class Pipeline:
         self,
         plan: QuestionPlan,
         where: Sequence[Condition],
-        outcome: _Outcome,
-        timer: _Timer,
+        outcome: Outcome,
+        timer: Timer,
         cancelled: Callable[[], bool],
     ) -> Iterator[str]:
         """The pieces of a part's answer; what it comes to is added to `outcome`."""
@@ -271,7 +285,7 @@ class Pipeline:
         problem = unreadable_question(question, readable, self._languages)
         return (problem,) if problem else ()
 
-    def _about_checking(self, outcome: _Outcome, *, refused: bool) -> tuple[str, ...]:
+    def _about_checking(self, outcome: Outcome, *, refused: bool) -> tuple[str, ...]:
         written = isinstance(self.answerer, ModelAnswerer) and outcome.asked and not refused
         return (BY_SIMILARITY,) if written and self.reader is None else ()
 
@@ -287,78 +301,6 @@ class Pipeline:
             return answerable(best, score, is_fact=plan.is_fact) >= answering.answerable
         floor = answering.fact_evidence_floor if plan.is_fact else answering.evidence_floor
         return score >= floor
-
-
-@dataclass(slots=True)
-class _Timer:
-    """Seconds of each step of an answer."""
-
-    begun: float = field(default_factory=time.perf_counter)
-    last: float = field(default_factory=time.perf_counter)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def note(self, step: str) -> None:
-        """Since the last note."""
-        now = time.perf_counter()
-        self.seconds[step] = self.seconds.get(step, 0.0) + now - self.last
-        self.last = now
-
-    def note_piece(self) -> None:
-        """A piece of text has come."""
-        self.note("generate_s")
-        self.seconds.setdefault("first_words_s", self.last - self.begun)
-
-    def total(self) -> dict[str, float]:
-        """All steps, and the time from the question to now."""
-        return {**self.seconds, "total_s": time.perf_counter() - self.begun}
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What the parts of a question come to."""
-
-    sentences: list[AnswerSentence] = field(default_factory=list)
-    retrieved: list[RetrievedChunk] = field(default_factory=list)
-    dropped_markers: int = 0
-    truncated: bool = False
-    counted: bool = False  # the reviews, for a headline
-    asked: bool = False  # something was asked to answer
-    answered: bool = False
-    told: bool = False  # and said something, if only that the reviews do not say
-    reason: str = ""  # why nothing was
-    refusal: AnswerSentence | None = None
-    tallies: dict[str, Tally] = field(default_factory=dict)  # by item, where there are several
-    notes: list[str] = field(default_factory=list)
-
-    def compared(self) -> str:
-        """How several items compare, where their reviews were counted; it now stands first."""
-        if told := comparison(self.tallies):
-            self.sentences.insert(0, AnswerSentence(told, supported=True, score=1.0, counted=True))
-        return told
-
-    def refuse(self, text: str, reason: str) -> None:
-        """No answer, and what to say in its place."""
-        self.refusal = AnswerSentence(text, supported=True, score=1.0)
-        self.reason = reason
-
-    def add(self, plan: QuestionPlan, draft: Draft) -> None:
-        """A part's answer, under its item's name where there are several."""
-        self.retrieved += draft.retrieved
-        self.dropped_markers += draft.dropped_markers
-        self.truncated = self.truncated or draft.truncated
-        self.notes += draft.notes
-        self.told = self.told or bool(draft.sentences)
-        answered = bool(draft.sentences) and not is_refusal(draft.sentences)
-        self.answered = self.answered or answered
-        self.counted = self.counted or draft.tally is not None
-        if plan.is_part and draft.tally is not None:
-            self.tallies[plan.items[0].name] = draft.tally
-        if plan.is_part:
-            name = f"{plan.items[0].name}:"
-            self.sentences.append(AnswerSentence(name, supported=True, score=1.0, heading=True))
-            self.sentences += draft.sentences if answered else (prompt.REFUSED,)
-        elif answered:
-            self.sentences += draft.sentences
 
 
 def no_reviews_of(name: str, catalogue: Catalogue) -> str:
@@ -393,7 +335,7 @@ def _in_words(condition: Condition, plan: QuestionPlan) -> str:
     return f"rated {condition.operator.replace('=', '') or ''} {values}".replace("  ", " ")
 
 
-def _notes(plan: QuestionPlan, outcome: _Outcome, *, refused: bool) -> tuple[str, ...]:
+def _notes(plan: QuestionPlan, outcome: Outcome, *, refused: bool) -> tuple[str, ...]:
     """What an answer says of itself."""
     limits = [_in_words(condition, plan) for condition in plan.conditions]
     only = (f"Only reviews {' and '.join(limits)}.",) if limits else ()

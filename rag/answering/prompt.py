@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rag.answer import AnswerSentence
-from rag.answering.fence import FENCE, fence
+from rag.answering.fence import FENCED, fence
 from rag.schema import Message, RetrievedChunk, Side, rating_words
 
 REFUSAL = "The reviews do not say."
@@ -70,8 +70,7 @@ ANSWERING = "answering"
 
 def template_hash() -> str:
     """Hex SHA-256 over everything of a prompt that does not depend on the question or the reviews."""
-    fenced = "".join(f"{chr(code)}{becomes}" for code, becomes in sorted(FENCE.items()))
-    parts = (_OPENING, _RULES, _REVIEW, _QUESTION, fenced, *HEADINGS)
+    parts = (_OPENING, _RULES, _REVIEW, _QUESTION, FENCED, *HEADINGS)
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from rag.answering.fence import fence
+from rag.answering.fence import FENCED, fence
 from rag.schema import Message, Side
 
 STATING = "stating"
@@ -57,5 +57,6 @@ def read_statement(written: str) -> str:
 
 def template_hash() -> str:
     """Hex SHA-256 over everything of a prompt that does not depend on question or quotations."""
-    parts = (_QUESTION, *_REVIEWERS.values(), _QUOTATION, _TASK, str(MOST_QUOTED), str(_MOST_WORDS))
+    limits = (str(MOST_QUOTED), str(_MOST_WORDS))
+    parts = (_QUESTION, *_REVIEWERS.values(), _QUOTATION, _TASK, *limits, FENCED)
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()

@@ -42,11 +42,14 @@ _TURNS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Worded:
-    """Sentences of an answer, of whose points `worded` of `asked` are told in the model's words."""
+    """Sentences of an answer, of whose points `worded` of `asked` are told in the model's words;
+    `first` is of each point what it wrote first, before any check.
+    """
 
     sentences: tuple[AnswerSentence, ...]
     worded: int
     asked: int
+    first: tuple[tuple[KeyPoint, str], ...] = ()
 
 
 class StatementWriter:
@@ -73,6 +76,7 @@ class StatementWriter:
         ends = time.monotonic() + seconds
         places = [place for place, one in enumerate(sentences) if _is_quoted_point(one)]
         statements: dict[int, tuple[str, float]] = {}
+        first: tuple[tuple[KeyPoint, str], ...] = ()
         for samples in (0, _SAMPLES):
             left = [place for place in places if place not in statements]
             if not left or cancelled() or time.monotonic() >= ends:
@@ -87,6 +91,9 @@ class StatementWriter:
             )
             if cancelled():
                 break
+            if not samples:
+                said = (read_statement(texts[0]) for texts in written)
+                first = tuple(zip(points, said, strict=True))
             statements |= self._borne_out(
                 question, dict(zip(left, points, strict=True)), written, known
             )
@@ -95,7 +102,7 @@ class StatementWriter:
             _in_words(one, *taken[place]) if place in taken else one
             for place, one in enumerate(sentences)
         )
-        return Worded(told, len(taken), len(places))
+        return Worded(told, len(taken), len(places), first)
 
     def _borne_out(
         self,

@@ -278,8 +278,8 @@ def _tell(event: object) -> None:
     terminal.say(str(event))
 
 
-def _gate(compared: Compared | None, gate: bool) -> None:
-    if gate and compared is not None and compared.verdict != "better":
+def _gate(compared: Compared, gate: bool) -> None:
+    if gate and compared.verdict != "better":
         raise click.ClickException(f"The verdict is: {compared.verdict} ({compared.reason}).")
 
 

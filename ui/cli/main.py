@@ -115,6 +115,8 @@ def ask(context: Context, question: str, options: AskOptions) -> None:
             terminal.say("\n".join(message["content"] for message in messages))
         return
     for piece in index.stream(question, where=options.where, after=options.previous):
+        if isinstance(piece, Answer) and piece.to_be_worded:
+            continue
         if options.as_json and isinstance(piece, Answer):
             terminal.say_json(piece.to_dict())
         elif isinstance(piece, Answer):

@@ -136,20 +136,37 @@ def stream_answer(
     where: Sequence[Condition] = (),
     previous: Sequence[str] = (),
     without: Sequence[str] = (),
+    stands: Callable[[Answer], None] | None = None,
 ) -> Answer:
     """Wait for a turn and ask; let `draw` show, again and again, what has been written so far and
     how many ask before. When this ends in any way, also because a click ended the run of the page,
-    the model stops writing.
+    the model stops writing. `stands` gets an answer as soon as it is whole, where some of it will
+    then be put into plainer words.
     """
-    text, drawn, ended = "", 0.0, threading.Event()
+    text, drawn, ended, whole = "", 0.0, threading.Event(), False
+    here = threading.get_ident()
+
+    def cancelled() -> bool:
+        nonlocal drawn
+        # only what is drawn notices a click, and words come all at once, after seconds
+        if whole and threading.get_ident() == here and time.monotonic() - drawn >= _REDRAW_S:
+            drawn = time.monotonic()
+            draw(text, 0)
+        return ended.is_set()
+
     with line_for(pipeline.settings.generator.name).turn(partial(draw, text)):
         draw(text, 0)
         try:
             for piece in pipeline.stream(
-                question, ended.is_set, tuple(where), tuple(previous), tuple(without)
+                question, cancelled, tuple(where), tuple(previous), tuple(without)
             ):
-                if isinstance(piece, Answer):
+                if isinstance(piece, Answer) and not piece.to_be_worded:
                     return piece
+                if isinstance(piece, Answer):
+                    whole = True
+                    if stands is not None:
+                        stands(piece)
+                    continue
                 text += piece
                 if time.monotonic() - drawn >= _REDRAW_S:
                     draw(text, 0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
 from rag.index import ReviewIndex
@@ -24,6 +26,9 @@ from ui.components import (
 from ui.components.navigation import ASK, Page, drawn
 from ui.render import answers as render
 from ui.render.words import as_markdown, plural
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 ADDRESS = ("index", "q", "where")
 
@@ -181,24 +186,8 @@ def _shown(settings: Settings, exchange: conversation.Exchange, index: ReviewInd
 
             # another index, chosen since, may know none of these items
             understood.show(plan, ask_without if exchange.index == index.name else None)
-    prefix = f"a{st.session_state.shown + 1}"
-    reviews = render.reviews_html(exchange.answer, prefix=prefix, index=exchange.index)
-    with st.container(key="answer"):
-        left, right = st.columns([11, 9], gap="large") if reviews else (st.container(), None)
-        with left:
-            st.html(
-                render.answer_html(
-                    exchange.answer,
-                    prefix=prefix,
-                    index=exchange.index,
-                    index_line=exchange.index_line,
-                    asked_of=exchange.asked_of,
-                    heading=not told,
-                )
-            )
-            _below(settings, exchange, index)
-        if right is not None:
-            right.html(reviews)
+    with _shown_answer(exchange, heading=not told):
+        _below(settings, exchange, index)
 
 
 def _below(settings: Settings, exchange: conversation.Exchange, index: ReviewIndex) -> None:
@@ -222,39 +211,72 @@ def _below(settings: Settings, exchange: conversation.Exchange, index: ReviewInd
         conversation.next_questions(exchange, index, _ask)
 
 
+def _shown_answer(exchange: conversation.Exchange, *, heading: bool = True) -> DeltaGenerator:
+    """An answer, with its reviews beside it; what the answer stands in."""
+    prefix = f"a{st.session_state.shown + 1}"
+    reviews = render.reviews_html(exchange.answer, prefix=prefix, index=exchange.index)
+    with st.container(key="answer"):
+        left, right = st.columns([11, 9], gap="large") if reviews else (st.container(), None)
+    left.html(
+        render.answer_html(
+            exchange.answer,
+            prefix=prefix,
+            index=exchange.index,
+            index_line=exchange.index_line,
+            asked_of=exchange.asked_of,
+            heading=heading,
+        )
+    )
+    if right is not None:
+        right.html(reviews)
+    return left
+
+
 def _answer(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen) -> None:
     """Stream the answer to the waiting question, keep it, and draw the page anew with it."""
     state = st.session_state
     previous = conversation.earlier(pipeline.index.name) if state.after is None else state.after
     question, state.to_ask, state.shown = state.to_ask, None, None
-    place, stop = st.empty(), st.empty()
+    said, place, stop = st.empty(), st.empty(), st.empty()
     drawn("-asking")
 
     def draw(text: str, before: int) -> None:
+        if state.shown is not None:  # the answer stands
+            said.html(render.wording_html())
+            return
         state.partial = (question, text)
         place.html(render.progress_html(question, text, before))
 
-    # a click on it ends this run; the next one finds `partial` and shows it
+    def keep(answer: Answer) -> conversation.Exchange:
+        line = models.index_line(pipeline)
+        exchange = conversation.Exchange(
+            answer, pipeline.index.name, line, chosen.line, tuple(previous)
+        )
+        state.history = [*(state.history if state.shown is None else state.history[:-1]), exchange]
+        state.partial, state.shown = None, len(state.history) - 1
+        return exchange
+
+    def stands(answer: Answer) -> None:
+        with place.container():
+            _shown_answer(keep(answer))
+        draw("", 0)
+
+    # a click on it ends this run; the next one finds `partial`, or the answer, and shows it
     stop.button("Stop", key="stop")
     try:
-        answer = models.stream_answer(
-            pipeline, question, draw, chosen.conditions, previous, state.without
+        keep(
+            models.stream_answer(
+                pipeline, question, draw, chosen.conditions, previous, state.without, stands
+            )
         )
     except Exception:
         state.partial = None
-        place.empty()
-        stop.empty()
+        for drawn_here in (said, place, stop):
+            drawn_here.empty()
         raise
-    exchange = conversation.Exchange(
-        answer,
-        pipeline.index.name,
-        models.index_line(pipeline),
-        chosen.line,
-        tuple(previous),
-    )
-    state.history = [*state.history, exchange]
-    history_file.add(settings, exchange)
-    state.partial, state.shown = None, len(state.history) - 1
+    finally:
+        if state.shown is not None:
+            history_file.add(settings, state.history[state.shown])
     st.rerun()
 
 

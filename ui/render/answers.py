@@ -12,6 +12,11 @@ def progress_html(question: str, text: str, before: int = 0) -> str:
     return fragment("answer.html", "progress", question, text, before)
 
 
+def wording_html() -> str:
+    """That an answer stands, and some of it is still being put into plainer words."""
+    return fragment("answer.html", "wording")
+
+
 def stopped_html(question: str, text: str) -> str:
     """What was written of an answer before the user stopped it."""
     return fragment("answer.html", "stopped", question, text)

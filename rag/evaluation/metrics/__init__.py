@@ -10,11 +10,13 @@ from rag.evaluation.metrics import (
     citations,
     key_points,
     ranking,
+    reading_ease,
     refusal,
     repeated,
     seconds,
     spans,
     supported,
+    worded,
 )
 from rag.evaluation.metrics.registry import (
     AnswerCase,
@@ -46,5 +48,7 @@ answer_metrics.register(
     seconds.P95,
     balance.BALANCE,
     repeated.REPEATED,
+    reading_ease.READING_EASE,
+    worded.WORDED,
 )
 retrieval_metrics.register(*ranking.METRICS, spans.SPANS)
