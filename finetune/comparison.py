@@ -97,13 +97,12 @@ class TaskAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One model's numbers; `memory` is the most bytes it took, where that was measured."""
+    """One model's numbers."""
 
     name: str  # BASE, TUNED or MERGED
     generator: str
     report: AnswerReport
     tasks: tuple[TaskAnswer, ...]
-    memory: int = 0
 
     def interval(self, metric: str) -> Interval:
         """The mean over the questions that have a value, with its 95% interval."""

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any
 
 from finetune.comparison import METRICS, Compared, Contender, TaskAnswer, difference
-from finetune.preflight.estimate import in_words
 from finetune.report import render
 from rag.schema import ReviewFileError
 
@@ -50,7 +49,6 @@ def _numbers_of(contender: Contender, first: Contender) -> dict[str, Any]:
             metric: asdict(change) for metric, change in differences.items() if change is not None
         },
         "refusal_f1": contender.report.value("refusal_f1"),
-        "memory": contender.memory,
         "tasks": [_task_numbers(answer) for answer in contender.tasks],
         "results": [result.as_dict() for result in contender.report.results],
     }
@@ -118,9 +116,6 @@ def number_rows(compared: Compared) -> list[list[str]]:
     refusals = [contender.report.value("refusal_f1") for contender in ordered]
     changes = [f"{value - refusals[0]:+.2f}" for value in refusals[1:]]
     rows.append(["F1 of refusals", *(f"{value:.2f}" for value in refusals), *changes])
-    if any(contender.memory for contender in ordered):
-        held = [in_words(contender.memory) for contender in ordered]
-        rows.append(["most memory", *held, *("" for _ in others)])
     return rows
 
 

@@ -34,8 +34,7 @@ from finetune.comparison import (
 )
 from finetune.folders import ADAPTER, merged_folder, run_folder
 from finetune.recipe import Recipe
-from finetune.training.base import base_folder, training_device
-from finetune.training.memory import PeakMemory
+from finetune.training.base import base_folder
 from rag.answer import AnswerSentence, KeyPoint
 from rag.answering.counted import CountingAnswerer
 from rag.answering.pipeline import Pipeline
@@ -161,20 +160,19 @@ def _contender(
     quoting = settings.changed({"answering.wording": "off"})
     chosen = ChosenGenerator(None, "it is compared")
     pipeline = Pipeline(quoting, exam.index, exam.embedder, chosen, reader)
-    with PeakMemory(training_device()[:4]) as memory:
-        writer = None
-        if model:
-            assert isinstance(pipeline.answerer, CountingAnswerer)
-            completer = HeldCompleter(_load(model, adapter, recipe))
-            writer = _HeardWriter(completer, reader, make_judge(settings, loaded=False))
-            pipeline.answerer = pipeline.answerer.worded_by(writer)
-        tasks = [_task(task, pipeline, writer, reader) for task in TASKS]
-        results = []
-        for number, question in enumerate(exam.questions, 1):
-            results.append(_result(question, pipeline, writer, reader))
-            progress(name, number, len(exam.questions))
+    writer = None
+    if model:
+        assert isinstance(pipeline.answerer, CountingAnswerer)
+        completer = HeldCompleter(_load(model, adapter, recipe))
+        writer = _HeardWriter(completer, reader, make_judge(settings, loaded=False))
+        pipeline.answerer = pipeline.answerer.worded_by(writer)
+    tasks = [_task(task, pipeline, writer, reader) for task in TASKS]
+    results = []
+    for number, question in enumerate(exam.questions, 1):
+        results.append(_result(question, pipeline, writer, reader))
+        progress(name, number, len(exam.questions))
     report = AnswerReport(pipeline.answerer.name, results)
-    return Contender(name, pipeline.answerer.name, report, tuple(tasks), memory.peak)
+    return Contender(name, pipeline.answerer.name, report, tuple(tasks))
 
 
 def _load(model: str, adapter: str, recipe: Recipe) -> TransformersGenerator:
