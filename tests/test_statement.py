@@ -27,6 +27,7 @@ from rag.understanding.statement import as_statement
         ("Do you have to ask for champagne?", "You have to ask for champagne."),
         ("Does it work as an alarm clock?", "It work as an alarm clock."),
         ("Can I bring my dog?", "I can bring my dog."),
+        ("If I've got a good PC, will it run smoothly?", "It will run smoothly."),
         ("Will children enjoy it?", "Children will enjoy it."),
         ("Was the ending a letdown?", "The ending was a letdown."),
         ("the seats are narrow?", "the seats are narrow"),

@@ -4,9 +4,8 @@ reviews that make it, in a reviewer's own words.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,62 +13,30 @@ import numpy as np
 from rag.answer import AnswerSentence
 from rag.answering import headline, prompt
 from rag.answering.base import Draft
-from rag.answering.counting import MAKES, OPPOSES, Count, count, read
+from rag.answering.claims import Claim, claim_of, side_of_statement
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.headline import Tally
 from rag.answering.opinions import Opinions, opinions_on
 from rag.answering.points import PointFinder
 from rag.answering.statements import Statements
-from rag.answering.summary import Sides, listed, summary
+from rag.answering.summary import Sides, listed, summary, what_it_is_of
 from rag.answering.wording import StatementWriter
 from rag.generators.base import never_cancelled
 from rag.index import ReviewIndex
 from rag.reader import Reader
-from rag.reader.stance import NEUTRAL_BAND, side_of
 from rag.retrieval.evidence import Evidence
-from rag.schema import ReviewQAError, Side
+from rag.schema import ReviewQAError
 from rag.understanding.intent import wants_summary
 from rag.understanding.plan import QuestionPlan
 from rag.understanding.statement import as_statement
 
-_SAYING = re.compile(  # what is said, where it is a sentence of its own
-    r"\b(?:say|think|feel|find|claim|believe|agree|state|write|report)s? (?:that )?"
-    r"((?:the|it|its|they|their|there|he|she|this|that|a|an|his|her)\b[^?]*)",
-    re.IGNORECASE,
-)
-_ANYONE = re.compile(  # "Did anyone get bed bugs?" is asked of what happened, and not of a view
-    r"^(\W*(?:did|does|do|has|have|had|was|were|is))(?:n['’]?t)? (?:anyone|anybody|someone|somebody)\b(?: here| else)?",
-    re.IGNORECASE,
-)
 _COMPARED = 6  # points of a comparison with what is not here
-_PAIRS = 200  # sentences read for a statement that the question holds
 IN_PLAIN_WORDS = "\nIn plain words:\n"
-_WHAT_IS_IT = "What is it about?"
-_OF_ONESELF = re.compile(r"\b(?:i|i['’]\w+|my|me|we|our|u)\b|[?!]", re.IGNORECASE)
-_TELLING, _TELLING_READ, _TELLS = (8, 35), 60, 0.8  # words, sentences read, probability
-_TRUE_OR_NOT = (0.5, 0.8)  # probabilities from which what is asked is borne out, and denied
-_SURE = (
-    0.6  # probability that a sentence bears out, or denies, what is asked, from which one is enough
-)
-
 
 BearsOn = Callable[[QuestionPlan, Evidence, float | None], bool]
 """Whether evidence bears on a question at all, given the largest probability that a sentence answers
 it.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Who bears out what a question holds, and whether one of them surely does."""
-
-    count: Count
-    is_sure: bool
-
-    @property
-    def places_of_all(self) -> tuple[int, ...]:
-        """Places of the sentences that bear it out or deny it, one a voice."""
-        return (*self.count.places, *self.count.opposed)
 
 
 class CountingAnswerer:
@@ -124,8 +91,8 @@ class CountingAnswerer:
             yield prompt.REFUSAL
             yield Draft((prompt.REFUSED,), evidence.chunks)
             return
-        claim = self._claim(plan, opinions)
-        of_claim = claim.places_of_all if claim else ()
+        claim = claim_of(plan, opinions, self._reader)
+        of_claim = claim.places_of_all if claim and claim.decides(plan, opinions) else ()
         # whether something is so is told by those who say that it is or is not
         spoken = opinions.only(np.array(sorted(of_claim))) if of_claim else opinions
         points = self._finder.points(plan, spoken, cancelled)
@@ -143,7 +110,7 @@ class CountingAnswerer:
             of_both.sort(key=lambda statement: -statement.points[0].count)
             sides = [("neutral", of_both[:_COMPARED])] if of_both else []
         in_prose = plan.is_overview and wants_summary(plan.question)
-        what_it_is = self._what_it_is(opinions, statements) if in_prose else None
+        what_it_is = what_it_is_of(opinions, statements, self._reader) if in_prose else None
 
         def composed(sides: Sides) -> list[AnswerSentence]:
             return summary(sides, what_it_is) if in_prose else listed(sides)
@@ -201,26 +168,6 @@ class CountingAnswerer:
         )
         return in_words, (note,)
 
-    def _what_it_is(self, opinions: Opinions, statements: Statements) -> AnswerSentence | None:
-        """What is reviewed, in a reviewer's words, where one says so."""
-        lengths = np.array([len(text.split()) for text in opinions.texts])
-        neutral = np.flatnonzero(
-            (np.abs(opinions.stances) < NEUTRAL_BAND)
-            & opinions.read_language
-            & (lengths >= _TELLING[0])
-            & (lengths <= _TELLING[1])
-            & np.array([_could_tell(text) for text in opinions.texts], dtype=bool)
-        )
-        if not len(neutral):
-            return None
-        typical = opinions.vectors[neutral] @ opinions.vectors.mean(axis=0)
-        neutral = neutral[np.argsort(-typical, kind="stable")[:_TELLING_READ]]
-        tells = self._reader.answers(
-            _WHAT_IS_IT, [opinions.texts[place] for place in neutral.tolist()]
-        )
-        best = int(np.argmax(tells))
-        return statements.quoted(int(neutral[best])) if tells[best] >= _TELLS else None
-
     def _headline(
         self, plan: QuestionPlan, opinions: Opinions, tally: Tally, claim: Claim | None
     ) -> str:
@@ -239,33 +186,10 @@ class CountingAnswerer:
                 return headline.true_or_not(
                     tally, claim.count.number, len(claim.count.opposed), sure=claim.is_sure
                 )
-            return headline.yes_or_no(tally, self._side(as_statement(plan.query)))
+            return headline.yes_or_no(
+                tally, side_of_statement(as_statement(plan.query), self._reader)
+            )
         return headline.of_an_aspect(tally, plan.side)
-
-    def _claim(self, plan: QuestionPlan, opinions: Opinions) -> Claim | None:
-        """What the question asks the truth of, or how many say it, and who bears it out; None where
-        it asks neither, or a view: whether something is good is told by the sides.
-        """
-        statement = ""
-        if plan.intent == "yes_no" and not plan.is_overview:
-            statement = as_statement(_ANYONE.sub(r"\1 we", plan.query))
-            if self._side(statement) != "neutral" and not _ANYONE.search(plan.query):
-                return None
-        elif plan.intent == "count":
-            # a name that all reviews are about is dropped from the query, and may be its subject
-            said = _SAYING.search(plan.query) or _SAYING.search(plan.question)
-            statement = said[1] if said else ""
-        if not statement:
-            return None
-        reading = read(statement, plan.vectors[0], 0.0, opinions, self._reader, _PAIRS)
-        is_sure = max(reading.makes.max(initial=0), reading.opposes.max(initial=0)) >= _SURE
-        makes, opposes = _TRUE_OR_NOT if plan.intent == "yes_no" else (MAKES, OPPOSES)
-        return Claim(count(reading, opinions, makes, opposes, of_asked=True), bool(is_sure))
-
-    def _side(self, statement: str) -> Side:
-        """The side that a statement is on: "the bar is loud" is criticism."""
-        side = self._reader.stance([("", statement)])[0]
-        return side_of(float(side[0] - side[1]))
 
     def _ratings(self, opinions: Opinions) -> list[float]:
         """Of each voice, the rating of its first review that has one."""
@@ -286,11 +210,6 @@ class CountingAnswerer:
             tally = Tally.of(opinions.only(years == year))
             by_year[year] = (tally.only_praise, tally.only_praise + tally.only_criticism)
         return by_year
-
-
-def _could_tell(text: str) -> bool:
-    """Whether a sentence is written as one that says what something is."""
-    return text[:1].isupper() and not _OF_ONESELF.search(text)
 
 
 def _as_text(sentence: AnswerSentence) -> str:

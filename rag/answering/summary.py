@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from rag.answer import AnswerSentence, Citation, KeyPoint
 from rag.answering import prompt
 from rag.answering.headline import about, in_a_row
+from rag.answering.opinions import Opinions
+from rag.answering.statements import Statements
+from rag.reader import Reader
+from rag.reader.stance import NEUTRAL_BAND
 from rag.schema import Side
 
 Sides = Sequence[tuple[Side, Sequence[AnswerSentence]]]
 """The points of each side as statements."""
 
+_WHAT_IS_IT = "What is it about?"
+_OF_ONESELF = re.compile(r"\b(?:i|i['’]\w+|my|me|we|our|u)\b|[?!]", re.IGNORECASE)
+_TELLING, _TELLING_READ, _TELLS = (8, 35), 60, 0.8  # words, sentences read, probability
 _IN_A_SENTENCE = 3
 _LOWERED = frozenset("The A An Some Many Most Few No Its It They There Even".split())
 _OPENINGS: dict[Side, tuple[str, str]] = {
@@ -43,6 +53,32 @@ def summary(sides: Sides, what_it_is: AnswerSentence | None) -> list[AnswerSente
             opening = _OPENINGS[side][min(number, 1)]
             sentences.append(_joined(opening, statements[start : start + _IN_A_SENTENCE]))
     return sentences
+
+
+def what_it_is_of(
+    opinions: Opinions, statements: Statements, reader: Reader
+) -> AnswerSentence | None:
+    """What is reviewed, in a reviewer's words, where one says so."""
+    lengths = np.array([len(text.split()) for text in opinions.texts])
+    neutral = np.flatnonzero(
+        (np.abs(opinions.stances) < NEUTRAL_BAND)
+        & opinions.read_language
+        & (lengths >= _TELLING[0])
+        & (lengths <= _TELLING[1])
+        & np.array([_could_tell(text) for text in opinions.texts], dtype=bool)
+    )
+    if not len(neutral):
+        return None
+    typical = opinions.vectors[neutral] @ opinions.vectors.mean(axis=0)
+    neutral = neutral[np.argsort(-typical, kind="stable")[:_TELLING_READ]]
+    tells = reader.answers(_WHAT_IS_IT, [opinions.texts[place] for place in neutral.tolist()])
+    best = int(np.argmax(tells))
+    return statements.quoted(int(neutral[best])) if tells[best] >= _TELLS else None
+
+
+def _could_tell(text: str) -> bool:
+    """Whether a sentence is written as one that says what something is."""
+    return text[:1].isupper() and not _OF_ONESELF.search(text)
 
 
 def _joined(opening: str, statements: Sequence[AnswerSentence]) -> AnswerSentence:

@@ -18,6 +18,7 @@ _QUESTION = re.compile(
     r"(?P<not>n['’]?t)?\s+(?P<rest>.+?)[\s?!.]*$",
     re.IGNORECASE | re.DOTALL,
 )
+_CONDITION = re.compile(r"^\W*(?:if|when|since|as|with) [^,?]+, ?", re.IGNORECASE)
 _PRONOUN = re.compile(r"^(?:it|they|there|i|you|we|he|she|this|that|one)$", re.IGNORECASE)
 _DETERMINER = re.compile(
     r"^(?:the|this|that|these|those|its|their|his|her|your|my|our|any|an?)$", re.IGNORECASE
@@ -43,7 +44,7 @@ def as_statement(question: str) -> str:
     """The statement that a question asks the truth of; the question itself, without its question
     mark, where it asks for none.
     """
-    asked = _QUESTION.match(question)
+    asked = _QUESTION.match(_CONDITION.sub("", question))
     if asked is None:
         return question.strip().rstrip("? ")
     verb, rest = asked["verb"].lower(), asked["rest"]
