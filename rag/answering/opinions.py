@@ -40,6 +40,7 @@ _ANY_TELLING = 0.3  # and where the question names one thing or another
 _PHRASES_READ = 200  # sentences of an overview with set phrases, whose side the reader judges
 _SIMILAR = 0.5  # cosine from which it does, where no reader reads the language
 _OVERVIEW_FLOOR = 0.3  # cosine of a sentence and a point of an overview that it may make
+_PLACE = re.compile(r"\b(?:in|at|from|near) (?:the )?([A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*)")
 _SEED = 20_250_701
 _STEM = 5
 _EXCEPTION = (
@@ -137,6 +138,9 @@ def _of_everything(index: ReviewIndex, reader: Reader, where: Mask | None) -> Op
 def _proposed(plan: QuestionPlan, index: ReviewIndex, with_word: Mask, where: Mask | None) -> Rows:
     """Rows of sentences that may speak to the aspect: with its words, or near to it."""
     cosine = (index.all_vectors @ plan.vectors.T).max(axis=1)
+    for place in _places(plan):
+        of_place = index.word_scores(place)[1][index.sentence_review] > 0
+        where = of_place if where is None else where & of_place
     if where is not None:
         with_word, cosine = with_word & where, np.where(where, cosine, -1)
     fewest = PROPOSED if plan.intent == "count" else _NEAREST
@@ -144,6 +148,15 @@ def _proposed(plan: QuestionPlan, index: ReviewIndex, with_word: Mask, where: Ma
     nearest = np.argsort(-cosine, kind="stable")[:wanted]
     nearest = nearest[cosine[nearest] >= _LEAST_COSINE]
     return np.union1d(np.flatnonzero(with_word), nearest)
+
+
+def _places(plan: QuestionPlan) -> list[str]:
+    """Words of names of places in the question: who reviews the one in Dubai says so once, and not in
+    every sentence.
+    """
+    told = without_judgement(plan.aspect).split()
+    found = [word for match in _PLACE.findall(plan.query) for word in match.split() if word in told]
+    return found if len(found) < len(told) else []
 
 
 def _exceptions(plan: QuestionPlan) -> list[re.Pattern[str]]:
@@ -167,7 +180,9 @@ def _with_words(plan: QuestionPlan, index: ReviewIndex) -> Mask:
     """(sentences of the index,) which have the words that name what is asked about: those that tell
     much of it, rare words telling more ("hunger", and not "games", of "The Hunger Games").
     """
+    places = {word.casefold() for word in _places(plan)}
     words = set(without_judgement(plan.aspect).casefold().split())
+    words = words - places or words
     has = [index.word_scores(word)[0] > 0 for word in sorted(words)]
     size = index.manifest.sentences
     tells = [math.log1p(size / max(int(mask.sum()), 1)) if mask.any() else 0.0 for mask in has]

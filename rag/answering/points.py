@@ -99,7 +99,8 @@ class PointFinder:
             order.reverse()
         wanted = dict.fromkeys(order, _A_SIDE)
         if plan.side != "neutral":
-            wanted = {side: _ASKED_SIDE if side == plan.side else _OTHER_SIDE for side in order}
+            other = 0 if plan.intent == "why" else _OTHER_SIDE
+            wanted = {side: _ASKED_SIDE if side == plan.side else other for side in order}
         judge = len(np.unique(opinions.voices[~members["neutral"]]))
         everyone = len(np.unique(opinions.voices))
         if not plan.is_overview and plan.side == "neutral" and judge < _MOSTLY_JUDGED * everyone:
