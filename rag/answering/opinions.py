@@ -22,7 +22,7 @@ from rag.reader import Reader
 from rag.reader.phrases import has_set_phrase
 from rag.reader.verdict import READ_LANGUAGES
 from rag.understanding.plan import QuestionPlan
-from rag.understanding.side import without_judgement
+from rag.understanding.side import judges, without_judgement
 
 PROPOSED = 280
 """Sentences that the reader judges at most: whether they speak to what is asked."""
@@ -171,7 +171,10 @@ def _question(plan: QuestionPlan) -> str:
     asked what they say.
     """
     limited = bool(plan.items or plan.conditions)
-    if plan.aspect and (plan.intent == "count" or (limited and plan.intent in _OF_AN_ASPECT)):
+    of_a_view = plan.intent in _OF_AN_ASPECT or (
+        plan.intent == "yes_no" and any(map(judges, plan.aspect.split()))
+    )
+    if plan.aspect and (plan.intent == "count" or (limited and of_a_view)):
         return f"What do the reviews say about {plan.aspect}?"
     return plan.query if limited else plan.question
 
