@@ -73,7 +73,6 @@ def served(folder: Path, generator: str, script: Path | None = None) -> Iterator
         "PYTHONPATH": str(ROOT),
         "REVIEWQA_PATHS__INDEXES_DIR": str(folder),
         "REVIEWQA_PATHS__HISTORY_DIR": str(folder / ".history"),
-        "REVIEWQA_PATHS__RUNS_DIR": str(folder / ".runs"),
         "REVIEWQA_GENERATOR__NAME": generator,
         "REVIEWQA_SERVER__PORT": str(port),
     }

@@ -126,7 +126,7 @@ def test_two_models_are_compared_blind_and_named_after_the_vote(
             width < 600
         )  # below each other on a phone, side by side elsewhere
         for answer in (
-            page.locator(".st-key-compare .qa").filter(has=page.locator(".qa-panel")).all()
+            page.locator(".st-key-compare .stColumn").filter(has=page.locator(".qa-panel")).all()
         ):
             chip = answer.locator("a.qa-chip").first
             chip.click()

@@ -171,6 +171,7 @@ def test_every_command_is_covered_here_or_by_ci(folder: Path) -> None:
         "topics squid-game",
         "doctor --measure",  # test_runtimes.py
         "eval retrieval",
+        "eval feedback",  # test_feedback.py
         "finetune",
         "pip install",
     )
