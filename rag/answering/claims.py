@@ -1,0 +1,82 @@
+"""What a question holds, where it asks how many say so or whether it is so, and who bears that out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rag.answering import headline
+from rag.answering.counting import MAKES, OPPOSES, Count, count, read
+from rag.answering.headline import Tally
+from rag.answering.opinions import Opinions
+from rag.reader import Reader
+from rag.reader.stance import side_of
+from rag.schema import Side
+from rag.understanding.plan import QuestionPlan
+from rag.understanding.statement import as_statement
+
+_SAYING = re.compile(  # what is said, where it is a sentence of its own
+    r"\b(?:say|think|feel|find|claim|believe|agree|state|write|report)s? (?:that )?"
+    r"((?:the|it|its|they|their|there|he|she|this|that|a|an|his|her)\b[^?]*)",
+    re.IGNORECASE,
+)
+_ANYONE = re.compile(  # "Did anyone get bed bugs?" is asked of what happened, and not of a view
+    r"^(\W*(?:did|does|do|has|have|had|was|were|is))(?:n['’]?t)? (?:anyone|anybody|someone|somebody)\b(?: here| else)?",
+    re.IGNORECASE,
+)
+_PAIRS = 200  # sentences read for a statement that the question holds
+_TRUE_OR_NOT = (0.5, 0.8)  # probabilities from which what is asked is borne out, and denied
+_SURE = (
+    0.6  # probability that a sentence bears out, or denies, what is asked, from which one is enough
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who bears out what a question holds, and whether one of them surely does."""
+
+    count: Count
+    is_sure: bool
+
+    def decides(self, plan: QuestionPlan, opinions: Opinions) -> bool:
+        """Whether it answers the question: how many say so, or whether it is so."""
+        if plan.intent == "count":
+            return True
+        tally = Tally.of(opinions)
+        told = headline.true_or_not(
+            tally, self.count.number, len(self.count.opposed), sure=self.is_sure
+        )
+        return told != headline.speaking(tally)
+
+    @property
+    def places_of_all(self) -> tuple[int, ...]:
+        """Places of the sentences that bear it out or deny it, one a voice."""
+        return (*self.count.places, *self.count.opposed)
+
+
+def claim_of(plan: QuestionPlan, opinions: Opinions, reader: Reader) -> Claim | None:
+    """What the question asks the truth of, or how many say it, and who bears it out; None where
+    it asks neither, or a view: whether something is good is told by the sides.
+    """
+    statement = ""
+    if plan.intent == "yes_no" and not plan.is_overview:
+        statement = as_statement(_ANYONE.sub(r"\1 we", plan.query))
+        if side_of_statement(statement, reader) != "neutral" and not _ANYONE.search(plan.query):
+            return None
+    elif plan.intent == "count":
+        # a name that all reviews are about is dropped from the query, and may be its subject
+        said = _SAYING.search(plan.query) or _SAYING.search(plan.question)
+        statement = said[1] if said else ""
+    if not statement:
+        return None
+    reading = read(statement, plan.vectors[0], 0.0, opinions, reader, _PAIRS)
+    is_sure = max(reading.makes.max(initial=0), reading.opposes.max(initial=0)) >= _SURE
+    strict = plan.intent == "yes_no" and not _ANYONE.search(plan.query)
+    makes, opposes = _TRUE_OR_NOT if strict else (MAKES, OPPOSES)
+    return Claim(count(reading, opinions, makes, opposes, of_asked=True), bool(is_sure))
+
+
+def side_of_statement(statement: str, reader: Reader) -> Side:
+    """The side that a statement is on: "the bar is loud" is criticism."""
+    side = reader.stance([("", statement)])[0]
+    return side_of(float(side[0] - side[1]))
