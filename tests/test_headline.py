@@ -37,7 +37,7 @@ def tally(praise: int, criticism: int, both: int = 0, *, speak: int = 0, asked: 
             "critically.",
         ),
         (tally(2, 1, asked=5), "Of 5 reviews 3 speak of this, 2 favourably and 1 critically."),
-        (tally(1, 0, asked=1), "There is one review, and it speaks of this, 1 favourably."),
+        (tally(1, 0, asked=1), "There is one review, and it speaks of this, favourably."),
         (
             tally(0, 0, speak=3, asked=9),
             "Of 9 reviews 3 speak of this; none clearly praises or criticises it.",
@@ -157,3 +157,34 @@ def test_the_interval_is_that_of_scipy(part: int, whole: int, confidence: float)
     assert headline.wilson(part, whole, confidence) == pytest.approx(
         (interval.low, interval.high), abs=1e-9
     )
+
+
+@pytest.mark.parametrize(
+    ("counted", "told"),
+    [
+        (tally(1, 0, asked=1), "One review; it praises something."),
+        (
+            tally(1, 1, both=1, asked=1),
+            "One review; it praises something and criticises something.",
+        ),
+        (tally(0, 0, asked=1), "One review."),
+        (tally(2, 1, asked=3), "3 reviews: 2 praise something, 1 criticises something."),
+    ],
+)
+def test_of_few_without_ratings_what_they_do_is_told(counted: Tally, told: str) -> None:
+    assert headline.of_everything(counted, [], "neutral") == told
+
+
+@pytest.mark.parametrize(
+    ("agree", "differ", "told"),
+    [
+        (1, 0, "It seems yes: 1 review says so."),
+        (0, 2, "It seems no: 2 reviews say the opposite."),
+        (1, 1, "Of 40 reviews 2 speak of this."),
+    ],
+)
+def test_a_fact_that_few_surely_tell(agree: int, differ: int, told: str) -> None:
+    counted = tally(0, 0, speak=2, asked=40)
+    assert headline.true_or_not(counted, agree, differ) == told
+    unsure = headline.true_or_not(counted, agree, differ, sure=False)
+    assert unsure == "Of 40 reviews 2 speak of this."

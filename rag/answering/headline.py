@@ -154,6 +154,9 @@ def _speak(tally: Tally) -> str:
 
 
 def _sides(tally: Tally) -> str:
+    if tally.asked == 1:
+        word = "both ways" if tally.both else "favourably" if tally.praise else "critically"
+        return f", {word}" if tally.judge else ", and neither praises nor criticises it clearly"
     if not tally.judge:
         return "; none clearly praises or criticises it"
     praise, criticism = tally.only_praise, tally.only_criticism
@@ -189,10 +192,25 @@ def of_everything(tally: Tally, ratings: Sequence[float], side: Side) -> str:
         )
         return f"{total}, on the whole {_tone(high, low, of)}: {shown}."
     opening = verdict(tally)
-    said = f"{about(tally.praise)} praise something, {about(tally.criticism)} criticise something"
+    if tally.asked == 1:
+        return _of_one(tally)
+    said = f"{_doing(tally.praise, 'praise')}, {_doing(tally.criticism, 'criticise')}"
     if tally.asked < FEW or not opening:
         return f"{total}: {said}."
     return f"{opening}: of {total} {said}."
+
+
+def _of_one(tally: Tally) -> str:
+    sides = [
+        verb
+        for number, verb in ((tally.praise, "praises"), (tally.criticism, "criticises"))
+        if number
+    ]
+    return f"One review; it {' something and '.join(sides)} something." if sides else "One review."
+
+
+def _doing(number: int, verb: str) -> str:
+    return f"{about(number)} {verb}{'s' if number == 1 else ''} something"
 
 
 def _tone(high: int, low: int, of: int) -> str:

@@ -120,18 +120,18 @@ def _of_everything(index: ReviewIndex, reader: Reader, where: Mask | None) -> Op
     rows = np.arange(index.manifest.sentences) if where is None else np.flatnonzero(where)
     rows, sampled = _sample(index, rows, OVERVIEW_SENTENCES)
     opinions = replace(_opinions(index, rows, where, sampled), floor=_OVERVIEW_FLOOR)
-    # a vector does not tell what a set phrase means
-    phrased = [
+    told = [
         place
         for place in np.flatnonzero(opinions.read_language).tolist()
-        if has_set_phrase(opinions.texts[place])
-        and index.column_side(int(opinions.rows[place])) is None
-    ][:_PHRASES_READ]
-    if not phrased:
+        if index.column_side(int(opinions.rows[place])) is None
+    ]
+    if len(told) > PROPOSED:  # a vector does not tell what a set phrase means
+        told = [place for place in told if has_set_phrase(opinions.texts[place])][:_PHRASES_READ]
+    if not told:
         return opinions
-    sides = reader.stance([("", opinions.texts[place]) for place in phrased])
+    sides = reader.stance([("", opinions.texts[place]) for place in told])
     stances = opinions.stances.copy()
-    stances[phrased] = sides[:, 0] - sides[:, 1]
+    stances[told] = sides[:, 0] - sides[:, 1]
     return replace(opinions, stances=stances)
 
 
