@@ -96,7 +96,8 @@ def test_the_readmes_python_runs(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     counted, _, markdown = done.stdout.partition("## Is it quiet at night?")
-    assert counted.startswith("Of 2 reviews 1 speaks of this") and "Very quiet" in markdown
+    assert counted.startswith("One review judges it, and says the opposite.")
+    assert "Very quiet" in markdown
     import finetune
 
     call = ast.parse(tuning).body[1]
@@ -178,7 +179,8 @@ def test_every_command_is_covered_here_or_by_ci(folder: Path) -> None:
     assert [line for line in commands() if not any(part in line for part in known)] == []
     assert "make test" in (ROOT / ".ci" / "run").read_text()
     for module in re.findall(r"python -m (tests\.benchmarks\.\w+)", TEXT):
-        assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
+        place = ROOT / module.replace(".", "/")
+        assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file()
 
 
 @pytest.mark.parametrize("text", [text for text in blocks("toml") if "[auth]" not in text])

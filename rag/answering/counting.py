@@ -47,7 +47,7 @@ _SEED = 20_250_701
 class Count:
     """How many voices make a point, and its 90% interval. `places` are those of the sentences found
     to make it, the surest first, one a voice: where a sample was read, fewer than are counted;
-    `opposed` those that say the opposite.
+    `opposed` those that say the opposite; `read` those of all sentences that were read.
     """
 
     number: int
@@ -55,19 +55,21 @@ class Count:
     high: int
     places: tuple[int, ...]
     opposed: tuple[int, ...]
+    read: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """Each (sentences,): how surely each sentence makes a point, and says the opposite, 0..1; 0
     where it was not near enough to be read, or was left out of a sample. `weights`, (sentences,), are
-    how many sentences each stands for, 1 where none is given. `pairs` were read.
+    how many sentences each stands for, 1 where none is given. `pairs` were read, the sentences at `read`.
     """
 
     makes: NDArray[np.float32]
     opposes: NDArray[np.float32]
     weights: NDArray[np.float32] | None = None
     pairs: int = 0
+    read: tuple[int, ...] = ()
 
 
 def read(
@@ -93,12 +95,14 @@ def read(
     places = places[np.argsort(-cosine[places], kind="stable")]
     # the same for every point, so that points that say the same are read in the same sentences
     turn = np.random.default_rng(_SEED).permutation(len(opinions))
+    seen: list[int] = []
     pairs = start = 0
     size = wanted = min(_NEAREST, most)
     while start < len(places) and pairs < most:
         block = places[start : start + size]
         chosen = block[np.sort(np.argsort(turn[block])[: min(wanted, most - pairs)])]
         pairs += len(chosen)
+        seen += chosen.tolist()
         weights[chosen] = len(block) / len(chosen)
         supports = reader.support(
             [((opinions.texts[place],), statement) for place in chosen.tolist()]
@@ -114,7 +118,7 @@ def read(
         if np.count_nonzero(makes[chosen]) < _FEW_OF_THEM * len(chosen):
             break
         start, size, wanted = start + size, 2 * size, _OF_A_BLOCK
-    return Reading(makes, opposes, weights, pairs)
+    return Reading(makes, opposes, weights, pairs, tuple(seen))
 
 
 def count(
@@ -143,6 +147,7 @@ def count(
         high,
         places,
         tuple(place for place in opposed if int(opinions.voices[place]) not in making),
+        reading.read,
     )
 
 

@@ -18,8 +18,10 @@ from rag.answering.standalone import standing_alone
 
 _CANDIDATES = 400
 _NEAR = 0.55  # cosine from which a sentence is counted to a candidate while points are chosen
-_SPENT = 0.45  # and from which it is not counted again to a later one
-_REPEATS = 0.62  # cosine from which two points of a side repeat each other
+_SPENT = 0.45  # and from which it is not counted again to a later one,
+_SPENT_OF_ASPECT = 0.55  # where all are on one matter, and so near to each other
+_REPEATS = 0.62  # cosine from which two points of a side repeat each other,
+_REPEATS_OF_ASPECT = 0.68  # and where all are on one matter
 _EMPTY = 0.35  # of a candidate's gain, where it only praises or blames
 _LEAST_CERTAIN = 0.3  # of a candidate's gain, where its side is doubtful
 _WITHOUT_WORD = 0.25  # of a candidate's gain, where it does not name what is asked about
@@ -62,6 +64,8 @@ def choose_points(
     near = np.zeros((len(order), len(spent)), dtype=bool)
     for candidate, row in enumerate(similarity >= _NEAR):
         near[candidate, owner[row]] = True
+    spent_from = _SPENT_OF_ASPECT if says_little is None else _SPENT
+    repeats_from = _REPEATS_OF_ASPECT if says_little is None else _REPEATS
     chosen: list[int] = []
     repeats = np.zeros(len(order), dtype=bool)
     while len(chosen) < most and not repeats.all():
@@ -71,8 +75,8 @@ def choose_points(
         if gain[best] <= 0:
             break
         chosen.append(int(places[order[best]]))
-        spent[owner[similarity[best] >= _SPENT]] = True
-        repeats |= similarity[:, order[best]] >= _REPEATS
+        spent[owner[similarity[best] >= spent_from]] = True
+        repeats |= similarity[:, order[best]] >= repeats_from
         if little[order[best]]:  # that it is good is said once
             repeats |= little[order]
     return chosen

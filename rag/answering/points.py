@@ -32,6 +32,7 @@ _MOSTLY_JUDGED = 0.6  # of those who speak, from which what is on neither side i
 _SPARE = 2  # counted beyond those wanted, since some will repeat others
 _FEWEST_PAIRS = 56  # for a point, whatever was read before: of some hundred sentences
 _OVERLAP = 0.5  # of the reviews of two points, that make both, from which they are the same
+_ENOUGH_READ = 6  # reviews that were read for both, to tell by these alone
 _COMMON_SHARE, _FEWEST_COMMON = 0.25, 20
 _STEM = 5
 _CLEAR = 0.6  # stance of a sentence that stands for others
@@ -164,16 +165,26 @@ def _distinct(points: Sequence[Point], opinions: Opinions) -> list[Point]:
     and without the rare where there are common ones.
     """
     kept: list[Point] = []
-    voices: list[set[int]] = []
     for point in sorted(points, key=lambda point: -point.count.number):
-        making = point.voices(opinions)
-        if any(len(making & other) > _OVERLAP * len(making | other) for other in voices):
+        if any(_say_the_same(point, other, opinions) for other in kept):
             continue
         if kept and point.count.number <= 1 < kept[0].count.number // 3:
             continue
         kept.append(point)
-        voices.append(making)
     return kept
+
+
+def _say_the_same(point: Point, other: Point, opinions: Opinions) -> bool:
+    """Whether two points are made by much the same reviews, by those that were read for both."""
+    making, others = point.voices(opinions), other.voices(opinions)
+    read = _read(point, opinions) & _read(other, opinions)
+    if len((making | others) & read) >= _ENOUGH_READ:
+        making, others = making & read, others & read
+    return len(making & others) > _OVERLAP * len(making | others)
+
+
+def _read(point: Point, opinions: Opinions) -> set[int]:
+    return {int(opinions.voices[place]) for place in point.count.read}
 
 
 def naming_words(plan: QuestionPlan) -> list[str]:

@@ -105,6 +105,7 @@ _FOR = {
     r"thumbs up": ("excellent"),
 }
 _AGAINST = {
+    r"laughabl[ey]": "ridiculously bad",
     r"(?:left|leaves|leave|leaving) (?:a lot|much|something|plenty) to be desired": (
         "was disappointing"
     ),
