@@ -88,6 +88,10 @@ def test_from_a_file_to_an_answer(browser: Browser, address: str, tmp_path: Path
             open_reviews(phone)
             expect(phone.get_by_text("hotel", exact=True)).to_be_visible()
             expect(phone.get_by_text("Done", exact=True)).to_be_visible(timeout=JOB_MS)
+            # what is folded out is folded in again where the page is still being drawn
+            expect(phone.locator(".stApp")).to_have_attribute(
+                "data-test-script-state", "notRunning", timeout=JOB_MS
+            )
             phone.get_by_text("What it did").click()
             phone.get_by_text("Examples").click()
             expect(phone.get_by_text("line 4")).to_be_visible()
