@@ -73,6 +73,11 @@ def test_an_aspect_of_which_one_side_was_asked_for() -> None:
         (tally(5, 0), "praise", "All 5 reviews that judge it say so."),
         (tally(1, 0), "criticism", "One review judges it, and says the opposite."),
         (tally(2, 1), "praise", "2 of 3 reviews that judge it say so, 1 the opposite."),
+        (
+            tally(0, 0, speak=2, asked=9),
+            "praise",
+            "Of 9 reviews 2 speak of this; none clearly praises or criticises it.",
+        ),
     ],
 )
 def test_yes_or_no(counted: Tally, asked: str, begins: str) -> None:

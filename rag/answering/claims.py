@@ -24,6 +24,10 @@ _ANYONE = re.compile(  # "Did anyone get bed bugs?" is asked of what happened, a
     r"^(\W*(?:did|does|do|has|have|had|was|were|is))(?:n['’]?t)? (?:anyone|anybody|someone|somebody)\b(?: here| else)?",
     re.IGNORECASE,
 )
+_ONLY_ASKS = re.compile(
+    r"\W*(?:(?:so|and|but) )?(is|are|was|were|do|does|did|can|could|will|would|should|has|have)\s+(?:the\s+)?",
+    re.IGNORECASE,
+)
 _PAIRS = 200  # sentences read for a statement that the question holds
 _TRUE_OR_NOT = (0.5, 0.8)  # probabilities from which what is asked is borne out, and denied
 _SURE = (
@@ -60,7 +64,7 @@ def claim_of(plan: QuestionPlan, opinions: Opinions, reader: Reader) -> Claim | 
     """
     statement = ""
     if plan.intent == "yes_no" and not plan.is_overview:
-        statement = as_statement(_ANYONE.sub(r"\1 we", plan.query))
+        statement = statement_of(plan)
         if side_of_statement(statement, reader) != "neutral" and not _ANYONE.search(plan.query):
             return None
     elif plan.intent == "count":
@@ -74,6 +78,17 @@ def claim_of(plan: QuestionPlan, opinions: Opinions, reader: Reader) -> Claim | 
     strict = plan.intent == "yes_no" and not _ANYONE.search(plan.query)
     makes, opposes = _TRUE_OR_NOT if strict else (MAKES, OPPOSES)
     return Claim(count(reading, opinions, makes, opposes, of_asked=True), bool(is_sure))
+
+
+def statement_of(plan: QuestionPlan) -> str:
+    """What a question whether something is so asks the truth of; an item whose name was cut, and that
+    is its subject, is "it": "Is (the Fox and Crown) quiet at night?".
+    """
+    query = _ANYONE.sub(r"\1 we", plan.query)
+    begin = plan.question[: plan.items[0].start] if plan.items else ""
+    if asks := _ONLY_ASKS.fullmatch(begin):
+        query = re.sub(rf"^(\W*{asks[1]})\b", r"\1 it", query, count=1, flags=re.IGNORECASE)
+    return as_statement(query)
 
 
 def side_of_statement(statement: str, reader: Reader) -> Side:

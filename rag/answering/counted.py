@@ -13,7 +13,7 @@ import numpy as np
 from rag.answer import AnswerSentence
 from rag.answering import headline, prompt
 from rag.answering.base import Draft
-from rag.answering.claims import Claim, claim_of, side_of_statement
+from rag.answering.claims import Claim, claim_of, side_of_statement, statement_of
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.headline import Tally
 from rag.answering.opinions import Opinions, opinions_on
@@ -28,7 +28,6 @@ from rag.retrieval.evidence import Evidence
 from rag.schema import ReviewQAError
 from rag.understanding.intent import wants_summary
 from rag.understanding.plan import QuestionPlan
-from rag.understanding.statement import as_statement
 
 _COMPARED = 6  # points of a comparison with what is not here
 IN_PLAIN_WORDS = "\nIn plain words:\n"
@@ -186,9 +185,7 @@ class CountingAnswerer:
                 return headline.true_or_not(
                     tally, claim.count.number, len(claim.count.opposed), sure=claim.is_sure
                 )
-            return headline.yes_or_no(
-                tally, side_of_statement(as_statement(plan.query), self._reader)
-            )
+            return headline.yes_or_no(tally, side_of_statement(statement_of(plan), self._reader))
         return headline.of_an_aspect(tally, plan.side)
 
     def _ratings(self, opinions: Opinions) -> list[float]:

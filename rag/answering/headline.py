@@ -229,6 +229,8 @@ def yes_or_no(tally: Tally, asked: Side) -> str:
     if asked == "criticism":
         agree, differ = differ, agree
     judge = tally.judge
+    if not judge:
+        return f"{_speak(tally)}{_sides(tally)}."
     if judge == 1:
         said = "says both" if tally.both else "says so" if agree else "says the opposite"
         return f"One review judges it, and {said}."
