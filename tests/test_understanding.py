@@ -363,6 +363,7 @@ def test_a_person_is_no_subject() -> None:
         ("Why do guests not come back?", "why", True),
         ("Why don't people like the garden?", "why", False),
         ("How many pools are there?", "fact", False),
+        ("How many players say they asked for a refund?", "count", False),
     ],
 )
 def test_what_is_asked_of_something_and_what_of_all(

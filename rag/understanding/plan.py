@@ -39,6 +39,10 @@ _THINK_OF = re.compile(
     r"\b(?:feel|think|thought|say|said|opinions?|thoughts?|views?) (?:\w+ ){0,2}?(?:about|of|on) (.+)",
     re.IGNORECASE,
 )
+_OF_REVIEWS = re.compile(  # what is counted is who says something, and not told by a review
+    r"\b(?:reviews?|ratings?|says?|said|mention\w*|complain\w*|calls?|report\w*|thinks?|feels?|finds?|agrees?)\b",
+    re.IGNORECASE,
+)
 _OF_ALL = frozenset(
     "audience experience film item movie place product purchase service stay".split()
 )
@@ -162,7 +166,7 @@ def understand(
         intent = "opinion" if adds_aspect else intent if aspect else "overview"
     if intent == "overview" and said.intent is None and _is_of_something(said.form, catalogue):
         intent = "opinion"  # "How do people feel about the crates you can buy?"
-    if intent == "count" and said.is_fact:
+    if intent == "count" and said.is_fact and not _OF_REVIEWS.search(said.form):
         intent = "fact"  # "How many players take part?"
     if intent == "why" and not _tells_a_reason(aspect, catalogue, named=bool(said.items)):
         aspect = ""  # "Why do people return it?" asks for all that is held against it
