@@ -44,34 +44,6 @@ class Completer(Protocol):
         ...
 
 
-class BatchCompleter:
-    """Completes with a tuned model in a folder, which is loaded on first use."""
-
-    def __init__(self, folder: Path, tuned_for: str) -> None:
-        self._folder, self._tuned_for = folder, tuned_for
-        self.name = folder.name
-
-    def complete(
-        self,
-        batch: Sequence[Sequence[Message]],
-        *,
-        max_new_tokens: int,
-        samples: int = 0,
-        seconds: float = 60.0,
-        cancelled: Callable[[], bool] = never_cancelled,
-    ) -> list[list[str]]:
-        if not batch:
-            return []
-        generator = _loaded(self._folder, self._tuned_for, weights_written(str(self._folder)))
-        return HeldCompleter(generator).complete(
-            batch,
-            max_new_tokens=max_new_tokens,
-            samples=samples,
-            seconds=seconds,
-            cancelled=cancelled,
-        )
-
-
 class HeldCompleter:
     """Completes with a model that is in memory."""
 
@@ -90,12 +62,26 @@ class HeldCompleter:
     ) -> list[list[str]]:
         if not batch:
             return []
-        with self._generator.exclusive() as (model, tokenizer):
+        with self._model().exclusive() as (model, tokenizer):
             written = _completed(
                 model, tokenizer, batch, max_new_tokens, samples, _Until(seconds, cancelled)
             )
         each = max(samples, 1)
         return [written[start : start + each] for start in range(0, len(written), each)]
+
+    def _model(self) -> TransformersGenerator:
+        return self._generator
+
+
+class BatchCompleter(HeldCompleter):
+    """Completes with a tuned model in a folder, which is loaded on first use."""
+
+    def __init__(self, folder: Path, tuned_for: str) -> None:
+        self._folder, self._tuned_for = folder, tuned_for
+        self.name = folder.name
+
+    def _model(self) -> TransformersGenerator:
+        return _loaded(self._folder, self._tuned_for, weights_written(str(self._folder)))
 
 
 def quick_dtype() -> str:

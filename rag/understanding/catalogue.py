@@ -48,6 +48,12 @@ class Catalogue:
     dates: tuple[str, str] | None = None
     scale: tuple[float, float] | None = None
 
+    def reviews_with(self, word: str) -> int:
+        """The number of reviews that have a word, in the singular or the plural (English)."""
+        folded = word.casefold()
+        forms = {folded, folded.removesuffix("s"), f"{folded}s"}
+        return max(self.words.get(form, 0) for form in forms)
+
     def called(self, name: str) -> Catalogue:
         """The same of an index that is called `name`, which is a name of its subject, too."""
         subjects = {*self.subjects, re.sub(r"[-_.]+", " ", name).casefold()}

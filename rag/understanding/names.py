@@ -293,10 +293,7 @@ class NameFinder:
 def is_kind(word: str, catalogue: Catalogue) -> bool:
     """Whether a word, lower case, says only what kind of thing is reviewed: "lounges"."""
     common = max(_COMMON_KIND * catalogue.reviews, 1)
-    return word in _KINDS and any(
-        catalogue.words.get(form, 0) >= common
-        for form in (word, word.removesuffix("s"), f"{word}s")
-    )
+    return word in _KINDS and catalogue.reviews_with(word) >= common
 
 
 def words_of(item: str) -> tuple[str, ...]:

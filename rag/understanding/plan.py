@@ -209,8 +209,7 @@ def distinguishing(aspect: str, catalogue: Catalogue) -> str:
     reviewed): they are near to every sentence. All of them where none would be left.
     """
     words = aspect.split()
-    most = max(_COMMON_SHARE * catalogue.reviews, _FEWEST_COMMON)
-    telling = [word for word in words if _reviews_with(word, catalogue) <= most]
+    telling = [word for word in words if not _is_common(word, catalogue)]
     judged = next((place for place, word in enumerate(words) if judges(word)), 0)
     before = [word for word in words[:judged] if not is_kind(word.casefold(), catalogue)]
     if not set(telling) & set(words[:judged]):
@@ -223,13 +222,13 @@ def _is_of_something(question: str, catalogue: Catalogue) -> bool:
     asked_of = _THINK_OF.search(question)
     if asked_of is None:
         return False
-    most = max(_COMMON_SHARE * catalogue.reviews, _FEWEST_COMMON)
     return any(
         word.islower()
         and not judges(word)
         and not is_kind(word, catalogue)
         and word.removesuffix("s") not in _OF_ALL
-        and 0 < _reviews_with(word, catalogue) <= most
+        and catalogue.reviews_with(word) > 0
+        and not _is_common(word, catalogue)
         for word in content_words(asked_of[1]).split()
     )
 
@@ -247,10 +246,10 @@ def _tells_a_reason(aspect: str, catalogue: Catalogue, *, named: bool) -> bool:
     )
 
 
-def _reviews_with(word: str, catalogue: Catalogue) -> int:
-    folded = word.casefold()
-    forms = {folded, folded.removesuffix("s"), f"{folded}s"}
-    return max(catalogue.words.get(form, 0) for form in forms)
+def _is_common(word: str, catalogue: Catalogue) -> bool:
+    """Whether so many reviews have a word that it tells nothing apart."""
+    most = max(_COMMON_SHARE * catalogue.reviews, _FEWEST_COMMON)
+    return catalogue.reviews_with(word) > most
 
 
 def plain_plan(question: str, embed: Embed) -> QuestionPlan:
