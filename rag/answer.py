@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
-from rag.schema import RetrievedChunk, Side, rating_words
+from rag.schema import RetrievedChunk, Side, Slice, rating_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,17 @@ class KeyPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Breakdown:
+    """What was counted, told apart by rating, over time or by item. `points` has, for each key point
+    of the answer, in their order, how many of the reviews found to make it are in each slice.
+    """
+
+    by: Literal["rating", "time", "item"]
+    slices: tuple[Slice, ...]
+    points: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerSentence:
     """One sentence of an answer, markers removed, with the reviews it cites and whether they bear
     it out.
@@ -151,7 +162,8 @@ class Answer:
 
     `searched_for` is the question made to stand alone, where `question`, the user's words, leant on
     earlier ones; `plan` is how it was understood. `to_be_worded`: its points are quoted, and the same
-    answer follows with some of them in plainer words.
+    answer follows with some of them in plainer words. `breakdowns` tell what was counted apart, as
+    far as the reviews have ratings, dates and items; of several items' answers none do.
     """
 
     question: str
@@ -166,6 +178,7 @@ class Answer:
     searched_for: str = ""
     plan: Mapping[str, Any] = field(default_factory=dict)
     to_be_worded: bool = False
+    breakdowns: tuple[Breakdown, ...] = ()
 
     @property
     def text(self) -> str:
@@ -202,6 +215,7 @@ class Answer:
             "generator": self.generator,
             "generator_reason": self.generator_reason,
             "points": [point.as_dict() for point in self.points],
+            "breakdowns": [asdict(breakdown) for breakdown in self.breakdowns],
             "sentences": [_sentence_dict(sentence) for sentence in self.sentences],
             "retrieved": [_chunk_dict(chunk) for chunk in self.retrieved],
             "dropped_markers": self.dropped_markers,

@@ -69,6 +69,28 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """The reviews of one rating, period or item that speak of something, out of the `of` that there
+    are. Of them `praise` are for it and not against, and `criticism` against and not for it.
+
+    `label` is the rating as the reviewers gave it ("4", "7.5"), the period ("2021", "2021-09"), or
+    the item.
+    """
+
+    label: str
+    reviews: int
+    praise: int
+    criticism: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """Of those on one side, the share that is for it; half where there are none."""
+        judge = self.praise + self.criticism
+        return self.praise / judge if judge else 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """One review as stored.
 

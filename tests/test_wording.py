@@ -12,9 +12,10 @@ from finetune.data.statements import HELD_OUT, statement_examples, statement_fil
 from finetune.shipped import ADAPTERS, STATEMENT_WRITER
 from rag.answer import Answer
 from rag.answering import statement_prompt
-from rag.answering.counted import IN_PLAIN_WORDS, CountingAnswerer
+from rag.answering.counted import CountingAnswerer
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.pipeline import Pipeline
+from rag.answering.rewording import IN_PLAIN_WORDS
 from rag.answering.statement_prompt import (
     MOST_QUOTED,
     STATING,

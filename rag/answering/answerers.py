@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rag.answering.base import Answerer
-from rag.answering.counted import BearsOn, CountingAnswerer
+from rag.answering.base import Answerer, BearsOn
+from rag.answering.counted import CountingAnswerer
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.model import Budget, ModelAnswerer
 from rag.answering.statement_prompt import STATING

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from rag.answer import AnswerSentence
+from rag.answer import AnswerSentence, Breakdown
+from rag.answering import prompt
 from rag.answering.headline import Tally
 from rag.generators.base import never_cancelled
 from rag.retrieval.evidence import Evidence
@@ -27,6 +28,7 @@ class Draft:
     written. `truncated`: a model reached the most tokens it may write. `tally`: how many reviews
     speak of what is asked and how, where they were counted. `notes`: what is to be said of it.
     `rewording`: writes the same in plainer words, which takes seconds, where something can.
+    `breakdowns`: what was counted, told apart.
     """
 
     sentences: tuple[AnswerSentence, ...]
@@ -36,6 +38,13 @@ class Draft:
     tally: Tally | None = None
     notes: tuple[str, ...] = ()
     rewording: Rewording | None = None
+    breakdowns: tuple[Breakdown, ...] = ()
+
+
+BearsOn = Callable[[QuestionPlan, Evidence, float | None], bool]
+"""Whether evidence bears on a question at all, given the largest probability that a sentence answers
+it.
+"""
 
 
 class Answerer(Protocol):
@@ -56,3 +65,12 @@ class Answerer(Protocol):
         `cancelled()` turns true. Raises `GeneratorError`.
         """
         ...
+
+
+def as_text(sentence: AnswerSentence) -> str:
+    """A line of a counted answer as it is streamed."""
+    if sentence.heading:
+        return f"\n{sentence.text}\n"
+    numbers = [citation.number for citation in sentence.citations]
+    count = f" ({sentence.how_many})" if sentence.how_many else ""
+    return f"- {sentence.text}{count} {prompt.write_marker(numbers)}\n"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from rag.answering import headline
-from rag.answering.counting import MAKES, OPPOSES, Count, count, read
+from rag.answering.counting import MAKES, OPPOSES, Count, Reading, count, read
 from rag.answering.headline import Tally
-from rag.answering.opinions import Opinions
+from rag.answering.opinions import Opinions, words_told
+from rag.index import ReviewIndex
 from rag.reader import Reader
 from rag.reader.stance import side_of
 from rag.schema import Side
@@ -28,6 +31,10 @@ _ONLY_ASKS = re.compile(
     r"\W*(?:(?:so|and|but) )?(is|are|was|were|do|does|did|can|could|will|would|should|has|have)\s+(?:the\s+)?",
     re.IGNORECASE,
 )
+_DENIES = re.compile(
+    r"\b(?:no|not|nor|never|without|lacks?|lacking|missing|wish|if)\b|n['’]t\b", re.IGNORECASE
+)
+_HAVING = re.compile(r"(?:serve|offer|provide|include|allow|feature|got|come)s?", re.IGNORECASE)
 _PAIRS = 200  # sentences read for a statement that the question holds
 _TRUE_OR_NOT = (0.5, 0.8)  # probabilities from which what is asked is borne out, and denied
 _SURE = (
@@ -43,8 +50,8 @@ class Claim:
     is_sure: bool
 
     def decides(self, plan: QuestionPlan, opinions: Opinions) -> bool:
-        """Whether it answers the question: how many say so, or whether it is so."""
-        if plan.intent == "count":
+        """Whether it answers the question: how many say so, of which it is so, or whether it is."""
+        if plan.intent == "count" or plan.split is not None:
             return True
         tally = Tally.of(opinions)
         told = headline.true_or_not(
@@ -58,11 +65,15 @@ class Claim:
         return (*self.count.places, *self.count.opposed)
 
 
-def claim_of(plan: QuestionPlan, opinions: Opinions, reader: Reader) -> Claim | None:
-    """What the question asks the truth of, or how many say it, and who bears it out; None where
-    it asks neither, or a view: whether something is good is told by the sides.
+def claim_of(
+    plan: QuestionPlan, opinions: Opinions, index: ReviewIndex, reader: Reader
+) -> Claim | None:
+    """What the question asks the truth of, of one or of which items, or how many say it, and who
+    bears it out; None where it asks none of these, or a view: whether something is good is told by
+    the sides.
     """
-    statement = ""
+    of_which = plan.split is not None and plan.split.asks
+    statement = as_statement(of_which) if of_which else ""
     if plan.intent == "yes_no" and not plan.is_overview:
         statement = statement_of(plan)
         if side_of_statement(statement, reader) != "neutral" and not _ANYONE.search(plan.query):
@@ -71,13 +82,29 @@ def claim_of(plan: QuestionPlan, opinions: Opinions, reader: Reader) -> Claim | 
         # a name that all reviews are about is dropped from the query, and may be its subject
         said = _SAYING.search(plan.query) or _SAYING.search(plan.question)
         statement = said[1] if said else ""
-    if not statement:
+    if not statement or not len(opinions):
         return None
     reading = read(statement, plan.vectors[0], 0.0, opinions, reader, _PAIRS)
+    if of_which:
+        reading = _presupposed(reading, plan, opinions, index)
     is_sure = max(reading.makes.max(initial=0), reading.opposes.max(initial=0)) >= _SURE
-    strict = plan.intent == "yes_no" and not _ANYONE.search(plan.query)
+    strict = plan.intent != "count" and not _ANYONE.search(plan.query)
     makes, opposes = _TRUE_OR_NOT if strict else (MAKES, OPPOSES)
     return Claim(count(reading, opinions, makes, opposes, of_asked=True), bool(is_sure))
+
+
+def _presupposed(
+    reading: Reading, plan: QuestionPlan, opinions: Opinions, index: ReviewIndex
+) -> Reading:
+    """Who speaks of "the showers" takes it that there are some: what has all words for what is asked
+    about, denies nothing, and is not read as the opposite, bears it out.
+    """
+    words = " ".join(word for word in plan.aspect.split() if not _HAVING.fullmatch(word))
+    speaks = words_told(words or plan.aspect, plan, index, share=1.0)[opinions.rows]
+    denies = np.array([_DENIES.search(text) is not None for text in opinions.texts], dtype=bool)
+    taken = speaks & ~denies & (reading.opposes < _TRUE_OR_NOT[0])
+    makes = np.where(taken, np.maximum(reading.makes, _TRUE_OR_NOT[0]), reading.makes)
+    return replace(reading, makes=makes.astype(np.float32))
 
 
 def statement_of(plan: QuestionPlan) -> str:

@@ -12,12 +12,15 @@ import numpy as np
 
 from rag.answer import AnswerSentence
 from rag.answering import headline, prompt
-from rag.answering.base import Draft
+from rag.answering.base import BearsOn, Draft, as_text
 from rag.answering.claims import Claim, claim_of, side_of_statement, statement_of
 from rag.answering.extractive import ExtractiveAnswerer
+from rag.answering.fact_answer import FactAnswerer
 from rag.answering.headline import Tally
 from rag.answering.opinions import Opinions, opinions_on
 from rag.answering.points import PointFinder
+from rag.answering.rewording import in_plain_words
+from rag.answering.splits import breakdowns, of_best, told_apart
 from rag.answering.statements import Statements
 from rag.answering.summary import Sides, listed, summary, what_it_is_of
 from rag.answering.wording import StatementWriter
@@ -25,17 +28,11 @@ from rag.generators.base import never_cancelled
 from rag.index import ReviewIndex
 from rag.reader import Reader
 from rag.retrieval.evidence import Evidence
-from rag.schema import ReviewQAError
 from rag.understanding.intent import wants_summary
 from rag.understanding.plan import QuestionPlan
+from rag.understanding.split import Split
 
 _COMPARED = 6  # points of a comparison with what is not here
-IN_PLAIN_WORDS = "\nIn plain words:\n"
-
-BearsOn = Callable[[QuestionPlan, Evidence, float | None], bool]
-"""Whether evidence bears on a question at all, given the largest probability that a sentence answers
-it.
-"""
 
 
 class CountingAnswerer:
@@ -53,6 +50,7 @@ class CountingAnswerer:
         self._reader = reader
         self._bears_on = bears_on
         self._quoting = quoting
+        self._facts = FactAnswerer(index, reader, quoting, bears_on)
         self._finder = PointFinder(index, reader)
         self._writer = writer
 
@@ -68,9 +66,7 @@ class CountingAnswerer:
         )
 
     def counts(self, plan: QuestionPlan) -> bool:
-        """Whether the reviews are counted for it; what asks for one fact is answered with the
-        sentences nearest to it.
-        """
+        """Whether opinions are counted for it, and not what is told of one fact."""
         return not (plan.is_fact or plan.intent == "fact")
 
     def answer(
@@ -83,20 +79,34 @@ class CountingAnswerer:
         can word them, the draft tells how.
         """
         if not self.counts(plan):
-            yield from self._quoting.answer(plan, evidence, cancelled)
+            yield from self._facts.answer(plan, evidence, cancelled)
             return
         opinions = opinions_on(plan, self._index, self._reader, evidence.where)
-        if not len(opinions) or not self._bears_on(plan, evidence, opinions.best):
+        claim = claim_of(plan, opinions, self._index, self._reader)
+        of_which = plan.split is not None and bool(plan.split.asks)  # "Which hotels have a pool?"
+        of_claim: tuple[int, ...] = ()
+        if claim is not None and of_which:
+            of_claim = claim.count.places
+        elif claim is not None and claim.decides(plan, opinions):
+            of_claim = claim.places_of_all
+        bears_on = len(opinions) and self._bears_on(plan, evidence, opinions.best)
+        if not (of_claim if of_which else bears_on):
             yield prompt.REFUSAL
             yield Draft((prompt.REFUSED,), evidence.chunks)
             return
-        claim = claim_of(plan, opinions, self._reader)
-        of_claim = claim.places_of_all if claim and claim.decides(plan, opinions) else ()
-        # whether something is so is told by those who say that it is or is not
-        spoken = opinions.only(np.array(sorted(of_claim))) if of_claim else opinions
+        spoken = opinions
+        if of_claim:  # whether something is so is told by those who say that it is or is not
+            spoken = opinions.only(np.array(sorted(of_claim)))
+        elif plan.split is not None and plan.split.ranked:
+            spoken = of_best(self._index, opinions, plan.side, evidence.where)
         points = self._finder.points(plan, spoken, cancelled)
-        tally = Tally.of(opinions) if of_claim else Tally.of(opinions, points)
+        of_all = points if spoken is opinions else ()  # places are among those who were spoken of
+        tally = Tally.of(opinions, of_all)
+        counted = spoken if of_claim else opinions
+        apart = breakdowns(self._index, counted, of_all, evidence.where)
         told = self._headline(plan, opinions, tally, claim)
+        if plan.split is not None and (more := told_apart(plan.split, apart, plan.side)):
+            told = _with_split(told, more, plan.split)
         yield told + "\n"
         sentences = [AnswerSentence(told, supported=True, score=1.0, counted=True)]
         statements = Statements(self._index, spoken, evidence.chunks[0].number)
@@ -104,8 +114,10 @@ class CountingAnswerer:
             (side, [statements.of_point(p.place, p.side, p.count, tally.speak) for p in of_side])
             for side, of_side in points
         ]
-        if plan.intent == "comparison" and not plan.is_part:  # praise may be for the other
+        # praise may be for the other, or tell nothing of whether it is so
+        if of_which or (plan.intent == "comparison" and not plan.is_part):
             of_both = [statement for _, of_side in sides for statement in of_side]
+            of_both = [statement for statement in of_both if statement.points[0].count]
             of_both.sort(key=lambda statement: -statement.points[0].count)
             sides = [("neutral", of_both[:_COMPARED])] if of_both else []
         in_prose = plan.is_overview and wants_summary(plan.question)
@@ -116,56 +128,13 @@ class CountingAnswerer:
 
         made = composed(sides)
         for sentence in made:
-            yield _as_text(sentence)
-        draft = Draft((*sentences, *made), tuple(statements.chunks), tally=tally)
+            yield as_text(sentence)
+        draft = Draft((*sentences, *made), tuple(statements.chunks), tally=tally, breakdowns=apart)
         if self._writer is not None and sides:
-            reword = partial(self._reworded, self._writer, plan, draft, sides, composed)
+            known = (plan.question, self._index.name)
+            reword = partial(in_plain_words, self._writer, known, draft, sides, composed)
             draft = replace(draft, rewording=reword)
         yield draft
-
-    def _reworded(
-        self,
-        writer: StatementWriter,
-        plan: QuestionPlan,
-        draft: Draft,
-        sides: Sides,
-        composed: Callable[[Sides], list[AnswerSentence]],
-        cancelled: Callable[[], bool],
-    ) -> Iterator[str | Draft]:
-        """What the writer words, then the whole answer with it."""
-        sides, notes = self._in_words(writer, plan, sides, cancelled)
-        sentences = (draft.sentences[0], *composed(sides))
-        worded = [s for s in sentences if any(not point.quoted for point in s.points)]
-        if worded:
-            yield IN_PLAIN_WORDS
-        for sentence in worded:
-            yield _as_text(sentence)
-        yield replace(draft, sentences=sentences, notes=notes, rewording=None)
-
-    def _in_words(
-        self,
-        writer: StatementWriter,
-        plan: QuestionPlan,
-        sides: Sides,
-        cancelled: Callable[[], bool],
-    ) -> tuple[Sides, tuple[str, ...]]:
-        """The points in the writer's words, where these are borne out, and what to say of that. A
-        writer that fails costs the words, and not the answer.
-        """
-        told = [statement for _, statements in sides for statement in statements]
-        known = (plan.question, self._index.name)
-        try:
-            worded = writer.worded(plan.question, told, known, cancelled)
-        except ReviewQAError as error:
-            return sides, (f"The points are quoted: {error}",)
-        left = iter(worded.sentences)
-        in_words = [(side, [next(left) for _ in statements]) for side, statements in sides]
-        others = "" if worded.worded == worded.asked else "; the others are quoted"
-        note = (
-            f"{worded.worded} of {worded.asked} points are in the words of {writer.name}, checked "
-            f"against their reviews{others}."
-        )
-        return in_words, (note,)
 
     def _headline(
         self, plan: QuestionPlan, opinions: Opinions, tally: Tally, claim: Claim | None
@@ -209,10 +178,10 @@ class CountingAnswerer:
         return by_year
 
 
-def _as_text(sentence: AnswerSentence) -> str:
-    """A line of the answer as it is streamed."""
-    if sentence.heading:
-        return f"\n{sentence.text}\n"
-    numbers = [citation.number for citation in sentence.citations]
-    count = f" ({sentence.how_many})" if sentence.how_many else ""
-    return f"- {sentence.text}{count} {prompt.write_marker(numbers)}\n"
+def _with_split(told: str, more: str, split: Split) -> str:
+    """The headline with what tells it apart: this alone where it is the answer, before it where it
+    is what was asked first.
+    """
+    if split.asks:
+        return more
+    return f"{more} {told}" if split.ranked else f"{told} {more}"

@@ -37,6 +37,7 @@ _NEAR_ASPECT = 0.22  # cosine with the aspect's words, of a sentence that has no
 _OF_AN_ASPECT = ("opinion", "why", "change", "comparison")
 _MOST_TELLING = 0.4  # of what the words of an aspect tell,
 _ANY_TELLING = 0.3  # and where the question names one thing or another
+_ROUNDING = 1e-6
 _PHRASES_READ = 200  # sentences of an overview with set phrases, whose side the reader judges
 _SIMILAR = 0.5  # cosine from which it does, where no reader reads the language
 _OVERVIEW_FLOOR = 0.3  # cosine of a sentence and a point of an overview that it may make
@@ -116,6 +117,22 @@ def opinions_on(
     return opinions.only(np.argsort(-opinions.relevance, kind="stable"))
 
 
+def sentences_near(
+    plan: QuestionPlan, index: ReviewIndex, reader: Reader, where: Mask | None = None
+) -> Opinions:
+    """The sentences that are proposed for what the plan asks, with the probability that each answers
+    it, whatever it is; nothing is told of their sides.
+    """
+    proposed = _proposed(plan, index, _with_words(plan, index), where)
+    rows, sampled = _sample(index, proposed, PROPOSED)
+    opinions = _opinions(index, rows, where, sampled)
+    relevance = np.zeros(len(opinions), dtype=np.float32)
+    if (read := np.flatnonzero(opinions.read_language)).size:
+        texts = [opinions.texts[place] for place in read.tolist()]
+        relevance[read] = reader.answers(_question(plan), texts)
+    return replace(opinions, relevance=relevance)
+
+
 def _of_everything(index: ReviewIndex, reader: Reader, where: Mask | None) -> Opinions:
     rows = np.arange(index.manifest.sentences) if where is None else np.flatnonzero(where)
     rows, sampled = _sample(index, rows, OVERVIEW_SENTENCES)
@@ -180,11 +197,17 @@ def _question(plan: QuestionPlan) -> str:
 
 
 def _with_words(plan: QuestionPlan, index: ReviewIndex) -> Mask:
-    """(sentences of the index,) which have the words that name what is asked about: those that tell
-    much of it, rare words telling more ("hunger", and not "games", of "The Hunger Games").
+    return words_told(without_judgement(plan.aspect), plan, index)
+
+
+def words_told(
+    subject: str, plan: QuestionPlan, index: ReviewIndex, share: float | None = None
+) -> Mask:
+    """(sentences of the index,) which have the words of a subject: those that tell much of it, or
+    this share, rare words telling more ("hunger", and not "games", of "The Hunger Games").
     """
     places = {word.casefold() for word in _places(plan)}
-    words = set(without_judgement(plan.aspect).casefold().split())
+    words = set(subject.casefold().split())
     words = words - places or words
     has = [index.word_scores(word)[0] > 0 for word in sorted(words)]
     size = index.manifest.sentences
@@ -192,8 +215,9 @@ def _with_words(plan: QuestionPlan, index: ReviewIndex) -> Mask:
     told = np.zeros(size, dtype=np.float32)
     for mask, value in zip(has, tells, strict=True):
         told += value * mask
-    share = _ANY_TELLING if re.search(r"\bor\b", plan.query) else _MOST_TELLING
-    return np.asarray(told >= share * sum(tells)) & (told > 0)
+    if share is None:
+        share = _ANY_TELLING if re.search(r"\bor\b", plan.query) else _MOST_TELLING
+    return np.asarray(told >= (share - _ROUNDING) * sum(tells)) & (told > 0)
 
 
 def _sample(index: ReviewIndex, rows: Rows, most: int) -> tuple[Rows, float]:

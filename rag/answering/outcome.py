@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rag.answer import AnswerSentence
+from rag.answer import AnswerSentence, Breakdown
 from rag.answering import prompt
 from rag.answering.base import Draft, Rewording
 from rag.answering.grounding import is_refusal
@@ -57,6 +57,7 @@ class Outcome:
     refusal: AnswerSentence | None = None
     tallies: dict[str, Tally] = field(default_factory=dict)  # by item, where there are several
     notes: list[str] = field(default_factory=list)
+    breakdowns: tuple[Breakdown, ...] = ()
 
     @property
     def sentences(self) -> list[AnswerSentence]:
@@ -103,6 +104,8 @@ class Outcome:
         answered = bool(draft.sentences) and not is_refusal(draft.sentences)
         self.answered = self.answered or answered
         self.counted = self.counted or draft.tally is not None
+        if not plan.is_part:
+            self.breakdowns = draft.breakdowns
         if plan.is_part and draft.tally is not None:
             self.tallies[plan.items[0].name] = draft.tally
         if plan.is_part:

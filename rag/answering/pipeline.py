@@ -226,6 +226,7 @@ class Pipeline:
             ),
             timings=timer.total(),
             to_be_worded=to_be_worded,
+            breakdowns=outcome.breakdowns,
         )
 
     def _evidence(self, plan: QuestionPlan, where: Sequence[Condition], first: int = 1) -> Evidence:
@@ -262,7 +263,8 @@ class Pipeline:
             outcome.refuse(none_meet(plan, self._catalogue), NOT_NEAR_ENOUGH)
             return
         # the answerer that counts reads more than this evidence, and decides by that
-        if not self._counts(plan) and not self._bears_on(plan, evidence, evidence.best):
+        decides = isinstance(self.answerer, CountingAnswerer)
+        if not decides and not self._bears_on(plan, evidence, evidence.best):
             outcome.reason = NOT_NEAR_ENOUGH
             outcome.add(plan, Draft((), evidence.chunks))
             return

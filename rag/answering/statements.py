@@ -15,6 +15,7 @@ from rag.schema import RetrievedChunk, Side
 _MOST_CITED = 4
 _MOST_SAID = 200  # reviews that a point opens
 _MOST_QUOTED_WORDS = 30
+_BEFORE = 60  # characters before what a quotation is for
 
 
 class Statements:
@@ -27,12 +28,18 @@ class Statements:
         self._places: dict[int, int] = {}
         self.chunks: list[RetrievedChunk] = []
 
-    def of_point(self, place: int, side: Side, count: Count, speak: int) -> AnswerSentence:
-        """The sentence at a place as a point, made by so many of those who `speak`."""
+    def of_point(
+        self, place: int, side: Side, count: Count, speak: int, around: int = 0
+    ) -> AnswerSentence:
+        """The sentence at a place as a point, made by so many of those who `speak`; of a long one
+        what stands around a character of it.
+        """
         places = [place, *(other for other in count.places if other != place)]
         citations = tuple(self._citation(other) for other in places[:_MOST_CITED])
         point = KeyPoint(
-            statement=shortened(self._opinions.texts[place], _MOST_QUOTED_WORDS),
+            statement=shortened(
+                _from_clause(self._opinions.texts[place], around), _MOST_QUOTED_WORDS
+            ),
             quoted=True,
             stance=side,
             count=count.number,
@@ -66,3 +73,17 @@ class Statements:
         chunk = self.chunks[self._places[chunk_row]]
         sentence = self._index.sentences([row])[0]
         return Citation.of(chunk, sentence.start, sentence.end, 1.0, supports=True)
+
+
+def _from_clause(text: str, around: int) -> str:
+    """A long text from the clause on that has this character."""
+    if (
+        len(text[:around].split()) < _MOST_QUOTED_WORDS // 2
+        or len(text.split()) <= _MOST_QUOTED_WORDS
+    ):
+        return text
+    start = max(text.rfind(mark, 0, around) for mark in (", ", "; ", ": ", " - ", " ("))
+    start = (
+        text.rfind(" ", 0, max(around - _BEFORE, 0)) if around - start > 2 * _BEFORE else start + 1
+    )
+    return f"… {text[start:].strip()}"

@@ -10,20 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rag.answer import Said
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The reviews of one rating or period that speak of a topic, out of the `of` that there are.
-
-    `label` is the rating as the reviewers gave it ("4", "7.5"), or the period: "2021", "2021-09".
-    """
-
-    label: str
-    reviews: int
-    praise: int
-    criticism: int
-    of: int
+from rag.schema import Slice
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from rag.understanding.names import Mention, NameFinder, Names
 from rag.understanding.period import Limit, limits_of
 from rag.understanding.side import sides_named
 from rag.understanding.spelling import spelt
+from rag.understanding.split import Split, plainly, split_of
 from rag.understanding.topic import PEOPLE, Topic
 
 _BARE_YEAR = re.compile(
@@ -44,7 +45,7 @@ class Asked:
 
     `question` is it with its spelling mended, `taken` what it took, for a reader; `query` is what
     is searched for; `form` the whole question whose wording tells what is wanted and which side,
-    unless `intent` or `side` do.
+    unless `intent` or `side` do. `split`: the answer is to be told apart.
     """
 
     question: str
@@ -58,6 +59,7 @@ class Asked:
     intent: Intent | None = None
     side: Side | None = None
     taken: str = ""
+    split: Split | None = None
 
 
 def asked(
@@ -76,7 +78,10 @@ def asked(
 def _alone(question: str, finder: NameFinder, catalogue: Catalogue) -> Asked:
     names = finder.find(question)
     limits = limits_of(question, catalogue.dates, catalogue.scale)
-    query = _without(question, names, limits) or question
+    split = None if names.items else split_of(question, catalogue)
+    query = _without(question, names, limits, split) or question
+    if split is not None and split.ranked:
+        query = plainly(query, catalogue.words)
     return Asked(
         question=question,
         query=query,
@@ -87,6 +92,7 @@ def _alone(question: str, finder: NameFinder, catalogue: Catalogue) -> Asked:
         form=query,
         is_fact=asks_for_fact(question),
         intent="overview" if task_for(question) is not None else None,
+        split=split,
     )
 
 
@@ -97,8 +103,11 @@ def _after(
     stated = _BARE_YEAR.sub(r"\1in \2", question) if lean.how == "part" else question
     names = finder.find(stated)
     limits = limits_of(stated, catalogue.dates, catalogue.scale)
-    own = _without(stated, names, limits)
-    if lean.how in ("part", "whole"):
+    split = None if names.items else split_of(stated, catalogue)
+    own = _without(stated, names, limits, split)
+    if split is not None and not content_words(own):  # "And by year?"
+        made, kept = before, before.topic.shown
+    elif lean.how in ("part", "whole"):
         made, kept = _with_part(before, own, lean)
     else:
         made, kept = _referring(before, question, own, lean)
@@ -106,6 +115,7 @@ def _after(
         _with_reviews(made, before, names, limits, compares=_COMPARES.search(stated) is not None),
         question=question,
         taken=_taken(kept, before, names, limits),
+        split=split,
     )
 
 
@@ -197,12 +207,14 @@ def _tells_only_a_side(word: str) -> bool:
     return bool(_GENERIC.fullmatch(word) or len(sides_named(word)) == 1)
 
 
-def _without(question: str, names: Names, limits: Sequence[Limit]) -> str:
-    """The question without its names and without the words of its limits, and without the
-    prepositions that led to them.
+def _without(
+    question: str, names: Names, limits: Sequence[Limit], split: Split | None = None
+) -> str:
+    """The question without its names and without the words of its limits and its split, and without
+    the prepositions that led to them.
     """
     spans = [*names.subjects, *((mention.start, mention.end) for mention in names.items)]
-    words = [*(limit.words for limit in limits), names.unknown]
+    words = [*(limit.words for limit in limits), names.unknown, split.words if split else ""]
     return cut(question, spans, filter(None, words))
 
 

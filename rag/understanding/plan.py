@@ -23,6 +23,7 @@ from rag.understanding.intent import asks_for_fact, content_words, wants_overvie
 from rag.understanding.limits import PlanLimit, leave_out, limits_in, name_key, side_limit
 from rag.understanding.names import Mention, NameFinder, Names, is_kind
 from rag.understanding.side import asked_side, judges, sides_named
+from rag.understanding.split import Split
 
 BOTH_SIDES = "Tell both what is praised and what is criticised."
 _WORD = re.compile(r"\w")
@@ -61,7 +62,7 @@ class QuestionPlan:
     there are several mentions; `unknown_item` a name that no review is of. `conditions` are
     what the times, the ratings and a lone item come to; for "change" the times are none, since what
     came before is wanted, too. `limits` are all of these in a few words each, and `removed` those
-    that were left out: `question` then stands without their words.
+    that were left out: `question` then stands without their words. `split`: by what the answer is told apart.
     """
 
     question: str
@@ -78,6 +79,7 @@ class QuestionPlan:
     is_part: bool = False  # of a question about several items
     limits: tuple[PlanLimit, ...] = ()
     removed: tuple[PlanLimit, ...] = ()
+    split: Split | None = None
 
     @property
     def parts(self) -> tuple[QuestionPlan, ...]:
@@ -106,6 +108,7 @@ class QuestionPlan:
             "conditions": where_text(self.conditions),
             "limits": [asdict(limit) for limit in self.limits],
             "removed": [asdict(limit) for limit in self.removed],
+            "split": self.split.by if self.split else "",
         }
 
     @property
@@ -172,6 +175,10 @@ def understand(
         aspect = ""  # "Why do people return it?" asks for all that is held against it
     if intent == "change" and all(map(judges, aspect.split())):
         aspect = ""
+    if said.split is not None and intent in ("comparison", "fact", "yes_no", "change"):
+        if all(map(judges, aspect.split())):
+            aspect = ""  # "Which lounge is the worst?" is about all that is said
+        intent = "opinion" if aspect else "overview"  # "Which hotel has the best beds?"
     several = len(said.items) > 1
     if several and intent not in _KEEPS_ITS_INTENT:
         intent = "comparison"
@@ -184,6 +191,9 @@ def understand(
         side = asked_side(said.form)  # where the classifier is not sure, its words say it
     elif intent == "overview" and not sides_named(said.form):
         side = "neutral"
+    if side == "neutral" and said.split is not None and said.split.ranked:
+        named = sides_named(said.form)
+        side = named.pop() if len(named) == 1 else side
     sides = () if side == "neutral" else (side_limit(side),)
     both_sides = "side" in without
     names = Names(said.items, said.unknown_item)
@@ -197,10 +207,11 @@ def understand(
         items=said.items,
         unknown_item=said.unknown_item,
         conditions=tuple(conditions),
-        is_fact=said.is_fact,
+        is_fact=said.is_fact and said.split is None,
         read_as="" if said.question == rest else said.question,
         limits=(*limits_in(names, in_force, catalogue.scale), *(() if both_sides else sides)),
         removed=(*removed, *(sides if both_sides else ())),
+        split=said.split,
     )
 
 
@@ -214,6 +225,9 @@ def distinguishing(aspect: str, catalogue: Catalogue) -> str:
     before = [word for word in words[:judged] if not is_kind(word.casefold(), catalogue)]
     if not set(telling) & set(words[:judged]):
         telling = [*before, *telling]  # "Is the food good in Dubai?" is about the food
+    if telling and all(map(judges, telling)):  # and so is "the best food"
+        named = [word for word in words if not judges(word)]
+        telling = [word for word in named if not is_kind(word.casefold(), catalogue)] or telling
     return " ".join(telling or words)
 
 

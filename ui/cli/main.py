@@ -75,6 +75,7 @@ class AskOptions:
     show_prompt: bool
     explain: bool
     where: str
+    by: str | None
     previous: tuple[str, ...]
 
 
@@ -90,6 +91,11 @@ class AskOptions:
 @click.option("--explain", is_flag=True, help="Print first how the question is understood.")
 @click.option(
     "--where", default="", help='Ask only some reviews: "rating >= 8 and date >= 2024-12".'
+)
+@click.option(
+    "--by",
+    type=click.Choice(["rating", "time", "item"]),
+    help="Tell apart, too, what was counted.",
 )
 @click.option(
     "--after", "previous", multiple=True, help="A question asked before this one; may be repeated."
@@ -121,6 +127,9 @@ def ask(context: Context, question: str, options: AskOptions) -> None:
             terminal.say_json(piece.to_dict())
         elif isinstance(piece, Answer):
             terminal.say("\n")
+            for breakdown in piece.breakdowns:
+                if breakdown.by == options.by:
+                    terminal.show("apart", breakdown)
             terminal.show("footer", piece)
         elif not options.as_json:
             terminal.say(piece, newline=False)
