@@ -3,58 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from rag.answer import Answer
 from rag.answering import prompt
-from rag.answering.pipeline import Pipeline
-from rag.config import Settings
-from rag.generators.choice import ChosenGenerator
-from rag.index import build_index
-from rag.schema import Review
-from tests.fakes import CHUNK_TOKENS, FakeEmbedder, FakeReader, review
+from tests.asking import ask_in, many
+from tests.fakes import review
 
 GOOD = "The breakfast was good."
 BAD = "The breakfast was bad."
 
 
-def many(*groups: tuple[int, str], ids: str = "r", **changes: str) -> list[Review]:
-    """So many reviews of each text, every one with a mark of its own, so that none is a copy."""
-    reviews: list[Review] = []
-    for number, text in groups:
-        for _ in range(number):
-            mark = f"{ids}{len(reviews)}"
-            one = review(mark, f"{text} Stay{mark} room{mark} floor{mark}.")
-            reviews.append(replace(one, **changes))  # type: ignore[arg-type]
-    return reviews
-
-
 @pytest.fixture
 def ask(tmp_path: Path) -> Callable[..., Answer]:
-    def asked(question: str, reviews: Sequence[Review], **more: object) -> Answer:
-        index = build_index(
-            reviews,
-            FakeEmbedder(),
-            tmp_path / "hotel",
-            chunking="sentences",
-            chunk_tokens=CHUNK_TOKENS,
-        )
-        settings = Settings().changed(
-            {
-                "index.chunk_tokens": CHUNK_TOKENS,
-                "answering.evidence_floor": 0.1,
-                "answering.fact_evidence_floor": 0.1,
-            }
-        )
-        chosen = ChosenGenerator(None, "the test says so")
-        pipeline = Pipeline(settings, index, FakeEmbedder(), chosen, FakeReader())
-        return pipeline.ask(question, **more)  # type: ignore[arg-type]
-
-    return asked
+    return partial(ask_in, tmp_path)
 
 
 def test_the_headline_counts_and_each_point_opens_its_reviews(ask: Callable[..., Answer]) -> None:

@@ -26,8 +26,9 @@ from rag.generators.choice import ChosenGenerator
 from rag.index import build_index
 from rag.schema import ModelError
 from rag.understanding.intent import Task
+from tests.asking import many
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, FakeReader
-from tests.test_counted import BAD, GOOD, many
+from tests.test_counted import BAD, GOOD
 from tests.test_finetune_compare import contender
 from tests.test_wording import FakeCompleter, of_the_side
 

@@ -30,8 +30,9 @@ from rag.generators.choice import ChosenGenerator, merged_models
 from rag.generators.completion import BatchCompleter
 from rag.index import build_index
 from rag.schema import GeneratorError, Message, ModelError, Review, ReviewFileError
+from tests.asking import many
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, FakeReader
-from tests.test_counted import BAD, GOOD, many
+from tests.test_counted import BAD, GOOD
 
 Says = Callable[[str, int], list[str]]
 

@@ -131,8 +131,8 @@ _ASKED: tuple[tuple[str, Kind], ...] = (
         _kind("a weight", "heavy weigh weight", required=True, units=_WEIGHTS),
     ),
     (
-        r"how much (?:is|are|was|were)\b"
-        r"|(?:how much|what)\b.+\b(?:cost|costs|pay|paid|charged?|spend|fees?|price|rate)\b",
+        r"(?!.*\b(?:think|say|feel|like)\b)(?:how much (?:is|are|was|were)\b"
+        r"|(?:how much|what)\b.+\b(?:cost|costs|pay|paid|charged?|spend|fees?|price|rate)\b)",
         _kind(
             "a price",
             "cost costs pay paid charge charged spend spent fee fees price prices rate money",

@@ -192,7 +192,7 @@ def understand(
     elif intent == "overview" and not sides_named(said.form):
         side = "neutral"
     if side == "neutral" and said.split is not None and said.split.ranked:
-        named = sides_named(said.form)
+        named = sides_named(said.question)
         side = named.pop() if len(named) == 1 else side
     sides = () if side == "neutral" else (side_limit(side),)
     both_sides = "side" in without

@@ -37,7 +37,7 @@ _WHICH = re.compile(
 _SUPERLATIVE = re.compile(
     r"\b(?!best|worst|most|least|rest|test|guest|west|east|chest|fest)\w{2,}est\b", re.IGNORECASE
 )
-_ASKS_OF_ALL = re.compile(r"\s+(?:are (?:there|reviewed|here)|do you have)\b", re.IGNORECASE)
+_ASKS_OF_ALL = re.compile(r"\s*(?:are (?:there|reviewed|here)|do you have)\b", re.IGNORECASE)
 _NAMED = 0.15  # of the items' names that have a word for what they are
 _BEST = re.compile(r"\b(?:best|better|worst|worse|most|least|more|less|\w{3,}est)\b", re.IGNORECASE)
 
