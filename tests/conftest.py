@@ -23,7 +23,7 @@ settings.load_profile("any machine")
 
 # no power is cut in a test, and waiting for the disk was a fifth of all; that everything is flushed, and
 # in time, is seen by test_index_power.py, which records the calls
-os.fsync = lambda descriptor: None
+os.fsync = lambda fd: None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,14 +12,41 @@ from numpy.typing import NDArray
 from rag.embedding import Vectors
 from rag.index import disk
 from rag.index.arrays import BLOCK, release
+from rag.index.vectors import RECALL_QUERIES, VectorSearch
 from rag.progress import Progress, no_progress
 
+FEWER_QUERIES = 48  # that recall is measured with where only some vectors are new
 _TRAINING = 64  # vectors for each list to train on
 
 
 def lists_for(count: int) -> int:
     """How many inverted lists suit this many vectors: about four times its square root."""
     return max(1, min(int(4 * count**0.5), count // 40))
+
+
+def updated(
+    earlier: Any | None,
+    kept: NDArray[np.int64],
+    vectors: Vectors,
+    *,
+    progress: Progress = no_progress,
+) -> tuple[Any, dict[str, Any]]:
+    """The index of `vectors`: an `earlier` one extended (see `extend_approximate`), or built where there
+    is none or its lists were learnt from far fewer vectors, or far more. And what is told of it.
+    """
+    lists = lists_for(len(vectors))
+    if earlier is not None and not 0.5 <= earlier.nlist / lists <= 2:
+        earlier = None
+    if earlier is None:
+        index, questions = build_approximate(vectors, progress=progress), RECALL_QUERIES
+    else:
+        index = extend_approximate(earlier, kept, vectors, progress=progress)
+        questions = FEWER_QUERIES
+    return index, {
+        "lists": index.nlist,
+        "lists_learnt": "now" if earlier is None else "earlier",
+        "recall_at_10": round(VectorSearch(vectors, index).recall(questions), 4),
+    }
 
 
 def build_approximate(vectors: Vectors, *, progress: Progress = no_progress) -> Any:

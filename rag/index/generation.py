@@ -269,24 +269,11 @@ class GenerationWriter:
         kind = vectors.choose_type(self._options.vector_index, len(stored))
         if kind == "flat":
             return {"type": "flat", "recall_at_10": 1.0}
-        lists = approximate.lists_for(len(stored))
-        learnt = None if self._live is None else self._live.approximate
-        if learnt is not None and not 0.5 <= learnt.nlist / lists <= 2:
-            learnt = None  # learnt from far fewer vectors, or far more
-        if learnt is None:
-            index = approximate.build_approximate(stored, progress=self._progress)
-            questions = vectors.RECALL_QUERIES
-        else:
-            questions = vectors.FEWER_QUERIES
-            index = approximate.extend_approximate(learnt, kept, stored, progress=self._progress)
+        earlier = None if self._live is None else self._live.approximate
+        index, said = approximate.updated(earlier, kept, stored, progress=self._progress)
         name = manifest.APPROXIMATE_FILE
         self._files[name] = approximate.write_approximate(index, self._building / name)
-        return {
-            "type": kind,
-            "lists": index.nlist,
-            "lists_learnt": "earlier" if learnt is not None else "now",
-            "recall_at_10": round(vectors.VectorSearch(stored, index).recall(questions), 4),
-        }
+        return {"type": kind, **said}
 
     def _manifest(self, rows: GenerationRows, groups: Groups, **stated: Any) -> manifest.Manifest:
         """The manifest of what was written; `stated` are its entries that only the caller knows."""

@@ -34,7 +34,6 @@ _CANDIDATES = 4  # candidates scored again for each result wanted
 _LISTS_PROBED = 1 / 4  # share of the inverted lists that a search looks into
 _PICKING = 6  # times as long as reading a vector in its turn takes copying it out from among others
 RECALL_QUERIES = 200
-FEWER_QUERIES = 48  # where only some vectors are new
 RECALL_AT = 10
 
 
