@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rag.chunking import split_sentences
 from rag.config import Settings
 from rag.embedding import Embedder, make_embedder, query_vector
 from rag.index import Mode, ReviewIndex, index_folder
@@ -57,6 +58,18 @@ def changed(
     rebuild(settings, name, files, mode=mode, progress=mark, embedder=embedder, **more)  # type: ignore[arg-type]
     ends["opening"] = time.process_time()
     return dict(zip(ends, np.diff([begun, *ends.values()]).tolist(), strict=True))
+
+
+def encoding_time(embedder: Embedder, file: Path) -> float:
+    """Processor seconds that the model takes for a sentence of the first reviews."""
+    with file.open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in islice(lines, _ENCODED)]
+    texts = [row.get("text") or row["review"] for row in rows]
+    sentences = [text[begin:end] for text in texts for begin, end in split_sentences(text)]
+    embedder.embed_documents(sentences[:64])  # warm
+    begun = time.process_time()
+    embedder.embed_documents(sentences)
+    return (time.process_time() - begun) / len(sentences)
 
 
 def asked(index: ReviewIndex, embedder: Embedder, limits: Limits) -> dict[str, float]:
@@ -152,6 +165,7 @@ def main() -> None:
         folder = settings.paths.indexes_dir
         real = make_embedder(settings)
         embedder = StandIn(real, ReviewIndex.open(index_folder(given.indexes, given.like)))
+        each = encoding_time(real, given.file)
         for count in given.reviews:
             part = folder / f"{count}.jsonl"
             with given.file.open(encoding="utf-8") as lines:
@@ -160,10 +174,6 @@ def main() -> None:
             stages = changed(settings, embedder, name, [part], "new")
             index = ReviewIndex.open(index_folder(folder, name))
             sentences = index.manifest.sentences
-            some = index.sentences(range(int(np.sum(index.sentence_review < _ENCODED))))
-            begun = time.process_time()
-            real.embed_documents([sentence.text for sentence in some])
-            each = (time.process_time() - begun) / len(some)
             stages["embedding"] = each * sentences
             leave = list(islice(index.reviews(), 0, None, 100))
             write(leave, part)
@@ -183,13 +193,13 @@ def main() -> None:
             rows = {**stages, "removing 1%": removing, "adding 1%": adding, **answers}
             print(json.dumps({"sentences": sentences, MEMORY: memory, **rows}), flush=True)
             del index
-    panels = {"Build": build, "Update": update, "Question": question}
+            panels = {"Build": build, "Update": update, "Question": question}
+            if given.plot:
+                given.plot.write_text(picture(panels), encoding="utf-8")
     for title, points in panels.items():
         header = [title, *(f"{x:,} sentences" for x, _ in next(iter(points.values())))]
         rows_of = [[stage, *(f"{y:.3g}" for _, y in line)] for stage, line in points.items()]
         show("Processor seconds", header, rows_of)
-    if given.plot:
-        given.plot.write_text(picture(panels), encoding="utf-8")
 
 
 if __name__ == "__main__":
