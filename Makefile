@@ -32,8 +32,10 @@ test: browser
 	@$(PYTHON) ui/install.py --with test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@# the types are checked beside the tests, which leave a core idle now and then
+	@$(BIN)/mypy & types=$$!; \
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$types && exit $$tests
 
 # Every kill point and every power cut; `make test` plays a few of each.
 test-faults:

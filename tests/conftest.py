@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 from collections.abc import Iterator
 from multiprocessing.pool import Pool
@@ -18,6 +19,11 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+# no power is cut in a test, and waiting for the disk was a fifth of all; that everything is flushed, and
+# in time, is seen by test_index_power.py, which records the calls
+os.fsync = lambda fd: None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

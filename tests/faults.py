@@ -352,9 +352,26 @@ def difference(one: ReviewIndex, other: ReviewIndex) -> str:
     )
     if not np.allclose(one.search(queries, 10)[0], other.search(queries, 10)[0], rtol=0, atol=1e-5):
         return "search scores"
+    if differs := difference_of_words(one, other):
+        return differs
     if not np.allclose(one.stance.weights, other.stance.weights, atol=1e-4):
         return "stance"
     return "" if one.catalogue == other.catalogue else "catalogue"
+
+
+def difference_of_words(one: ReviewIndex, other: ReviewIndex) -> str:
+    """In what their words and the weights of these differ; nothing if they are equal."""
+    words = sorted(one.bm25.words)
+    if words != sorted(other.bm25.words):
+        return "words"
+    for name in ("sentences", "reviews"):
+        sums = [
+            getattr(index.bm25, name).scores(map(index.bm25.words.__getitem__, words))
+            for index in (one, other)
+        ]
+        if not np.array_equal(*sums):
+            return f"words of {name}"
+    return ""
 
 
 def state_of(scenario: Scenario, folder: Path) -> str:

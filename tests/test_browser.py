@@ -116,6 +116,13 @@ def address(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def slow_address(folder: Path) -> Iterator[str]:
+    """The same with a language model that writes for longer than a test waits."""
+    with served(folder, "slow") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = next(
         (
@@ -329,8 +336,8 @@ def test_what_a_question_was_understood_as_is_removed_by_keyboard_and_put_back(
         assert overflow(page) <= 0
 
 
-def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, folder: Path) -> None:
-    with served(folder, "slow") as address, opened(browser, address) as page:
+def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, slow_address: str) -> None:
+    with opened(browser, slow_address) as page:
         box = page.get_by_label("Your question")
         box.fill(QUESTION)
         box.press("Enter")
@@ -342,13 +349,16 @@ def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, folder: P
 
 
 def test_who_asks_while_another_is_answered_is_told_the_place(
-    browser: Browser, folder: Path
+    browser: Browser, slow_address: str
 ) -> None:
-    with served(folder, "slow") as address, opened(browser, address) as first:
+    with opened(browser, slow_address) as first:
         first.get_by_label("Your question").fill(QUESTION)
         first.get_by_label("Your question").press("Enter")
         expect(first.locator(".qa-raw")).to_be_visible()
-        with opened(browser, address, 360, 800) as second, opened(browser, address) as third:
+        with (
+            opened(browser, slow_address, 360, 800) as second,
+            opened(browser, slow_address) as third,
+        ):
             for page, told in ((second, "1 asks before you."), (third, "2 ask before you.")):
                 page.get_by_label("Your question").fill(QUESTION)
                 page.get_by_label("Your question").press("Enter")

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rag.index import ReviewIndex, verify_index
+from rag.index import BuildOptions, Change, ReviewIndex, change_index, verify_index
 from rag.index import bm25 as bm25_module
-from rag.index.bm25 import BM25_FILES, Stems, as_share, stemmer_for
+from rag.index.bm25 import BM25_FILES, TIMES_FILES, as_share
+from rag.index.stems import Stems, stemmer_for
 from rag.schema import IndexFileError, Review
-from tests.fakes import REVIEWS, build_fake_index, review
+from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index, review
+from tests.faults import difference_of_words
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +148,7 @@ def test_rows_that_lead_nowhere_are_found(tmp_path: Path, name: str) -> None:
         ("sentence_words.weight.npy", np.zeros(3, dtype=np.float64), "other types"),
         ("review_words.weight.npy", np.zeros((1, 1), dtype=np.float32), "other types"),
         ("review_words.row.npy", np.zeros(1, dtype=np.int32), "weights in 1 rows"),
+        ("review_words.times.npy", np.zeros(1, dtype=np.uint8), "counts of uint8"),
     ],
 )
 def test_files_that_do_not_fit_together_are_told(
@@ -164,3 +167,29 @@ def test_shares_lie_between_0_and_1() -> None:
     np.testing.assert_array_equal(as_share(np.array([0, 2, 4], dtype=np.float32)), [0, 0.5, 1])
     np.testing.assert_array_equal(as_share(np.zeros(3, dtype=np.float32)), [0, 0, 0])
     assert len(as_share(np.zeros(0, dtype=np.float32))) == 0
+
+
+def test_an_update_drops_words_that_are_gone_and_counts_anew_where_no_counts_were_kept(
+    tmp_path: Path,
+) -> None:
+    """The weights are those of a build from nothing, whether counts are carried over or not."""
+    first = [*REVIEWS, review("gone", "A xylophone played, and played."), review("b", "It played.")]
+    left = [*REVIEWS, review("b", "It played."), review("c", "Played it again, in the pool.")]
+    clean = build_fake_index(tmp_path / "clean", left)
+    options = BuildOptions(chunk_tokens=CHUNK_TOKENS)
+    for kept in (True, False):
+        folder = tmp_path / f"kept-{kept}"
+        index = build_fake_index(folder, first)
+        assert "xylophon" in index.bm25.words
+        if not kept:  # as an index of an earlier version
+            manifest = index.manifest
+            files = {name: of for name, of in manifest.files.items() if name not in TIMES_FILES}
+            (index.generation / "manifest.json").unlink()
+            replace(manifest, files=files).write(index.generation)
+            for name in TIMES_FILES:
+                (index.generation / name).unlink()
+        change = Change(mode="replace")
+        updated = change_index(left, FakeEmbedder(), folder, change, options).index
+        assert "xylophon" not in updated.bm25.words
+        assert difference_of_words(updated, clean) == ""
+        assert verify_index(folder) == []

@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import expect, sync_playwright
 
 from rag.config import load_settings
@@ -76,6 +77,29 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def sample_index(folder: Path, factory: pytest.TempPathFactory) -> None:
+    """Put the sample's index into a working folder: built by the README's command, once for all workers."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with FileLock(shared / "sample.lock"):
+        if not (shared / "sample").exists():
+            building = shared / "sample-building"
+            building.mkdir()
+            (building / "rag").symlink_to(ROOT / "rag")
+            done = run("reviewqa index build rag/sample/reviews.csv --name squid-game", building)
+            assert done.returncode == 0, done.stderr
+            building.rename(shared / "sample")
+    shutil.copytree(shared / "sample" / "indexes", folder / "indexes", dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def sampled(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working folder, with the sample's index."""
+    sample_index(folder, tmp_path_factory)
+    return folder
+
+
 def test_commands_over_your_own_reviews_run_in_the_order_given(folder: Path) -> None:
     own = [line for line in commands(PAGES["using.md"]) if any(part in line for part in OWN)]
     own += [line for line in commands() if any(part in line for part in OWN) and line not in own]
@@ -115,16 +139,14 @@ def test_readme_is_short_and_leads_to_every_page() -> None:
             assert (ROOT / page).parent.joinpath(target).exists(), (page, target)
 
 
-def test_the_evaluation_command_prints_the_readmes_table(folder: Path) -> None:
+def test_the_evaluation_command_prints_the_readmes_table(sampled: Path) -> None:
+    folder = sampled
     (command,) = (line for line in commands() if "eval answers" in line)
     questions = (
         (ROOT / "rag" / "sample" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     )
     (folder / "few.jsonl").write_text(
         "\n".join(q for q in questions if '"split": "test"' in q and '"q-11' in q)
-    )
-    assert (
-        run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder).returncode == 0
     )
     few = command.replace("rag/sample/questions.jsonl", "few.jsonl").replace(
         " --generator smollm2-135m", ""
@@ -148,11 +170,9 @@ def test_the_evaluation_command_prints_the_readmes_table(folder: Path) -> None:
         assert done.returncode == 0 and says in done.stdout, done.stderr
 
 
-def test_the_topics_that_are_shown_are_the_samples(folder: Path) -> None:
-    if not (folder / "indexes" / "squid-game").exists():
-        run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder)
+def test_the_topics_that_are_shown_are_the_samples(sampled: Path) -> None:
     (command,) = (line for line in commands() if "topics squid-game" in line)
-    done = run(command, folder)
+    done = run(command, sampled)
     assert done.returncode == 0, done.stderr
     (shown,) = (block for block in blocks("text", PAGES["using.md"]) if "so many speak of" in block)
     names = [line.split("  ")[0] for line in shown.splitlines() if " for, " in line]
@@ -201,12 +221,10 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("command", ["make app", "reviewqa app"])
-def test_the_app_commands_reach_a_page_that_answers(command: str, folder: Path) -> None:
+def test_the_app_commands_reach_a_page_that_answers(command: str, sampled: Path) -> None:
     port = free_port()
     environment = {**OFFLINE, "REVIEWQA_SERVER__PORT": str(port)}
-    working = ROOT if command.startswith("make") else folder
-    if working == folder and not (folder / "indexes" / "squid-game").exists():
-        run("reviewqa index build rag/sample/reviews.csv --name squid-game", folder)
+    working = ROOT if command.startswith("make") else sampled
     server = subprocess.Popen(
         command.split(),
         cwd=working,

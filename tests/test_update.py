@@ -31,7 +31,7 @@ from rag.reader.stance import CRITICISING, PRAISING
 from rag.retrieval import Limits, retrieve
 from rag.schema import IndexFileError, Review
 from tests.fakes import CHUNK_TOKENS, COPIED, REVIEWS, FakeEmbedder, build_fake_index, review
-from tests.faults import INDEX_ARRAYS
+from tests.faults import INDEX_ARRAYS, difference_of_words
 
 SENTENCES = re.compile(r"([^.!]+)([.!])\s?")
 MADE_WITH: dict[str, Any] = {"chunking": "sentences", "chunk_tokens": CHUNK_TOKENS}
@@ -81,6 +81,7 @@ def assert_same(one: ReviewIndex, other: ReviewIndex) -> None:
     query = FakeEmbedder().embed_queries(["the water was warm and the desk was rude"])
     np.testing.assert_allclose(one.search(query, 50)[0], other.search(query, 50)[0], atol=1e-5)
     np.testing.assert_allclose(one.stance.weights, other.stance.weights, atol=1e-5)
+    assert difference_of_words(one, other) == ""
 
 
 def test_only_new_and_changed_sentences_are_embedded(tmp_path: Path) -> None:

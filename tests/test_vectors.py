@@ -14,8 +14,9 @@ import pytest
 from rag.embedding import Vectors
 from rag.filters import parse_where
 from rag.index import BuildOptions, Change, Mode, ReviewIndex, change_index, vectors, verify_index
+from rag.index.approximate import build_approximate, extend_approximate
 from rag.index.manifest import APPROXIMATE_FILE
-from rag.index.vectors import VectorSearch, build_approximate, choose_type, extend_approximate
+from rag.index.vectors import VectorSearch, choose_type
 from rag.progress import Progress, no_progress
 from rag.schema import IndexFileError
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, review
@@ -75,7 +76,7 @@ def test_a_filter_keeping_few_is_exact(
     block: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(vectors, "_BLOCK", block)
+    monkeypatch.setattr(vectors, "BLOCK", block)
     where = np.zeros(COUNT, dtype=np.bool_)
     where[np.random.default_rng(3).permutation(COUNT)[:kept]] = True
     query = clustered(2, seed=4)

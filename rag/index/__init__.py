@@ -1,9 +1,10 @@
 """A review index on disk.
 
 `store` (layout and switch), `manifest`, `disk` (durable writes); `options`, `diff`, `chunk_batch`,
-`embedding_cache`, `generation` and `writer` (writing a generation); `tables`, `vectors` and `bm25`
-(its files); `snapshot` (opening and searching), `filters`, `facets`, `topics`; `verify`, `admin` (whole
-indexes), `ingest` (from review files).
+`embedding_cache`, `bm25_writer`, `generation` and `writer` (writing a generation); `tables`,
+`arrays`, `vectors`, `approximate`, `stems` and `bm25` (its files); `snapshot` (opening and
+searching), `filters`, `facets`, `topics`; `verify`, `admin` (whole indexes), `ingest` (from review
+files).
 """
 
 from typing import TYPE_CHECKING

@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 from rag.config import NORMALISATION
 from rag.embedding import Embedder, Vectors
 from rag.files import size_in_words
-from rag.index import bm25, catalogue_file, disk, manifest, tables, topics_file, vectors
+from rag.index import (
+    approximate,
+    arrays,
+    bm25_writer,
+    catalogue_file,
+    disk,
+    manifest,
+    tables,
+    topics_file,
+    vectors,
+)
 from rag.index.catalogue import catalogue_in
 from rag.index.chunk_batch import (
     GenerationRows,
@@ -29,6 +39,7 @@ from rag.index.diff import Comparison
 from rag.index.embedding_cache import EmbeddingCache, Keys, as_keys, text_key
 from rag.index.options import BuildOptions
 from rag.index.snapshot import ReviewIndex
+from rag.index.stems import stemmer_for
 from rag.index.topics import Carried, topics_in
 from rag.ingest.duplicates import Groups, group
 from rag.progress import Progress
@@ -101,8 +112,8 @@ class GenerationWriter:
             self._building / "reviews.parquet",
             columns=["language", "source"],
         )
-        stemmer = bm25.stemmer_for(written.column("language").to_pylist())
-        self._files |= bm25.write_bm25(self._building, stemmer, rows.sentences, self._progress)
+        stemmer = stemmer_for(written.column("language").to_pylist())
+        self._write_words(rows, stemmer)
         stance = self._stance()
         self._write(manifest.STANCE_FILE, tables.write_stance, stance)
         catalogue = self._write_catalogue()
@@ -182,17 +193,17 @@ class GenerationWriter:
 
         def blocks() -> Iterator[Vectors]:
             done = 0
-            carried = vectors.blocks_of(kept, self._live.vectors) if self._live else ()
-            for block in itertools.chain(carried, vectors.blocks_of(places, cache.vectors)):
+            carried = arrays.blocks_of(kept, self._live.vectors) if self._live else ()
+            for block in itertools.chain(carried, arrays.blocks_of(places, cache.vectors)):
                 yield block
                 done += len(block)
                 if self._live is not None:
-                    vectors.release(self._live.all_vectors)
+                    arrays.release(self._live.all_vectors)
                 self._progress("writing", done, total)
 
         shape = (total, self._embedder.dimension)
-        self._write("vectors.npy", vectors.write_array, shape, np.float32, blocks())
-        return vectors.map_array(self._building / "vectors.npy")
+        self._write("vectors.npy", arrays.write_array, shape, np.float32, blocks())
+        return arrays.map_array(self._building / "vectors.npy")
 
     def _write_reviews(self, incoming: Iterable[Review]) -> Groups:
         """The reviews and their signatures; which of them are copies."""
@@ -202,7 +213,7 @@ class GenerationWriter:
             signatures = np.concatenate([self._live.signatures[comparison.stay], signatures])
             kept = self._live.reviews_table
         shape = signatures.shape
-        self._write("signatures.npy", vectors.write_array, shape, np.uint32, iter([signatures]))
+        self._write("signatures.npy", arrays.write_array, shape, np.uint32, iter([signatures]))
         groups = group(signatures)
         added = self._taken(incoming)
         batches: Iterator[pa.Table] = tables.review_batches(
@@ -210,6 +221,16 @@ class GenerationWriter:
         )
         self._write("reviews.parquet", tables.write_table, tables.REVIEW_SCHEMA, batches)
         return groups
+
+    def _write_words(self, rows: GenerationRows, stemmer: str) -> None:
+        carried = None
+        if self._live is not None:
+            carried = bm25_writer.carried_words(
+                self._live.bm25, stemmer, self._comparison.stay, rows.kept
+            )
+        self._files |= bm25_writer.write_bm25(
+            self._building, stemmer, rows.sentences, self._progress, carried
+        )
 
     def _write_catalogue(self) -> Catalogue:
         catalogue = catalogue_in(self._building / "reviews.parquet")
@@ -248,24 +269,11 @@ class GenerationWriter:
         kind = vectors.choose_type(self._options.vector_index, len(stored))
         if kind == "flat":
             return {"type": "flat", "recall_at_10": 1.0}
-        lists = vectors.lists_for(len(stored))
-        learnt = None if self._live is None else self._live.approximate
-        if learnt is not None and not 0.5 <= learnt.nlist / lists <= 2:
-            learnt = None  # learnt from far fewer vectors, or far more
-        if learnt is None:
-            index = vectors.build_approximate(stored, progress=self._progress)
-            questions = vectors.RECALL_QUERIES
-        else:
-            questions = vectors.FEWER_QUERIES
-            index = vectors.extend_approximate(learnt, kept, stored, progress=self._progress)
+        earlier = None if self._live is None else self._live.approximate
+        index, said = approximate.updated(earlier, kept, stored, progress=self._progress)
         name = manifest.APPROXIMATE_FILE
-        self._files[name] = vectors.write_approximate(index, self._building / name)
-        return {
-            "type": kind,
-            "lists": index.nlist,
-            "lists_learnt": "earlier" if learnt is not None else "now",
-            "recall_at_10": round(vectors.VectorSearch(stored, index).recall(questions), 4),
-        }
+        self._files[name] = approximate.write_approximate(index, self._building / name)
+        return {"type": kind, **said}
 
     def _manifest(self, rows: GenerationRows, groups: Groups, **stated: Any) -> manifest.Manifest:
         """The manifest of what was written; `stated` are its entries that only the caller knows."""

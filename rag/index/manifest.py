@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from rag.files import read_small, sha256_of
 from rag.index import disk
-from rag.index.bm25 import BM25_FILES
+from rag.index.bm25 import BM25_FILES, TIMES_FILES
 from rag.schema import IndexFileError
 
 FORMAT_VERSION = 3
@@ -103,7 +103,7 @@ class Manifest:
     def data_files(self) -> tuple[str, ...]:
         """Names of the files that this generation must have beside the manifest."""
         approximate = (APPROXIMATE_FILE,) if self.approximate else ()
-        kept = [name for name in (CATALOGUE_FILE, TOPICS_FILE) if name in self.files]
+        kept = [name for name in (CATALOGUE_FILE, TOPICS_FILE, *TIMES_FILES) if name in self.files]
         return (*DATA_FILES, *approximate, *kept)  # older ones lack what is only kept
 
 

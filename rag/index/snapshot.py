@@ -16,13 +16,15 @@ from rag.config import Settings
 from rag.embedding import Embedder, Vectors
 from rag.filters import Condition
 from rag.index import tables
+from rag.index.approximate import read_approximate
+from rag.index.arrays import map_array
 from rag.index.bm25 import BM25, Scores
 from rag.index.catalogue_file import read_catalogue
 from rag.index.manifest import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_files
 from rag.index.options import BuildOptions
 from rag.index.store import index_folder, live_generation
 from rag.index.topics_file import read_topics
-from rag.index.vectors import Mask, VectorSearch, map_array, read_approximate
+from rag.index.vectors import Mask, VectorSearch
 from rag.schema import Chunk, IndexFileError, Review, ReviewSentence, Side, first_line
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@
     <indexes_dir>/<name>/<generation>/reviews.parquet  sentences.parquet  chunks.parquet
     vectors.npy  signatures.npy
                                       leaning.parquet  catalogue.json  words.json
-                                      {sentence,review}_words.{weight,row,begin}.npy and, where
+                                      {sentence,review}_words.{weight,row,begin,times}.npy and, where
                                       search is approximate, vectors.faiss
     <indexes_dir>/<name>/.work/                   vectors that an unfinished build has made so far
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from rag.embedding import Vectors
 from rag.index import tables
+from rag.index.arrays import release
 from rag.index.catalogue import computed_catalogue
 from rag.index.snapshot import ReviewIndex
-from rag.index.vectors import release
 from rag.reader.stance import StanceModel, with_ratings
 from rag.topics.definition import Definition, Kept, Rows, Sides, rows_of
 from rag.topics.finding import find_topics

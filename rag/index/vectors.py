@@ -15,10 +15,7 @@ of film reviews, with 160 questions of the sample, 3,146 lists and 96 sentences 
 
 from __future__ import annotations
 
-import io
-import mmap
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import faiss
@@ -26,8 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.embedding import Vectors
-from rag.index import disk
-from rag.progress import Progress, no_progress
+from rag.index.arrays import BLOCK, release
 
 Mask = NDArray[np.bool_]
 """(sentences,) True where a sentence may be found."""
@@ -36,56 +32,9 @@ FLAT_MOST = 200_000  # vectors up to which exact search is quick enough to be th
 EXACT_MOST = 50_000  # sentences that a filter leaves, up to which just those are searched, exactly
 _CANDIDATES = 4  # candidates scored again for each result wanted
 _LISTS_PROBED = 1 / 4  # share of the inverted lists that a search looks into
-_TRAINING = 64  # vectors for each list to train on
-_BLOCK = 65_536  # rows at once
 _PICKING = 6  # times as long as reading a vector in its turn takes copying it out from among others
 RECALL_QUERIES = 200
-FEWER_QUERIES = 48  # where only some vectors are new
 RECALL_AT = 10
-
-
-def write_array(
-    path: Path, shape: tuple[int, ...], dtype: Any, blocks: Iterator[NDArray[Any]]
-) -> disk.NewFile:
-    """Write a .npy file of known shape from consecutive blocks of rows; the closed file knows its
-    hash and size.
-    """
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header,
-        {
-            "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
-            "fortran_order": False,
-            "shape": shape,
-        },
-    )
-    with disk.new_file(path) as file:
-        file.write(header.getvalue())
-        for block in blocks:
-            file.write(np.ascontiguousarray(block, dtype=dtype))
-    return file
-
-
-def map_array(path: Path) -> NDArray[Any]:
-    """A .npy file mapped into memory, read-only. Raises `OSError` or `ValueError`."""
-    try:
-        return np.asarray(np.lib.format.open_memmap(path, mode="r"))
-    except (OSError, ValueError):
-        raise
-    # numpy reads the header as Python: a damaged one raises whatever its tokenizer does
-    except Exception as error:
-        raise ValueError(f"{path.name} has a damaged header: {error}") from error
-
-
-def release(array: NDArray[Any]) -> None:
-    """Give back the memory that reading a mapped array took; what is in it stays readable, from the
-    disk's cache.
-    """
-    base: Any = array
-    while base is not None and not isinstance(base, mmap.mmap):
-        base = getattr(base, "base", None)
-    if base is not None:
-        base.madvise(mmap.MADV_DONTNEED)
 
 
 def choose_type(setting: str, count: int) -> str:
@@ -93,94 +42,6 @@ def choose_type(setting: str, count: int) -> str:
     for.
     """
     return ("flat" if count <= FLAT_MOST else "ivf_sq8") if setting == "auto" else setting
-
-
-def lists_for(count: int) -> int:
-    """How many inverted lists suit this many vectors: about four times its square root."""
-    return max(1, min(int(4 * count**0.5), count // 40))
-
-
-def build_approximate(vectors: Vectors, *, progress: Progress = no_progress) -> Any:
-    """IVF-SQ8 over `vectors`, with lists learnt from some of them."""
-    count, dimension = vectors.shape
-    lists = lists_for(count)
-    index = faiss.IndexIVFScalarQuantizer(
-        faiss.IndexFlatIP(dimension),
-        dimension,
-        lists,
-        faiss.ScalarQuantizer.QT_8bit,
-        faiss.METRIC_INNER_PRODUCT,
-    )
-    index.cp.niter = 10
-    some = np.random.default_rng(0).permutation(count)[: max(lists * _TRAINING, 10_000)]
-    training = vectors[np.sort(some)]
-    release(vectors)
-    index.train(training)
-    del training
-    return _added(index, vectors, progress)
-
-
-def extend_approximate(
-    earlier: Any, kept: NDArray[np.int64], vectors: Vectors, *, progress: Progress = no_progress
-) -> Any:
-    """An index over `vectors`, of which the first len(kept) are those at the rows `kept`, ascending,
-    of an `earlier` index: their codes are taken from there, in the lists that were learnt then.
-    """
-    index = faiss.clone_index(earlier)
-    index.reset()
-    row_of = np.full(earlier.ntotal, -1, dtype=np.int64)
-    row_of[kept] = np.arange(len(kept))
-    lists = earlier.invlists
-    for number in range(earlier.nlist):
-        size = lists.list_size(number)
-        if not size:
-            continue
-        rows = row_of[faiss.rev_swig_ptr(lists.get_ids(number), size)]
-        codes = faiss.rev_swig_ptr(lists.get_codes(number), size * lists.code_size)
-        stay = rows >= 0
-        rows, codes = rows[stay], np.ascontiguousarray(codes.reshape(size, -1)[stay])
-        if len(rows):
-            pointers = (faiss.swig_ptr(rows), faiss.swig_ptr(codes))
-            index.invlists.add_entries(number, len(rows), *pointers)
-    index.ntotal = len(kept)
-    return _added(index, vectors, progress)
-
-
-def _added(index: Any, vectors: Vectors, progress: Progress) -> Any:
-    """The index with those of the vectors that it does not have yet."""
-    count = len(vectors)
-    for start in range(index.ntotal, count, _BLOCK):
-        index.add(np.ascontiguousarray(vectors[start : start + _BLOCK]))
-        release(vectors)
-        progress("writing", min(start + _BLOCK, count), count)
-    return index
-
-
-def write_approximate(index: Any, path: Path) -> disk.NewFile:
-    """Write a FAISS index. Raises `OSError`."""
-    with disk.new_file(path) as file:
-        problem: list[BaseException] = []
-
-        def write(data: bytes) -> int:
-            try:
-                return file.write(data)
-            except BaseException as error:  # C++ calls this: what is raised here would be lost
-                problem.append(error)
-                return 0
-
-        try:
-            faiss.write_index(index, faiss.PyCallbackIOWriter(write))
-        except RuntimeError:
-            if not problem:
-                raise
-        if problem:
-            raise problem[0]
-    return file
-
-
-def read_approximate(path: Path) -> Any:
-    """The FAISS index in a file. Raises `RuntimeError` where it is none."""
-    return faiss.read_index(str(path))
 
 
 class VectorSearch:
@@ -230,14 +91,14 @@ class VectorSearch:
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """The allowed rows, some at a time, and their cosines, (queries, rows)."""
         if len(allowed) * _PICKING < len(self.vectors):
-            for start in range(0, len(allowed), _BLOCK):
-                block = allowed[start : start + _BLOCK]
+            for start in range(0, len(allowed), BLOCK):
+                block = allowed[start : start + BLOCK]
                 yield block, queries @ self.vectors[block].T
             return
-        for start in range(0, len(self.vectors), _BLOCK):
-            first, last = np.searchsorted(allowed, [start, start + _BLOCK])
+        for start in range(0, len(self.vectors), BLOCK):
+            first, last = np.searchsorted(allowed, [start, start + BLOCK])
             block = allowed[first:last]
-            yield block, (queries @ self.vectors[start : start + _BLOCK].T)[:, block - start]
+            yield block, (queries @ self.vectors[start : start + BLOCK].T)[:, block - start]
 
     def _approximate(
         self, queries: Vectors, k: int, where: Mask | None
@@ -284,21 +145,3 @@ def _top(scores: Vectors, k: int) -> NDArray[np.int64]:
     else:
         some = np.arange(len(scores))
     return np.asarray(some[np.argsort(-scores[some], kind="stable")], dtype=np.int64)
-
-
-def blocks_of(
-    rows: NDArray[np.int64], take: Callable[[NDArray[np.int64]], NDArray[Any]]
-) -> Iterator[NDArray[Any]]:
-    """What `take` gives for the rows, some at a time."""
-    for start in range(0, len(rows), _BLOCK):
-        yield take(rows[start : start + _BLOCK])
-
-
-def sample(
-    vectors: Vectors, most: int, rows: Sequence[int] | NDArray[np.int64] | None = None
-) -> NDArray[np.int64]:
-    """At most `most` of the rows (all of them by default), the same ones each time, in order."""
-    all_rows = np.arange(len(vectors)) if rows is None else np.asarray(rows, dtype=np.int64)
-    if len(all_rows) <= most:
-        return all_rows
-    return np.sort(np.random.default_rng(0).choice(all_rows, most, replace=False))

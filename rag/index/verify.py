@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rag.embedding import Embedder
 from rag.index import tables
+from rag.index.arrays import release, sample
 from rag.index.catalogue import computed_catalogue
 from rag.index.manifest import (
     CATALOGUE_FILE,
@@ -28,7 +29,6 @@ from rag.index.manifest import (
 from rag.index.snapshot import ReviewIndex
 from rag.index.store import live_generation
 from rag.index.topics import looked_up
-from rag.index.vectors import release, sample
 from rag.schema import IndexFileError
 
 _BLOCK = 65_536

@@ -35,6 +35,17 @@ def first_screen(page: Page, address: str, index: str) -> float:
     return time.perf_counter() - begun
 
 
+def cold(indexes: Path, index: str) -> float:
+    """Seconds from starting the app to the charts, in a browser that runs but has loaded nothing yet."""
+    with tempfile.TemporaryDirectory() as kept, browsing() as browser:
+        begun = time.perf_counter()
+        with served(indexes.resolve(), Path(kept)) as (address, _):
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(PATIENCE_MS)
+            first_screen(page, address, index)
+            return time.perf_counter() - begun
+
+
 def answered(page: Page, question: str) -> tuple[float, float]:
     """Seconds from Enter to the whole answer, and those that the answer says it took."""
     box = page.get_by_label("Your question")
@@ -57,6 +68,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for name in given.names * 2:  # twice, since the first may have to read the disk
+        times[name, "from the shell to the first screen"].append(cold(given.indexes, name))
     with (
         tempfile.TemporaryDirectory() as kept,
         served(given.indexes.resolve(), Path(kept)) as (address, _),

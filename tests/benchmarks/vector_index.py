@@ -16,7 +16,8 @@ import faiss
 import numpy as np
 
 from rag.embedding import Vectors
-from rag.index.vectors import Mask, VectorSearch, build_approximate
+from rag.index.approximate import build_approximate
+from rag.index.vectors import Mask, VectorSearch
 from tests.benchmarks.measuring import chosen_index, milliseconds, options, show
 
 QUERIES = 200

@@ -5,7 +5,9 @@ Each system runs in a virtual environment under FOLDER, made by pip on the first
 weights (the bundled all-MiniLM-L6-v2), one thread, and the whole of each text: the others get passages
 that the model reads whole, cut beforehand, whose making is not counted; ours gets the reviews, and its
 time is for everything that it keeps. The systems take turns build by build and question by question.
-Seconds are the processor's beside the clock's, which other programs disturb.
+Seconds are the processor's beside the clock's, which other programs disturb. With --questions-only the
+passages get vectors that no model made (`made_up`), which builds in seconds what would take minutes, and
+what is told of the builds means nothing.
 
 REVIEWS has an object with a "text" or "review" a line; without it, the sample's reviews are taken.
 """
@@ -59,12 +61,15 @@ _ALONE = {
 class Worker:
     """A system in its process; a context manager that ends it."""
 
-    def __init__(self, system: str, python: Path, model: Path, folder: Path) -> None:
+    def __init__(self, system: str, python: Path, model: Path, folder: Path, *options: str) -> None:
         folder.mkdir()
         self._log = (folder.parent / f"{system}.log").open("w+")
         self.system = system
         self._process = subprocess.Popen(
-            [str(python), "-m", "tests.benchmarks.peers.worker", system, str(model), str(folder)],
+            [
+                *(str(python), "-m", "tests.benchmarks.peers.worker"),
+                *(system, str(model), str(folder), *options),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -114,6 +119,7 @@ def measure(
     texts: Sequence[str],
     questions: Sequence[str],
     rounds: int,
+    *worker_options: str,
 ) -> list[list[object]]:
     """The table's lines for these texts."""
     model = bundled_embedder_folder()
@@ -125,7 +131,13 @@ def measure(
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         workers = [
             running.enter_context(
-                Worker(name, pythons[name], model, Path(folder, name.replace(", ", "-")))
+                Worker(
+                    name,
+                    pythons[name],
+                    model,
+                    Path(folder, name.replace(", ", "-")),
+                    *worker_options,
+                )
             )
             for name in systems
         ]
@@ -168,6 +180,7 @@ def main() -> None:
     parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
     parser.add_argument("--reviews", nargs="+", type=int, default=[200, 1000])
     parser.add_argument("--rounds", type=int, default=3, help="builds of each system")
+    parser.add_argument("--questions-only", action="store_true")
     parser.add_argument("--constraints", type=Path, default=Path("constraints.txt"))
     arguments = parser.parse_args()
     pythons = {
@@ -176,10 +189,11 @@ def main() -> None:
         else Path(sys.executable)
         for name in arguments.systems
     }
+    made_up = ["--made-up"] if arguments.questions_only else []
     questions = [question for question in sample_questions() if not wants_overview(question)]
     for most in arguments.reviews:
         texts = read_texts(arguments.file, most)
-        rows = measure(arguments.systems, pythons, texts, questions, arguments.rounds)
+        rows = measure(arguments.systems, pythons, texts, questions, arguments.rounds, *made_up)
         show(
             f"{len(texts)} reviews of {arguments.file.name}, {len(questions)} questions",
             HEADER,

@@ -1,5 +1,5 @@
 """One system in a process of its own, told by lines of JSON what to do and answering in such lines:
-``python -m tests.benchmarks.peers.worker SYSTEM MODEL FOLDER``.
+``python -m tests.benchmarks.peers.worker SYSTEM MODEL FOLDER [--made-up]``.
 
 {"build": texts} is answered by its seconds, {"ask": question, "most": count} by its seconds and the
 number of passages. Every answer has the process's largest memory so far.
@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.peers.made_up import make_up_vectors
 from tests.benchmarks.peers.systems import SYSTEMS
 
 WARMING = 32  # texts of a build that only warms up
@@ -22,9 +23,11 @@ WARMING = 32  # texts of a build that only warms up
 
 def main() -> None:
     """Serve until the input ends."""
-    name, model, folder = sys.argv[1:]
+    name, model, folder, *made_up = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a system prints is no answer
+    if made_up:
+        make_up_vectors(name)
     system = SYSTEMS[name](model, Path(folder))
     system.build([f"It is good, {row}. " * 50 for row in range(WARMING)])
     for line in sys.stdin:
