@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from finetune.comparison import Compared, Contender, TaskAnswer
+from finetune.comparison import Compared, Contender
+from finetune.exam import TaskAnswer
 from finetune.report import render
 from rag.evaluation.paired import METRICS, difference
 from rag.schema import ReviewFileError
@@ -60,6 +61,7 @@ def _task_numbers(answer: TaskAnswer) -> dict[str, Any]:
         "task": answer.task.name,
         "answer": answer.answer.text,
         "supported": answer.supported,
+        "key_points": answer.key_points,
         "balance": answer.balance,
         "distinct": answer.distinct,
         "reading_ease": answer.reading_ease,
@@ -124,6 +126,7 @@ def task_rows(compared: Compared) -> list[list[str]]:
     """The same for the two tasks."""
     columns: dict[str, Callable[[TaskAnswer], float | None]] = {
         "sentences supported": lambda answer: answer.supported,
+        "key points covered": lambda answer: answer.key_points,
         "balance": lambda answer: answer.balance,
         "repeat nothing": lambda answer: answer.distinct,
         "reading ease": lambda answer: answer.reading_ease,

@@ -27,11 +27,9 @@ from finetune.comparison import (
     WORSE,
     Compared,
     Contender,
-    Exam,
-    TaskAnswer,
     compared,
-    task_answer,
 )
+from finetune.exam import Exam, TaskAnswer, TaskPoints, counted_points, task_answer
 from finetune.folders import ADAPTER, merged_folder, run_folder
 from finetune.recipe import Recipe
 from rag.answer import AnswerSentence, KeyPoint
@@ -83,8 +81,9 @@ def compare_writers(
         models[TUNED] = (base, str(adapter))
     if read_record(merged):
         models[MERGED] = (str(merged), "")
+    points = counted_points(settings, exam, reader)
     contenders = [
-        _contender(name, *model, recipe, settings, exam, reader, progress)
+        _contender(name, *model, recipe, settings, exam, reader, points, progress)
         for name, model in models.items()
     ]
     return compared(contenders, writers_verdict, exam, record, folder)
@@ -143,6 +142,7 @@ def _contender(
     settings: Settings,
     exam: Exam,
     reader: Reader,
+    points: TaskPoints,
     progress: Progress,
 ) -> Contender:
     quoting = settings.changed({"answering.wording": "off"})
@@ -154,7 +154,7 @@ def _contender(
         completer = HeldCompleter(_load(model, adapter, recipe))
         writer = _HeardWriter(completer, reader, make_judge(settings, loaded=False))
         pipeline.answerer = pipeline.answerer.worded_by(writer)
-    tasks = [_task(task, pipeline, writer, reader) for task in TASKS]
+    tasks = [_task(task, pipeline, writer, reader, points[task.name]) for task in TASKS]
     results = []
     for number, question in enumerate(exam.questions, 1):
         results.append(_result(question, pipeline, writer, reader))
@@ -171,9 +171,13 @@ def _load(model: str, adapter: str, recipe: Recipe) -> TransformersGenerator:
 
 
 def _task(
-    task: Task, pipeline: Pipeline, writer: _HeardWriter | None, reader: Reader
+    task: Task,
+    pipeline: Pipeline,
+    writer: _HeardWriter | None,
+    reader: Reader,
+    points: Sequence[str],
 ) -> TaskAnswer:
-    answered = task_answer(task, pipeline)
+    answered = task_answer(task, pipeline, points)
     true = _borne_out(task.question, writer, reader, pipeline)
     return replace(answered, true=true, worded=worded(answered.answer))
 

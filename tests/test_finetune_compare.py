@@ -7,15 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.comparison import (
-    BETTER,
-    NOT_BETTER,
-    WORSE,
-    Compared,
-    Contender,
-    TaskAnswer,
-    verdict,
-)
+from finetune.comparison import BETTER, NOT_BETTER, WORSE, Compared, Contender, verdict
 from finetune.comparison_report import (
     html_report,
     json_report,
@@ -23,6 +15,7 @@ from finetune.comparison_report import (
     markdown_report,
     write_report,
 )
+from finetune.exam import TaskAnswer
 from rag.answer import Answer, AnswerSentence, Citation
 from rag.evaluation.answers import AnswerReport
 from rag.evaluation.metrics import QuestionResult
