@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
 BIN := .venv/bin
 
-.PHONY: app ask gemma install index test test-faults format benchmark browser clean
+.PHONY: app ask gemma gemma-tuned install index test test-faults format benchmark browser clean
 
 app: install index
 	@$(BIN)/reviewqa app
@@ -16,6 +16,12 @@ ask: install index
 gemma:
 	@$(PYTHON) ui/install.py --with gemma
 	@$(BIN)/reviewqa gemma $(if $(filter yes,$(ACCEPT)),--accept-terms)
+
+# The same, tuned here from the pre-trained weights in place of the adapter that comes with the program: an hour and a
+# half on two cores. Interrupted, it goes on where it stopped.
+gemma-tuned: gemma index
+	@$(BIN)/reviewqa finetune run gemma-3-270m-statement --index squid-game
+	@$(BIN)/reviewqa ask "What do people say about the acting?" --index squid-game
 
 # The question reaches the shell only through the environment, so that quotes and dollars in it stay text.
 ask: export Q := $(value Q)

@@ -19,26 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finetune.exam import Exam, TaskAnswer, TaskPoints, counted_points, task_answer
 from finetune.folders import ADAPTER, merged_folder, run_folder
 from finetune.recipe import Recipe
-from finetune.training.base import base_folder
-from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
-from rag.answering.prompt import write_marker
 from rag.answering.templates import check_template, read_record
 from rag.config import Settings
-from rag.embedding import Embedder
 from rag.evaluation.answers import AnswerReport, evaluate_answers
-from rag.evaluation.metrics import QuestionResult
-from rag.evaluation.metrics.balance import balance
-from rag.evaluation.metrics.reading_ease import reading_ease
-from rag.evaluation.metrics.repeated import repeated
+from rag.evaluation.paired import METRICS, difference
 from rag.evaluation.questions import Question
-from rag.evaluation.significance import Comparison, Interval, interval, paired
+from rag.evaluation.significance import Interval, interval
 from rag.generators import Generator
+from rag.generators.base_models import base_folder
 from rag.generators.choice import ChosenGenerator, gpu_available
-from rag.index import ReviewIndex
 from rag.progress import Progress, no_progress
+from rag.reader import make_reader
 from rag.schema import ModelError
 from rag.understanding.intent import TASKS, Task
 
@@ -46,53 +41,6 @@ BASE, TUNED, MERGED = "base", "adapter", "merged"
 BETTER, NOT_BETTER, WORSE = "better", "not better", "worse"
 SIGNIFICANT = 0.05
 MOST_LOWER = 0.02
-
-METRICS: Mapping[str, tuple[str, Callable[[QuestionResult], float | None]]] = {
-    "supported": (
-        "sentences supported",
-        lambda r: r.supported / r.sentences if r.sentences else None,
-    ),
-    "key_points": ("key points recalled", lambda r: r.values.get("key_points")),
-    "citation_precision": ("citation precision", lambda r: r.values.get("citation_precision")),
-    "citation_recall": ("citation recall", lambda r: r.values.get("citation_recall")),
-    "refusal": ("refused or answered rightly", lambda r: float(r.refused != r.answerable)),
-    "balance": ("balance of both sides", lambda r: r.values.get("balance")),
-    "distinct": (
-        "sentences that repeat nothing",
-        lambda r: None if (share := r.values.get("repeated")) is None else 1 - share,
-    ),
-    "reading_ease": ("reading ease", lambda r: r.values.get("reading_ease")),
-    "true": ("first statements borne out", lambda r: r.values.get("true")),
-    "worded": ("points in the model's words", lambda r: r.values.get("worded")),
-    "seconds": ("seconds", lambda r: r.seconds),
-}
-"""Name -> (title, one question's value; None where it has none)."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskAnswer:
-    """What one model made of one of the two tasks. Of a model that words points, `true` is the share
-    of what it wrote first that is borne out, and `worded` the share of points told in its words.
-    """
-
-    task: Task
-    answer: Answer
-    supported: float
-    balance: float
-    distinct: float
-    reading_ease: float | None = None
-    true: float | None = None
-    worded: float | None = None
-
-    @property
-    def lines(self) -> list[str]:
-        """The sentences, with what they cite."""
-        lines = []
-        for sentence in self.answer.sentences:
-            marker = write_marker(citation.number for citation in sentence.citations)
-            line = f"{sentence.text} {marker}".rstrip()
-            lines.append(line if sentence.supported else f"{line} (not supported)")
-        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,34 +92,10 @@ class Compared:
         return next(contender for contender in self.contenders if contender.name == name)
 
 
-@dataclass(frozen=True, slots=True)
-class Exam:
-    """What the models are asked: the two tasks and these questions, over an index."""
-
-    index: ReviewIndex
-    embedder: Embedder
-    questions: Sequence[Question] = ()
-
-
-def difference(first: Contender, other: Contender, metric: str) -> Comparison | None:
-    """Other less first, over the questions on which both have a value; None where there are
-    none.
-    """
-    value_of = METRICS[metric][1]
-    later = {result.id: value_of(result) for result in other.report.results}
-    before, after = [], []
-    for result in first.report.results:
-        value, later_value = value_of(result), later.get(result.id)
-        if value is not None and later_value is not None:
-            before.append(value)
-            after.append(later_value)
-    return paired(before, after) if before else None
-
-
 def verdict(first: Contender, other: Contender) -> tuple[str, str]:
     """The rule in this module's docstring: the verdict, and why, in words."""
-    points = difference(first, other, "key_points")
-    supported = difference(first, other, "supported")
+    points = difference(first.report, other.report, "key_points")
+    supported = difference(first.report, other.report, "supported")
     if points is None:
         return NOT_BETTER, "no question has key points, so nothing tells"
     lower = {
@@ -211,14 +135,26 @@ def compare_models(
         models[TUNED] = (base, str(adapter), recipe.base_model)
     if is_merged:
         models[MERGED] = (str(merged), "", recipe.output)
+    points = counted_points(settings, exam, make_reader(settings))
     contenders = []
     for name, (model, on_it, called) in models.items():
         pipeline = _pipeline(settings, exam, _load(model, on_it, quantization, called))
-        contenders.append(_contender(name, pipeline, exam.questions, progress))
+        contenders.append(_contender(name, pipeline, exam.questions, points, progress))
         del pipeline  # the next model takes its room
+    return compared(contenders, verdict, exam, record, folder)
+
+
+def compared(
+    contenders: Sequence[Contender],
+    judged: Callable[[Contender, Contender], tuple[str, str]],
+    exam: Exam,
+    record: Mapping[str, Any],
+    folder: Path,
+) -> Compared:
+    """The record of a comparison: what was tuned, merged where it was, `judged` against the base."""
     by_name = {contender.name: contender for contender in contenders}
-    tuned = MERGED if is_merged else TUNED
-    outcome, reason = verdict(by_name[BASE], by_name[tuned])
+    tuned = MERGED if MERGED in by_name else TUNED
+    outcome, reason = judged(by_name[BASE], by_name[tuned])
     return Compared(
         contenders=tuple(contenders),
         baseline=BASE,
@@ -246,29 +182,14 @@ def _pipeline(settings: Settings, exam: Exam, generator: Generator) -> Pipeline:
 
 
 def _contender(
-    name: str, pipeline: Pipeline, questions: Sequence[Question], progress: Progress
+    name: str,
+    pipeline: Pipeline,
+    questions: Sequence[Question],
+    points: TaskPoints,
+    progress: Progress,
 ) -> Contender:
-    tasks = tuple(task_answer(task, pipeline) for task in TASKS)
+    tasks = tuple(task_answer(task, pipeline, points.get(task.name, ())) for task in TASKS)
     report = evaluate_answers(
         pipeline, questions, lambda _, done, total: progress(name, done, total)
     )
     return Contender(name, pipeline.answerer.name, report, tasks)
-
-
-def task_answer(task: Task, pipeline: Pipeline) -> TaskAnswer:
-    """Ask a task and measure what comes back."""
-    answer = pipeline.ask(task.question)
-    claims = [
-        sentence for sentence in answer.sentences if not (sentence.heading or sentence.counted)
-    ]
-    if answer.refused or not claims:
-        return TaskAnswer(task, answer, 0.0, balance(answer), 0.0)
-    texts = [claim.text for claim in claims]
-    return TaskAnswer(
-        task,
-        answer,
-        supported=sum(claim.supported for claim in claims) / len(claims),
-        balance=balance(answer),
-        distinct=1 - repeated(texts, pipeline.embedder),
-        reading_ease=reading_ease([point.statement for point in answer.points] or texts),
-    )

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from finetune.comparison import METRICS, Compared, Contender, TaskAnswer, difference
+from finetune.comparison import Compared, Contender
+from finetune.exam import TaskAnswer
 from finetune.report import render
+from rag.evaluation.paired import METRICS, difference
 from rag.schema import ReviewFileError
 
 HTML_FILE, MARKDOWN_FILE, JSON_FILE = "report.html", "report.md", "report.json"
@@ -41,7 +43,7 @@ def json_report(compared: Compared) -> dict[str, Any]:
 
 
 def _numbers_of(contender: Contender, first: Contender) -> dict[str, Any]:
-    differences = {metric: difference(first, contender, metric) for metric in METRICS}
+    differences = {metric: difference(first.report, contender.report, metric) for metric in METRICS}
     return {
         "generator": contender.generator,
         "means": {metric: asdict(contender.interval(metric)) for metric in METRICS},
@@ -59,6 +61,7 @@ def _task_numbers(answer: TaskAnswer) -> dict[str, Any]:
         "task": answer.task.name,
         "answer": answer.answer.text,
         "supported": answer.supported,
+        "key_points": answer.key_points,
         "balance": answer.balance,
         "distinct": answer.distinct,
         "reading_ease": answer.reading_ease,
@@ -123,6 +126,7 @@ def task_rows(compared: Compared) -> list[list[str]]:
     """The same for the two tasks."""
     columns: dict[str, Callable[[TaskAnswer], float | None]] = {
         "sentences supported": lambda answer: answer.supported,
+        "key points covered": lambda answer: answer.key_points,
         "balance": lambda answer: answer.balance,
         "repeat nothing": lambda answer: answer.distinct,
         "reading ease": lambda answer: answer.reading_ease,
@@ -183,8 +187,5 @@ def _mean(contender: Contender, metric: str) -> str:
 
 
 def _change(first: Contender, other: Contender, metric: str) -> str:
-    change = difference(first, other, metric)
-    if change is None:
-        return "-"
-    interval = f"[{change.low:+.2f}, {change.high:+.2f}]"
-    return f"{change.difference:+.2f} {interval} p = {change.p_value:.3f}"
+    change = difference(first.report, other.report, metric)
+    return "-" if change is None else str(change)

@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finetune.comparison import Compared, Exam, compare_models
+from finetune.comparison import Compared, compare_models
 from finetune.comparison_report import write_report
 from finetune.data.encode import preview_text
 from finetune.data.examples import TRAIN_FILE, read_examples
 from finetune.data.make import MadeData, Sources, make_examples
 from finetune.data.sources import Quotations, Teacher
 from finetune.events import Callbacks, OnEvent, never_stopped, no_event
+from finetune.exam import Exam
 from finetune.folders import CHECKS_FILE, DATA, run_folder
 from finetune.merging import Merged, merge_into_base
 from finetune.preflight.checks import Check, passed

@@ -27,14 +27,11 @@ from finetune.comparison import (
     WORSE,
     Compared,
     Contender,
-    Exam,
-    TaskAnswer,
-    difference,
-    task_answer,
+    compared,
 )
+from finetune.exam import Exam, TaskAnswer, TaskPoints, counted_points, task_answer
 from finetune.folders import ADAPTER, merged_folder, run_folder
 from finetune.recipe import Recipe
-from finetune.training.base import base_folder
 from rag.answer import AnswerSentence, KeyPoint
 from rag.answering.counted import CountingAnswerer
 from rag.answering.pipeline import Pipeline
@@ -45,8 +42,10 @@ from rag.config import Settings
 from rag.evaluation.answers import AnswerReport, evaluate_answers
 from rag.evaluation.metrics import QuestionResult
 from rag.evaluation.metrics.worded import worded
+from rag.evaluation.paired import difference
 from rag.evaluation.questions import Question
 from rag.generators.base import never_cancelled
+from rag.generators.base_models import base_folder
 from rag.generators.choice import ChosenGenerator
 from rag.generators.completion import Completer, HeldCompleter, quick_dtype
 from rag.generators.transformers import TransformersGenerator
@@ -82,35 +81,23 @@ def compare_writers(
         models[TUNED] = (base, str(adapter))
     if read_record(merged):
         models[MERGED] = (str(merged), "")
+    points = counted_points(settings, exam, reader)
     contenders = [
-        _contender(name, *model, recipe, settings, exam, reader, progress)
+        _contender(name, *model, recipe, settings, exam, reader, points, progress)
         for name, model in models.items()
     ]
-    by_name = {contender.name: contender for contender in contenders}
-    tuned = MERGED if MERGED in by_name else TUNED
-    outcome, reason = writers_verdict(by_name[BASE], by_name[tuned])
-    return Compared(
-        contenders=tuple(contenders),
-        baseline=BASE,
-        tuned=tuned,
-        verdict=outcome,
-        reason=reason,
-        index=exam.index.name,
-        questions=len(exam.questions),
-        record=record,
-        folder=folder,
-    )
+    return compared(contenders, writers_verdict, exam, record, folder)
 
 
 def writers_verdict(first: Contender, other: Contender) -> tuple[str, str]:
     """The rule in this module's docstring: the verdict, and why, in words."""
-    true = difference(first, other, "true")
+    true = difference(first.report, other.report, "true")
     if true is None:
         return NOT_BETTER, "no question has points that both put into words, so nothing tells"
     lower = {
         title: change.difference
         for title, metric in (("key points", "key_points"), ("balance", "balance"))
-        if (change := difference(first, other, metric)) is not None
+        if (change := difference(first.report, other.report, metric)) is not None
     }
     reason = f"first statements borne out {true.difference:+.3f} (p = {true.p_value:.3f})"
     reason += "".join(f", {title} {change:+.3f}" for title, change in lower.items())
@@ -155,6 +142,7 @@ def _contender(
     settings: Settings,
     exam: Exam,
     reader: Reader,
+    points: TaskPoints,
     progress: Progress,
 ) -> Contender:
     quoting = settings.changed({"answering.wording": "off"})
@@ -166,7 +154,7 @@ def _contender(
         completer = HeldCompleter(_load(model, adapter, recipe))
         writer = _HeardWriter(completer, reader, make_judge(settings, loaded=False))
         pipeline.answerer = pipeline.answerer.worded_by(writer)
-    tasks = [_task(task, pipeline, writer, reader) for task in TASKS]
+    tasks = [_task(task, pipeline, writer, reader, points[task.name]) for task in TASKS]
     results = []
     for number, question in enumerate(exam.questions, 1):
         results.append(_result(question, pipeline, writer, reader))
@@ -183,9 +171,13 @@ def _load(model: str, adapter: str, recipe: Recipe) -> TransformersGenerator:
 
 
 def _task(
-    task: Task, pipeline: Pipeline, writer: _HeardWriter | None, reader: Reader
+    task: Task,
+    pipeline: Pipeline,
+    writer: _HeardWriter | None,
+    reader: Reader,
+    points: Sequence[str],
 ) -> TaskAnswer:
-    answered = task_answer(task, pipeline)
+    answered = task_answer(task, pipeline, points)
     true = _borne_out(task.question, writer, reader, pipeline)
     return replace(answered, true=true, worded=worded(answered.answer))
 

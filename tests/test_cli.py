@@ -20,6 +20,7 @@ import pytest
 from rag.answering import prompt
 from rag.answering.pipeline import Pipeline
 from rag.embedding import SentenceTransformerEmbedder
+from rag.evaluation.apart import evaluate_here
 from rag.index import Manifest
 from rag.ingest import read_reviews
 from rag.schema import GeneratorError
@@ -368,8 +369,10 @@ def questions(tmp_path: Path) -> Path:
 
 
 def test_eval_prints_a_table_and_writes_all_numbers(
-    run: Runner, questions: Path, tmp_path: Path
+    run: Runner, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # another process would know nothing of the fakes
+    monkeypatch.setattr("rag.evaluation.apart.evaluate_apart", evaluate_here)
     ran = run(
         "eval",
         "answers",
@@ -381,13 +384,16 @@ def test_eval_prints_a_table_and_writes_all_numbers(
         tmp_path / "out.json",
         "--generator",
         "extractive",
-        "--generator",
-        "extractive",
+        "--wording",
+        "off",
     )
     assert (
         ran.code == 0
         and ran.out.startswith("| generator |")
         and ran.out.count("\n| extractive") == 2
+        and "| GiB at most |" in ran.out
+        and "| less extractive (no language model) | extractive (no language model) |" in ran.out
+        and "| refused or answered rightly | +0.00 [+0.00, +0.00] p = 1.000 |" in ran.out
     )
     (first, second) = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert first["questions"] == 3 and [r["id"] for r in first["results"]] == ["1", "2", "3"]

@@ -15,13 +15,15 @@ from rag.answering.fence import fence
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings
 from rag.evaluation.answers import AnswerReport, answer_table, evaluate_answers
+from rag.evaluation.apart import evaluate_apart
 from rag.evaluation.metrics import QuestionResult, answer_metrics
 from rag.evaluation.questions import Question
 from rag.generators.choice import ChosenGenerator
 from rag.index import ReviewIndex
-from rag.schema import GeneratorError, Message
+from rag.schema import GeneratorError, IndexFileError, Message
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, FakeGenerator, build_fake_index
 from tests.prompts import read_prompt
+from ui.cli.terminal import StageProgress
 
 
 def result(**more: Any) -> QuestionResult:
@@ -264,3 +266,17 @@ def test_the_table_has_a_row_a_generator_and_json_has_all() -> None:
     facts = {"generator", "questions", "failed", "results"}
     assert set(written) == facts | set(answer_metrics)
     assert written["results"][0]["id"] == "q" and written["results"][0]["key_points"] == 0.5
+
+
+def test_each_of_several_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
+    settings = Settings().changed({"paths.indexes_dir": tmp_path})
+    with pytest.raises(IndexFileError, match="missing"):
+        evaluate_apart(settings, "missing", [question()], StageProgress)
+
+
+def test_how_many_were_answered_and_how_much_memory_it_took() -> None:
+    answered = [result(), result(**REFUSED), result(**REFUSED, answerable=False)]
+    report = AnswerReport("g", answered, peak_bytes=3 * 2**29)
+    assert (report.value("answered"), report.value("refusal_recall")) == (0.5, 1.0)
+    header, _, row = answer_table([report]).splitlines()
+    assert header.endswith("| GiB at most |") and row.endswith("| 1.50 |")

@@ -7,16 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.comparison import (
-    BETTER,
-    NOT_BETTER,
-    WORSE,
-    Compared,
-    Contender,
-    TaskAnswer,
-    difference,
-    verdict,
-)
+from finetune.comparison import BETTER, NOT_BETTER, WORSE, Compared, Contender, verdict
 from finetune.comparison_report import (
     html_report,
     json_report,
@@ -24,11 +15,13 @@ from finetune.comparison_report import (
     markdown_report,
     write_report,
 )
+from finetune.exam import TaskAnswer
 from rag.answer import Answer, AnswerSentence, Citation
 from rag.evaluation.answers import AnswerReport
 from rag.evaluation.metrics import QuestionResult
 from rag.evaluation.metrics.balance import balance
 from rag.evaluation.metrics.repeated import repeated
+from rag.evaluation.paired import difference, difference_table
 from rag.schema import Chunk, RetrievedChunk, Review, ReviewFileError
 from rag.understanding.intent import TASKS
 from tests.fakes import FakeEmbedder
@@ -111,10 +104,14 @@ def test_the_verdict(before: Contender, after: Contender, expected: str) -> None
 
 
 def test_differences_are_over_the_questions_that_both_answered() -> None:
-    before, after = contender("a", FEW), contender("b", MANY[:10])
+    before, after = contender("a", FEW).report, contender("b", MANY[:10]).report
     found = difference(before, after, "key_points")
     assert found is not None and found.difference == pytest.approx(0.4)
     assert difference(before, after, "balance") is None
+    header, _, *rows = difference_table(before, [after]).splitlines()
+    assert header == f"| less {before.generator} | {after.generator} |"
+    assert any(row.startswith("| key points recalled | +0.40 [") for row in rows)
+    assert not any(row.startswith("| balance") for row in rows)
 
 
 def compared(**more: object) -> Compared:

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 import finetune
-from finetune.comparison import Exam, compare_models
+from finetune.comparison import compare_models
 from finetune.comparison_report import HTML_FILE, JSON_FILE, MARKDOWN_FILE, write_report
 from finetune.data.make import MadeData, Sources, make_examples
 from finetune.events import Callbacks, TrainingStep
+from finetune.exam import Exam
 from finetune.folders import ADAPTER, CHECKPOINTS, run_folder
 from finetune.merging import (
     INTO_DEQUANTISED,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from finetune.comparison import BETTER, NOT_BETTER, WORSE, Compared, Contender, task_answer
+from finetune.comparison import BETTER, NOT_BETTER, WORSE, Compared, Contender
 from finetune.comparison_report import markdown_report, number_rows, task_rows
+from finetune.exam import Exam, counted_points, task_answer
 from finetune.recipe import load_recipe
 from finetune.statement_comparison import (
     QUOTED,
@@ -79,7 +80,7 @@ def test_what_is_written_first_is_judged_and_what_is_used_is_counted(tmp_path: P
     writer = _HeardWriter(FakeCompleter(says), reader, None)
     pipeline.answerer = pipeline.answerer.worded_by(writer)
     task = Task("breakfast", "Breakfast", "How is the breakfast?")
-    answered = task_answer(task, pipeline)
+    answered = task_answer(task, pipeline, [GOOD, "The lift is broken"])
     assert sorted(statement for _, statement in writer.first) == [
         "The breakfast was good.",
         "The pool is cold.",
@@ -87,7 +88,10 @@ def test_what_is_written_first_is_judged_and_what_is_used_is_counted(tmp_path: P
     assert _borne_out(task.question, writer, reader, pipeline) == 0.5
     assert _borne_out(task.question, writer, reader, pipeline) is None  # heard once
     assert [point.quoted for point in answered.answer.points].count(False) == 1
-    assert answered.reading_ease is not None
+    assert answered.reading_ease is not None and answered.key_points == 0.5
+    quoted = counted_points(settings, Exam(index, FakeEmbedder()), reader)
+    assert all(GOOD in points for points in quoted.values())
+    assert counted_points(settings, Exam(index, FakeEmbedder()), None) == {}
 
 
 def test_the_report_has_rows_only_for_what_was_measured() -> None:
@@ -106,8 +110,6 @@ def test_the_report_has_rows_only_for_what_was_measured() -> None:
 
 
 def test_without_anything_tuned_nothing_is_compared(tmp_path: Path) -> None:
-    from finetune.comparison import Exam
-
     settings = Settings().changed(
         {"paths.runs_dir": str(tmp_path / "runs"), "paths.models_dir": str(tmp_path / "models")}
     )

@@ -62,6 +62,7 @@ STAYING = {
     "embedding.model": ("all-MiniLM-L6-v2", "models/embedder"),
     "retrieval.reranker": ("none", "~/.cache/reranker"),
     "reader.model": ("bundled", "none", "models/nli"),
+    "answering.wording": ("auto", "off", "models/mine", "gemma-3-270m"),
     "retrieval.top_k": (3,),
 }
 

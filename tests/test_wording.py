@@ -12,6 +12,7 @@ from finetune.data.statements import HELD_OUT, statement_examples, statement_fil
 from finetune.shipped import ADAPTERS, STATEMENT_WRITER
 from rag.answer import Answer
 from rag.answering import statement_prompt
+from rag.answering.answerers import make_answerer
 from rag.answering.counted import CountingAnswerer
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.pipeline import Pipeline
@@ -26,6 +27,7 @@ from rag.answering.templates import check_template
 from rag.answering.wording import StatementWriter
 from rag.config import Settings
 from rag.generators.base import never_cancelled
+from rag.generators.base_models import model_and_adapter
 from rag.generators.choice import ChosenGenerator, merged_models
 from rag.generators.completion import BatchCompleter
 from rag.index import build_index
@@ -296,3 +298,33 @@ def test_a_model_tuned_to_state_answers_no_questions(tmp_path: Path) -> None:
         BatchCompleter(folder, STATING).complete(
             [statement_messages("Good?", "praise", ["Yes."])], max_new_tokens=4
         )
+
+
+def test_the_model_that_words_can_be_named(tmp_path: Path) -> None:
+    settings = Settings().changed({"paths.models_dir": tmp_path / "models"})
+    merged, adapter = tmp_path / "models" / "mine", tmp_path / "adapter"
+    for folder in (merged, adapter):
+        folder.mkdir(parents=True)
+    (merged / "config.json").write_text("{}")
+    (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "/base"}')
+    assert model_and_adapter("mine", settings) == (str(merged), "")
+    assert model_and_adapter(str(adapter), settings) == ("/base", str(adapter))
+    assert model_and_adapter("google/gemma-3-1b-it", settings) == ("google/gemma-3-1b-it", "")
+    (adapter / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="names no base model"):
+        model_and_adapter(str(adapter), settings)
+
+
+def test_the_settings_say_what_words_points(
+    opened: Callable[[Sequence[Review], Says], Pipeline], tmp_path: Path
+) -> None:
+    index = opened(many((2, GOOD)), of_the_side("", "")).index
+
+    def name(wording: str) -> str:
+        changes = {"answering.wording": wording, "paths.models_dir": tmp_path}
+        return make_answerer(
+            Settings().changed(changes), index, FakeEmbedder(), None, FakeReader()
+        ).name
+
+    assert name("off") == name("auto") == "extractive (no language model)"
+    assert name("some/base") == "counting, in the words of base"

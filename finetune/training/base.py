@@ -15,19 +15,12 @@ from typing import Any
 from finetune.recipe import Recipe
 from finetune.training.arguments import Arguments
 from rag.config import Settings
+from rag.generators.base_models import base_folder
 from rag.generators.bundled import SMOLLM2
 from rag.generators.gemma import GEMMA
 from rag.generators.loading import explain, load_tokenizer, load_weights
 from rag.logging import quiet_libraries
 from rag.schema import ModelError, ReviewQAError, SettingsError, first_line
-
-
-def base_folder(base_model: str, settings: Settings) -> str:
-    """What to load: a hub name, a folder, or where a packaged model was converted to."""
-    for packaged in (SMOLLM2, GEMMA):
-        if base_model == packaged.name:
-            return str(packaged.folder(settings.paths.cache_dir))
-    return os.path.expanduser(base_model)
 
 
 def keep_terms(base_model: str, folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rag.answering.base import Answerer, BearsOn
 from rag.answering.counted import CountingAnswerer
 from rag.answering.extractive import ExtractiveAnswerer
@@ -11,6 +13,7 @@ from rag.answering.wording import StatementWriter
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.generators import Generator
+from rag.generators.base_models import model_and_adapter
 from rag.generators.choice import ChosenGenerator, merged_models
 from rag.generators.completion import BatchCompleter
 from rag.index import ReviewIndex
@@ -59,12 +62,19 @@ def readers(settings: Settings, chosen: ChosenGenerator) -> tuple[Reader | None,
 
 
 def _statement_writer(settings: Settings, reader: Reader) -> StatementWriter | None:
-    """What words counted points: the newest model merged here that was tuned for it."""
-    if settings.answering.wording == "off":
+    """What words counted points: the newest model merged here that was tuned for it, unless the
+    settings name another. Raises `ModelError`.
+    """
+    wording = settings.answering.wording
+    if wording == "off":
         return None
-    models = merged_models(settings.paths.models_dir, tuned_for=(STATING,))
-    if not models:
+    if wording == "auto":
+        models = merged_models(settings.paths.models_dir, tuned_for=(STATING,))
+        completer = BatchCompleter(models[0], STATING) if models else None
+    else:
+        model, adapter = model_and_adapter(wording, settings)
+        name = Path(wording).name + (", an adapter" if adapter else "")
+        completer = BatchCompleter(model, STATING, adapter=adapter, name=name)
+    if completer is None:
         return None
-    return StatementWriter(
-        BatchCompleter(models[0], STATING), reader, make_judge(settings, loaded=False)
-    )
+    return StatementWriter(completer, reader, make_judge(settings, loaded=False))

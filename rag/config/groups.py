@@ -193,10 +193,11 @@ class Answering(Group):
         le=1,
         description="Similarity from which a quotation bears a sentence out.",
     )
-    wording: Literal["auto", "off"] = Field(
+    wording: str = Field(
         default="auto",
         description='"auto": counted points are told in the words of a model that was tuned for it '
-        "(make gemma), where there is one; or not.",
+        '(make gemma), where there is one; "off": in quotations; or the model that words them: a '
+        "merged model, the folder of an adapter, a folder or hub name.",
     )
     follow_ups: Literal["rule", "off"] = Field(
         default="rule",

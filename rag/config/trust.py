@@ -28,10 +28,12 @@ MODELS = (
     "embedding.model",
     "retrieval.reranker",
     "reader.model",
+    "answering.wording",
 )
 _NO_LOCATIONS = (
     "",
     "none",
+    "off",
     "bundled",
     "auto",
     "extractive",

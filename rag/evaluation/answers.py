@@ -19,11 +19,14 @@ from rag.schema import GeneratorError
 
 @dataclass(frozen=True, slots=True)
 class AnswerReport:
-    """One generator's results; `failed` questions, on which it raised an error, are not in them."""
+    """One generator's results; `failed` questions, on which it raised an error, are not in them.
+    `peak_bytes` is the most memory of the process that measured it, 0 where nobody looked.
+    """
 
     generator: str
     results: Sequence[QuestionResult]
     failed: int = 0
+    peak_bytes: int = 0
 
     def value(self, metric: str) -> float:
         """A metric's number over all results."""
@@ -36,15 +39,23 @@ class AnswerReport:
             "questions": len(self.results),
             **{name: self.value(name) for name in answer_metrics},
             "failed": self.failed,
+            "peak_bytes": self.peak_bytes,
             "results": [result.as_dict() for result in self.results],
         }
 
 
 def answer_table(reports: Sequence[AnswerReport]) -> str:
-    """A Markdown table of the metrics that have a title, one row a generator."""
+    """A Markdown table of the metrics that have a title, one row a generator; with the memory of
+    each where it was measured.
+    """
     shown = {name: metric.title for name, metric in answer_metrics.items() if metric.title}
     rows = [[report.generator, *map(report.value, shown)] for report in reports]
-    return markdown_table(["generator", *shown.values()], rows)
+    header = ["generator", *shown.values()]
+    if any(report.peak_bytes for report in reports):
+        header.append("GiB at most")
+        for row, report in zip(rows, reports, strict=True):
+            row.append(report.peak_bytes / 2**30)
+    return markdown_table(header, rows)
 
 
 def evaluate_answers(

@@ -38,6 +38,10 @@ class Comparison:
     high: float
     p_value: float
 
+    def __str__(self) -> str:
+        interval = f"[{self.low:+.2f}, {self.high:+.2f}]"
+        return f"{self.difference:+.2f} {interval} p = {self.p_value:.3f}"
+
 
 def interval(values: Sequence[float] | NDArray[np.float64]) -> Interval:
     """Mean of the values and its percentile bootstrap interval (Efron 1979); all NaN without

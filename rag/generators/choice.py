@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.answering.prompt import ANSWERING
+from rag.answering.statement_prompt import STATING
 from rag.answering.templates import read_record
 from rag.config import Settings
 from rag.generators.base import Generator
@@ -58,10 +59,12 @@ def automatic(settings: Settings) -> tuple[str, str]:
     if gpu and model_at_hand(GPU_MODEL):
         return GPU_MODEL, "there is a GPU, and this model can be had"
     missing = f"no way to get {GPU_MODEL} for the GPU" if gpu else "no GPU"
+    words = merged_models(settings.paths.models_dir, (STATING,))
+    offer = "" if words else " (make gemma adds a small model that says points in plain words)"
     return (
         EXTRACTIVE,
-        f"there is no merged model and {missing}; of what works offline, quoting the reviews "
-        f"measured best{passed_over}",
+        f"there is no merged model that answers and {missing}; of what works offline, quoting the "
+        f"reviews measured best{offer}{passed_over}",
     )
 
 

@@ -74,14 +74,19 @@ class HeldCompleter:
 
 
 class BatchCompleter(HeldCompleter):
-    """Completes with a tuned model in a folder, which is loaded on first use."""
+    """Completes with a model that is loaded on first use: a folder or a hub name, with or without an
+    adapter on it, called `name`.
+    """
 
-    def __init__(self, folder: Path, tuned_for: str) -> None:
-        self._folder, self._tuned_for = folder, tuned_for
-        self.name = folder.name
+    def __init__(
+        self, model: Path | str, tuned_for: str, *, adapter: str = "", name: str = ""
+    ) -> None:
+        self._model_name, self._adapter, self._tuned_for = str(model), adapter, tuned_for
+        self.name = name or Path(model).name
 
     def _model(self) -> TransformersGenerator:
-        return _loaded(self._folder, self._tuned_for, weights_written(str(self._folder)))
+        written = weights_written(self._model_name), weights_written(self._adapter)
+        return _loaded(self._model_name, self._adapter, self._tuned_for, written)
 
 
 def quick_dtype() -> str:
@@ -93,10 +98,12 @@ def quick_dtype() -> str:
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path, tuned_for: str, written: tuple[int, ...]) -> TransformersGenerator:
+def _loaded(
+    model: str, adapter: str, tuned_for: str, written: tuple[tuple[int, ...], ...]
+) -> TransformersGenerator:
     """The model whose weights were `written` then; one at a time is kept in memory."""
-    check_template(str(folder), tuned_for=tuned_for)
-    return TransformersGenerator(str(folder), dtype=quick_dtype())
+    check_template(adapter or model, tuned_for=tuned_for)
+    return TransformersGenerator(model, adapter=adapter, dtype=quick_dtype())
 
 
 class _Until:

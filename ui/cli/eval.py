@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rag.evaluation.retrieval import RetrievalReport
 
 FILE = click.Path(path_type=Path)
+_Q = TypeVar("_Q")
 EXAMPLE = "reviewqa eval answers --index squid-game --questions rag/sample/questions.jsonl"
 
 
@@ -27,6 +28,11 @@ _split_option = click.option(
     show_default=True,
     callback=lambda context, option, name: None if name == "all" else name,
     help='Which split; "all" for every question.',
+)
+
+
+_limit_option = click.option(
+    "--limit", type=click.IntRange(1), help="Ask only so many questions of each set, evenly spread."
 )
 
 
@@ -55,6 +61,14 @@ def metrics() -> None:
 @click.option(
     "--generator", "generators", multiple=True, help="Generator to measure; may be repeated."
 )
+@click.option(
+    "--wording",
+    "wordings",
+    multiple=True,
+    help='What words counted points, as the setting answering.wording ("off", a merged model, an '
+    "adapter's folder, a base model); may be repeated.",
+)
+@_limit_option
 @click.option("--json", "json_file", type=FILE, help="Write all numbers and answers to this file.")
 @click.pass_obj
 def answers(
@@ -63,31 +77,38 @@ def answers(
     questions: Path,
     split: str | None,
     generators: tuple[str, ...],
+    wordings: tuple[str, ...],
+    limit: int | None,
     json_file: Path | None,
 ) -> None:
     """Ask every question of a file and print a Markdown table: support, citations, refusals, key
-    points, time.
+    points, time and memory. Of several, each is measured in a process of its own, and a second table
+    has how they differ from the first.
     """
-    from rag.answering.pipeline import Pipeline
-    from rag.evaluation.answers import AnswerReport, answer_table, evaluate_answers
+    from rag.evaluation.answers import AnswerReport, answer_table
+    from rag.evaluation.apart import evaluate_apart, evaluate_here
+    from rag.evaluation.paired import difference_table
     from rag.evaluation.questions import read_questions
 
-    asked = read_questions(questions, split)
+    asked = _spread(read_questions(questions, split), limit)
+    measured: list[dict[str, Any]] = [{"generator.name": generator} for generator in generators]
+    measured += [{"generator.name": "extractive", "answering.wording": word} for word in wordings]
+    evaluate = evaluate_apart if len(measured) > 1 else evaluate_here
     reports: list[AnswerReport] = []
     try:
-        for generator in generators or (None,):
-            settings = context.settings({"generator.name": generator})
-            pipeline = Pipeline.open(settings, picked_index(settings, name))
-            with terminal.StageProgress() as progress:
-                report = evaluate_answers(pipeline, asked, progress)
-            del pipeline  # its model makes room for the next one's
+        for changes in measured or [{}]:
+            settings = context.settings(changes)
+            index = picked_index(settings, name)
+            report = evaluate(settings, index, asked, terminal.StageProgress)
             reports.append(report)
             if report.failed:
                 terminal.say(f"{report.generator} failed on {report.failed} questions.", err=True)
-            _write_json(json_file, lambda: [measured.as_dict() for measured in reports])
+            _write_json(json_file, lambda: [one.as_dict() for one in reports])
     finally:
         if reports:  # what was measured is shown, whatever went wrong after it
             terminal.say(answer_table(reports))
+        if len(reports) > 1:
+            terminal.say("\n" + difference_table(reports[0], reports[1:]))
 
 
 @eval_group.command(
@@ -130,9 +151,7 @@ def answers(
     is_flag=True,
     help="Leave out questions about reviews that training questions are about.",
 )
-@click.option(
-    "--limit", type=click.IntRange(1), help="Ask only so many questions of each set, evenly spread."
-)
+@_limit_option
 @click.option("--json", "json_file", type=FILE, help="Write all numbers to this file.")
 @click.option("--markdown", "markdown_file", type=FILE, help="Write the tables to this file.")
 @click.option("--plot", "plot_file", type=FILE, help="Draw them to this .png, .svg or .pdf file.")
@@ -200,7 +219,12 @@ def _questions(
             f"{path}: {len(questions) - len(kept)} of {len(questions)} questions share a review "
             "with training."
         )
-    return kept[:: max(1, -(-len(kept) // limit))] if limit else kept
+    return _spread(kept, limit)
+
+
+def _spread(questions: list[_Q], limit: int | None) -> list[_Q]:
+    """At most so many of them, evenly spread."""
+    return questions[:: max(1, -(-len(questions) // limit))] if limit else questions
 
 
 def _measured(

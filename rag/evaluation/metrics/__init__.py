@@ -40,6 +40,7 @@ answer_metrics.register(
     supported.SUPPORTED,
     citations.PRECISION,
     citations.RECALL,
+    refusal.ANSWERED,
     refusal.PRECISION,
     refusal.RECALL,
     refusal.F1,

@@ -1,6 +1,19 @@
 """Does the answer say what a good answer must?"""
 
+from collections.abc import Sequence
+
+from rag.embedding import Embedder
 from rag.evaluation.metrics.registry import AnswerCase, Metric
+
+
+def recalled(
+    key_points: Sequence[str], texts: Sequence[str], embedder: Embedder, threshold: float
+) -> float:
+    """The share of `key_points` that some text comes close to, by the cosine of their embeddings."""
+    if not texts:
+        return 0.0
+    similarity = embedder.embed_documents(key_points) @ embedder.embed_documents(texts).T
+    return float((similarity.max(axis=1) >= threshold).mean())
 
 
 def _recalled(case: AnswerCase) -> float | None:
@@ -8,11 +21,8 @@ def _recalled(case: AnswerCase) -> float | None:
     # the key point of a count question is a number, which similarity cannot tell from another
     if not question.answerable or question.kind == "count" or not question.key_points:
         return None
-    if not case.claims:
-        return 0.0
-    embed = case.embedder.embed_documents
-    similarity = embed(question.key_points) @ embed([claim.text for claim in case.claims]).T
-    return float((similarity.max(axis=1) >= case.support_threshold).mean())
+    texts = [claim.text for claim in case.claims]
+    return recalled(question.key_points, texts, case.embedder, case.support_threshold)
 
 
 KEY_POINTS = Metric(

@@ -38,6 +38,7 @@ def _measure(case: AnswerCase) -> float | None:
 
 READING_EASE = Metric(
     name="reading_ease",
+    title="reading ease",
     meaning="how easily an answer's points, or else its sentences, read, by Flesch's formula "
     "(English): about 30 is hard, 60 plain, 90 very easy",
     measure=_measure,

@@ -22,6 +22,7 @@ PRECISION = Metric(
 )
 RECALL = Metric(
     name="refusal_recall",
+    title="refused rightly",
     meaning="share of the questions that the reviews do not answer that were refused",
     summarise=_right_among(lambda result: not result.answerable),
 )
@@ -31,5 +32,14 @@ F1 = Metric(
     meaning="harmonic mean of the precision and the recall of refusals",
     summarise=lambda results: (
         2 * _right_among(lambda result: result.refused + (not result.answerable))(results)
+    ),
+)
+ANSWERED = Metric(
+    name="answered",
+    title="answered",
+    meaning="share of the questions that the reviews answer that were answered",
+    summarise=lambda results: (
+        sum(not result.refused for result in results if result.answerable)
+        / max(1, sum(result.answerable for result in results))
     ),
 )

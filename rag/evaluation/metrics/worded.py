@@ -12,6 +12,7 @@ def worded(answer: Answer) -> float | None:
 
 WORDED = Metric(
     name="worded",
+    title="points in its words",
     meaning="share of an answer's points that are told in a model's words in place of a quotation",
     measure=lambda case: worded(case.answer),
 )
