@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
-from rag.answer import Answer, AnswerSentence
+from rag.answer import NO_GENERATOR, Answer, AnswerSentence
 from rag.answering import prompt
 from rag.answering.answerers import make_answerer, readers
 from rag.answering.base import Draft
@@ -212,7 +212,7 @@ class Pipeline:
             plan=plan.as_dict(),
             sentences=(outcome.told_instead,) if refused else tuple(outcome.sentences),
             refused=refused,
-            generator=self.answerer.name if outcome.asked else "no generator",
+            generator=self.answerer.name if outcome.asked else NO_GENERATOR,
             generator_reason=self.reason if outcome.asked else outcome.reason,
             retrieved=tuple(outcome.retrieved),
             dropped_markers=0 if refused else outcome.dropped_markers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.answer import Answer, AnswerSentence
+from rag.answer import NO_GENERATOR, QUOTING, Answer, AnswerSentence
 from ui.render import fragment
 from ui.render.words import Span
 
@@ -51,6 +51,7 @@ def answer_html(
         "heading": heading,
         "sections": _sections(answer),
         "told_by_whom": told_by_whom,
+        "by_whom": _by_whom(answer),
         "index": index,
         "index_line": index_line,
         "side": side,
@@ -89,6 +90,16 @@ def reviews_html(answer: Answer, *, prefix: str, index: str, side: str = "") -> 
 def copy_html(markdown: str) -> str:
     """A button that copies this text; the page's script does it."""
     return fragment("answer.html", "copy", markdown)
+
+
+def _by_whom(answer: Answer) -> str:
+    """Which model answered and why, or that none did."""
+    reason = answer.generator_reason.rstrip(".")
+    if answer.generator == NO_GENERATOR:
+        return f"No model was asked: {reason}."
+    if answer.generator == QUOTING:
+        return f"Quoted and counted without a language model because {reason}."
+    return f"Answered by {answer.generator} because {reason}."
 
 
 def _sections(answer: Answer) -> list[tuple[str, list[tuple[int, AnswerSentence]]]]:
