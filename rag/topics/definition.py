@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.topics.sides import clause_side
+from rag.topics.sides import GONE, clause_side, misses
 from rag.topics.words import LONGEST, folded_words
 
 Rows = NDArray[np.int32]
@@ -47,6 +47,9 @@ class Matcher:
         self._topics: dict[str, list[int]] = {}
         self._starts: set[str] = set()  # first words of terms of several
         self._first: set[str] = set()  # of all
+        self._persons = {
+            number for number, definition in enumerate(definitions) if definition.name[0].isupper()
+        }
         for number, definition in enumerate(definitions):
             for term in definition.terms:
                 self._topics.setdefault(term, []).append(number)
@@ -68,7 +71,10 @@ class Matcher:
             for last in range(first, min(first + longest, len(words))):
                 term = word if last == first else " ".join(words[first : last + 1])
                 for topic in topics.get(term, ()):
-                    found[topic] = found.get(topic, 0) + clause_side(words, first, last)
+                    # blame for what came after is praise of who left
+                    gone = topic in self._persons and misses(words, first, last)
+                    side = GONE if gone else clause_side(words, first, last)
+                    found[topic] = found.get(topic, 0) + side
         return found
 
 
@@ -84,7 +90,7 @@ def rows_of(
     for place, sentence in enumerate(sentences):
         for topic, side in matcher.topics_of(sentence).items():
             rows[topic].append(place)
-            clauses[topic].append((side > 0) - (side < 0))
+            clauses[topic].append(max(-1, min(side, GONE)))
     return [
         (np.array(places, dtype=np.int32), np.array(sides, dtype=np.int8))
         for places, sides in zip(rows, clauses, strict=True)

@@ -8,6 +8,7 @@ and .56, of praise .67 and .71.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -23,6 +24,20 @@ _ENDS = frozenset(",;:.!?()[]–—-/") | frozenset(
     "but although though while however yet except whereas despite".split()
 )
 _BETTER = frozenset("better happier nicer easier friendlier".split())
+_MERELY = frozenset(
+    "incredibly amazingly fantastically awfully".split()
+)  # before a word that judges
+_WISHING = frozenset("if wish".split())  # what follows is not so
+_NEGATING = frozenset(
+    "couldn't zero wasnt isnt dont didnt doesnt arent werent cant wont couldnt".split()
+)
+_PRAISING_PHRASE = re.compile(
+    r"\b(?:can't|can ?not|couldn't|could not) (?:ask|complain|fault|beat|go wrong|recommend|be beat)"
+)
+_BLAMING_PHRASE = re.compile(
+    r"\b(?:let (?:me |us |it |you )?down|takes? (?:\w+ ){0,2}away from|to be desired|(?:fell|falls|fall) apart|"
+    r"too (?!many people|much fun|good|well|bad|i\b|but\b|and\b|as\b)\w+)"
+)
 
 _BLAMING = frozenset(
     """slow slowly drag drags dragged dragging dull tedious predictable repetitive cliche cliches cliched clichéd
@@ -37,7 +52,11 @@ _BLAMING = frozenset(
     chilly stuffy suffers suffer suffered awfully infuriating anticlimactic flat
     cringy cringey clumsy contrived forced incoherent unexplained abrupt atrocious abysmal pitiful
     unfortunately sadly lazy uninspired unoriginal unpleasant leaking leaks cluttered grimy dingy
-    unwelcoming insulting hate hated ruining wasted overlong messy plodding""".split()
+    unwelcoming insulting hate hated ruining wasted overlong messy plodding mediocre so-so subpar inferior limited
+    watery inedible overdone undercooked unprofessional inattentive clueless incompetent ignored forgot missing
+    awkward bothersome letdown flawed sloppy farcical implausible illogical convoluted jarring grating preachy
+    derivative bloated insufferable unlikeable unlikable trash garbage horrendous appalling hideous ugly faulty
+    malfunctioning defect defects glitch glitches shoddy misleading inconsistent unacceptable unusable wish""".split()
 )
 _PRAISING = frozenset(
     """gripping thrilling suspenseful spotless immaculate clean comfortable comfortably comfy cozy cosy responsive
@@ -49,8 +68,26 @@ _PRAISING = frozenset(
     entertaining interesting masterpiece gem memorable believable wonderful convenient conveniently central safe
     masterful flawless realistic relatable likable likeable chilling haunting thoughtful witty clever cleverly
     charming adorable stunningly vivid nuanced seamless effortless effortlessly superbly wonderfully
-    fantastically amazingly incredibly top-notch hooked addictive heartfelt faultless""".split()
+    fantastically amazingly incredibly top-notch hooked addictive heartfelt faultless authentic juicy tender
+    impeccable professional efficient knowledgeable exceptional exquisite magnificent marvelous marvellous splendid
+    flavorful refreshing riveting enthralling mesmerizing mind-blowing heartwarming spot-on crispy homemade""".split()
 )
+
+
+_GONE_BEFORE = frozenset("without miss missed misses missing".split())
+_GONE_AFTER = frozenset("left leaving leaves gone fired quit departure".split())
+GONE = 2
+"""The weight of a clause that misses a person."""
+
+
+def misses(words: Sequence[str], first: int, last: int) -> bool:
+    """Whether a person, `words[first : last + 1]`, is said to be gone: "not the same without Charlie",
+    "since Charlie left".
+    """
+    before, after = words[max(0, first - 2) : first], words[last + 1 : last + 3]
+    if "better" in before:
+        return False
+    return not (_GONE_BEFORE.isdisjoint(before) and _GONE_AFTER.isdisjoint(after))
 
 
 def clause_side(words: Sequence[str], first: int, last: int) -> int:
@@ -58,19 +95,25 @@ def clause_side(words: Sequence[str], first: int, last: int) -> int:
     where its words name neither, or both alike.
     """
     begin, end = first, last + 1
-    while begin and words[begin - 1] not in _ENDS:
+    while begin and words[begin - 1] not in _ENDS and words[begin] != "if":
         begin -= 1
-    while end < len(words) and words[end] not in _ENDS:
+    while end < len(words) and words[end] not in _ENDS and words[end] != "if":
         end += 1
-    total = 0
+    clause = " ".join(words[begin:end])
+    total = bool(_PRAISING_PHRASE.search(clause)) - bool(_BLAMING_PHRASE.search(clause))
     for place in range(begin, end):
-        side = _side(words[place])
-        if side:
-            before = words[max(begin, place - _REACH) : place]
-            negated = sum(word == "couldn't" or is_negation(word) for word in before) % 2 == 1
-            if words[place] in _BETTER and "could" in " ".join(before):
-                negated = not negated  # "could not be better" praises, "could be better" does not
-            total += -side if negated else side
+        word = words[place]
+        side = _side(word)
+        if not side or (word in _MERELY and place + 1 < end and _side(words[place + 1])):
+            continue
+        before = words[max(begin, place - _REACH) : place]
+        negated = sum(word in _NEGATING or is_negation(word) for word in before) % 2 == 1
+        wishing = not _WISHING.isdisjoint(words[begin:place])
+        if word in _BETTER and ("could" in " ".join(before) or wishing):
+            negated = not negated  # "could not be better" praises, "could be better" does not
+        elif negated and side < 0 and wishing:
+            negated = False  # "if the dub wasn't so bad"
+        total += -side if negated else side
     return (total > 0) - (total < 0)
 
 

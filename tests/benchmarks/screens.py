@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,10 +24,11 @@ from tests.benchmarks.screenshots import PATIENCE_MS, browsing, served
 
 VIEWS = [(width, scheme) for width in (1280, 360) for scheme in ("light", "dark")]
 TALLEST = {1280: 1400, 360: 2200}  # pixels of a picture
-FIRST = ".qa-headline, .qa-refusal, .qa-answer p, .qa-card, .st-key-examples button, .st-key-kind, .st-key-compare-question"
-SMALL = """() => [...document.querySelectorAll('.stApp :is(button, a, summary)')].filter(e => {
-  const box = e.getBoundingClientRect(); return box.width > 1 && box.height > 1 && box.height < 43.5 && !e.matches('.qa-chip');
-}).map(e => (e.innerText || e.ariaLabel || e.tagName).slice(0, 24).trim() + ' ' + Math.round(e.getBoundingClientRect().height))"""
+FIRST = ".qa-headline, .qa-refusal, .qa-answer p, .qa-card, .st-key-examples button, .st-key-kind, .stForm"
+SMALL = """() => [...document.querySelectorAll('.stApp :is(button, a, summary)')].map(e => {
+  const box = e.getBoundingClientRect(), told = (e.innerText || e.ariaLabel || e.tagName).slice(0, 24).trim();
+  return box.width > 1 && box.height > 1 && box.height < 43.5 && !e.matches('.qa-chip') && `${told} ${box.height | 0}`;
+}).filter(Boolean)"""
 BROKEN = "text,rating\nThe room was quiet.,5\n,4\n"  # stops a job that takes no row without a text
 
 
@@ -43,7 +43,9 @@ class Screen:
     index: str = ""
 
 
-def _answer(name: str, question: str, index: str = "", act: Callable[[Page], None] = lambda page: None) -> Screen:
+def _answer(
+    name: str, question: str, index: str = "", act: Callable[[Page], None] = lambda page: None
+) -> Screen:
     where = f"index={index}&" if index else ""
     return Screen(name, f"?{where}q={quote(question)}", ".qa-about", act, index)
 
@@ -53,7 +55,9 @@ def _file(name: str, content: bytes) -> Callable[[Page], None]:
         page.get_by_label("Name of the new index").fill("made")
         page.keyboard.press("Enter")
         _settled(page)
-        page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "text/csv", "buffer": content})
+        page.locator("input[type=file]").set_input_files(
+            {"name": name, "mimeType": "text/csv", "buffer": content}
+        )
         page.locator(".qa-report").wait_for()
 
     return give
@@ -86,8 +90,8 @@ def _started(content: bytes, state: str, *, strict: bool = False) -> Callable[[P
     return act
 
 
-def _cancel(page: Page) -> None:
-    page.get_by_role("button", name="Cancel").click()
+def _done(page: Page) -> None:
+    page.locator(".qa-state", has_text="Done").first.wait_for()
 
 
 SAMPLE = (Path(rag.__file__).parent / "sample" / "reviews.csv").read_bytes()
@@ -124,18 +128,24 @@ SCREENS = (
     Screen("import", "reviews", ".st-key-kind"),
     Screen("import-file", "reviews", ".st-key-kind", _file("reviews.csv", SAMPLE)),
     Screen("import-index", "reviews?index=squid-game", ".st-key-kind"),
-    Screen("import-failed", "reviews", ".st-key-kind", _started(BROKEN.encode(), "Failed", strict=True)),
+    Screen(
+        "import-failed", "reviews", ".st-key-kind", _started(BROKEN.encode(), "Failed", strict=True)
+    ),
     Screen("import-running", "reviews", ".st-key-kind", _started(SAMPLE, "Running")),
-    Screen("import-done", "reviews", ".st-key-kind", lambda page: page.locator(".qa-state", has_text="Done").first.wait_for()),
+    Screen("import-done", "reviews", ".st-key-kind", _done),
     Screen("compare", "compare", ".stForm"),
 )
 
 
-def take(context: BrowserContext, address: str, screen: Screen, width: int, scheme: str, file: Path) -> str:
+def take(
+    context: BrowserContext, address: str, screen: Screen, width: int, scheme: str, file: Path
+) -> str:
     """Write a picture of a page; what is to be told of it. An answer that was given in this context is shown again."""
     page = context.new_page()
     page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    page.emulate_media(
+        color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
+    )
     page.set_default_timeout(PATIENCE_MS)
     begun = time.perf_counter()
     page.goto(address + screen.address)
@@ -156,9 +166,11 @@ def take(context: BrowserContext, address: str, screen: Screen, width: int, sche
     page.screenshot(path=file)
     page.close()
     starts = f"begins at {box['y']:.0f}" if box else "nothing to read"
-    return f"{file.name}: {seconds:.1f} s, {starts}, {long} long" + (
-        f", WIDER by {wider}" if wider > 0 else ""
-    ) + (f", small: {small[:8]}" if small else "")
+    return (
+        f"{file.name}: {seconds:.1f} s, {starts}, {long} long"
+        + (f", WIDER by {wider}" if wider > 0 else "")
+        + (f", small: {small[:8]}" if small else "")
+    )
 
 
 def main() -> None:
