@@ -19,10 +19,16 @@ from rag.understanding.side import is_negation, side_named_by
 
 _WEIGHT = 0.5  # of the words of the clause, beside the stance of the sentence
 _PRAISE, _CRITICISM = 0.4, -0.2  # stances from which a sentence is on a side
+_DARKEST = -0.7  # up to which a sentence criticises what sounds bad whoever says it
 _REACH = 4  # words that a negation reaches over
 _ENDS = frozenset(",;:.!?()[]–—-/") | frozenset(
     "but although though while however yet except whereas despite".split()
 )
+_DARK = re.compile(r"violen|brutal|gor[ey]$|blood|bloody|gruesome|bleak|grim$|disturbing")
+DARK = 50
+"""Marks a clause that names neither side of something that sounds bad whoever says it, so that only a
+strong stance of the sentence is on a side: "Brutal." is on none.
+"""
 _BETTER = frozenset("better happier nicer easier friendlier".split())
 _MERELY = frozenset(
     "incredibly amazingly fantastically awfully".split()
@@ -36,6 +42,7 @@ _PRAISING_PHRASE = re.compile(
 )
 _BLAMING_PHRASE = re.compile(
     r"\b(?:let (?:me |us |it |you )?down|takes? (?:\w+ ){0,2}away from|to be desired|(?:fell|falls|fall) apart|"
+    r"over the top|"
     r"too (?!many people|much fun|good|well|bad|i\b|but\b|and\b|as\b)\w+)"
 )
 
@@ -56,7 +63,8 @@ _BLAMING = frozenset(
     watery inedible overdone undercooked unprofessional inattentive clueless incompetent ignored forgot missing
     awkward bothersome letdown flawed sloppy farcical implausible illogical convoluted jarring grating preachy
     derivative bloated insufferable unlikeable unlikable trash garbage horrendous appalling hideous ugly faulty
-    malfunctioning defect defects glitch glitches shoddy misleading inconsistent unacceptable unusable wish""".split()
+    malfunctioning defect defects glitch glitches overly nauseating grotesque sickening unpleasantly turn-off
+    shoddy misleading inconsistent unacceptable unusable wish""".split()
 )
 _PRAISING = frozenset(
     """gripping thrilling suspenseful spotless immaculate clean comfortable comfortably comfy cozy cosy responsive
@@ -76,8 +84,8 @@ _PRAISING = frozenset(
 
 _GONE_BEFORE = frozenset("without miss missed misses missing".split())
 _GONE_AFTER = frozenset("left leaving leaves gone fired quit departure".split())
-GONE = 2
-"""The weight of a clause that misses a person."""
+GONE = 100
+"""The weight of a clause that misses a person: whatever else it says, it praises who is gone."""
 
 
 def misses(words: Sequence[str], first: int, last: int) -> bool:
@@ -88,6 +96,11 @@ def misses(words: Sequence[str], first: int, last: int) -> bool:
     if "better" in before:
         return False
     return not (_GONE_BEFORE.isdisjoint(before) and _GONE_AFTER.isdisjoint(after))
+
+
+def is_dark(term: str) -> bool:
+    """Whether a term names something that sounds bad whoever says it."""
+    return _DARK.match(term) is not None
 
 
 def clause_side(words: Sequence[str], first: int, last: int) -> int:
@@ -128,5 +141,7 @@ def _side(word: str) -> int:
 
 def sides_of(stances: NDArray[np.float64], clauses: NDArray[np.int8]) -> NDArray[np.int8]:
     """The sides of sentences of these stances, whose clauses on a topic are on the sides `clauses`."""
-    values = stances + _WEIGHT * clauses
+    dark = clauses == DARK
+    mild = dark & (stances > _DARKEST)
+    values = np.where(mild, np.maximum(stances, 0), stances + np.where(dark, 0, _WEIGHT * clauses))
     return (values >= _PRAISE).astype(np.int8) - (values <= _CRITICISM).astype(np.int8)

@@ -50,6 +50,7 @@ def answer_html(
         "asked_of": asked_of,
         "heading": heading,
         "sections": _sections(answer),
+        "listed": _is_list(answer),
         "told_by_whom": told_by_whom,
         "by_whom": _by_whom(answer),
         "index": index,
@@ -100,6 +101,14 @@ def _by_whom(answer: Answer) -> str:
     if answer.generator == QUOTING:
         return f"Quoted and counted without a language model because {reason}."
     return f"Answered by {answer.generator} because {reason}."
+
+
+def _is_list(answer: Answer) -> bool:
+    """Whether it has no headings and every sentence, but for what was counted, is one point: a list,
+    which as a paragraph would say each of them twice.
+    """
+    told = [sentence for sentence in answer.sentences if not sentence.counted]
+    return bool(told) and all(len(each.points) == 1 and not each.heading for each in told)
 
 
 def _sections(answer: Answer) -> list[tuple[str, list[tuple[int, AnswerSentence]]]]:
