@@ -17,6 +17,8 @@ from rag.index.topics import computed_topics
 from rag.schema import IndexFileError
 from rag.topics import Topic
 from rag.topics.definition import Definition, Matcher
+from rag.topics.groups import Group
+from rag.topics.persons import roles
 from rag.topics.sides import GONE, clause_side
 from rag.topics.words import folded_words
 from tests.test_index_faults import accept_files
@@ -398,3 +400,17 @@ def test_the_words_around_a_term_tell_its_side(sentence: str, term: str, side: i
 def test_blame_for_a_persons_leaving_is_not_blame_of_the_person(sentence: str, side: int) -> None:
     charlie = Definition("Charlie", "Charlie", ("charlie",))
     assert Matcher([charlie]).topics_of(sentence) == {0: side}
+
+
+def test_a_role_and_who_plays_it_are_one_person() -> None:
+    said = ["Alan (Jon Cryer) whines.", "Jon Cryer as Alan is great.", "Alan, Jon Cryer and Rose."]
+    sentences = [(voice, said[voice % 3]) for voice in range(9)]
+    sentences += [(9, "Rose is funny.")]
+
+    def person(*terms: str) -> Group:
+        places = {place for place, (_, text) in enumerate(sentences) if terms[0] in text.lower()}
+        voices = {sentences[place][0] for place in places}
+        return Group([*terms], [terms[0]], voices, places, is_name=True)
+
+    alan, jon, rose = person("alan"), person("jon cryer", "jon", "cryer"), person("rose")
+    assert list(roles([jon, alan, rose], sentences)) == [(alan, jon)]

@@ -26,7 +26,7 @@ class Aspect:
 
 
 _TABLE = """
-story: acting, actor*, actress*, performances, cast, casting | acted, overact*
+story: acting, actor*, actress*, performances, performance, cast, casting | acted, overact*
 story game: characters, character | character development, well-developed
 story game: story, plot, plots, plot twist*, plot hole*, storyline*, story line*, storytelling, narrative,
     premise, stories
