@@ -361,8 +361,10 @@ def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:
     if not rated:
         return f"{read}, none of them with a rating."
     high, low = sum(value >= 2 / 3 for value in rated), sum(value <= 1 / 3 for value in rated)
-    return (
-        f"{read}: {high} rated high, {low} rated low, "
-        f"{len(rated) - high - low} in between, "
-        f"{len(fractions) - len(rated)} without a rating."
+    parts = (
+        (high, "rated high"),
+        (low, "rated low"),
+        (len(rated) - high - low, "in between"),
+        (len(fractions) - len(rated), "without a rating"),
     )
+    return f"{read}: {', '.join(f'{number} {how}' for number, how in parts if number)}."

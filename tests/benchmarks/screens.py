@@ -3,7 +3,7 @@ INDEXES` serves the indexes there and writes FOLDER/page-width-scheme.png, each 
 first thing to read begins, what is wider than the window, and what is too small for a finger. It needs Chromium.
 
 The sample index is enough for most pages; those of another index ("one" of one review, "five", "pl" in Polish) are
-left out where it is missing. Indexes are changed: the page that imports makes one called "made".
+left out where it is missing. Indexes are changed: the page that imports makes some.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.benchmarks.screenshots import PATIENCE_MS, browsing, served
 
 VIEWS = [(width, scheme) for width in (1280, 360) for scheme in ("light", "dark")]
 TALLEST = {1280: 1400, 360: 2200}  # pixels of a picture
-FIRST = ".qa-headline, .qa-refusal, .qa-answer p, .qa-card, .st-key-examples button, .st-key-kind, .stForm"
+FIRST = ".qa-headline, .qa-refusal, .qa-answer p, .qa-card, .st-key-examples button, .st-key-kind"
 SMALL = """() => [...document.querySelectorAll('.stApp :is(button, a, summary)')].map(e => {
   const box = e.getBoundingClientRect(), told = (e.innerText || e.ariaLabel || e.tagName).slice(0, 24).trim();
   return box.width > 1 && box.height > 1 && box.height < 43.5 && !e.matches('.qa-chip') && `${told} ${box.height | 0}`;
@@ -52,7 +52,7 @@ def _answer(
 
 def _file(name: str, content: bytes) -> Callable[[Page], None]:
     def give(page: Page) -> None:
-        page.get_by_label("Name of the new index").fill("made")
+        page.get_by_label("Name of the new index").fill(f"made-{time.time_ns() // 10**9 % 100_000}")
         page.keyboard.press("Enter")
         _settled(page)
         page.locator("input[type=file]").set_input_files(

@@ -104,11 +104,15 @@ def _by_whom(answer: Answer) -> str:
 
 
 def _is_list(answer: Answer) -> bool:
-    """Whether it has no headings and every sentence, but for what was counted, is one point: a list,
-    which as a paragraph would say each of them twice.
+    """Whether it has no headings and every sentence, but for what was counted, is one point, which a
+    paragraph would say twice; or several quotations, which would run into each other there.
     """
     told = [sentence for sentence in answer.sentences if not sentence.counted]
-    return bool(told) and all(len(each.points) == 1 and not each.heading for each in told)
+    if not told or any(each.heading for each in told):
+        return False
+    return all(len(each.points) == 1 for each in told) or (
+        len(told) > 1 and all(each.text.startswith("“") and not each.points for each in told)
+    )
 
 
 def _sections(answer: Answer) -> list[tuple[str, list[tuple[int, AnswerSentence]]]]:
