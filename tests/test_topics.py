@@ -379,6 +379,8 @@ def test_topics_of_other_rules_are_made_again(own: Path, hotel: rag.Index) -> No
         ("The dub is incredibly bothersome.", "dub", -1),
         ("The acting is incredibly good.", "acting", 1),
         ("I wish it had a battery.", "battery", -1),
+        ("The social criticism is sharp.", "social", 1),
+        ("The waiter who ignored us brought great food.", "food", 1),
         ("The first episodes are too slow.", "episodes", -1),
     ],
 )

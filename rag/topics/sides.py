@@ -20,9 +20,10 @@ from rag.understanding.side import is_negation, side_named_by
 _WEIGHT = 0.5  # of the words of the clause, beside the stance of the sentence
 _PRAISE, _CRITICISM = 0.4, -0.2  # stances from which a sentence is on a side
 _DARKEST = -0.7  # up to which a sentence criticises what sounds bad whoever says it
+_NEAR = 5  # words from the term, after which a word tells half as much
 _REACH = 4  # words that a negation reaches over
 _ENDS = frozenset(",;:.!?()[]–—-/") | frozenset(
-    "but although though while however yet except whereas despite".split()
+    "but although though while however yet except whereas despite only".split()
 )
 _DARK = re.compile(r"violen|brutal|gor[ey]$|blood|bloody|gruesome|bleak|grim$|disturbing")
 DARK = 50
@@ -34,6 +35,7 @@ _MERELY = frozenset(
     "incredibly amazingly fantastically awfully".split()
 )  # before a word that judges
 _WISHING = frozenset("if wish".split())  # what follows is not so
+_SOCIAL = frozenset("social societal political cultural its sharp biting capitalist".split())
 _NEGATING = frozenset(
     "couldn't zero wasnt isnt dont didnt doesnt arent werent cant wont couldnt".split()
 )
@@ -113,12 +115,14 @@ def clause_side(words: Sequence[str], first: int, last: int) -> int:
     while end < len(words) and words[end] not in _ENDS and words[end] != "if":
         end += 1
     clause = " ".join(words[begin:end])
-    total = bool(_PRAISING_PHRASE.search(clause)) - bool(_BLAMING_PHRASE.search(clause))
+    total: float = bool(_PRAISING_PHRASE.search(clause)) - bool(_BLAMING_PHRASE.search(clause))
     for place in range(begin, end):
         word = words[place]
         side = _side(word)
         if not side or (word in _MERELY and place + 1 < end and _side(words[place + 1])):
             continue
+        if word.startswith("criti") and place and words[place - 1] in _SOCIAL:
+            continue  # what a story does, not what its reviewer does
         before = words[max(begin, place - _REACH) : place]
         negated = sum(word in _NEGATING or is_negation(word) for word in before) % 2 == 1
         wishing = not _WISHING.isdisjoint(words[begin:place])
@@ -126,7 +130,8 @@ def clause_side(words: Sequence[str], first: int, last: int) -> int:
             negated = not negated  # "could not be better" praises, "could be better" does not
         elif negated and side < 0 and wishing:
             negated = False  # "if the dub wasn't so bad"
-        total += -side if negated else side
+        away = min(abs(place - first), abs(place - last))
+        total += (-side if negated else side) / (1 + away / _NEAR)
     return (total > 0) - (total < 0)
 
 
