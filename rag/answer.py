@@ -9,6 +9,12 @@ from typing import Any, Literal
 
 from rag.schema import RetrievedChunk, Side, Slice, rating_words
 
+NO_GENERATOR = "no generator"
+"""The generator of an answer for which none was asked."""
+
+QUOTING = "extractive (no language model)"
+"""And of one that quotes the reviews, and counts them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:

@@ -5,6 +5,7 @@ headless Chromium.
 from __future__ import annotations
 
 import contextlib
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,11 +14,23 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError, expect
 
+import rag
+from rag.config import Settings
 from tests import test_browser
 from tests.test_browser import APP, ask, opened, overflow, served
 from tests.ui_fakes import REVIEWS, XSS, build_fake_index
 from ui.pages import reviews as reviews_page
 
+STAYS = (
+    "Breakfast was wonderful, with fresh fruit every day.",
+    "We loved the breakfast and its warm rolls.",
+    "A superb breakfast on the terrace.",
+    "The breakfast was generous and delicious.",
+    "I really enjoyed breakfast there.",
+    "Breakfast was awful and stale.",
+    "The breakfast was terrible, nothing was fresh.",
+    "A horrible breakfast with cold eggs.",
+)
 JOB_MS = 120_000  # a job loads the embedder first
 HEADER = "Guest,Mark,Day of stay,Review\n"
 ROWS = (
@@ -37,6 +50,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("reviews")
     build_fake_index(folder)
     build_fake_index(folder, reviews=REVIEWS[:6])
+    rows = [
+        {"id": f"s{number}", "text": text, "rating": 5 if number < 5 else 1}
+        for number, text in enumerate(STAYS)
+    ]
+    rag.build(rows, name="inn", settings=Settings().changed({"paths.indexes_dir": folder}))
     with served(folder, "extractive", APP) as address:
         yield address
 
@@ -115,6 +133,44 @@ def test_from_a_file_to_an_answer(browser: Browser, address: str, tmp_path: Path
         expect(page.locator(".qa-about")).to_contain_text("Index hotel: 4 reviews.")
         assert page.locator(".qa img, .qa script").count() == 0
         assert page.evaluate("window.pwned") is None
+
+
+def test_from_a_topic_to_its_reviews_and_a_new_one_counted(
+    browser: Browser, address: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "more.csv"
+    file.write_text("id,text,rating\ns9,The breakfast was great and the rolls were warm.,5\n")
+    with opened(browser, f"{address}?index=inn", 360, 800) as page:
+        page.set_default_timeout(JOB_MS)
+        expect.set_options(timeout=JOB_MS)  # the app may have to load its models
+        topic = page.locator(".st-key-topics .qa-topic").first
+        expect(topic).to_contain_text("8 reviews: 5 for, 3 against")
+        page.get_by_role("button", name="breakfast", exact=True).click()
+        expect(page.locator(".qa-headline")).to_contain_text("8 reviews")
+        settle(page)
+        point = page.locator(".qa-point").first
+        point.locator("summary").click()
+        said = point.locator(".qa-said a").first
+        expect(said).to_be_visible()
+        assert overflow(page) <= 0
+        review = said.inner_text()
+        said.click()
+        expect(page).to_have_url(re.compile(f"browse.*review={review}"))
+        expect(page.locator(".qa-browse .qa-card")).to_contain_text("reakfast")
+        page.get_by_role("button", name="Back to all reviews").click()
+        expect(page.locator(".qa-browse .qa-card")).to_have_count(len(STAYS))
+        page.get_by_label("Search").fill("terrace")
+        page.keyboard.press("Enter")
+        expect(page.locator(".qa-browse .qa-card")).to_have_count(1)
+        open_reviews(page)
+        choose(page, "Index", "inn")
+        upload(page, file)
+        page.get_by_role("button", name="Update the index").click()
+        expect(page.get_by_text("The index now has 9 reviews")).to_be_visible()
+        settle(page)
+        page.get_by_role("link", name="Ask this index").click()
+        expect(topic).to_contain_text("9 reviews: 6 for, 3 against")
+        assert overflow(page) <= 0
 
 
 def test_nobody_uploads_a_file_from_another_site(address: str) -> None:

@@ -93,7 +93,7 @@ def test_everything_is_told_by_ratings_where_there_are_enough() -> None:
     unrated = headline.of_everything(counted, [], "neutral")
     assert unrated.startswith("Mostly praised: of 60 reviews about 30 praise something")
     assert headline.of_everything(tally(2, 1, asked=3), [1.0, 0.5, 0.0], "neutral") == (
-        "3 reviews: 1 rated high, 1 low, 1 in between."
+        "3 reviews: 1 rated high, 1 rated low, 1 in between."
     )
 
 

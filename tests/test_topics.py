@@ -16,6 +16,11 @@ from rag.index.manifest import CATALOGUE_FILE, DATA_FILES, TOPICS_FILE
 from rag.index.topics import computed_topics
 from rag.schema import IndexFileError
 from rag.topics import Topic
+from rag.topics.definition import Definition, Matcher
+from rag.topics.groups import Group
+from rag.topics.persons import roles
+from rag.topics.sides import GONE, clause_side
+from rag.topics.words import folded_words
 from tests.test_index_faults import accept_files
 from tests.test_verify import fifo, link
 
@@ -360,3 +365,54 @@ def test_topics_of_other_rules_are_made_again(own: Path, hotel: rag.Index) -> No
     rewrite(own, lambda values: values.update(rules=99, topics="of another kind"))
     index = rag.open("hotel", settings=settings_in(own.parent), embedder=EMBEDDER)
     assert index.snapshot.topics is None and index.topics() == hotel.topics()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "term", "side"),
+    [
+        ("I had zero issues with parking.", "parking", 1),
+        ("The apartment couldn't be better located.", "apartment", 1),
+        ("For the price you can't ask for more.", "price", 1),
+        ("The ending could have been better.", "ending", -1),
+        ("It would be a great show if the ending was better.", "ending", -1),
+        ("I would watch it if the dub wasn't so atrocious.", "dub", -1),
+        ("The dub is incredibly bothersome.", "dub", -1),
+        ("The acting is incredibly good.", "acting", 1),
+        ("I wish it had a battery.", "battery", -1),
+        ("The social criticism is sharp.", "social", 1),
+        ("The waiter who ignored us brought great food.", "food", 1),
+        ("The first episodes are too slow.", "episodes", -1),
+    ],
+)
+def test_the_words_around_a_term_tell_its_side(sentence: str, term: str, side: int) -> None:
+    words = folded_words(sentence)
+    place = words.index(term)
+    assert clause_side(words, place, place) == side
+
+
+@pytest.mark.parametrize(
+    ("sentence", "side"),
+    [
+        ("It is not the same without Charlie.", GONE),
+        ("The show is terrible since Charlie left.", GONE),
+        ("The show is better without Charlie.", 1),
+        ("Charlie is terrible.", -1),
+    ],
+)
+def test_blame_for_a_persons_leaving_is_not_blame_of_the_person(sentence: str, side: int) -> None:
+    charlie = Definition("Charlie", "Charlie", ("charlie",))
+    assert Matcher([charlie]).topics_of(sentence) == {0: side}
+
+
+def test_a_role_and_who_plays_it_are_one_person() -> None:
+    said = ["Alan (Jon Cryer) whines.", "Jon Cryer as Alan is great.", "Alan, Jon Cryer and Rose."]
+    sentences = [(voice, said[voice % 3]) for voice in range(9)]
+    sentences += [(9, "Rose is funny.")]
+
+    def person(*terms: str) -> Group:
+        places = {place for place, (_, text) in enumerate(sentences) if terms[0] in text.lower()}
+        voices = {sentences[place][0] for place in places}
+        return Group([*terms], [terms[0]], voices, places, is_name=True)
+
+    alan, jon, rose = person("alan"), person("jon cryer", "jon", "cryer"), person("rose")
+    assert list(roles([jon, alan, rose], sentences)) == [(alan, jon)]

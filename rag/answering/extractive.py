@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.answer import AnswerSentence, Citation
+from rag.answer import QUOTING, AnswerSentence, Citation
 from rag.answering import prompt
 from rag.answering.base import Draft
 from rag.answering.grounding import find_quote
@@ -56,7 +56,7 @@ class ExtractiveAnswerer:
     `most_characters` is about how long an answer gets, headings aside.
     """
 
-    name = "extractive (no language model)"
+    name = QUOTING
 
     def __init__(self, *, most_characters: int) -> None:
         self._most_characters = most_characters

@@ -184,7 +184,8 @@ def of_everything(tally: Tally, ratings: Sequence[float], side: Side) -> str:
         low = sum(value <= 1 / 3 for value in ratings)
         of = len(ratings)
         if of < FEW:
-            return f"{total}: {high} rated high, {low} low, {of - high - low} in between."
+            parts = ((high, "rated high"), (low, "rated low"), (of - high - low, "in between"))
+            return f"{total}: {', '.join(f'{number} {how}' for number, how in parts if number)}."
         shown = (
             f"{percent(low, of)} of {of:,} rated reviews are low"
             if side == "criticism"

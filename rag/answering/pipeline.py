@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
-from rag.answer import Answer, AnswerSentence
+from rag.answer import NO_GENERATOR, Answer, AnswerSentence
 from rag.answering import prompt
 from rag.answering.answerers import make_answerer, readers
 from rag.answering.base import Draft
@@ -212,7 +212,7 @@ class Pipeline:
             plan=plan.as_dict(),
             sentences=(outcome.told_instead,) if refused else tuple(outcome.sentences),
             refused=refused,
-            generator=self.answerer.name if outcome.asked else "no generator",
+            generator=self.answerer.name if outcome.asked else NO_GENERATOR,
             generator_reason=self.reason if outcome.asked else outcome.reason,
             retrieved=tuple(outcome.retrieved),
             dropped_markers=0 if refused else outcome.dropped_markers,
@@ -363,8 +363,10 @@ def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:
     if not rated:
         return f"{read}, none of them with a rating."
     high, low = sum(value >= 2 / 3 for value in rated), sum(value <= 1 / 3 for value in rated)
-    return (
-        f"{read}: {high} rated high, {low} rated low, "
-        f"{len(rated) - high - low} in between, "
-        f"{len(fractions) - len(rated)} without a rating."
+    parts = (
+        (high, "rated high"),
+        (low, "rated low"),
+        (len(rated) - high - low, "in between"),
+        (len(fractions) - len(rated), "without a rating"),
     )
+    return f"{read}: {', '.join(f'{number} {how}' for number, how in parts if number)}."

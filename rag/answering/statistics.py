@@ -33,7 +33,10 @@ def statistics_of(
         lines = [count, *ratings, *dates]
     else:
         lines = [*ratings, count, *dates]
-    return tuple(AnswerSentence(line, supported=True, score=1.0) for line in lines)
+    return tuple(
+        AnswerSentence(line, supported=True, score=1.0, counted=number == 0)
+        for number, line in enumerate(lines)
+    )
 
 
 def _ratings(marks: np.ndarray, chosen: object) -> list[str]:

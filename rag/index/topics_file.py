@@ -16,7 +16,7 @@ from rag.index.manifest import TOPICS_FILE, Manifest
 from rag.topics.definition import Definition, Kept, Sides
 
 LARGEST = 256 * 2**20  # bytes; of ten million sentences that speak of something it has 110 million
-RULES = 1  # one more whenever the same reviews would get other topics: kept ones are made again
+RULES = 2  # one more whenever the same reviews would get other topics: kept ones are made again
 
 _MOST_TOPICS = 100
 _MOST_TERMS = 5000

@@ -26,11 +26,11 @@ class Aspect:
 
 
 _TABLE = """
-story: acting, actor*, actress*, performances, cast, casting | acted, overact*
+story: acting, actor*, actress*, performances, performance, cast, casting | acted, overact*
 story game: characters, character | character development, well-developed
 story game: story, plot, plots, plot twist*, plot hole*, storyline*, story line*, storytelling, narrative,
     premise, stories
-story: concept, originality, ideas | original, unique, creativ*, innovativ*, inventive, unoriginal, imaginative,
+story: originality, concept, ideas | original, unique, creativ*, innovativ*, inventive, unoriginal, imaginative,
     ingenious
 story: ending, endings, finale, last episode*, final episode*, last season, final season, conclusion,
     cliffhanger*
@@ -46,8 +46,8 @@ story: pacing | slow, slowly, slower, drag, drags, dragged, dragging, boring, bo
 story: suspense, tension, thrills | suspenseful, thrilling, gripping, intense, edge of, tense, nail-biting,
     gripped
 story: violence, gore, blood, brutality | violent, gory, bloody, brutal*, gruesome
-story: predictability, cliches, clichés | predictab*, repetiti*, cliche, cliché, clichéd, cliched, formulaic,
-    foreseeable, recycled, rehash*, same old, over and over, same joke*
+story: predictability, cliches, clichés | predictab*, cliche, cliché, clichéd, cliched, formulaic, foreseeable
+story: repetition | repetiti*, recycled, rehash*, same old, same joke*
 story: emotions, feelings | emotional*, moving, touching, heartbreaking, heart-wrenching, tears, cry, cried
 story: social commentary, social criticism, society, capitalism, inequality, social issues | societal,
     capitalist*, class struggle
@@ -83,12 +83,12 @@ stay: check-in, check-out, check in, checkin, checkout, check out, check-ins
 stay: breakfast, breakfasts, breakfast buffet
 stay food travel: food, meal, meals, dishes, dish, menu, snacks, buffet, catering, cuisine, dinner, lunch |
     tasty, delicious, bland, yummy, inedible, stale
-stay food travel: drinks, drink, wine, wines, champagne, beer*, alcohol, spirits, bar, beverage*, cocktails,
+food travel: drinks, drink, wine, wines, champagne, beer*, alcohol, spirits, bar, beverage*, cocktails,
     liquor
 stay food travel: coffee, tea, espresso
 stay travel: wifi, wi-fi, internet, wireless, internet connection
-stay travel: room size, space, spaciousness, size | spacious, roomy, cramped, tiny, huge, smaller, bigger,
-    compact
+stay: room size, spaciousness, size | spacious, roomy, cramped, tiny, huge, smaller, bigger, compact
+travel: space, spaciousness, size | spacious, roomy, cramped, tiny, huge, smaller, bigger, compact
 stay food: view, views, scenery, balcony, terrace
 stay: pool, pools, swimming pool, beach, spa, sauna
 stay: temperature, heating, heat, heater, heaters, air conditioning, air conditioner, ac, aircon | cold, chilly,
@@ -114,7 +114,7 @@ product: look, looks, appearance, design | sleek, stylish, ugly, attractive, loo
 product: fit, sizing | fits, fitted, tight, too small, too big, too large, snug, loose
 product: delivery, shipping, packaging, package, parcel | shipped, delivered, packaged, arrived
 product: returns, return, refund*, replacement, replacements, warranty, customer support | refunded, returned,
-    returning, refurbished
+    returning
 food product: taste, tastes, flavor*, flavour*, texture, aftertaste | tasted, tasting, bitter, sweet, salty
 product: ingredients, sugar, calories, fat | healthy, natural, organic, gluten*
 product: hair, curls | frizz*, shiny

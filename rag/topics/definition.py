@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.topics.sides import clause_side
+from rag.topics.sides import DARK, GONE, clause_side, is_dark, misses
 from rag.topics.words import LONGEST, folded_words
 
 Rows = NDArray[np.int32]
@@ -47,6 +47,12 @@ class Matcher:
         self._topics: dict[str, list[int]] = {}
         self._starts: set[str] = set()  # first words of terms of several
         self._first: set[str] = set()  # of all
+        self._persons = {
+            number for number, definition in enumerate(definitions) if definition.name[0].isupper()
+        }
+        self._dark = {
+            number for number, definition in enumerate(definitions) if is_dark(definition.terms[0])
+        }
         for number, definition in enumerate(definitions):
             for term in definition.terms:
                 self._topics.setdefault(term, []).append(number)
@@ -68,8 +74,19 @@ class Matcher:
             for last in range(first, min(first + longest, len(words))):
                 term = word if last == first else " ".join(words[first : last + 1])
                 for topic in topics.get(term, ()):
-                    found[topic] = found.get(topic, 0) + clause_side(words, first, last)
+                    # blame for what came after is praise of who left
+                    gone = topic in self._persons and misses(words, first, last)
+                    side = GONE if gone else clause_side(words, first, last)
+                    found[topic] = found.get(topic, 0) + side
         return found
+
+    def clause_of(self, topic: int, side: int) -> int:
+        """What is kept of the sides of a sentence's clauses on a topic: 1, 0, -1, or what `sides_of`
+        reads in another way.
+        """
+        if side >= GONE // 2:
+            return GONE
+        return (side > 0) - (side < 0) or (DARK if topic in self._dark else 0)
 
 
 def rows_of(
@@ -84,7 +101,7 @@ def rows_of(
     for place, sentence in enumerate(sentences):
         for topic, side in matcher.topics_of(sentence).items():
             rows[topic].append(place)
-            clauses[topic].append((side > 0) - (side < 0))
+            clauses[topic].append(matcher.clause_of(topic, side))
     return [
         (np.array(places, dtype=np.int32), np.array(sides, dtype=np.int8))
         for places, sides in zip(rows, clauses, strict=True)

@@ -24,6 +24,7 @@ from rag.topics.groups import (
     phrases,
 )
 from rag.topics.naming import called, name_of
+from rag.topics.persons import roles
 
 MOST_TOPICS = 20
 
@@ -64,6 +65,10 @@ def find_topics(
     others = by_form(terms, uses)
     space = _Space(vectors)
     topics = _merged(groups, others, space)
+    for person, role in roles(topics, sentences):
+        person.take(role)
+        person.also = name_of(role.heads, None, uses)
+        topics.remove(role)
     least = {True: fewest(_ASPECT_SHARE, voices), False: fewest(TERM_SHARE, voices)}
     speaking = {
         id(group): len({sentences[place][0] for place in group.sentences if sided[place]})
@@ -137,6 +142,8 @@ def _defined(groups: Sequence[Group], uses: dict[str, Use]) -> tuple[Definition,
         terms = sorted(group.terms, key=lambda term: (-uses[term].count, term))
         head = name_of(group.heads, group.aspect, uses)
         name, question_name = called(head, uses)
+        if group.also:  # "Alan (Jon Cryer)"
+            name = f"{name} ({called(group.also, uses)[0]})"
         if name.casefold() not in taken:
             taken.add(name.casefold())
             definitions.append(Definition(name, question_name, tuple(terms)))

@@ -26,7 +26,7 @@ _SHORTEST = 4  # letters of such a word
 @dataclass(slots=True)
 class Group:
     """Terms that name one topic; `heads` are those that may name it, `aspect` its row of the table,
-    if it has one.
+    if it has one; `also` is what a person is called as well.
     """
 
     terms: list[str]
@@ -35,6 +35,7 @@ class Group:
     sentences: set[int]
     aspect: Aspect | None = None
     is_name: bool = False
+    also: str = ""
 
     def take(self, other: Group) -> None:
         """Make another one part of it."""

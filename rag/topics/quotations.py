@@ -10,9 +10,11 @@ from rag.answering.standalone import standing_alone
 from rag.index import ReviewIndex
 from rag.ingest.injection import addresses_the_model
 from rag.topics.definition import Matcher
+from rag.topics.sides import clause_side
+from rag.topics.words import folded_words
 
 _OUTSPOKEN = 0.6  # stance of a sentence that is quoted though no word around the term takes a side
-_SIDE_UNSAID = 0.3  # of the worth of such a sentence
+_SIDE_UNSAID = 0.3  # of the worth of such a sentence, where words elsewhere in it take the side
 _MOST_READ = 150  # sentences that the best is chosen from, evenly spread
 
 
@@ -25,6 +27,9 @@ def _quality(text: str, topic: int, side: int, matcher: Matcher, stance: float) 
     said = side * found.get(topic, 0)
     if topic not in found or said < 0 or stance < (0 if said else _OUTSPOKEN):
         return 0.0
+    words = folded_words(text)
+    if not said and side * clause_side(words, 0, len(words) - 1) <= 0:
+        return 0.0  # its stance alone may be an error: "Parking is on the street but easy"
     return alone * stance * (1.0 if said else _SIDE_UNSAID) / len(found)
 
 

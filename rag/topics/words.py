@@ -74,7 +74,8 @@ _VAGUE = frozenset(
     comments comment title team one's role roles background head imdb faint coming right left due full together
     telling hide finish flight flights plane planes aircraft terminal offer offering offerings standard
     standards facility facilities property process request arrival overnight afterwards ends ended ending's boy
-    boys girl girls lady ladies programme""".split()
+    boys girl girls lady ladies programme room rooms space
+    spaces bedroom bedrooms scene scenes phone phones""".split()
 )
 
 

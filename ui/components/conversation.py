@@ -110,9 +110,11 @@ def topic(settings: Settings, index: str) -> None:
     before = _before(index)
     if settings.answering.follow_ups == "off" or not before:
         return
-    last = before[-1].asked
+    shown = st.session_state.shown
+    is_shown = shown is not None and before[-1] is st.session_state.history[shown]
+    last = "this question" if is_shown else f"“{before[-1].asked}”"
     with st.container(key="topic", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(as_markdown(f"A follow-up builds on “{last}”"), width="content")
+        st.markdown(as_markdown(f"A follow-up builds on {last}"), width="content")
         st.button(NEW_TOPIC, key="new-topic", type="tertiary", on_click=_new_topic)
 
 

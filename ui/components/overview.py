@@ -81,8 +81,8 @@ def _examples(topics: Sequence[Topic], ask: Callable[[str, Sequence[str]], None]
     questions += [
         (f"example-{number}", question, question) for number, question in enumerate(examples)
     ]
-    st.caption("Try one of these:")
-    with st.container(key="examples", horizontal=True, gap="xsmall"):
+    with st.container(key="examples", horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.caption("Try one of these:", width="content")
         for key, label, question in questions:
             st.button(as_markdown(label), key=key, on_click=ask, args=(question, ()))
 

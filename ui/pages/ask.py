@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from rag.answer import Answer
 from rag.answering.pipeline import Pipeline
 from rag.config import Settings, load_settings
-from rag.index import ReviewIndex
 from rag.index.store import list_indexes
 from ui.components import (
     address,
+    answered,
     conversation,
     feedback,
     filters,
@@ -21,14 +20,10 @@ from ui.components import (
     indexes,
     models,
     overview,
-    understood,
 )
 from ui.components.navigation import ASK, Page, drawn
 from ui.render import answers as render
 from ui.render.words import as_markdown, plural
-
-if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
 
 ADDRESS = ("index", "q", "where")
 
@@ -160,76 +155,7 @@ def _answer_area(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen 
     elif state.partial:
         st.html(render.stopped_html(*state.partial))
     elif state.shown is not None:
-        _shown(settings, state.history[state.shown], pipeline.index)
-
-
-def _shown(settings: Settings, exchange: conversation.Exchange, index: ReviewIndex) -> None:
-    """An answer; above it what its question was understood as, and where it was searched for in
-    other words than the user's, these and the way to ask in the user's.
-    """
-    plan = exchange.answer.plan
-    told = bool(exchange.answer.searched_for or understood.says_something(plan))
-    if told:
-        with st.container(key="rewritten", gap="small"):
-            st.html(render.heading_html(exchange.answer, exchange.asked_of))
-            if exchange.answer.searched_for and not plan["removed"]:
-                st.button(
-                    conversation.AS_WRITTEN,
-                    key="as-written",
-                    type="tertiary",
-                    on_click=_ask,
-                    args=(exchange.answer.question, ()),
-                )
-
-            def ask_without(keys: Sequence[str]) -> None:
-                _ask(exchange.answer.question, exchange.previous, keys)
-
-            # another index, chosen since, may know none of these items
-            understood.show(plan, ask_without if exchange.index == index.name else None)
-    with _shown_answer(exchange, heading=not told):
-        _below(settings, exchange, index)
-
-
-def _below(settings: Settings, exchange: conversation.Exchange, index: ReviewIndex) -> None:
-    """What can be done with an answer, and what could be asked next."""
-    number, markdown = st.session_state.shown, exchange.answer.to_markdown()
-    with st.container(key="with-answer", horizontal=True, gap="small"):
-        feedback.buttons(settings, exchange, number)
-        st.html(render.copy_html(markdown), width="content")
-        st.download_button(
-            "Download",
-            markdown,
-            file_name="answer.md",
-            mime="text/markdown",
-            key="download",
-            type="tertiary",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-    feedback.form(settings, exchange, number)
-    if exchange.index == index.name:
-        conversation.next_questions(exchange, index, _ask)
-
-
-def _shown_answer(exchange: conversation.Exchange, *, heading: bool = True) -> DeltaGenerator:
-    """An answer, with its reviews beside it; what the answer stands in."""
-    prefix = f"a{st.session_state.shown + 1}"
-    reviews = render.reviews_html(exchange.answer, prefix=prefix, index=exchange.index)
-    with st.container(key="answer"):
-        left, right = st.columns([11, 9], gap="large") if reviews else (st.container(), None)
-    left.html(
-        render.answer_html(
-            exchange.answer,
-            prefix=prefix,
-            index=exchange.index,
-            index_line=exchange.index_line,
-            asked_of=exchange.asked_of,
-            heading=heading,
-        )
-    )
-    if right is not None:
-        right.html(reviews)
-    return left
+        answered.show(settings, state.history[state.shown], pipeline.index, _ask)
 
 
 def _answer(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen) -> None:
@@ -258,7 +184,7 @@ def _answer(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen) -> N
 
     def stands(answer: Answer) -> None:
         with place.container():
-            _shown_answer(keep(answer))
+            answered.draw(keep(answer))
         draw("", 0)
 
     # a click on it ends this run; the next one finds `partial`, or the answer, and shows it

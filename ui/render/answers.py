@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.answer import Answer, AnswerSentence
+from rag.answer import NO_GENERATOR, QUOTING, Answer, AnswerSentence
 from ui.render import fragment
 from ui.render.words import Span
 
@@ -50,7 +50,9 @@ def answer_html(
         "asked_of": asked_of,
         "heading": heading,
         "sections": _sections(answer),
+        "listed": _is_list(answer),
         "told_by_whom": told_by_whom,
+        "by_whom": _by_whom(answer),
         "index": index,
         "index_line": index_line,
         "side": side,
@@ -89,6 +91,28 @@ def reviews_html(answer: Answer, *, prefix: str, index: str, side: str = "") -> 
 def copy_html(markdown: str) -> str:
     """A button that copies this text; the page's script does it."""
     return fragment("answer.html", "copy", markdown)
+
+
+def _by_whom(answer: Answer) -> str:
+    """Which model answered and why, or that none did."""
+    reason = answer.generator_reason.rstrip(".")
+    if answer.generator == NO_GENERATOR:
+        return f"No model was asked: {reason}."
+    if answer.generator == QUOTING:
+        return f"Quoted and counted without a language model because {reason}."
+    return f"Answered by {answer.generator} because {reason}."
+
+
+def _is_list(answer: Answer) -> bool:
+    """Whether it has no headings and every sentence, but for what was counted, is one point, which a
+    paragraph would say twice; or several quotations, which would run into each other there.
+    """
+    told = [sentence for sentence in answer.sentences if not sentence.counted]
+    if not told or any(each.heading for each in told):
+        return False
+    return all(len(each.points) == 1 for each in told) or (
+        len(told) > 1 and all(each.text.startswith("“") and not each.points for each in told)
+    )
 
 
 def _sections(answer: Answer) -> list[tuple[str, list[tuple[int, AnswerSentence]]]]:

@@ -25,9 +25,10 @@ def review_html(review: Review) -> str:
 
 
 def _marks(text: str, words: Sequence[str]) -> list[Span]:
-    """Where the words begin a word of the text."""
+    """Where the words, without the ending of a plural, begin a word of the text."""
     if not words:
         return []
-    stems = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)[:20])
+    ones = [re.sub(r"(?<=\w{3})(?<!s)s$", "", word) for word in words]
+    stems = "|".join(re.escape(word) for word in sorted(ones, key=len, reverse=True)[:20])
     found = re.finditer(rf"\b(?:{stems})\w*", text, re.IGNORECASE)
     return [(match.start(), match.end()) for match in found]

@@ -85,8 +85,12 @@ def job_heading_html(job: Job) -> str:
 
 
 def job_message(job: Job) -> str:
-    """Why a job ended early, files called by their names; plain text."""
-    message = job.message
+    """Why a job ended early, files called by their names, and an option as the page has it; plain
+    text.
+    """
+    message = job.message.replace(
+        "read without --strict to leave it out", "let rows that cannot be used be left out"
+    )
     for file in job.spec.files:
         message = message.replace(file, Path(file).name)
     return message

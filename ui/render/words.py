@@ -118,6 +118,8 @@ def average(profile: Profile) -> str | None:
     if profile.average is None or profile.scale is None:
         return None
     unit = "%" if profile.percent else f" of {profile.scale[1]:g}"
+    if profile.rated == 1:
+        return f"{profile.average:g}{unit}"
     return f"{profile.average:.{0 if profile.percent else 2}f}{unit}"
 
 
