@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from finetune.reader import CARD, WEIGHTS, build
+from finetune.reader.calibration import shift_mixed
 from finetune.reader.decoder import DecoderRecipe
 from finetune.reader.distillation import Distillation
 from finetune.reader.evaluation import claim_report, reliability, share
@@ -28,6 +29,7 @@ from finetune.reader.training import ReaderRecipe, Round, loss_of
 from rag.reader.base import STANCES
 from rag.reader.bundled import BundledReader
 from rag.reader.heads import HEADS
+from rag.reader.network import ReaderNetwork
 from tests.tiny_models import make_tiny_model
 
 KINDS = {
@@ -168,6 +170,21 @@ def test_a_reader_is_trained_taught_saved_and_read_again(tmp_path: Path) -> None
     reader = BundledReader(output / WEIGHTS)
     (support,) = reader.support([(["It is loud."], "It is loud.")])
     assert 0 <= support.entailed <= 1
+
+
+def test_mixed_is_shifted_to_where_most_held_out_stances_are_right() -> None:
+    import torch
+
+    network, tokenizer = ReaderNetwork.untrained()
+    last = network.eval().heads["stance"][-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor([1.0, 0.0, 0.55, 0.0]))
+    both = Example("", "Good rooms, bad food.", "mixed")
+    rows = [both, both, Example("", "Good rooms.", "praise")]
+    assert shift_mixed(network, tokenizer, rows) == pytest.approx(0.5)
+    assert last.bias.tolist() == pytest.approx([1.0, 0.0, 1.05, 0.0])
+    assert shift_mixed(network, tokenizer, rows) == 0  # nothing makes more of them right
 
 
 def test_areas_and_what_is_stopped() -> None:

@@ -82,10 +82,14 @@ def test_every_runtime_gives_the_same_vectors_and_judgements(runtime: Runtime) -
 def test_the_reader_computes_what_its_network_was_trained_as(tmp_path: Path) -> None:
     import torch
 
-    from rag.reader.network import ReaderNetwork, encode, save_difference
+    from rag.reader.network import ReaderNetwork, encode, in_bytes, save_difference
 
     network, tokenizer = ReaderNetwork.untrained()
     network.heads.half().float()  # as they are stored
+    with torch.no_grad():
+        for matrix in (each for each in network.heads.parameters() if each.ndim == 2):
+            whole, scale = in_bytes(matrix)
+            matrix.copy_(whole * scale.float()[:, None])
     path = tmp_path / "reader.safetensors"
     temperatures = {"support": 1.0, "answers": 1.0, "stance": 1.0}
     save_difference(network, path, 4, {"temperatures": json.dumps(temperatures)})
@@ -94,6 +98,30 @@ def test_the_reader_computes_what_its_network_was_trained_as(tmp_path: Path) -> 
         expected = network.eval()(encode(tokenizer, pairs), "stance").softmax(dim=-1).numpy()
     reader = BundledReader(path, TORCH)
     np.testing.assert_allclose(reader.stance(pairs), expected, atol=1e-4)
+
+
+def test_a_difference_is_stored_in_few_bytes_and_read_again(tmp_path: Path) -> None:
+    import torch
+
+    from rag.reader.heads import ReaderWeights
+    from rag.reader.network import ReaderNetwork, save_difference
+
+    network, _ = ReaderNetwork.untrained()
+    before = {name: value.clone() for name, value in network.encoder.state_dict().items()}
+    draw = torch.Generator().manual_seed(0)
+    changed = "encoder.layer.3.output.dense.weight"
+    left = torch.randn(384, 4, generator=draw) * torch.tensor([1.0, 0.5, 0.1, 0.01])
+    difference = 0.01 * left @ torch.randn(4, 1536, generator=draw)
+    with torch.no_grad():
+        network.encoder.state_dict()[changed] += difference
+    path = tmp_path / "reader.safetensors"
+    save_difference(network, path, 4, {"temperatures": "{}"})
+    assert path.stat().st_size < 1_520_000  # a byte a weight of the heads, and the factors
+    weights = ReaderWeights.read(path)
+    assert list(weights.differences) == [changed]
+    read = torch.from_numpy(weights.applied_to({changed: before[changed].numpy()})[changed])
+    lost = (read - before[changed] - difference).norm() / difference.norm()
+    assert lost < 0.02
 
 
 def test_nothing_heavy_is_loaded_for_a_question_embedded_by_openvino() -> None:

@@ -54,7 +54,7 @@ def build(
     `ModelError`.
     """
     from finetune.reader import stance_head
-    from finetune.reader.calibration import temperatures
+    from finetune.reader.calibration import shift_mixed, temperatures
     from finetune.reader.distillation import Lesson, distil
     from finetune.reader.evaluation import measured
     from finetune.reader.examples import split_examples
@@ -72,6 +72,7 @@ def build(
         lesson = Lesson(examples, _unlabelled(distillation.seed, most, progress))
         distil(network, tokenizer, lesson, distillation, kept, progress=progress)
     weights = kept.folder / WEIGHTS
+    shift_mixed(network, tokenizer, held_out["stance"])
     metadata = {"temperatures": json.dumps(temperatures(network, tokenizer, held_out))}
     save_difference(network, weights, recipe.rank, metadata)
     stance_head.write(examples["stance"], kept.folder / stance_head.FILE)

@@ -64,16 +64,20 @@ class ReaderWeights:
 
     @classmethod
     def read(cls, path: Path) -> ReaderWeights:
-        """What `finetune.reader` wrote: of a matrix the factors of its difference. Raises `OSError`,
-        `ValueError`, `KeyError`.
+        """What `finetune.reader` wrote: of a matrix the factors of its difference, and what has a
+        scale for each row in int8. Raises `OSError`, `ValueError`, `KeyError`.
         """
         stored, metadata = mapped_tensors(path)
+        for name, scale in list(stored.items()):
+            target, _, part = name.rpartition(":")
+            if part == "scale":
+                stored[target] = stored[target] * scale[:, None]
         differences: dict[str, NDArray[Any]] = {}
         for name, value in stored.items():
             target, _, part = name.removeprefix(_ENCODER).partition(":")
             if part == "left":
                 right = stored[f"{name.removesuffix(part)}right"]
-                differences[target] = value @ right
+                differences[target] = value.T @ right
             elif part == "difference":
                 differences[target] = value
         heads = {

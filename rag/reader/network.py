@@ -16,6 +16,8 @@ from rag.reader.heads import HEADS, MOST_TOKENS, PRODUCT_SCALE
 from rag.runtimes.bundled import bundled_embedder_folder
 
 _HIDDEN = 256
+_LARGEST_BYTE = 127
+_LEAST_SCALE = 1e-7  # the least that half precision can hold
 
 
 def make_heads(width: int) -> nn.ModuleDict:
@@ -98,7 +100,8 @@ def save_difference(
     network: ReaderNetwork, path: Path, rank: int, metadata: Mapping[str, str]
 ) -> None:
     """Write what training changed: the heads, and of each of the encoder's matrices the `rank`
-    largest singular components of its difference to the bundled embedder's, in half precision.
+    largest singular components of its difference to the bundled embedder's, a row of both factors
+    each. Matrices are stored as `in_bytes` gives them, the rest in half precision.
     """
     from safetensors.torch import save_file
 
@@ -113,10 +116,23 @@ def save_difference(
             continue
         if difference.ndim == 2:
             left, scale, right = torch.linalg.svd(difference, full_matrices=False)
-            root = scale[:rank].sqrt()
-            stored[f"{name}:left"] = left[:, :rank] * root
-            stored[f"{name}:right"] = root[:, None] * right[:rank]
+            root = scale[:rank, None].sqrt()
+            stored[f"{name}:left"] = root * left[:, :rank].T
+            stored[f"{name}:right"] = root * right[:rank]
         else:
             stored[f"{name}:difference"] = difference
-    halves = {name: value.half().contiguous() for name, value in stored.items()}
-    save_file(halves, path, metadata=dict(metadata))
+    small: dict[str, torch.Tensor] = {}
+    for name, value in stored.items():
+        if value.ndim == 2:
+            small[name], small[f"{name}:scale"] = in_bytes(value)
+        else:
+            small[name] = value.half()
+    save_file({name: value.contiguous() for name, value in small.items()}, path, dict(metadata))
+
+
+def in_bytes(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A matrix as int8, and what each of its rows is to be multiplied with, in half precision."""
+    matrix = matrix.float()
+    scale = (matrix.abs().amax(dim=1) / _LARGEST_BYTE).clamp(min=_LEAST_SCALE).half()
+    whole = (matrix / scale.float()[:, None]).round().clamp(-_LARGEST_BYTE, _LARGEST_BYTE)
+    return whole.to(torch.int8), scale

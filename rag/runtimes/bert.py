@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LARGEST_HEADER = 16 * 2**20  # bytes
-_TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I64": np.int64}
+_TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I64": np.int64, "I8": np.int8}
 
 
 @dataclass(frozen=True, slots=True)
