@@ -19,8 +19,8 @@ from rag.understanding.plan import QuestionPlan
 from rag.understanding.statement import as_statement
 
 _SAYING = re.compile(  # what is said, where it is a sentence of its own
-    r"\b(?:say|think|feel|find|claim|believe|agree|state|write|report)s? (?:that )?"
-    r"((?:the|it|its|they|their|there|he|she|this|that|a|an|his|her)\b[^?]*)",
+    r"\b(?:say|think|feel|find|claim|believe|agree|state|write|report|complain)s? (?:that )?"
+    r"((?:the|it['’]?s?|they|their|there|he|she|this|that|a|an|his|her)\b[^?]*)",
     re.IGNORECASE,
 )
 _ANYONE = re.compile(  # "Did anyone get bed bugs?" is asked of what happened, and not of a view
@@ -74,7 +74,7 @@ def claim_of(
     """
     of_which = plan.split is not None and plan.split.asks
     statement = as_statement(of_which) if of_which else ""
-    if plan.intent == "yes_no" and not plan.is_overview:
+    if plan.intent == "yes_no" and not plan.is_overview and not asks_either(plan):
         statement = statement_of(plan)
         if side_of_statement(statement, reader) != "neutral" and not _ANYONE.search(plan.query):
             return None
@@ -91,6 +91,11 @@ def claim_of(
     strict = plan.intent != "count" and not _ANYONE.search(plan.query)
     makes, opposes = _TRUE_OR_NOT if strict else (MAKES, OPPOSES)
     return Claim(count(reading, opinions, makes, opposes, of_asked=True), bool(is_sure))
+
+
+def asks_either(plan: QuestionPlan) -> bool:
+    """Whether it asks which of two is so, which is neither yes nor no: "Is it good or overpriced?"."""
+    return re.search(r"\bor\b(?! (?:so|not)\b)", plan.query, re.IGNORECASE) is not None
 
 
 def _presupposed(

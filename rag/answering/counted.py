@@ -13,7 +13,7 @@ import numpy as np
 from rag.answer import AnswerSentence
 from rag.answering import headline, prompt
 from rag.answering.base import BearsOn, Draft, as_text
-from rag.answering.claims import Claim, claim_of, side_of_statement, statement_of
+from rag.answering.claims import Claim, asks_either, claim_of, side_of_statement, statement_of
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.fact_answer import FactAnswerer
 from rag.answering.headline import Tally
@@ -149,7 +149,7 @@ class CountingAnswerer:
             if claim is not None:
                 return headline.saying_so(claim.count, tally.asked)
             return headline.how_many(tally, plan.side)
-        if plan.intent == "yes_no":
+        if plan.intent == "yes_no" and not asks_either(plan):
             if claim is not None:
                 return headline.true_or_not(
                     tally, claim.count.number, len(claim.count.opposed), sure=claim.is_sure

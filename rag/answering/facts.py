@@ -20,6 +20,8 @@ from rag.understanding.plan import QuestionPlan
 
 _ANSWERS = 0.75  # probability from which a sentence answers,
 _ANSWERS_NAMING = 0.4  # and where it names what the fact is of
+_ANSWERS_AMONG = 0.5  # or another sentence of its review does
+_TOLD_AMONG = 0.25  # share of what its words tell, in a sentence
 _SURE = 0.6  # that one of them needs, where no two agree
 _SHOWN = 5  # values, each with a sentence that gives it
 _SPREAD = 8  # reviews with a figure, from which half of them are told
@@ -73,17 +75,22 @@ def fact_of(
     if not near.read_language.any():
         return None
     subject = " ".join(word for word in plan.aspect.split() if word.casefold() not in kind.own)
-    named = np.ones(len(near), dtype=bool)
-    if subject and not kind.counted:  # a number stands before the word for what is counted
-        named = words_told(subject, plan, index)[near.rows]
-    floor = _ANSWERS_NAMING if subject else _ANSWERS
-    speaks = near.read_language & named & (near.relevance >= floor)
+    floor = np.full(len(near), _ANSWERS if not subject else np.inf)
+    if kind.counted:  # the number stands before the word for what is counted
+        floor[:] = _ANSWERS_NAMING
+    elif subject:
+        naming = words_told(subject, plan, index)
+        among = words_told(subject, plan, index, share=_TOLD_AMONG)
+        reviews_naming = np.isin(index.sentence_review, index.sentence_review[among])
+        floor[reviews_naming[near.rows]] = _ANSWERS_AMONG
+        floor[naming[near.rows]] = _ANSWERS_NAMING
+    speaks = near.read_language & (near.relevance >= floor)
     told: dict[int, tuple[int, Value]] = {}  # of a voice, its surest sentence's value
     for place in np.flatnonzero(speaks)[
         np.argsort(-near.relevance[speaks], kind="stable")
     ].tolist():
         value = _nearest(
-            list(kind.values(near.texts[place], plan.question)), near.texts[place], subject
+            list(kind.values(near.texts[place], plan.question)), near.texts[place], plan.aspect
         )
         if value is not None:
             told.setdefault(int(near.voices[place]), (place, value))
@@ -95,13 +102,13 @@ def fact_of(
     return Fact(kind, tuple(given), near)
 
 
-def _nearest(values: Sequence[Value], text: str, subject: str) -> Value | None:
-    """Of several in a sentence that which stands nearest to what the fact is of."""
+def _nearest(values: Sequence[Value], text: str, asked: str) -> Value | None:
+    """Of several in a sentence that which stands nearest to a word of what is asked."""
     if not values:
         return None
     at = [
         found.start()
-        for word in subject.split()
+        for word in asked.split()
         for found in re.finditer(re.escape(word[:5]), text, re.IGNORECASE)
     ]
     if not at:

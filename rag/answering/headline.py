@@ -320,13 +320,15 @@ def _favourable(name: str, tally: Tally) -> str:
 
 
 def over_time(by_year: Mapping[str, tuple[int, int]]) -> str:
-    """Rising or falling: of each year, how many are favourable and how many judge at all."""
+    """Whether the last year is more or less favourable than those before: of each year, how many are
+    favourable and how many judge at all.
+    """
     years = [year for year, (_, judge) in sorted(by_year.items()) if judge >= _YEAR_SHOWN]
     if len(years) < 2:
         return "There are too few dated reviews that judge this to tell a change."
-    first, last = by_year[years[0]], by_year[years[-1]]
-    low, high = wilson(*first)
-    after_low, after_high = wilson(*last)
+    before = [by_year[year] for year in years[:-1]]
+    low, high = wilson(sum(part for part, _ in before), sum(judge for _, judge in before))
+    after_low, after_high = wilson(*by_year[years[-1]])
     words = (
         "More favourable than before"
         if after_low > high

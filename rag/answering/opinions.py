@@ -37,6 +37,7 @@ _NEAR_ASPECT = 0.22  # cosine with the aspect's words, of a sentence that has no
 _OF_AN_ASPECT = ("opinion", "why", "change", "comparison")
 _MOST_TELLING = 0.4  # of what the words of an aspect tell,
 _ANY_TELLING = 0.3  # and where the question names one thing or another
+_SOME_TELLING = 0.25  # or asks which is best for several things
 _ROUNDING = 1e-6
 _PHRASES_READ = 200  # sentences of an overview with set phrases, whose side the reader judges
 _SIMILAR = 0.5  # cosine from which it does, where no reader reads the language
@@ -216,7 +217,9 @@ def words_told(
     for mask, value in zip(has, tells, strict=True):
         told += value * mask
     if share is None:
-        share = _ANY_TELLING if re.search(r"\bor\b", plan.query) else _MOST_TELLING
+        ranked = plan.split is not None and plan.split.ranked
+        either = re.search(r"\bor\b", plan.query) is not None
+        share = _SOME_TELLING if ranked else _ANY_TELLING if either else _MOST_TELLING
     return np.asarray(told >= (share - _ROUNDING) * sum(tells)) & (told > 0)
 
 

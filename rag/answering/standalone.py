@@ -11,7 +11,8 @@ _DANGLES = re.compile(
     r"\W*(?:it|its|it['’]s|this|that|that['’]s|these|those|he|she|his|her|they|their|them|him|so|but|and|also"
     r"|because|which|who|whose|there|here|what|why|how|if|when|while|not|then|or|just|even|plus|though|although"
     r"|however|still|yet|another|other|both|such|same|unlike|instead|therefore|besides|first(?:ly)?|second(?:ly)?"
-    r"|finally|for example|e\.?g|with that|one|some of (?:it|them)|now|after that|as|than|nor|to)\b",
+    r"|finally|for example|e\.?g|with that|one|some of (?:it|them)|now|after that|as|than|nor|to"
+    r"|neither|others|each|too (?:much|little|many|few))\b",
     re.IGNORECASE,
 )
 _ADVERT = re.compile(

@@ -42,7 +42,7 @@ def task_for(question: str) -> Task | None:
 EMPTY_WORDS = frozenset(
     """a about actually all an and any anybody anyone are as ask at be been by can could did do does doing else ever
     exactly for from get got had has have how i if in is it its long lot many me mention mentioned mentions more
-    most much my no not of on one or other our people please really review reviewer reviewers reviews said say says
+    most much my no not of on one only or other our people please really review reviewer reviewers reviews said say says
     share so some somebody someone tell than that the their them there they thing things think thinks this to two us
     buyer buyers client clients customer customers diner diners fan fans guest guests owner owners
     passenger passengers somebody traveller travellers traveler travelers
@@ -54,7 +54,9 @@ EMPTY_WORDS = frozenset(
     drawbacks flaw flaws gist gripe gripes impression moan moans negative negatives nutshell overview
     plus pluses point points positive positives pros rave raves recap reception review strength
     strengths strong sum summarise summarize summary upside upsides verdict weak weakness weaknesses
-    describe explain give list please short brief briefly general these those""".split()
+    describe explain give list please short brief briefly general these those
+    arent cant didnt doesnt dont hasnt hows im isnt ive thats theres theyre wasnt werent whats whos wont youre
+    ppl r u ur wat""".split()
 )
 _CONTRACTION = re.compile(
     r"\w+n['’]t|(?:what|it|that|there|here|who|how|where)['’]s|(?:i|you|we|they)['’](?:m|re|ve|d|ll)",

@@ -32,7 +32,8 @@ _FEWEST_COMMON = 20  # reviews that must have it
 _KEEPS_ITS_INTENT = ("statistic", "count", "why", "change")  # though two items are named
 _OF_ONE_THING = ("fact", "count", "statistic")  # also where no aspect is named
 _OUTCOMES = frozenset(
-    """again back bring brought book booked buy bought cancel cancelled come coming finish finished go keep kept
+    """again back bring brought book booked buy bought cancel cancelled come coming finish finished go goes going
+    went visit visits keep kept
     leave leaving left quit rent rented repurchase return returned returning returns send sending sent stay stayed
     stop stopped stopping uninstall uninstalled watching""".split()
 )  # what people do since they like it or not
@@ -40,6 +41,20 @@ _THINK_OF = re.compile(
     r"\b(?:feel|think|thought|say|said|opinions?|thoughts?|views?) (?:\w+ ){0,2}?(?:about|of|on) (.+)",
     re.IGNORECASE,
 )
+_LASTS = re.compile(r"\blasts?\b(?! (?:\w+ )?(?:year|month|week|season)s?\b)", re.IGNORECASE)
+_GETS = frozenset(
+    "became become becoming gets getting got gotten gone grown lately recently".split()
+)
+_COME = re.compile(  # what people come for is what they like
+    r"^\W*why (?:do|does|did|would|should) (?:\w+ ){0,3}?"
+    r"(?:go|come|stay|visit|watch|buy|choose|play|read|eat|return)\b",
+    re.IGNORECASE,
+)
+_ASKS_WHETHER = re.compile(
+    r"^\W*(?:is|are|was|were|does|do|did|has|have|can|could) (?!you\b|people\b|we\b|i\b)",
+    re.IGNORECASE,
+)
+_IF = re.compile(r",? (?:if|when|although|even though|even if) .+$", re.IGNORECASE)
 _OF_REVIEWS = re.compile(  # what is counted is who says something, and not told by a review
     r"\b(?:reviews?|ratings?|says?|said|mention\w*|complain\w*|calls?|report\w*|thinks?|feels?|finds?|agrees?)\b",
     re.IGNORECASE,
@@ -169,11 +184,19 @@ def understand(
         intent = "opinion" if adds_aspect else intent if aspect else "overview"
     if intent == "overview" and said.intent is None and _is_of_something(said.form, catalogue):
         intent = "opinion"  # "How do people feel about the crates you can buy?"
+    if intent == "overview" and said.intent is None and _ASKS_WHETHER.search(said.form):
+        intent = "yes_no"  # "Is the packaging ok or does it come broken?"
     if intent == "count" and said.is_fact and not _OF_REVIEWS.search(said.form):
         intent = "fact"  # "How many players take part?"
-    if intent == "why" and not _tells_a_reason(aspect, catalogue, named=bool(said.items)):
+    if intent == "why" and not _tells_a_reason(
+        distinguishing(content_words(_IF.sub("", said.query)), catalogue),
+        catalogue,
+        named=bool(said.items),
+    ):
         aspect = ""  # "Why do people return it?" asks for all that is held against it
-    if intent == "change" and all(map(judges, aspect.split())):
+    if intent == "change" and _LASTS.search(said.form):
+        intent = "yes_no"  # "Does the polish really last 14 days?"
+    if intent == "change" and all(judges(w) or w.casefold() in _GETS for w in aspect.split()):
         aspect = ""
     if said.split is not None and intent in ("comparison", "fact", "yes_no", "change"):
         if all(map(judges, aspect.split())):
@@ -188,7 +211,9 @@ def understand(
         conditions.append(item_condition(said.items[0].items))
     side = said.side or classifier.side(said.form, form)
     if side == "neutral" and intent in ("count", "opinion", "why"):
-        side = asked_side(said.form)  # where the classifier is not sure, its words say it
+        side = (
+            "praise" if _COME.search(said.form) else asked_side(said.form)
+        )  # where the classifier is not sure, its words say it
     elif intent == "overview" and not sides_named(said.form):
         side = "neutral"
     if side == "neutral" and said.split is not None and said.split.ranked:

@@ -63,6 +63,11 @@ _NOT_AGAIN = re.compile(
     re.IGNORECASE,
 )
 _WHY_NOT = re.compile(r"^\W*(?:(?:and|but|so) )?why (?:\w+n['’]?t|not)\b", re.IGNORECASE)
+_COMPLAINS = re.compile(
+    r"\b(?:complain|moan|grumble|gripe)(?:s|ed|ing)? (?:that|about|of|how|its?|it['’]s|the)\b"
+    r"(?!.*\b(?:and|or) (?:prais|prefer))",
+    re.IGNORECASE,
+)
 _HOW_GOOD = re.compile(
     r"\bhow (?:good|well|great|nice|strong|bad|poor|happy|satisfied|likely)\b", re.IGNORECASE
 )
@@ -74,6 +79,8 @@ def asked_side(question: str) -> Side:
     Neutral when it names both or neither, and for a question whether something is so ("Is the dub
     any good?"), which wants both sides whichever it names.
     """
+    if _COMPLAINS.search(question):
+        return "criticism"  # "complain that it is like water"
     sides = sides_named(question)
     return sides.pop() if len(sides) == 1 else "neutral"
 

@@ -37,6 +37,11 @@ _WHICH = re.compile(
 _SUPERLATIVE = re.compile(
     r"\b(?!best|worst|most|least|rest|test|guest|west|east|chest|fest)\w{2,}est\b", re.IGNORECASE
 )
+_BEST_FOR = re.compile(  # "best thing for thin hair?"
+    rf"^\W*(?:(?:so|and|but) )?(?:(?:what['’]?s|which['’]?s|(?:what|which)(?: one)? (?:is|are|would be)) )?(?:the )?"
+    rf"(?:best|worst) (?P<item>things?|{_ITEMS})\b(?= (?:for|to|if|with|in|at)\b)",
+    re.IGNORECASE,
+)
 _ASKS_OF_ALL = re.compile(r"\s*(?:are (?:there|reviewed|here)|do you have)\b", re.IGNORECASE)
 _NAMED = 0.15  # of the items' names that have a word for what they are
 _BEST = re.compile(r"\b(?:best|better|worst|worse|most|least|more|less|\w{3,}est)\b", re.IGNORECASE)
@@ -66,6 +71,9 @@ def split_of(question: str, catalogue: Catalogue) -> Split | None:
             ranked = _BEST.search(rest) is not None
             asks = "" if ranked else _of_one(found["item"].casefold(), rest.strip())
             return Split("item", found[0], ranked, asks)
+    found = _BEST_FOR.match(question) if several else None
+    if found and (found["item"].startswith("thing") or _names_items(found["item"], catalogue)):
+        return Split("item", found[0], ranked=True)
     for found in _BY.finditer(question):
         if found["rating"] and catalogue.scale is not None:
             return Split("rating", found[0])
