@@ -125,7 +125,8 @@ class VectorSearch:
         """
         some = np.random.default_rng(0).permutation(len(self.vectors))[:questions]
         queries = np.ascontiguousarray(self.vectors[np.sort(some)])
-        _, true = self._exact(queries, min(RECALL_AT, len(self.vectors)))
+        # FAISS multiplies many queries six times as slowly as numpy
+        _, true = self._exact_among(queries, RECALL_AT, np.arange(len(self.vectors)))
         release(self.vectors)
         _, rows = self.search(queries, true.shape[1])
         shared = sum(len(np.intersect1d(*pair)) for pair in zip(true, rows, strict=True))
