@@ -109,6 +109,20 @@ def test_points_are_told_in_plain_words_with_the_same_counts(ask: Callable[..., 
     assert praise.count == 20
 
 
+def test_the_model_is_shown_the_quotation_that_stands_for_the_point(
+    ask: Callable[..., Answer],
+) -> None:
+    prompts: list[str] = []
+
+    def says(prompt: str, samples: int) -> list[str]:
+        prompts.append(prompt)
+        return ["The breakfast was good."] * max(samples, 1)
+
+    ask("How is the breakfast?", many((20, GOOD), (5, BAD)), says)
+    quoted = [[line for line in p.splitlines() if line.startswith("- ")] for p in prompts]
+    assert [f"- {GOOD}"] in quoted and all(len(lines) == 1 for lines in quoted)
+
+
 @pytest.mark.parametrize(
     "written",
     [

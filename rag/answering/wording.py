@@ -25,6 +25,9 @@ from rag.understanding.side import judges
 SECONDS = 8.0
 """For all statements of an answer."""
 
+# quotations that the model is shown: the one that stands for the point. Of those that agree with it
+# only on the whole it took what the first does not say; all are checked against
+_SHOWN = 1
 _MOST_TOKENS = 32
 _SAMPLES = 4
 _FEWEST_WORDS, _MOST_WORDS = 3, 20
@@ -83,7 +86,7 @@ class StatementWriter:
                 break
             points = [sentences[place].points[0] for place in left]
             written = self._completer.complete(
-                [statement_messages(question, p.stance, _quotations(p)) for p in points],
+                [statement_messages(question, p.stance, _quotations(p)[:_SHOWN]) for p in points],
                 max_new_tokens=_MOST_TOKENS,
                 samples=samples,
                 seconds=ends - time.monotonic(),
