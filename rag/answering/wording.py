@@ -41,6 +41,14 @@ _TURNS = frozenset(
     "no not never nor without than if unless would could might may should only all every always most "
     "everybody everyone nobody nothing too better worse best worst more less".split()
 )
+_OWN = frozenset(("i", "me", "my"))  # a statement is told by nobody
+_GRAMMAR = frozenset(
+    "a an the this that these those it its they them their there he she his her him we our us you "
+    "your is are was were be been being am has have had do does did to of in on at for with "
+    "by from as and or but so about into over up out off after before during while when where which "
+    "who what how because also very s t re ve d ll m just quite really make makes made get gets got "
+    "one people".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,7 @@ class StatementWriter:
                 samples=samples,
                 seconds=ends - time.monotonic(),
                 cancelled=cancelled,
+                words=[_may_use(question, _quotations(point)) for point in points],
             )
             if cancelled():
                 break
@@ -179,6 +188,17 @@ def _adds_nothing(statement: str, question: str, quotations: Sequence[str]) -> b
         elif word[:_STEM] not in there and not judges(word) and content_words(word):
             return False
     return True
+
+
+def _may_use(question: str, quotations: Sequence[str]) -> set[str]:
+    """What a statement may be written with: the words of the quotation that is shown, of the question,
+    and those that hold a sentence together; those that turn it where most quotations have them.
+    """
+    text = " ".join([*quotations[:_SHOWN], question])
+    words = {*re.findall(r"[\w'’]+", text), *re.findall(r"\w+", text), *_words(text), *_GRAMMAR}
+    of_each = [_words(quotation) for quotation in quotations]
+    rare = {word for word in _TURNS if 2 * sum(word in w for w in of_each) < len(of_each)}
+    return {word for word in words if not rare & {*_words(word)} and word.casefold() not in _OWN}
 
 
 def _words(text: str) -> set[str]:
