@@ -192,13 +192,13 @@ def _adds_nothing(statement: str, question: str, quotations: Sequence[str]) -> b
 
 def _may_use(question: str, quotations: Sequence[str]) -> set[str]:
     """What a statement may be written with: the words of the quotation that is shown, of the question,
-    and those that hold a sentence together; those that turn it where most quotations have them.
+    and those that hold a sentence together; those that turn it where that quotation has them.
     """
-    text = " ".join([*quotations[:_SHOWN], question])
+    shown = quotations[:_SHOWN]
+    text = " ".join([*shown, question])
     words = {*re.findall(r"[\w'’]+", text), *re.findall(r"\w+", text), *_words(text), *_GRAMMAR}
-    of_each = [_words(quotation) for quotation in quotations]
-    rare = {word for word in _TURNS if 2 * sum(word in w for w in of_each) < len(of_each)}
-    return {word for word in words if not rare & {*_words(word)} and word.casefold() not in _OWN}
+    turns = _TURNS.difference(*map(_words, shown))
+    return {w for w in words if not turns & _words(w) and w.casefold() not in _OWN}
 
 
 def _words(text: str) -> set[str]:
