@@ -141,7 +141,7 @@ def test_readme_is_short_and_leads_to_every_page() -> None:
 
 def test_the_evaluation_command_prints_the_readmes_table(sampled: Path) -> None:
     folder = sampled
-    (command,) = (line for line in commands() if "eval answers" in line)
+    (command,) = (line for line in commands(PAGES["evaluation.md"]) if "eval answers" in line)
     questions = (
         (ROOT / "rag" / "sample" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     )

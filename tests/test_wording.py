@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,19 @@ from rag.answering.statement_prompt import (
     statement_messages,
 )
 from rag.answering.templates import check_template
-from rag.answering.wording import StatementWriter
+from rag.answering.wording import StatementWriter, _may_use
 from rag.config import Settings
 from rag.generators.base import never_cancelled
 from rag.generators.base_models import model_and_adapter
 from rag.generators.choice import ChosenGenerator, merged_models
 from rag.generators.completion import BatchCompleter
+from rag.generators.vocabulary import token_ids
 from rag.index import build_index
 from rag.schema import GeneratorError, Message, ModelError, Review, ReviewFileError
 from tests.asking import many
 from tests.fakes import CHUNK_TOKENS, FakeEmbedder, FakeReader
 from tests.test_counted import BAD, GOOD
+from tests.tiny_models import make_tiny_model
 
 Says = Callable[[str, int], list[str]]
 
@@ -47,6 +49,7 @@ class FakeCompleter:
     def __init__(self, says: Says) -> None:
         self._says = says
         self.asked: list[tuple[int, int]] = []  # prompts and samples
+        self.words: list[Collection[str]] = []  # that each prompt was limited to
 
     def complete(
         self,
@@ -56,8 +59,10 @@ class FakeCompleter:
         samples: int = 0,
         seconds: float = 60.0,
         cancelled: Callable[[], bool] = never_cancelled,
+        words: Sequence[Collection[str]] = (),
     ) -> list[list[str]]:
         self.asked.append((len(batch), samples))
+        self.words += words
         return [self._says(messages[0]["content"], samples) for messages in batch]
 
 
@@ -109,6 +114,20 @@ def test_points_are_told_in_plain_words_with_the_same_counts(ask: Callable[..., 
     assert "“" not in answer.text and "fake-statement" in answer.generator
     assert any("2 of 2 points are in the words of fake-statement" in note for note in answer.notes)
     assert praise.count == 20
+
+
+def test_the_model_is_shown_the_quotation_that_stands_for_the_point(
+    ask: Callable[..., Answer],
+) -> None:
+    prompts: list[str] = []
+
+    def says(prompt: str, samples: int) -> list[str]:
+        prompts.append(prompt)
+        return ["The breakfast was good."] * max(samples, 1)
+
+    ask("How is the breakfast?", many((20, GOOD), (5, BAD)), says)
+    quoted = [[line for line in p.splitlines() if line.startswith("- ")] for p in prompts]
+    assert [f"- {GOOD}"] in quoted and all(len(lines) == 1 for lines in quoted)
 
 
 @pytest.mark.parametrize(
@@ -328,3 +347,24 @@ def test_the_settings_say_what_words_points(
 
     assert name("off") == name("auto") == "extractive (no language model)"
     assert name("some/base") == "counting, in the words of base"
+
+
+def test_a_statement_is_written_with_the_words_of_what_it_is_of() -> None:
+    words = _may_use("Is the bar too loud?", ["We didn't mind the noise.", "Not quiet.", "Loud."])
+    assert {"noise", "mind", "bar", "loud", "the", "didn't", "not"} <= words
+    assert not {"quiet", "too", "never", "series"} & words
+    assert not {"not", "didn't"} & _may_use("Isn't it loud?", ["We mind.", "Not quiet.", "No."])
+
+
+def test_a_completion_is_made_of_the_words_it_may_use(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "tiny", "gemma3")
+    completer = BatchCompleter(folder, STATING)
+    batch = [statement_messages("Good?", "praise", [text]) for text in ("Yes.", "The bar.")]
+    words: list[set[str]] = [{"bar"}, {"loud"}]
+    with completer._model().exclusive() as (_, tokenizer):
+        allowed = [tokenizer.decode(sorted(token_ids(tokenizer, of_one))) for of_one in words]
+    for samples in (0, 3):
+        written = completer.complete(batch, max_new_tokens=6, samples=samples, words=words)
+        for texts, letters in zip(written, allowed, strict=True):
+            assert len(texts) == max(samples, 1)
+            assert {c for text in texts for c in text} <= {*letters, " "}

@@ -25,6 +25,9 @@ from rag.understanding.side import judges
 SECONDS = 8.0
 """For all statements of an answer."""
 
+# quotations that the model is shown: the one that stands for the point. Of those that agree with it
+# only on the whole it took what the first does not say; all are checked against
+_SHOWN = 1
 _MOST_TOKENS = 32
 _SAMPLES = 4
 _FEWEST_WORDS, _MOST_WORDS = 3, 20
@@ -37,6 +40,14 @@ _STEM = 5
 _TURNS = frozenset(
     "no not never nor without than if unless would could might may should only all every always most "
     "everybody everyone nobody nothing too better worse best worst more less".split()
+)
+_OWN = frozenset(("i", "me", "my"))  # a statement is told by nobody
+_GRAMMAR = frozenset(
+    "a an the this that these those it its they them their there he she his her him we our us you "
+    "your is are was were be been being am has have had do does did to of in on at for with "
+    "by from as and or but so about into over up out off after before during while when where which "
+    "who what how because also very s t re ve d ll m just quite really make makes made get gets got "
+    "one people".split()
 )
 
 
@@ -83,11 +94,12 @@ class StatementWriter:
                 break
             points = [sentences[place].points[0] for place in left]
             written = self._completer.complete(
-                [statement_messages(question, p.stance, _quotations(p)) for p in points],
+                [statement_messages(question, p.stance, _quotations(p)[:_SHOWN]) for p in points],
                 max_new_tokens=_MOST_TOKENS,
                 samples=samples,
                 seconds=ends - time.monotonic(),
                 cancelled=cancelled,
+                words=[_may_use(question, _quotations(point)) for point in points],
             )
             if cancelled():
                 break
@@ -176,6 +188,17 @@ def _adds_nothing(statement: str, question: str, quotations: Sequence[str]) -> b
         elif word[:_STEM] not in there and not judges(word) and content_words(word):
             return False
     return True
+
+
+def _may_use(question: str, quotations: Sequence[str]) -> set[str]:
+    """What a statement may be written with: the words of the quotation that is shown, of the question,
+    and those that hold a sentence together; those that turn it where that quotation has them.
+    """
+    shown = quotations[:_SHOWN]
+    text = " ".join([*shown, question])
+    words = {*re.findall(r"[\w'’]+", text), *re.findall(r"\w+", text), *_words(text), *_GRAMMAR}
+    turns = _TURNS.difference(*map(_words, shown))
+    return {w for w in words if not turns & _words(w) and w.casefold() not in _OWN}
 
 
 def _words(text: str) -> set[str]:
