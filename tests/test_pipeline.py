@@ -497,7 +497,9 @@ def test_the_mix_of_ratings_is_counted(index: ReviewIndex) -> None:
     rated: list[Review] = [f.review for f in found]
     text = mix_of(found)
     assert text.startswith(f"{len(rated)} passages read: ")
-    assert f"{sum(r.rating is None for r in rated)} without a rating." in text
+    unrated = sum(r.rating is None for r in rated)
+    assert text.endswith(f"{unrated} without a rating.") == bool(unrated)
+    assert " 0 " not in text
     assert "none of them with a rating" in mix_of([f for f in found if f.review.rating is None])
 
 

@@ -24,7 +24,7 @@ from tests.benchmarks.screenshots import PATIENCE_MS, browsing, served
 
 VIEWS = [(width, scheme) for width in (1280, 360) for scheme in ("light", "dark")]
 TALLEST = {1280: 1400, 360: 2200}  # pixels of a picture
-FIRST = ".qa-headline, .qa-refusal, .qa-answer p, .qa-card, .st-key-examples button, .st-key-kind"
+FIRST = ".qa-headline, .qa-refusal, .qa-answer :is(p, li), .qa-card, .st-key-examples button, .st-key-kind"
 SMALL = """() => [...document.querySelectorAll('.stApp :is(button, a, summary)')].map(e => {
   const box = e.getBoundingClientRect(), told = (e.innerText || e.ariaLabel || e.tagName).slice(0, 24).trim();
   return box.width > 1 && box.height > 1 && box.height < 43.5 && !e.matches('.qa-chip') && `${told} ${box.height | 0}`;
