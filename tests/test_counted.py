@@ -140,3 +140,16 @@ def test_an_exception_is_not_what_is_praised(ask: Callable[..., Answer]) -> None
     answer = ask("How is the breakfast?", many((6, apart), (2, GOOD)))
     assert "6 critically and 2 favourably" in answer.headline
     assert apart in {point.statement for point in answer.points if point.stance == "criticism"}
+
+
+def test_what_no_review_has_a_word_for_is_said(ask: Callable[..., Answer]) -> None:
+    reviews = many((20, GOOD), (5, "The pool was good."))
+    answer = ask("Is the breakfast vegan?", reviews)
+    assert "No review has the word “vegan”." in answer.notes
+    assert not any("No review has" in note for note in ask("How is breakfast?", reviews).notes)
+
+
+def test_a_question_which_of_two_gets_neither_yes_nor_no(ask: Callable[..., Answer]) -> None:
+    answer = ask("Is the breakfast good or bad?", many((20, GOOD), (5, BAD)))
+    assert not answer.headline.startswith(("Yes", "Mostly yes", "No"))
+    assert "20 favourably and 5 critically" in answer.headline

@@ -13,7 +13,8 @@ from rag.answer import Answer
 from rag.answering import prompt
 from rag.answering.fence import fence
 from rag.answering.grounding import check_answer
-from rag.answering.pipeline import BY_SIMILARITY, CLOSEST, CUT_OFF, WROTE_NOTHING, Pipeline, mix_of
+from rag.answering.notes import CLOSEST, CUT_OFF, WROTE_NOTHING, mix_of
+from rag.answering.pipeline import BY_SIMILARITY, Pipeline
 from rag.config import Settings
 from rag.embedding import Vectors, make_embedder
 from rag.filters import parse_where

@@ -103,7 +103,7 @@ class Outcome:
         self.told = self.told or bool(draft.sentences)
         answered = bool(draft.sentences) and not is_refusal(draft.sentences)
         self.answered = self.answered or answered
-        self.counted = self.counted or draft.tally is not None
+        self.counted = self.counted or any(sentence.counted for sentence in draft.sentences)
         if not plan.is_part:
             self.breakdowns = draft.breakdowns
         if plan.is_part and draft.tally is not None:

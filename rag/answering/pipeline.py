@@ -12,6 +12,7 @@ from rag.answering.answerers import make_answerer, readers
 from rag.answering.base import Draft
 from rag.answering.counted import CountingAnswerer
 from rag.answering.model import ModelAnswerer
+from rag.answering.notes import no_reviews_of, none_meet, notes_of
 from rag.answering.outcome import Outcome, Timer
 from rag.answering.refusal import Rarity, answerable, evidence_score, rarity_of
 from rag.answering.statistics import statistics_of
@@ -30,20 +31,15 @@ from rag.retrieval import Retriever
 from rag.retrieval.evidence import Evidence
 from rag.schema import Message, RetrievedChunk
 from rag.understanding.catalogue import Catalogue
-from rag.understanding.names import NameFinder, item_name
+from rag.understanding.names import NameFinder
 from rag.understanding.plan import QuestionPlan, understand
 
 _log = logging.getLogger(__name__)
 
-CLOSEST = "These are the closest reviews; none of them seems to answer the question."
-WROTE_NOTHING = "The generator wrote nothing; these are the closest reviews."
 NOT_NEAR_ENOUGH = "no review came near enough to the question to ask one"
 NO_SUCH_ITEM = "no review is of it"
 COUNTED = "it was counted off the index"
-NOT_A_COUNT = "These are examples, not a count: only the reviews shown were read for this answer."
 BY_SIMILARITY = "No reader: the sentences are checked by similarity alone."
-CUT_OFF = "The model stopped at the most it may write (generator.max_new_tokens)."
-_ITEMS_NAMED = 5  # of the items there are, where the one asked about is not
 
 
 class Pipeline:
@@ -219,7 +215,7 @@ class Pipeline:
             notes=(
                 *self.about_language(question),
                 *((f"Read as: {plan.read_as}",) if plan.read_as else ()),
-                *_notes(plan, outcome, refused=refused),
+                *notes_of(plan, outcome, self._catalogue, refused=refused),
                 *dict.fromkeys(outcome.notes),
                 *told_of_steering(outcome.retrieved, self.index),
                 *self._about_checking(outcome, refused=refused),
@@ -303,70 +299,3 @@ class Pipeline:
             return answerable(best, score, is_fact=plan.is_fact) >= answering.answerable
         floor = answering.fact_evidence_floor if plan.is_fact else answering.evidence_floor
         return score >= floor
-
-
-def no_reviews_of(name: str, catalogue: Catalogue) -> str:
-    """What is said where a question names an item that no review is of."""
-    there = [item_name(item) for item in list(catalogue.items)[:_ITEMS_NAMED]]
-    more = ", and others" if len(catalogue.items) > len(there) else ""
-    return f"No reviews of {name} are here. There are reviews of {', '.join(there)}{more}."
-
-
-def none_meet(plan: QuestionPlan, catalogue: Catalogue) -> str:
-    """What is said where no review meets what a question states."""
-    text = (
-        f"No review is {' and '.join(_in_words(condition, plan) for condition in plan.conditions)}."
-    )
-    if not any(condition.field == "date" for condition in plan.conditions):
-        return text
-    if not catalogue.dates:
-        return f"{text} The reviews have no dates."
-    first, last = catalogue.dates
-    return f"{text} The reviews are from {first}{f' to {last}' if first != last else ''}."
-
-
-def _in_words(condition: Condition, plan: QuestionPlan) -> str:
-    values = " or ".join(condition.values)
-    if condition.field == "item":
-        named = (mention.name for mention in plan.items if mention.items == condition.values)
-        return f"of {next(named, values)}"
-    if condition.field == "date":
-        before = {"=": "from", ">=": "from", ">": "later than", "<": "earlier than", "<=": "until"}
-        later = " on" if condition.operator == ">=" else ""
-        return f"{before.get(condition.operator, 'from')} {values}{later}"
-    return f"rated {condition.operator.replace('=', '') or ''} {values}".replace("  ", " ")
-
-
-def _notes(plan: QuestionPlan, outcome: Outcome, *, refused: bool) -> tuple[str, ...]:
-    """What an answer says of itself."""
-    limits = [_in_words(condition, plan) for condition in plan.conditions]
-    only = (f"Only reviews {' and '.join(limits)}.",) if limits else ()
-    if not outcome.retrieved:
-        return only
-    if refused:
-        nothing = outcome.asked and not outcome.sentences and not outcome.told
-        return (*only, WROTE_NOTHING if nothing else CLOSEST)
-    if outcome.counted:
-        return only
-    count = (NOT_A_COUNT,) if plan.intent == "count" else ()
-    cut = (CUT_OFF,) if outcome.truncated else ()
-    return (*only, mix_of(outcome.retrieved), *count, *cut)
-
-
-def mix_of(retrieved: Sequence[RetrievedChunk]) -> str:
-    """How the passages' reviews were rated, counted in code, in a sentence. High is the top third
-    of the scale.
-    """
-    fractions = [chunk.review.rating_fraction for chunk in retrieved]
-    rated = [value for value in fractions if value is not None]
-    read = f"{len(fractions)} passage{'s' if len(fractions) != 1 else ''} read"
-    if not rated:
-        return f"{read}, none of them with a rating."
-    high, low = sum(value >= 2 / 3 for value in rated), sum(value <= 1 / 3 for value in rated)
-    parts = (
-        (high, "rated high"),
-        (low, "rated low"),
-        (len(rated) - high - low, "in between"),
-        (len(fractions) - len(rated), "without a rating"),
-    )
-    return f"{read}: {', '.join(f'{number} {how}' for number, how in parts if number)}."

@@ -29,6 +29,7 @@ from collections.abc import Mapping, Sequence
 
 from rag.schema import RetrievedChunk
 from rag.understanding.catalogue import Catalogue
+from rag.understanding.side import judges
 
 COVERAGE_WEIGHT = 0.2
 RAREST_WEIGHT = 0.1  # of the rarest word, for a question of fact
@@ -84,6 +85,20 @@ def answerable(best: float, score: float, *, is_fact: bool) -> float:
     log_odds = math.log(best / (1 - best))
     value = _INTERCEPT + _BEST_WEIGHT * log_odds + _SCORE_WEIGHT * score + _FACT_WEIGHT * is_fact
     return 1 / (1 + math.exp(-value))
+
+
+def unsaid_words(aspect: str, catalogue: Catalogue) -> list[str]:
+    """The words that say what is asked about and that no review has, in no form that begins alike."""
+    said = {word[:_STEM] for word in catalogue.words}
+    return [
+        word
+        for word in aspect.split()
+        if len(word) >= _STEM - 1
+        and word.isalpha()
+        and not judges(word)
+        and not catalogue.reviews_with(word)
+        and word.casefold()[:_STEM] not in said
+    ]
 
 
 def _stems(text: str) -> set[str]:
