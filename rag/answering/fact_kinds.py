@@ -163,7 +163,8 @@ _ACTED = re.compile(
 
 def kind_of_fact(question: str) -> Kind | None:
     """What kind of fact is asked for; None for one that no pattern can tell from other words."""
-    asked = re.sub(r"^\W*(?:(?:and|so|exactly|about|roughly)\s+)*", "", question.casefold())
+    asked = " ".join(question.casefold().split())
+    asked = re.sub(r"^\W*(?:(?:and|so|exactly|about|roughly) )*", "", asked)
     for pattern, kind in _ASKED:
         if re.match(pattern, asked):
             return kind

@@ -16,6 +16,7 @@ from rag.answering.opinions import Opinions, sentences_near, words_told
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
 from rag.reader import Reader
+from rag.understanding.cut import asking
 from rag.understanding.plan import QuestionPlan
 
 _ANSWERS = 0.75  # probability from which a sentence answers,
@@ -68,7 +69,7 @@ def fact_of(
     """What is told of the fact that is asked for; None where it is of no kind that can be told from
     other words, or the reader reads none of the languages. There may be no values.
     """
-    kind = kind_of_fact(plan.question)
+    kind = kind_of_fact(asking(plan.question))
     if kind is None or not (plan.is_fact or plan.intent == "fact"):
         return None
     near = sentences_near(plan, index, reader, where)

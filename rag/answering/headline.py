@@ -291,6 +291,8 @@ def how_many(tally: Tally, side: Side) -> str:
     doing = f"{_VERBS[side]} it"
     if asked < 2 * FEW:
         return f"{number:,} of {reviews(asked)} {doing}."
+    if not number:
+        return f"None of {reviews(asked)} was found to {doing}."
     low, high = within(number, asked)
     shares = f"{percent(number, asked)}; between {low:,} and {high:,}"
     return f"{about(number).capitalize()} of {reviews(asked)} {doing} ({shares})."

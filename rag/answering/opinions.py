@@ -21,6 +21,7 @@ from rag.ingest.injection import addresses_the_model
 from rag.reader import Reader
 from rag.reader.phrases import has_set_phrase
 from rag.reader.verdict import READ_LANGUAGES
+from rag.understanding.cut import asking
 from rag.understanding.plan import QuestionPlan
 from rag.understanding.side import judges, without_judgement
 
@@ -194,7 +195,7 @@ def _question(plan: QuestionPlan) -> str:
     )
     if plan.aspect and (plan.intent == "count" or (limited and of_a_view)):
         return f"What do the reviews say about {plan.aspect}?"
-    return plan.query if limited else plan.question
+    return plan.query if limited else asking(plan.question)
 
 
 def _with_words(plan: QuestionPlan, index: ReviewIndex) -> Mask:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from rag.schema import Side
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Intent, rule_intent
-from rag.understanding.cut import cut
+from rag.understanding.cut import asking, cut
 from rag.understanding.follow_up import Lean, leaning, leant_on, own_words
 from rag.understanding.intent import asks_for_fact, content_words, task_for
 from rag.understanding.names import Mention, NameFinder, Names
@@ -79,7 +79,7 @@ def _alone(question: str, finder: NameFinder, catalogue: Catalogue) -> Asked:
     names = finder.find(question)
     limits = limits_of(question, catalogue.dates, catalogue.scale)
     split = None if names.items else split_of(question, catalogue)
-    query = _without(question, names, limits, split) or question
+    query = asking(_without(question, names, limits, split)) or question
     if split is not None and split.ranked:
         query = plainly(query, catalogue.words)
     return Asked(
@@ -90,7 +90,7 @@ def _alone(question: str, finder: NameFinder, catalogue: Catalogue) -> Asked:
         unknown_item=names.unknown,
         limits=limits,
         form=query,
-        is_fact=asks_for_fact(question),
+        is_fact=asks_for_fact(asking(question)),
         intent="overview" if task_for(question) is not None else None,
         split=split,
     )

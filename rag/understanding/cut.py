@@ -18,6 +18,13 @@ _BLANKS = re.compile(r"\s{2,}")
 _SPACE_BEFORE_MARK = re.compile(r"\s+(?=[?.!,;:])")
 _LEFT_OVER = re.compile(r"[,\s]*(?:\b(?:or|and|vs\.?|versus)\s*)?(?=[?.!]*$)", re.IGNORECASE)
 _LEADING = re.compile(r"^[\s,:;–—-]+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
+_WORD = re.compile(r"\w")
+_ASKS = re.compile(
+    r"\?\W*$|^\W*(?:(?:so|and|but|or)\W+)?(?:what|which|who|whose|where|when|why|how|is|are|was|were|do|does|did|can|could"
+    r"|will|would|should|has|have|had|any|tell|list|name|describe|explain|give|show|compare|summ?ar\w*|sum)\b",
+    re.IGNORECASE,
+)
 _JOINT = r"(?:,?\s+(?:and|or|vs\.?|versus)\s+|,\s+)"
 _JOINT_AFTER = re.compile(_JOINT, re.IGNORECASE)
 _JOINT_BEFORE = re.compile(rf"{_JOINT}\Z", re.IGNORECASE)
@@ -38,6 +45,16 @@ def cut(question: str, spans: Iterable[Span], words: Iterable[str]) -> str:
     kept = _LED_TO_GAP.sub(" ", kept).replace(_GAP, " ")
     kept = _LEFT_OVER.sub("", _SPACE_BEFORE_MARK.sub("", _BLANKS.sub(" ", kept)))
     return _LEADING.sub("", kept).strip()
+
+
+def asking(question: str) -> str:
+    """Of several sentences those that ask: "I have a small dog. Are pets allowed? Thanks." is "Are
+    pets allowed?"; all of them where none does.
+    """
+    sentences = [part for part in _SENTENCE_END.split(question.strip()) if _WORD.search(part)]
+    if len(sentences) < 2:
+        return question
+    return " ".join(part for part in sentences if _ASKS.search(part)) or question
 
 
 def with_joint(question: str, span: Span, others: Sequence[Span]) -> Span:

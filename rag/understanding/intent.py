@@ -55,6 +55,7 @@ EMPTY_WORDS = frozenset(
     plus pluses point points positive positives pros rave raves recap reception review strength
     strengths strong sum summarise summarize summary upside upsides verdict weak weakness weaknesses
     describe explain give list please short brief briefly general these those
+    choice decision confirmation advice suggestion suggestions tip tips wondering considering thinking
     arent cant didnt doesnt dont hasnt hows im isnt ive thats theres theyre wasnt werent whats whos wont youre
     ppl r u ur wat""".split()
 )

@@ -54,6 +54,10 @@ _ASKS_WHETHER = re.compile(
     r"^\W*(?:is|are|was|were|does|do|did|has|have|can|could) (?!you\b|people\b|we\b|i\b)",
     re.IGNORECASE,
 )
+_HOW_IT_IS = re.compile(
+    r"^\W*(?:so |and |but )?how (?!many\b|much\b|often\b|long\b|far\b)\w+ (?:is|are|was|were)\b",
+    re.IGNORECASE,
+)
 _IF = re.compile(r",? (?:if|when|although|even though|even if) .+$", re.IGNORECASE)
 _OF_REVIEWS = re.compile(  # what is counted is who says something, and not told by a review
     r"\b(?:reviews?|ratings?|says?|said|mention\w*|complain\w*|calls?|report\w*|thinks?|feels?|finds?|agrees?)\b",
@@ -186,6 +190,8 @@ def understand(
         intent = "opinion"  # "How do people feel about the crates you can buy?"
     if intent == "overview" and said.intent is None and _ASKS_WHETHER.search(said.form):
         intent = "yes_no"  # "Is the packaging ok or does it come broken?"
+    if intent == "fact" and not said.is_fact and _HOW_IT_IS.search(said.form):
+        intent = "opinion"  # "How loud is the fan?"
     if intent == "count" and said.is_fact and not _OF_REVIEWS.search(said.form):
         intent = "fact"  # "How many players take part?"
     if intent == "why" and not _tells_a_reason(
