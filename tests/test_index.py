@@ -33,6 +33,7 @@ from rag.index import (
     store,
     verify_index,
 )
+from rag.index.bm25 import TIMES_FILES
 from rag.index.embedding_cache import WORK_FOLDER
 from rag.index.manifest import CATALOGUE_FILE, DATA_FILES, TOPICS_FILE
 from rag.progress import Progress, no_progress
@@ -118,6 +119,7 @@ def test_the_manifest_says_how_the_index_was_made(pristine: Path) -> None:
         *DATA_FILES,
         CATALOGUE_FILE,
         TOPICS_FILE,
+        *TIMES_FILES,
     }
     assert verify_index(pristine) == []
 
@@ -224,7 +226,7 @@ def one_bit(file: Path) -> None:
     file.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", [*DATA_FILES, CATALOGUE_FILE, TOPICS_FILE])
+@pytest.mark.parametrize("name", [*DATA_FILES, CATALOGUE_FILE, TOPICS_FILE, *TIMES_FILES])
 def test_a_file_that_was_changed_is_not_opened(folder: Path, name: str) -> None:
     one_bit(ReviewIndex.open(folder).generation / name)
     with pytest.raises(IndexFileError, match=rf"{name} is not the file that was written.*SHA-256"):

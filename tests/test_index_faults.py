@@ -30,6 +30,7 @@ import rag.index
 from rag.embedding import Vectors
 from rag.files import sha256_of
 from rag.index import Manifest, ReviewIndex, build_index, disk, list_indexes, verify_index
+from rag.index.bm25 import TIMES_FILES
 from rag.index.embedding_cache import WORK_FOLDER
 from rag.index.manifest import CATALOGUE_FILE, DATA_FILES, STANCE_FILE, TOPICS_FILE
 from rag.progress import Progress, no_progress
@@ -37,7 +38,7 @@ from rag.schema import IndexFileError
 from tests.fakes import CHUNK_TOKENS, REVIEWS, FakeEmbedder, build_fake_index
 from tests.test_index import EMBEDDER, entries
 
-FILES = (*DATA_FILES, CATALOGUE_FILE, TOPICS_FILE)
+FILES = (*DATA_FILES, CATALOGUE_FILE, TOPICS_FILE, *TIMES_FILES)
 
 
 class Faults:

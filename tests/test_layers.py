@@ -173,3 +173,12 @@ def test_layers_0_and_1_load_nothing_heavy() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+def test_the_help_loads_nothing_heavy() -> None:
+    heavy = (*HEAVY, "numpy", "pydantic")
+    code = f"import sys, ui.cli.main; print(*[name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

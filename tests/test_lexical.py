@@ -133,7 +133,11 @@ def test_rows_that_lead_nowhere_are_found(tmp_path: Path, name: str) -> None:
         rows[0] = 10_000
         np.save(index.generation / name, rows)
         bm25_module.BM25(
-            index.generation, "english", sentences=index.manifest.sentences, reviews=len(REVIEWS)
+            index.generation,
+            "english",
+            sentences=index.manifest.sentences,
+            reviews=len(REVIEWS),
+            counted=True,
         )
     with pytest.raises(IndexFileError, match="SHA-256 differs"):
         ReviewIndex.open(tmp_path / "x")
@@ -159,7 +163,11 @@ def test_files_that_do_not_fit_together_are_told(
     path.write_bytes(content) if isinstance(content, bytes) else np.save(path, np.asarray(content))
     with pytest.raises(ValueError, match=says):
         bm25_module.BM25(
-            index.generation, "english", sentences=index.manifest.sentences, reviews=len(REVIEWS)
+            index.generation,
+            "english",
+            sentences=index.manifest.sentences,
+            reviews=len(REVIEWS),
+            counted=True,
         )
 
 

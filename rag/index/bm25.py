@@ -80,16 +80,20 @@ class Matrix:
 class BM25:
     """BM25 scores of all sentences and of all reviews. Safe to share between threads."""
 
-    def __init__(self, generation: Path, stemmer: str, *, sentences: int, reviews: int) -> None:
-        """Open what `bm25_writer` wrote. Raises `OSError`, `ValueError` where it cannot be read."""
+    def __init__(
+        self, generation: Path, stemmer: str, *, sentences: int, reviews: int, counted: bool
+    ) -> None:
+        """Open what `bm25_writer` wrote, `counted` where the counts are among it. Raises `OSError`,
+        `ValueError` where it cannot be read.
+        """
         words = json.loads((generation / TERMS_FILE).read_text(encoding="ascii"))
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise ValueError(f"{TERMS_FILE} holds no list of words")
         Stems(stemmer)
         self.words = {word: number for number, word in enumerate(words)}
         self.stemmer = stemmer
-        self.sentences = _open_matrix(generation, "sentence_words", len(words), sentences)
-        self.reviews = _open_matrix(generation, "review_words", len(words), reviews)
+        self.sentences = _open_matrix(generation, "sentence_words", len(words), sentences, counted)
+        self.reviews = _open_matrix(generation, "review_words", len(words), reviews, counted)
 
     def scores(self, text: str) -> tuple[Scores, Scores]:
         """BM25 of `text` with each sentence, (sentences,), and with each review, (reviews,); 0: no
@@ -99,10 +103,10 @@ class BM25:
         return self.sentences.scores(numbers), self.reviews.scores(numbers)
 
 
-def _open_matrix(generation: Path, name: str, words: int, rows: int) -> Matrix:
+def _open_matrix(generation: Path, name: str, words: int, rows: int, counted: bool) -> Matrix:
     weight, row, begin = (map_array(generation / f"{name}.{part}.npy") for part in PARTS)
-    counts = generation / f"{name}.{TIMES}.npy"
-    matrix = Matrix(weight, row, begin, map_array(counts) if counts.exists() else None, rows)
+    times = map_array(generation / f"{name}.{TIMES}.npy") if counted else None
+    matrix = Matrix(weight, row, begin, times, rows)
     try:
         matrix.check(words)
     except ValueError as error:

