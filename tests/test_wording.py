@@ -23,7 +23,7 @@ from rag.answering.statement_prompt import (
     statement_messages,
 )
 from rag.answering.templates import check_template
-from rag.answering.wording import StatementWriter, _may_use
+from rag.answering.wording import StatementWriter, _may_stand, _may_use
 from rag.config import Settings
 from rag.generators.base import never_cancelled
 from rag.generators.base_models import model_and_adapter
@@ -366,3 +366,9 @@ def test_a_completion_is_made_of_the_words_it_may_use(tmp_path: Path) -> None:
         for texts, letters in zip(written, allowed, strict=True):
             assert len(texts) == max(samples, 1)
             assert {c for text in texts for c in text} <= {*letters, " "}
+
+
+def test_a_statement_that_says_a_thing_twice_is_not_used() -> None:
+    assert _may_stand("The ending is thrilling and the acting good.")
+    assert not _may_stand("The ending is thrilling and thrilling.")
+    assert not _may_stand("Good acting is good.")

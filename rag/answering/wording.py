@@ -170,9 +170,11 @@ def _quotations(point: KeyPoint) -> list[str]:
 
 
 def _may_stand(statement: str) -> bool:
-    """Whether it is a whole sentence of a usual length, and no question."""
-    words = statement.split()
-    return _FEWEST_WORDS <= len(words) <= _MOST_WORDS and statement.endswith((".", "!"))
+    """Whether it is a whole sentence of a usual length, no question, and says nothing twice."""
+    number = len(statement.split())
+    said = [word for word in re.findall(r"\w+", statement.casefold()) if content_words(word)]
+    whole = _FEWEST_WORDS <= number <= _MOST_WORDS and statement.endswith((".", "!"))
+    return whole and len(set(said)) == len(said)
 
 
 def _adds_nothing(statement: str, question: str, quotations: Sequence[str]) -> bool:
