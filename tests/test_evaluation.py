@@ -258,12 +258,13 @@ def test_the_table_has_a_row_a_generator_and_json_has_all() -> None:
     lines = answer_table(reports).splitlines()
     assert len(lines) == 4
     assert lines[0] == (
-        "| generator | sentences supported | citation precision | citation recall | refusal F1 "
-        "| key points | s per answer |"
+        "| generator | sentences supported | citation precision | citation recall | answered "
+        "| refused rightly | refusal F1 | key points | s per answer | reading ease "
+        "| points in its words |"
     )
     assert lines[2].startswith("| one | 1.00 |") and lines[3].startswith("| two |")
     written = json.loads(json.dumps(reports[0].as_dict()))
-    facts = {"generator", "questions", "failed", "results"}
+    facts = {"generator", "questions", "failed", "peak_bytes", "results"}
     assert set(written) == facts | set(answer_metrics)
     assert written["results"][0]["id"] == "q" and written["results"][0]["key_points"] == 0.5
 

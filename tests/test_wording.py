@@ -24,7 +24,7 @@ from rag.answering.statement_prompt import (
     statement_messages,
 )
 from rag.answering.templates import check_template
-from rag.answering.wording import StatementWriter, _may_use
+from rag.answering.wording import StatementWriter, _adds_nothing, _may_stand, _may_use
 from rag.config import Settings
 from rag.generators.base import never_cancelled
 from rag.generators.base_models import model_and_adapter
@@ -368,3 +368,16 @@ def test_a_completion_is_made_of_the_words_it_may_use(tmp_path: Path) -> None:
         for texts, letters in zip(written, allowed, strict=True):
             assert len(texts) == max(samples, 1)
             assert {c for text in texts for c in text} <= {*letters, " "}
+
+
+def test_a_statement_that_says_a_thing_twice_is_not_used() -> None:
+    assert _may_stand("The ending is thrilling and the acting good.")
+    assert not _may_stand("The ending is thrilling and thrilling.")
+    assert not _may_stand("Good acting is good.")
+
+
+def test_the_words_that_ask_for_points_are_no_part_of_one() -> None:
+    question, quotations = "What are the positive aspects?", ["Fun to watch."]
+    assert not {"positive", "aspects"} & _may_use(question, quotations)
+    assert not _adds_nothing("The positive aspects are fun.", question, quotations)
+    assert _adds_nothing("It is fun to watch.", question, quotations)

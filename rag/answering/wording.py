@@ -41,6 +41,11 @@ _TURNS = frozenset(
     "no not never nor without than if unless would could might may should only all every always most "
     "everybody everyone nobody nothing too better worse best worst more less".split()
 )
+# what asks for points is no part of one: "The positive aspects are worth watching"
+_ASKING = frozenset(
+    "positive negative aspect aspects pros cons strengths weaknesses likes dislikes summary summarise "
+    "summarize explain reviewed nutshell".split()
+)
 _OWN = frozenset(("i", "me", "my"))  # a statement is told by nobody
 _GRAMMAR = frozenset(
     "a an the this that these those it its they them their there he she his her him we our us you "
@@ -170,9 +175,11 @@ def _quotations(point: KeyPoint) -> list[str]:
 
 
 def _may_stand(statement: str) -> bool:
-    """Whether it is a whole sentence of a usual length, and no question."""
-    words = statement.split()
-    return _FEWEST_WORDS <= len(words) <= _MOST_WORDS and statement.endswith((".", "!"))
+    """Whether it is a whole sentence of a usual length, no question, and says nothing twice."""
+    number = len(statement.split())
+    said = [word for word in re.findall(r"\w+", statement.casefold()) if content_words(word)]
+    whole = _FEWEST_WORDS <= number <= _MOST_WORDS and statement.endswith((".", "!"))
+    return whole and len(set(said)) == len(said)
 
 
 def _adds_nothing(statement: str, question: str, quotations: Sequence[str]) -> bool:
@@ -180,8 +187,11 @@ def _adds_nothing(statement: str, question: str, quotations: Sequence[str]) -> b
     turns what they say in no way that most of them do not. Words that judge are the reader's matter.
     """
     of_each = [_words(quotation) for quotation in quotations]
-    there = {word[:_STEM] for words in (*of_each, _words(question)) for word in words}
+    asked = _words(question) - _ASKING
+    there = {word[:_STEM] for words in (*of_each, asked) for word in words}
     for word in _words(statement):
+        if word in _ASKING and not any(word in words for words in of_each):
+            return False
         if word in _TURNS:
             if 2 * sum(word in words for words in of_each) < len(of_each):
                 return False
@@ -195,7 +205,7 @@ def _may_use(question: str, quotations: Sequence[str]) -> set[str]:
     and those that hold a sentence together; those that turn it where that quotation has them.
     """
     shown = quotations[:_SHOWN]
-    text = " ".join([*shown, question])
+    text = " ".join([*shown, " ".join(w for w in question.split() if not _words(w) & _ASKING)])
     words = {*re.findall(r"[\w'’]+", text), *re.findall(r"\w+", text), *_words(text), *_GRAMMAR}
     turns = _TURNS.difference(*map(_words, shown))
     return {w for w in words if not turns & _words(w) and w.casefold() not in _OWN}
