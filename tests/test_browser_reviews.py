@@ -81,6 +81,16 @@ def settle(page: Page) -> None:
     )
 
 
+def downloaded(page: Page, name: str) -> Path:
+    """What a button of a list that is drawn again and again gives: a click on it may be lost."""
+    for _ in range(5):
+        with contextlib.suppress(TimeoutError), page.expect_download(timeout=15_000) as download:
+            page.get_by_role("button", name=name).click()
+        with contextlib.suppress(TimeoutError):
+            return download.value.path()
+    raise AssertionError(f"{name} gives nothing")
+
+
 def upload(page: Page, file: Path) -> None:
     settle(page)
     page.locator("input[type=file]").set_input_files(file)
@@ -119,9 +129,7 @@ def test_from_a_file_to_an_answer(browser: Browser, address: str, tmp_path: Path
         expect(page.locator(".stApp")).to_have_attribute(
             "data-test-script-state", "notRunning", timeout=JOB_MS
         )
-        with page.expect_download() as download:
-            page.get_by_role("button", name="Rejected rows").click()
-        rejects = download.value.path().read_text().splitlines()
+        rejects = downloaded(page, "Rejected rows").read_text().splitlines()
         assert (
             rejects[0].startswith("file,line,reason") and len(rejects) == 2 and "Cid" in rejects[1]
         )
