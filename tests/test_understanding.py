@@ -392,3 +392,50 @@ def test_the_side_that_is_asked_for(question: str, side: str) -> None:
 def test_a_form_of_an_english_word_is_no_slip() -> None:
     catalogue = Catalogue("few", 50, words={"taking": 20, "tape": 0})
     assert spelt("What does a ticket for the live taping cost?", catalogue).count("taping") == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "intent", "side"),
+    [
+        ("is the packaging ok or does it come broken", "yes_no", "neutral"),
+        ("does the gel polish really last 14 days", "yes_no", "neutral"),
+        ("how many people complain that its watery / like water", "count", "criticism"),
+        ("How loud is the fan? Thanks", "opinion", "neutral"),
+        ("Why do people go there?", "why", "praise"),
+    ],
+)
+def test_what_people_type_is_understood(
+    embedder: SentenceTransformerEmbedder, question: str, intent: str, side: str
+) -> None:
+    words = {"packaging": 9, "polish": 9, "watery": 4, "fan": 9, "broken": 4}
+    understood = plan(question, Catalogue("things", 1000, words=words), embedder)
+    assert (understood.intent, understood.side) == (intent, side)
+
+
+def test_of_several_sentences_those_that_ask_are_asked(
+    embedder: SentenceTransformerEmbedder,
+) -> None:
+    words = {"dog": 9, "pets": 9, "allowed": 9, "small": 20, "friendly": 9}
+    said = "I have a small friendly dog. Are pets allowed? Thanks."
+    understood = plan(said, Catalogue("things", 1000, words=words), embedder)
+    assert (understood.question, understood.query) == (said, "Are pets allowed?")
+    assert understood.aspect == "pets allowed"
+
+
+def test_a_name_outside_the_sentence_that_asks_still_limits(
+    hotels: Catalogue, embedder: SentenceTransformerEmbedder
+) -> None:
+    understood = plan("We go to the Hotel Bluebell. Is the pool warm?", hotels, embedder)
+    assert [mention.name for mention in understood.items] == ["Hotel Bluebell"]
+    assert understood.query == "Is the pool warm?"
+
+
+def test_why_people_come_although_is_asked_of_all(embedder: SentenceTransformerEmbedder) -> None:
+    catalogue = Catalogue("things", 100, words={"food": 30, "ok": 9})
+    understood = plan("why do people go there if the food is only ok?", catalogue, embedder)
+    assert (understood.aspect, understood.side) == ("", "praise")
+
+
+def test_the_best_of_a_common_thing_is_about_that_thing() -> None:
+    common = Catalogue("lounges", 100, words={"lounge": 90, "food": 60, "best": 20})
+    assert distinguishing("best food", common) == "food"

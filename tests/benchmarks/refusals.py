@@ -2,7 +2,8 @@
 
 Over the sample's questions, and those of a JSON Lines file (question, corpus, expected: "answerable" or
 "refuse", kind) to indexes in a folder. Prints the rates at which the unanswerable are refused and the
-answerable are, for several thresholds of `answering.answerable`: the curve of risk and coverage.
+answerable are, for several thresholds of `answering.answerable`: the curve of risk and coverage. The last column is
+what answers come to at the threshold in use, over all questions, those that are never decided so, too.
 """
 
 from __future__ import annotations
@@ -50,6 +51,14 @@ def probabilities(pipeline: Pipeline, asked: Iterable[Asked]) -> list[tuple[floa
     return found
 
 
+def as_answered(pipeline: Pipeline, asked: Iterable[Asked]) -> str:
+    """The shares refused of both kinds by whole answers."""
+    refused = [(pipeline.ask(question).refused, is_answered) for question, is_answered in asked]
+    wrong = [value for value, is_answered in refused if not is_answered]
+    right = [value for value, is_answered in refused if is_answered]
+    return f"{sum(wrong)} of {len(wrong)}; {sum(right)} of {len(right)}"
+
+
 def row(name: str, found: Sequence[tuple[float, bool]]) -> list[object]:
     """The shares refused of both kinds, at each threshold."""
     told = []
@@ -74,7 +83,8 @@ def main() -> None:
         questions = list(read_questions(QUESTIONS))
         for split in ("train", "dev", "test"):
             asked = [(q.question, q.answerable) for q in questions if q.split == split]
-            rows.append(row(f"sample, {split}", probabilities(pipeline, asked)))
+            told = row(f"sample, {split}", probabilities(pipeline, asked))
+            rows.append([*told, as_answered(pipeline, asked)])
     if arguments.questions:
         lines = arguments.questions.read_text(encoding="utf-8").splitlines()
         overrides = {"paths.indexes_dir": arguments.indexes, "generator.name": "extractive"}
@@ -86,9 +96,11 @@ def main() -> None:
                 for each in map(json.loads, lines)
                 if each["corpus"] == corpus and each["kind"] != "followup"
             ]
-            rows.append(row(corpus, probabilities(pipeline, asked)))
+            rows.append(
+                [*row(corpus, probabilities(pipeline, asked)), as_answered(pipeline, asked)]
+            )
     title = "Rightly refused; wrongly refused, below each threshold"
-    show(title, ["", *(f"{threshold:g}" for threshold in THRESHOLDS)], rows)
+    show(title, ["", *(f"{threshold:g}" for threshold in THRESHOLDS), "answers"], rows)
 
 
 if __name__ == "__main__":
