@@ -15,6 +15,7 @@ from rag.index import ReviewIndex
 from rag.reader import Reader
 from rag.reader.stance import side_of
 from rag.schema import Side
+from rag.understanding.intent import content_words
 from rag.understanding.plan import QuestionPlan
 from rag.understanding.statement import as_statement
 
@@ -34,7 +35,7 @@ _ONLY_ASKS = re.compile(
 _DENIES = re.compile(
     r"\b(?:no|not|nor|never|without|lacks?|lacking|missing|wish|if)\b|n['’]t\b", re.IGNORECASE
 )
-_HAVING = re.compile(r"(?:serve|offer|provide|include|allow|feature|got|come)s?", re.IGNORECASE)
+_THERE_IS = re.compile(r"There (?:is|are|was|were) (.+)", re.IGNORECASE)
 _PAIRS = 200  # sentences read for a statement that the question holds
 _TRUE_OR_NOT = (0.5, 0.8)  # probabilities from which what is asked is borne out, and denied
 _SURE = (
@@ -85,8 +86,8 @@ def claim_of(
     if not statement or not len(opinions):
         return None
     reading = read(statement, plan.vectors[0], 0.0, opinions, reader, _PAIRS)
-    if of_which:
-        reading = _presupposed(reading, plan, opinions, index)
+    if thing := _THERE_IS.match(statement):
+        reading = _presupposed(reading, thing[1], plan, opinions, index)
     is_sure = max(reading.makes.max(initial=0), reading.opposes.max(initial=0)) >= _SURE
     strict = plan.intent != "count" and not _ANYONE.search(plan.query)
     makes, opposes = _TRUE_OR_NOT if strict else (MAKES, OPPOSES)
@@ -99,16 +100,15 @@ def asks_either(plan: QuestionPlan) -> bool:
 
 
 def _presupposed(
-    reading: Reading, plan: QuestionPlan, opinions: Opinions, index: ReviewIndex
+    reading: Reading, thing: str, plan: QuestionPlan, opinions: Opinions, index: ReviewIndex
 ) -> Reading:
-    """Who speaks of "the showers" takes it that there are some: what has all words for what is asked
-    about, denies nothing, and is not read as the opposite, bears it out.
+    """Who speaks of "the showers" takes it that there are some: what has all words for the thing that
+    there may be, denies nothing, and is not read as the opposite, bears it out.
     """
-    words = " ".join(word for word in plan.aspect.split() if not _HAVING.fullmatch(word))
-    speaks = words_told(words or plan.aspect, plan, index, share=1.0)[opinions.rows]
+    speaks = words_told(content_words(thing), plan, index, share=1.0)[opinions.rows]
     denies = np.array([_DENIES.search(text) is not None for text in opinions.texts], dtype=bool)
     taken = speaks & ~denies & (reading.opposes < _TRUE_OR_NOT[0])
-    makes = np.where(taken, np.maximum(reading.makes, _TRUE_OR_NOT[0]), reading.makes)
+    makes = np.where(taken, np.maximum(reading.makes, _SURE), reading.makes)
     return replace(reading, makes=makes.astype(np.float32))
 
 

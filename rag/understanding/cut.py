@@ -21,7 +21,7 @@ _LEADING = re.compile(r"^[\s,:;–—-]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
 _WORD = re.compile(r"\w")
 _ASKS = re.compile(
-    r"\?\W*$|^\W*(?:(?:so|and|but|or)\W+)?(?:what|which|who|whose|where|when|why|how|is|are|was|were|do|does|did|can|could"
+    r"\?\W*$|^\(|^\W*(?:(?:so|and|but|or)\W+)?(?:what|which|who|whose|where|when|why|how|is|are|was|were|do|does|did|can|could"
     r"|will|would|should|has|have|had|any|tell|list|name|describe|explain|give|show|compare|summ?ar\w*|sum)\b",
     re.IGNORECASE,
 )
