@@ -11,6 +11,8 @@ import pytest
 
 from rag.answer import Answer
 from rag.answering import prompt
+from rag.answering.refusal import speaks_of_nothing_else, unsaid_words
+from rag.understanding.catalogue import Catalogue
 from tests.asking import ask_in, many
 from tests.fakes import review
 
@@ -160,3 +162,11 @@ def test_who_speaks_of_a_thing_takes_it_that_it_is_there(ask: Callable[..., Answ
     assert ask("Does the hotel have a pool?", reviews).headline == "Yes: about 4 reviews say so."
     denied = many((4, "There was no pool."), (9, GOOD))
     assert not ask("Does the hotel have a pool?", denied).headline.startswith("Yes")
+
+
+def test_what_nobody_writes_of_is_not_answered_by_the_words_beside_it() -> None:
+    catalogue = Catalogue("beauty", 90, words={"use": 50, "hair": 40, "season": 30})
+    assert speaks_of_nothing_else("ok use pregnant", catalogue)
+    assert not speaks_of_nothing_else("season paced", catalogue)
+    assert not speaks_of_nothing_else("use hair", catalogue)
+    assert unsaid_words("hair pregnant season's", catalogue) == ["pregnant"]

@@ -14,7 +14,14 @@ from rag.answering.counted import CountingAnswerer
 from rag.answering.model import ModelAnswerer
 from rag.answering.notes import no_reviews_of, none_meet, notes_of
 from rag.answering.outcome import Outcome, Timer
-from rag.answering.refusal import Rarity, answerable, evidence_score, rarity_of
+from rag.answering.refusal import (
+    SURELY_ANSWERS,
+    Rarity,
+    answerable,
+    evidence_score,
+    rarity_of,
+    speaks_of_nothing_else,
+)
 from rag.answering.statistics import statistics_of
 from rag.answering.steering import told_of_steering
 from rag.config import Settings
@@ -296,6 +303,8 @@ class Pipeline:
         answering = self.settings.answering
         score = evidence_score(plan.aspect, evidence.chunks, self._rarity, is_fact=plan.is_fact)
         if best is not None and not self.about_language(plan.question):
+            if best < SURELY_ANSWERS and speaks_of_nothing_else(plan.aspect, self._catalogue):
+                return False
             return answerable(best, score, is_fact=plan.is_fact) >= answering.answerable
         floor = answering.fact_evidence_floor if plan.is_fact else answering.evidence_floor
         return score >= floor

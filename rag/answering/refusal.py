@@ -36,6 +36,16 @@ RAREST_WEIGHT = 0.1  # of the rarest word, for a question of fact
 _CHUNKS = 8
 _BEST_WEIGHT, _SCORE_WEIGHT, _FACT_WEIGHT, _INTERCEPT = 1.38, 1.31, -1.52, -1.72
 _CERTAIN = 0.01
+SURELY_ANSWERS = 0.75
+"""Probability that a sentence answers, from which it may name what is asked about by another word
+("elevator" for "lift").
+"""
+
+_OF_ANYTHING = re.compile(
+    r"(?:use|work|take|make|need|want|try|allow|support|offer|serve|suit|fit|mean|happen|ok|okay|safe|possible|suitable)"
+    r"(?:s|d|ed|ing)?",
+    re.IGNORECASE,
+)
 _STEM = 5  # characters; enough to let "directed" meet "director"
 
 Rarity = Mapping[str, float]
@@ -99,6 +109,15 @@ def unsaid_words(aspect: str, catalogue: Catalogue) -> list[str]:
         and not catalogue.reviews_with(word)
         and word.casefold()[:_STEM] not in said
     ]
+
+
+def speaks_of_nothing_else(aspect: str, catalogue: Catalogue) -> bool:
+    """Whether what is asked about is told by words alone that no review has, beside verbs that go with
+    anything: "ok to use when pregnant", where nobody writes of that.
+    """
+    unsaid = unsaid_words(aspect, catalogue)
+    others = [word for word in aspect.split() if word not in unsaid]
+    return bool(unsaid) and all(judges(word) or _OF_ANYTHING.fullmatch(word) for word in others)
 
 
 def _stems(text: str) -> set[str]:
