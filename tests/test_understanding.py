@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from rag.embedding import SentenceTransformerEmbedder, Vectors
 from rag.schema import Review
+from rag.understanding.aspect import distinguishing
 from rag.understanding.catalogue import Catalogue, catalogue_of
 from rag.understanding.classifier import classifier_for, rule_intent, training_questions
 from rag.understanding.names import NameFinder, item_name
 from rag.understanding.period import limits_of
-from rag.understanding.plan import QuestionPlan, distinguishing, understand
+from rag.understanding.plan import QuestionPlan, understand
 from rag.understanding.side import asked_side
 from rag.understanding.spelling import spelt
 from tests.fakes import FakeEmbedder

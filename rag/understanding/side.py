@@ -64,7 +64,7 @@ _NOT_AGAIN = re.compile(
 )
 _WHY_NOT = re.compile(r"^\W*(?:(?:and|but|so) )?why (?:\w+n['’]?t|not)\b", re.IGNORECASE)
 _COMPLAINS = re.compile(
-    r"\b(?:complain|moan|grumble|gripe)(?:s|ed|ing)? (?:that|about|of|how|its?|it['’]s|the)\b"
+    r"(?<!not to )(?<!not )(?<!n['’]t )(?<!never )\b(?:complain|moan|grumble|gripe)(?:s|ed|ing)? (?:that|about|of|how|its?|it['’]s|the)\b"
     r"(?!.*\b(?:and|or) (?:prais|prefer))",
     re.IGNORECASE,
 )
