@@ -64,8 +64,8 @@ _NOT_AGAIN = re.compile(
 )
 _WHY_NOT = re.compile(r"^\W*(?:(?:and|but|so) )?why (?:\w+n['’]?t|not)\b", re.IGNORECASE)
 _COMPLAINS = re.compile(
-    r"(?<!not to )(?<!not )(?<!n['’]t )(?<!never )\b(?:complain|moan|grumble|gripe)(?:s|ed|ing)? (?:that|about|of|how|its?|it['’]s|the)\b"
-    r"(?!.*\b(?:and|or) (?:prais|prefer))",
+    r"(?<!not to )(?<!not )(?<!n['’]t )(?<!never )\b(?:complain|moan|grumble|gripe)(?:s|ed|ing)? "
+    r"(?:that|about|of|how|its?|it['’]s|the)\b(?!.*\b(?:and|or) (?:prais|prefer))",
     re.IGNORECASE,
 )
 _HOW_GOOD = re.compile(
