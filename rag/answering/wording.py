@@ -1,26 +1,25 @@
 """Plain statements in place of quotations: a small model says what the reviews behind a point say.
 
 What is said, how often and on which side is decided by the reader and counted in code; the model
-only words it. A statement is used if it names nothing that the quotations do not name, and the
-reader finds that most of them bear it out, and none of them says the opposite; else it is drawn
-again, and else the reviewer's own sentence stays.
+only words it. A statement is used if it adds nothing to the quotation that it was made of and moves
+and drops nothing of it (`rag.answering.statement_checks`), and the reader finds that most of the
+quotations bear it out, and none of them says the opposite; else it is drawn again, and else the
+reviewer's own sentence stays.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rag.answer import AnswerSentence, KeyPoint
+from rag.answering.statement_checks import may_be_used
 from rag.answering.statement_prompt import MOST_QUOTED, read_statement, statement_messages
 from rag.generators.base import never_cancelled
 from rag.generators.completion import Completer
 from rag.reader import Reader
 from rag.reader.verdict import Verdict, verdicts
-from rag.understanding.intent import content_words
-from rag.understanding.side import judges
 
 SECONDS = 8.0
 """For all statements of an answer."""
@@ -30,30 +29,10 @@ SECONDS = 8.0
 _SHOWN = 1
 _MOST_TOKENS = 32
 _SAMPLES = 4
-_FEWEST_WORDS, _MOST_WORDS = 3, 20
 _MOST_BEAR_OUT = 0.5  # share of the quotations
 # probability that the first quotation, which stands for the point, bears a statement out; chosen on
 # 39 statements over two corpora, on two others 22 of 23 above it were true, and 4 of 9 below it
 _SURE = 0.8
-_STEM = 5
-# words that turn a statement into another one; they have to stand in most of the quotations
-_TURNS = frozenset(
-    "no not never nor without than if unless would could might may should only all every always most "
-    "everybody everyone nobody nothing too better worse best worst more less".split()
-)
-# what asks for points is no part of one: "The positive aspects are worth watching"
-_ASKING = frozenset(
-    "positive negative aspect aspects pros cons strengths weaknesses likes dislikes summary summarise "
-    "summarize explain reviewed nutshell".split()
-)
-_OWN = frozenset(("i", "me", "my"))  # a statement is told by nobody
-_GRAMMAR = frozenset(
-    "a an the this that these those it its they them their there he she his her him we our us you "
-    "your is are was were be been being am has have had do does did to of in on at for with "
-    "by from as and or but so about into over up out off after before during while when where which "
-    "who what how because also very s t re ve d ll m just quite really make makes made get gets got "
-    "one people".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +83,6 @@ class StatementWriter:
                 samples=samples,
                 seconds=ends - time.monotonic(),
                 cancelled=cancelled,
-                words=[_may_use(question, _quotations(point)) for point in points],
             )
             if cancelled():
                 break
@@ -133,8 +111,7 @@ class StatementWriter:
             (place, statement)
             for place, texts in zip(points, written, strict=True)
             for statement in dict.fromkeys(map(read_statement, texts))
-            if _may_stand(statement)
-            and _adds_nothing(statement, question, _quotations(points[place]))
+            if may_be_used(statement, question, _quotations(points[place])[0])
         ]
         best: dict[int, tuple[str, float]] = {}
         for reader in self._readers:
@@ -172,48 +149,6 @@ def _is_quoted_point(sentence: AnswerSentence) -> bool:
 
 def _quotations(point: KeyPoint) -> list[str]:
     return [said.quote for said in point.said[:MOST_QUOTED]]
-
-
-def _may_stand(statement: str) -> bool:
-    """Whether it is a whole sentence of a usual length, no question, and says nothing twice."""
-    number = len(statement.split())
-    said = [word for word in re.findall(r"\w+", statement.casefold()) if content_words(word)]
-    whole = _FEWEST_WORDS <= number <= _MOST_WORDS and statement.endswith((".", "!"))
-    return whole and len(set(said)) == len(said)
-
-
-def _adds_nothing(statement: str, question: str, quotations: Sequence[str]) -> bool:
-    """Whether a statement speaks of nothing that neither the quotations nor the question name, and
-    turns what they say in no way that most of them do not. Words that judge are the reader's matter.
-    """
-    of_each = [_words(quotation) for quotation in quotations]
-    asked = _words(question) - _ASKING
-    there = {word[:_STEM] for words in (*of_each, asked) for word in words}
-    for word in _words(statement):
-        if word in _ASKING and not any(word in words for words in of_each):
-            return False
-        if word in _TURNS:
-            if 2 * sum(word in words for words in of_each) < len(of_each):
-                return False
-        elif word[:_STEM] not in there and not judges(word) and content_words(word):
-            return False
-    return True
-
-
-def _may_use(question: str, quotations: Sequence[str]) -> set[str]:
-    """What a statement may be written with: the words of the quotation that is shown, of the question,
-    and those that hold a sentence together; those that turn it where that quotation has them.
-    """
-    shown = quotations[:_SHOWN]
-    text = " ".join([*shown, " ".join(w for w in question.split() if not _words(w) & _ASKING)])
-    words = {*re.findall(r"[\w'’]+", text), *re.findall(r"\w+", text), *_words(text), *_GRAMMAR}
-    turns = _TURNS.difference(*map(_words, shown))
-    return {w for w in words if not turns & _words(w) and w.casefold() not in _OWN}
-
-
-def _words(text: str) -> set[str]:
-    """The words of a text, lower case, with "not" for each "n't"."""
-    return set(re.findall(r"\w+", re.sub(r"n['’]t\b", " not", text.casefold())))
 
 
 def _holds(of_it: Sequence[Verdict]) -> bool:

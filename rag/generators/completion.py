@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,6 @@ from rag.generators.base import never_cancelled
 from rag.generators.cached import weights_written
 from rag.generators.chat_template import prompt_ids
 from rag.generators.transformers import TransformersGenerator
-from rag.generators.vocabulary import OnlyTokens, token_ids
 from rag.schema import Message
 
 # of samples; by `top_p` as well, all of Gemma's 262,144 tokens would be sorted at every step, which
@@ -37,12 +36,10 @@ class Completer(Protocol):
         samples: int = 0,
         seconds: float = 60.0,
         cancelled: Callable[[], bool] = never_cancelled,
-        words: Sequence[Collection[str]] = (),
     ) -> list[list[str]]:
-        """For each prompt its likeliest completion, or `samples` drawn ones; of `words` alone, some
-        for each prompt, where they are given. Ends soon after `seconds`, or after
-        `cancelled()` turns true, with what was written until then. Raises `GeneratorError`,
-        `ModelError`.
+        """For each prompt its likeliest completion, or `samples` drawn ones. Ends soon after
+        `seconds`, or after `cancelled()` turns true, with what was written until then. Raises
+        `GeneratorError`, `ModelError`.
         """
         ...
 
@@ -62,13 +59,13 @@ class HeldCompleter:
         samples: int = 0,
         seconds: float = 60.0,
         cancelled: Callable[[], bool] = never_cancelled,
-        words: Sequence[Collection[str]] = (),
     ) -> list[list[str]]:
         if not batch:
             return []
-        until = _Until(seconds, cancelled)
         with self._model().exclusive() as (model, tokenizer):
-            written = _completed(model, tokenizer, batch, max_new_tokens, samples, until, words)
+            written = _completed(
+                model, tokenizer, batch, max_new_tokens, samples, _Until(seconds, cancelled)
+            )
         each = max(samples, 1)
         return [written[start : start + each] for start in range(0, len(written), each)]
 
@@ -129,10 +126,9 @@ def _completed(
     max_new_tokens: int,
     samples: int,
     until: _Until,
-    words: Sequence[Collection[str]],
 ) -> list[str]:
     import torch
-    from transformers import LogitsProcessorList, StoppingCriteriaList
+    from transformers import StoppingCriteriaList
 
     prompts = [prompt_ids(tokenizer, messages) for messages in batch]
     longest = max(map(len, prompts))
@@ -141,19 +137,12 @@ def _completed(
     attention = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts])
     ids, attention = ids.to(model.device), attention.to(model.device)
     options: dict[str, Any] = {"do_sample": False}
-    if words:
-        ends = model.generation_config.eos_token_id
-        stops = {*(ends if isinstance(ends, list) else [ends])}
-        allowed = [token_ids(tokenizer, of_one) | stops for of_one in words]
-        size = model.get_output_embeddings().weight.shape[0]
-        only = OnlyTokens(allowed, size, max(samples, 1))
-        options["logits_processor"] = LogitsProcessorList([only])
     with torch.inference_mode(), torch.random.fork_rng():
         if samples:
             drawn = {"temperature": _TEMPERATURE, "top_k": _TOP_K, "top_p": 1.0}
             cache = _read(model, ids[:, :-1], attention[:, :-1])
             cache.batch_repeat_interleave(samples)
-            options |= {"do_sample": True, "past_key_values": cache, **drawn}
+            options = {"do_sample": True, "past_key_values": cache, **drawn}
             ids = ids.repeat_interleave(samples, dim=0)
             attention = attention.repeat_interleave(samples, dim=0)
         torch.manual_seed(0)  # the same question has the same answer

@@ -1,0 +1,146 @@
+"""What is asked of a written statement before a reader judges it: counted over its words, in code.
+
+`shown` is the quotation that the model was shown, which stands for the point. A small model moves
+what is said to another subject, strengthens it ("very") and drops the half of it that turns it; a
+reader that judges by likeness lets that pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+
+from rag.understanding.intent import content_words
+from rag.understanding.side import is_negation
+
+_FEWEST_WORDS, _MOST_WORDS = 3, 20
+_STEM = 5
+# words that turn or strengthen a statement; the quotation has to have them
+_TURNS = frozenset(
+    "no not never nor without than if unless would could might may should only all every always most "
+    "everybody everyone nobody nothing too better worse best worst more less very really quite so just "
+    "extremely absolutely totally completely truly highly definitely".split()
+)
+# what asks for points is no part of one: "The positive aspects are worth watching"
+_ASKING = frozenset(
+    "positive negative aspect aspects pros cons strengths weaknesses likes dislikes summary summarise "
+    "summarize explain reviewed nutshell".split()
+)
+_OWN = frozenset(("i", "me", "my"))  # a statement is told by nobody
+_QUOTED_ONLY = _TURNS | _ASKING | _OWN
+_VERBS = frozenset(
+    "is are was were be been has have had do does did can ca cannot could will wo would should may might "
+    "make makes made get gets got need needs".split()
+)
+# "good selection of magazines", "some of the staff": it is the selection that is good, and not all staff
+_HEAD = re.compile(r"(\w+) of (?:the |an? )?(?=((?:\w+ ?)+))")
+_HALVES = re.compile(r"\bbut\b|[.;!?]", re.IGNORECASE)
+_PARTS = re.compile(r",|\b(?:and|but)\b", re.IGNORECASE)
+
+
+def may_be_used(statement: str, question: str, shown: str) -> bool:
+    """Whether a statement is one, and says of the same subject no more than its quotation and no
+    less. What it says is still a reader's matter.
+    """
+    return (
+        is_sentence(statement)
+        and adds_nothing(statement, question, shown)
+        and keeps_turns(statement, shown)
+        and keeps_subject(statement, shown)
+        and keeps_clauses(statement, shown)
+    )
+
+
+def is_sentence(statement: str) -> bool:
+    """Whether it is a whole sentence of a usual length, no question, and says nothing twice."""
+    number = len(statement.split())
+    said = [word for word in _words(statement) if content_words(word)]
+    whole = _FEWEST_WORDS <= number <= _MOST_WORDS and statement.endswith((".", "!"))
+    return whole and len(set(said)) == len(said)
+
+
+def adds_nothing(statement: str, question: str, shown: str) -> bool:
+    """Whether all that a statement speaks of stands in the quotation or the question, and what turns
+    or strengthens it in the quotation.
+    """
+    quoted = set(_words(shown))
+    there = _stems([*quoted, *_words(question)])
+    words = _words(statement)
+    return quoted.issuperset(_QUOTED_ONLY.intersection(words)) and there.issuperset(
+        _stems(word for word in words if content_words(word))
+    )
+
+
+def keeps_turns(statement: str, shown: str) -> bool:
+    """Whether both negate, or neither, and both have a "but", or neither."""
+    return _negates(statement) == _negates(shown) and _has_but(statement) == _has_but(shown)
+
+
+def keeps_subject(statement: str, shown: str) -> bool:
+    """Whether what something is said of, the words before the verb, stands in the quotation, and with
+    the "selection" or "some" of it that the quotation speaks of.
+    """
+    words = _words(statement)
+    subject = _stems(word for word in words[: _verb(words)] if content_words(word))
+    of_what = (
+        head
+        for head, part in _HEAD.findall(shown.casefold())
+        if _stems(takewhile(content_words, part.split())) & subject
+    )
+    return subject <= _stems(_words(shown)) and all(head in words for head in of_what)
+
+
+def keeps_clauses(statement: str, shown: str) -> bool:
+    """Whether what a part of the statement takes from the quotation stands in one clause there: "the
+    ending is dull" does not, where the scene was dull and the ending sad.
+    """
+    quoted = _stems(_words(shown))
+    clauses = [_stems(words) for words in _clauses(shown)]
+    subject: list[str] = []
+    for part in _PARTS.split(statement):
+        words = _words(part)
+        if words[:1] and words[0] in _VERBS:  # "the maps are good and have potential"
+            words = subject + words
+        subject = subject or words[: _verb(words)]
+        taken = _stems(word for word in words if content_words(word)) & quoted
+        if not any(taken <= clause for clause in clauses):
+            return False
+    return True
+
+
+def _clauses(text: str) -> list[list[str]]:
+    """The words of each clause: a part without a verb belongs to the one before, if no "but" or end of
+    a sentence stands between them.
+    """
+    clauses: list[list[str]] = []
+    for half in _HALVES.split(text):
+        clauses.append([])
+        for part in _PARTS.split(half):
+            words = _words(part)
+            if clauses[-1] and not _VERBS.isdisjoint(words):
+                clauses.append([])
+            clauses[-1] += words
+    return clauses
+
+
+def _verb(words: Sequence[str]) -> int:
+    """Where the verb stands; after the last word where there is none that is known."""
+    return next((place for place, word in enumerate(words) if word in _VERBS), len(words))
+
+
+def _negates(text: str) -> bool:
+    return any(map(is_negation, re.findall(r"[\w'’]+", text.casefold())))
+
+
+def _has_but(text: str) -> bool:
+    return "but" in _words(text)
+
+
+def _stems(words: Iterable[str]) -> set[str]:
+    return {word.rstrip("s")[:_STEM] for word in words}
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text, lower case, with "not" for each "n't"."""
+    return re.findall(r"\w+", re.sub(r"n['’]t\b", " not", text.casefold()))
