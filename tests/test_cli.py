@@ -261,6 +261,7 @@ def test_ask_json_has_exactly_the_promised_keys_and_true_quotes(run: Runner, ind
         "answer",
         "headline",
         "points",
+        "breakdowns",
         "refused",
         "generator",
         "generator_reason",
