@@ -38,9 +38,10 @@ test: browser
 	@$(PYTHON) ui/install.py --with test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	@# the types are checked beside the tests, which leave a core idle now and then
+	@# the types are checked beside the tests, which leave a core idle now and then; one thread each, since threads of two
+	@# workers on two cores wait for one another: training a tiny embedder takes 3 s alone and 40 s beside another worker
 	@$(BIN)/mypy & types=$$!; \
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$types && exit $$tests
 
 # Every kill point and every power cut; `make test` plays a few of each.

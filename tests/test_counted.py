@@ -170,3 +170,10 @@ def test_what_nobody_writes_of_is_not_answered_by_the_words_beside_it() -> None:
     assert not speaks_of_nothing_else("season paced", catalogue)
     assert not speaks_of_nothing_else("use hair", catalogue)
     assert unsaid_words("hair pregnant season's", catalogue) == ["pregnant"]
+
+
+def test_why_is_told_by_the_reason_that_most_give(ask: Callable[..., Answer]) -> None:
+    answer = ask("Why do guests dislike the breakfast?", many((9, BAD), (4, GOOD)))
+    assert answer.headline.startswith(
+        "The reason given most: “The breakfast was bad” (about 9 reviews)."
+    )

@@ -14,7 +14,7 @@ from rag.answer import AnswerSentence
 from rag.answering import headline, prompt
 from rag.answering.base import BearsOn, Draft, as_text
 from rag.answering.claims import Claim, asks_either, claim_of, side_of_statement, statement_of
-from rag.answering.extractive import ExtractiveAnswerer
+from rag.answering.extractive import ExtractiveAnswerer, shortened
 from rag.answering.fact_answer import FactAnswerer
 from rag.answering.headline import Tally
 from rag.answering.opinions import Opinions, opinions_on
@@ -105,6 +105,10 @@ class CountingAnswerer:
         counted = spoken if of_claim else opinions
         apart = breakdowns(self._index, counted, of_all, evidence.where)
         told = self._headline(plan, opinions, tally, claim)
+        first = next((point for _, of_side in points for point in of_side), None)
+        if plan.intent == "why" and first is not None and first.count.number > 1:
+            reason = shortened(spoken.texts[first.place])
+            told = f"{headline.reason_given(reason, first.count.number)} {told}"
         if plan.split is not None and (more := told_apart(plan.split, apart, plan.side)):
             told = _with_split(told, more, plan.split)
         yield told + "\n"

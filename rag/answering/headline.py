@@ -321,6 +321,11 @@ def _favourable(name: str, tally: Tally) -> str:
     return f"{name} with {tally.share:.0%} favourable of {reviews(tally.judge)} that judge it"
 
 
+def reason_given(statement: str, number: int) -> str:
+    """What most give as the reason, where several do: the answer to "Why do people return it?"."""
+    return f"The reason given most: “{statement.rstrip('.!')}” ({about(number)} reviews)."
+
+
 def over_time(by_year: Mapping[str, tuple[int, int]]) -> str:
     """Whether the last year is more or less favourable than those before: of each year, how many are
     favourable and how many judge at all.
