@@ -104,10 +104,11 @@ def parking(*prices: str) -> list[tuple[int, str]]:
 def test_a_fact_is_told_with_how_many_agree_and_who_says_otherwise(
     ask: Callable[..., Answer],
 ) -> None:
-    answer = ask("How much was the parking?", many(*parking("$20", "$20", "20 dollars", "$35")))
-    assert answer.headline == "$20, by 3 of 4 reviews that give a price; 1 says $35."
+    answer = ask("How much was the parking?", many(*parking(*5 * ["$20"], "20 dollars", "$35")))
+    assert answer.headline == "$20, by 6 of 7 reviews that give a price; 1 says $35."
     most, other = answer.points
-    assert (most.count, most.of, most.low, most.high) == (3, 4, 3, 3) and len(most.said) == 3
+    assert (most.count, most.of, most.low, most.high) == (6, 7, 6, 6) and len(most.said) == 6
+    assert most.how_many == "6 of 7 reviews"  # read off them, and not about so many
     assert "$20" in most.statement and "$35" in other.statement
     assert not answer.refused
 

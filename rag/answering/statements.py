@@ -29,10 +29,10 @@ class Statements:
         self.chunks: list[RetrievedChunk] = []
 
     def of_point(
-        self, place: int, side: Side, count: Count, speak: int, around: int = 0
+        self, place: int, side: Side, count: Count, speak: int, around: int | None = None
     ) -> AnswerSentence:
-        """The sentence at a place as a point, made by so many of those who `speak`; of a long one
-        what stands around a character of it.
+        """The sentence at a place as a point, made by so many of those who `speak`. Of what is read
+        off sentences at a character, `around`, the number is exact, and a long one is told from there.
         """
         places = [place, *(other for other in count.places if other != place)]
         citations = tuple(self._citation(other) for other in places[:_MOST_CITED])
@@ -46,7 +46,7 @@ class Statements:
             of=speak,
             low=count.low,
             high=count.high,
-            about=count.number > COUNTED_EXACTLY,
+            about=around is None and count.number > COUNTED_EXACTLY,
             said=tuple(self._said(other) for other in places[:_MOST_SAID]),
             citations=tuple(citation.number for citation in citations),
             opposed=tuple(self._said(other) for other in count.opposed[:_MOST_SAID]),
@@ -75,8 +75,10 @@ class Statements:
         return Citation.of(chunk, sentence.start, sentence.end, 1.0, supports=True)
 
 
-def _from_clause(text: str, around: int) -> str:
+def _from_clause(text: str, around: int | None) -> str:
     """A long text from the clause on that has this character."""
+    if around is None:
+        return text
     if (
         len(text[:around].split()) < _MOST_QUOTED_WORDS // 2
         or len(text.split()) <= _MOST_QUOTED_WORDS
