@@ -11,7 +11,7 @@ import pytest
 
 from rag.answer import Answer
 from rag.answering import prompt
-from rag.answering.refusal import speaks_of_nothing_else, unsaid_words
+from rag.answering.refusal import rarity_of, speaks_of_nothing_else, unsaid_words
 from rag.understanding.catalogue import Catalogue
 from tests.asking import ask_in, many
 from tests.fakes import review
@@ -166,10 +166,11 @@ def test_who_speaks_of_a_thing_takes_it_that_it_is_there(ask: Callable[..., Answ
 
 def test_what_nobody_writes_of_is_not_answered_by_the_words_beside_it() -> None:
     catalogue = Catalogue("beauty", 90, words={"use": 50, "hair": 40, "season": 30})
-    assert speaks_of_nothing_else("ok use pregnant", catalogue)
-    assert not speaks_of_nothing_else("season paced", catalogue)
-    assert not speaks_of_nothing_else("use hair", catalogue)
-    assert unsaid_words("hair pregnant season's", catalogue) == ["pregnant"]
+    rarity = rarity_of(catalogue)
+    assert speaks_of_nothing_else("ok use pregnant", catalogue, rarity)
+    assert not speaks_of_nothing_else("season paced", catalogue, rarity)
+    assert not speaks_of_nothing_else("use hair", catalogue, rarity)
+    assert unsaid_words("hair pregnant season's", catalogue, rarity) == ["pregnant"]
 
 
 def test_why_is_told_by_the_reason_that_most_give(ask: Callable[..., Answer]) -> None:

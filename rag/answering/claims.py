@@ -51,8 +51,8 @@ class Claim:
     is_sure: bool
 
     def decides(self, plan: QuestionPlan, opinions: Opinions) -> bool:
-        """Whether it answers the question: how many say so, of which it is so, or whether it is."""
-        if plan.intent == "count" or plan.split is not None:
+        """Whether it answers the question: how many say so, or whether it is so."""
+        if plan.intent == "count":
             return True
         tally = Tally.of(opinions)
         told = headline.true_or_not(

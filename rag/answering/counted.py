@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from rag.answer import AnswerSentence
+from rag.answer import AnswerSentence, Breakdown
 from rag.answering import headline, prompt
 from rag.answering.base import BearsOn, Draft, as_text
 from rag.answering.claims import Claim, asks_either, claim_of, side_of_statement, statement_of
@@ -82,28 +82,32 @@ class CountingAnswerer:
             yield from self._facts.answer(plan, evidence, cancelled)
             return
         opinions = opinions_on(plan, self._index, self._reader, evidence.where)
-        claim = claim_of(plan, opinions, self._index, self._reader)
         of_which = plan.split is not None and bool(plan.split.asks)  # "Which hotels have a pool?"
+        bears_on = len(opinions) and self._bears_on(plan, evidence, opinions.best)
+        claim: Claim | None = None
         of_claim: tuple[int, ...] = ()
+        if of_which or bears_on:
+            claim = claim_of(plan, opinions, self._index, self._reader)
         if claim is not None and of_which:
             of_claim = claim.count.places
         elif claim is not None and claim.decides(plan, opinions):
             of_claim = claim.places_of_all
-        bears_on = len(opinions) and self._bears_on(plan, evidence, opinions.best)
         if not (of_claim if of_which else bears_on):
             yield prompt.REFUSAL
             yield Draft((prompt.REFUSED,), evidence.chunks)
             return
-        spoken = opinions
+        spoken = counted = opinions
+        apart: tuple[Breakdown, ...] = ()
         if of_claim:  # whether something is so is told by those who say that it is or is not
-            spoken = opinions.only(np.array(sorted(of_claim)))
+            spoken = counted = opinions.only(np.array(sorted(of_claim)))
         elif plan.split is not None and plan.split.ranked:
-            spoken = of_best(self._index, opinions, plan.side, evidence.where)
+            apart = breakdowns(self._index, opinions, where=evidence.where)
+            spoken = of_best(self._index, opinions, plan.side, apart)
         points = self._finder.points(plan, spoken, cancelled)
         of_all = points if spoken is opinions else ()  # places are among those who were spoken of
         tally = Tally.of(opinions, of_all)
-        counted = spoken if of_claim else opinions
-        apart = breakdowns(self._index, counted, of_all, evidence.where)
+        if not apart or of_all:
+            apart = breakdowns(self._index, counted, of_all, evidence.where)
         told = self._headline(plan, opinions, tally, claim)
         first = next((point for _, of_side in points for point in of_side), None)
         if plan.intent == "why" and first is not None and first.count.number > 1:

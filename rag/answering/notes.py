@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.answering.outcome import Outcome
-from rag.answering.refusal import unsaid_words
+from rag.answering.refusal import Rarity, unsaid_words
 from rag.filters import Condition
 from rag.schema import RetrievedChunk
 from rag.understanding.catalogue import Catalogue
@@ -52,7 +52,7 @@ def _in_words(condition: Condition, plan: QuestionPlan) -> str:
 
 
 def notes_of(
-    plan: QuestionPlan, outcome: Outcome, catalogue: Catalogue, *, refused: bool
+    plan: QuestionPlan, outcome: Outcome, catalogue: Catalogue, rarity: Rarity, *, refused: bool
 ) -> tuple[str, ...]:
     """What an answer says of itself."""
     limits = [_in_words(condition, plan) for condition in plan.conditions]
@@ -62,7 +62,7 @@ def notes_of(
     if refused:
         nothing = outcome.asked and not outcome.sentences and not outcome.told
         return (*only, WROTE_NOTHING if nothing else CLOSEST)
-    unsaid = unsaid_words(plan.aspect, catalogue) if plan.intent != "overview" else []
+    unsaid = unsaid_words(plan.aspect, catalogue, rarity) if plan.intent != "overview" else []
     if unsaid:
         only = (*only, f"No review has the word {' or '.join(f'“{word}”' for word in unsaid)}.")
     if outcome.counted:

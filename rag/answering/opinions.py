@@ -110,9 +110,7 @@ def opinions_on(
     if plan.is_overview:
         return _of_everything(index, reader, where)
     with_word = _with_words(plan, index)
-    proposed = _proposed(plan, index, with_word, where)
-    rows, sampled = _sample(index, proposed, PROPOSED)
-    opinions = _opinions(index, rows, where, sampled)
+    opinions = _to_read(plan, index, with_word, where)
     if not len(opinions):
         return opinions
     opinions = _judged(opinions, plan, index, reader, with_word)
@@ -125,14 +123,20 @@ def sentences_near(
     """The sentences that are proposed for what the plan asks, with the probability that each answers
     it, whatever it is; nothing is told of their sides.
     """
-    proposed = _proposed(plan, index, _with_words(plan, index), where)
-    rows, sampled = _sample(index, proposed, PROPOSED)
-    opinions = _opinions(index, rows, where, sampled)
+    opinions = _to_read(plan, index, _with_words(plan, index), where)
     relevance = np.zeros(len(opinions), dtype=np.float32)
     if (read := np.flatnonzero(opinions.read_language)).size:
         texts = [opinions.texts[place] for place in read.tolist()]
         relevance[read] = reader.answers(_question(plan), texts)
     return replace(opinions, relevance=relevance)
+
+
+def _to_read(
+    plan: QuestionPlan, index: ReviewIndex, with_word: Mask, where: Mask | None
+) -> Opinions:
+    """What is proposed, as far as it may be read."""
+    rows, sampled = _sample(index, _proposed(plan, index, with_word, where), PROPOSED)
+    return _opinions(index, rows, where, sampled)
 
 
 def _of_everything(index: ReviewIndex, reader: Reader, where: Mask | None) -> Opinions:

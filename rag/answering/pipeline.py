@@ -222,7 +222,7 @@ class Pipeline:
             notes=(
                 *self.about_language(question),
                 *((f"Read as: {plan.read_as}",) if plan.read_as else ()),
-                *notes_of(plan, outcome, self._catalogue, refused=refused),
+                *notes_of(plan, outcome, self._catalogue, self._rarity, refused=refused),
                 *dict.fromkeys(outcome.notes),
                 *told_of_steering(outcome.retrieved, self.index),
                 *self._about_checking(outcome, refused=refused),
@@ -303,7 +303,9 @@ class Pipeline:
         answering = self.settings.answering
         score = evidence_score(plan.aspect, evidence.chunks, self._rarity, is_fact=plan.is_fact)
         if best is not None and not self.about_language(plan.question):
-            if best < SURELY_ANSWERS and speaks_of_nothing_else(plan.aspect, self._catalogue):
+            if best < SURELY_ANSWERS and speaks_of_nothing_else(
+                plan.aspect, self._catalogue, self._rarity
+            ):
                 return False
             return answerable(best, score, is_fact=plan.is_fact) >= answering.answerable
         floor = answering.fact_evidence_floor if plan.is_fact else answering.evidence_floor

@@ -97,9 +97,10 @@ def answerable(best: float, score: float, *, is_fact: bool) -> float:
     return 1 / (1 + math.exp(-value))
 
 
-def unsaid_words(aspect: str, catalogue: Catalogue) -> list[str]:
-    """The words that say what is asked about and that no review has, in no form that begins alike."""
-    said = {word[:_STEM] for word in catalogue.words}
+def unsaid_words(aspect: str, catalogue: Catalogue, rarity: Rarity) -> list[str]:
+    """The words that say what is asked about and that no review has, in no form that begins alike;
+    `rarity` has the beginnings that there are.
+    """
     return [
         word
         for word in aspect.split()
@@ -107,15 +108,15 @@ def unsaid_words(aspect: str, catalogue: Catalogue) -> list[str]:
         and word.isalpha()
         and not judges(word)
         and not catalogue.reviews_with(word)
-        and word.casefold()[:_STEM] not in said
+        and word.casefold()[:_STEM] not in rarity
     ]
 
 
-def speaks_of_nothing_else(aspect: str, catalogue: Catalogue) -> bool:
+def speaks_of_nothing_else(aspect: str, catalogue: Catalogue, rarity: Rarity) -> bool:
     """Whether what is asked about is told by words alone that no review has, beside verbs that go with
     anything: "ok to use when pregnant", where nobody writes of that.
     """
-    unsaid = unsaid_words(aspect, catalogue)
+    unsaid = unsaid_words(aspect, catalogue, rarity)
     others = [word for word in aspect.split() if word not in unsaid]
     return bool(unsaid) and all(judges(word) or _OF_ANYTHING.fullmatch(word) for word in others)
 

@@ -87,10 +87,12 @@ def _scaled(each: Slice, opinions: Opinions) -> Slice:
 
 
 def of_best(
-    index: ReviewIndex, opinions: Opinions, side: Side, where: Mask | None = None
+    index: ReviewIndex, opinions: Opinions, side: Side, told: Iterable[Breakdown]
 ) -> Opinions:
-    """The opinions on the items that come off best, or worst; all where too few are judged to say."""
-    slices = next((b.slices for b in breakdowns(index, opinions, (), where) if b.by == "item"), ())
+    """The opinions on the items that come off best, or worst, by their breakdowns; all where too few
+    are judged to say.
+    """
+    slices = next((each.slices for each in told if each.by == "item"), ())
     best = [each.label for each in _ranked(slices, side)[:_RANKED]]
     if len(best) < 2:
         return opinions
