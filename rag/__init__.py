@@ -11,6 +11,7 @@ first used.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from rag.lazy import exporter
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from rag.library import Index, build, open
     from rag.schema import RetrievedChunk, Review, ReviewQAError
     from rag.topics import Topic
+
+# numpy's OpenBLAS reads this when it is loaded: its threads spin for 30 ms after each product, and
+# those of the model that comes next wait for them. An answer took 2.1 s and takes 1.6.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2 ** 4 turns of the loop, not 2 ** 26
 
 __all__ = [
     "Answer",

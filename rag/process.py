@@ -1,4 +1,4 @@
-"""What an entry point (the command, the app, a job) sets in its process; the library sets nothing."""
+"""What an entry point (the command, the app, a job) sets in its process."""
 
 from __future__ import annotations
 

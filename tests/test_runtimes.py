@@ -20,6 +20,7 @@ from rag.embedding import SentenceTransformerEmbedder
 from rag.index import BuildOptions
 from rag.reader.bundled import WEIGHTS, BundledReader
 from rag.runtimes import Runtime, choice, choose_runtime, load_encoder, measure
+from rag.runtimes.base import mean_states
 from rag.runtimes.bert import is_bert, mapped_tensors, read_bert
 from rag.runtimes.bundled import bundled_embedder_folder
 from rag.runtimes.machine import Machine
@@ -147,19 +148,60 @@ def test_batches_are_bounded_and_hold_every_text_once() -> None:
     tokenizer = Tokenizer(bundled_embedder_folder(), 256)
     texts = ["word " * (number % 300) for number in range(100)]
     seen: list[int] = []
-    for rows, batch in tokenizer.batches(texts, 16):
-        assert len(rows) <= 16 and batch.ids.size <= TOKENS_AT_ONCE
-        assert batch.ids.shape == batch.mask.shape == batch.types.shape
-        seen += rows.tolist()
+    for places, batch in tokenizer.batches(texts, 8):
+        rows, width = batch.ids.shape
+        assert rows <= 8 and width <= 256 and batch.ids.size <= TOKENS_AT_ONCE
+        assert batch.types.shape == batch.positions.shape == batch.owners.shape == (rows, width)
+        assert (batch.starts // width == (batch.ends - 1) // width).all()  # no text is torn
+        for place, start, end in zip(places, batch.starts, batch.ends, strict=True):
+            (whole,) = tokenizer.count([texts[place]])
+            assert end - start == min(whole + 2, 256)
+            assert batch.positions.ravel()[start:end].tolist() == list(range(end - start))
+            (owner,) = set(batch.owners.ravel()[start:end])
+            assert (batch.owners[start // width] == owner).sum() == end - start
+        seen += places.tolist()
     assert sorted(seen) == list(range(100))
     assert list(tokenizer.batches([])) == []
+
+
+def test_little_of_a_batch_is_padding() -> None:
+    tokenizer = Tokenizer(bundled_embedder_folder(), 128)
+    texts = ["word " * (1 + number**3 % 90) for number in range(400)]
+    batches = [batch for _, batch in tokenizer.batches(texts)]
+    tokens = sum(int((batch.ends - batch.starts).sum()) for batch in batches)
+    assert sum(batch.ids.size for batch in batches) < 1.05 * tokens
 
 
 def test_of_a_pair_the_longer_text_is_cut() -> None:
     tokenizer = Tokenizer(bundled_embedder_folder(), 16)
     ((_, batch),) = tokenizer.batches([("a b c", "word " * 50)])
     assert batch.ids.shape == (1, 16)
-    assert (batch.types[0] == 0).sum() == 5  # [CLS] a b c [SEP]
+    assert (batch.types[0] == 0).sum() == batch.middles[0] == 5  # [CLS] a b c [SEP]
+
+
+@pytest.mark.parametrize(
+    "runtime", [TORCH, pytest.param(Runtime("openvino", "float32"), marks=needs_openvino)]
+)
+def test_texts_that_share_a_row_do_not_see_each_other(runtime: Runtime) -> None:
+    encoder = load_encoder(read_bert(bundled_embedder_folder()), runtime)
+    tokenizer = Tokenizer(bundled_embedder_folder(), 128)
+    pairs = [("Is it loud?", "Never."), ("the room", "It was small, and clean."), ("", "")] * 9
+    ((places, batch),) = tokenizer.batches(pairs)
+    states = encoder.states(batch)
+    assert len(batch.ids) < len(pairs)
+    for place, start, end in zip(places, batch.starts, batch.ends, strict=True):
+        ((_, alone),) = tokenizer.batches([pairs[place]])
+        own = encoder.states(alone)[: end - start]
+        np.testing.assert_allclose(states[start:end], own, atol=1e-4)
+
+
+def test_a_mean_of_no_state_is_nothing() -> None:
+    states = np.arange(8, dtype=np.float32).reshape(4, 2)
+    starts, ends = np.array([0, 2, 4]), np.array([2, 2, 4])
+    np.testing.assert_array_equal(mean_states(states, starts, ends), [[1, 2], [0, 0], [0, 0]])
+    whole = mean_states(states, np.array([1]), np.array([4]))
+    np.testing.assert_array_equal(whole, states[1:].mean(axis=0, keepdims=True))
+    assert mean_states(states, starts[:0], ends[:0]).shape == (0, 2)
 
 
 # --- files

@@ -168,6 +168,12 @@ def numbers(column: pa.ChunkedArray) -> NDArray[Any]:
     return values
 
 
+def taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+    """Some rows of a table. `take` with a numpy array or a list loads pandas first."""
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(rows, dtype=np.int64))]
+    return table.take(pa.Int64Array.from_buffers(pa.int64(), len(rows), buffers))
+
+
 _KINDS = {pa.int32(): np.int32, pa.int64(): np.int64, pa.float64(): np.float64}
 
 

@@ -43,11 +43,8 @@ class Voices:
         number = np.full(len(meets), -1, dtype=np.int64)
         number[chosen] = place
         columns = ["date", "item", *tables.RATING_COLUMNS]
-        table = index.reviews_table.select(columns).take(chosen[first])
-        marks, low, high = (
-            np.asarray(table.column(name).to_numpy(), dtype=np.float64)
-            for name in tables.RATING_COLUMNS
-        )
+        table = tables.taken(index.reviews_table.select(columns), chosen[first])
+        marks, low, high = (tables.numbers(table.column(name)) for name in tables.RATING_COLUMNS)
         rated = ~np.isnan(marks)
         if len(np.unique(np.stack([low, high])[:, rated], axis=1).T) != 1:
             marks = np.full_like(marks, np.nan)  # marks of several scales are no marks of one

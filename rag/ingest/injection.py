@@ -39,6 +39,7 @@ _WORD = re.compile(r"[\w']+|[^\w\s]")
 _LONGEST = 2000  # characters looked at: five times the longest sentence that the chunker makes
 _LEET = str.maketrans("013457", "oieast")
 _NO_VECTOR = np.zeros(0, dtype=np.float32)
+_KEPT = 20_000  # texts: every overview looks at the same thousands
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,10 +55,14 @@ class Weights:
 
     def flag(self, text: str, vector: Floats) -> bool:
         """Whether a plain text with this vector is flagged."""
+        return bool(vector @ self.vector + self._by_text(text) > 0)
+
+    @lru_cache(_KEPT)  # noqa: B019 - there are two, for as long as the program runs
+    def _by_text(self, text: str) -> float:
+        """The sum without the vector's part."""
         columns = word_columns(text)
-        score = self.bias + vector @ self.vector + signals_of(text) @ self.signals
-        score += self.words[columns].sum() / max(len(columns), 1) ** 0.5
-        return bool(score > 0)
+        words = self.words[columns].sum() / max(len(columns), 1) ** 0.5
+        return float(self.bias + signals_of(text) @ self.signals + words)
 
 
 @lru_cache(maxsize=1)

@@ -22,6 +22,12 @@ _MOST_FOREIGN = 0.2  # share of reviews an embedder cannot read from which on it
 _ENGLISH_EMBEDDER = re.compile(
     r"^bundled|minilm-l\d+(-v\d)?$|mpnet-base(-v\d)?$|-en(-|$)|^e5-(small|base|large)|^gte-(small|base|large)$"
 )
+# words of questions that are words of no other language that is likely
+_ENGLISH_WORDS = frozenset(
+    "what which why how who does did are is the there they people would should could with about and any "
+    "think say worth like good".split()
+)
+_FEWEST_ENGLISH = 2
 _SCRIPTS = (
     ("ko", re.compile(r"[\uac00-\ud7a3]")),
     ("ja", re.compile(r"[\u3040-\u30ff]")),
@@ -162,6 +168,8 @@ def unreadable_question(
     nothing. `readable` is empty where it may read all. For a short question these and the languages
     of the reviews are likelier than others.
     """
+    if "en" in readable and _plainly_english(question):
+        return ""
     language = Languages({*readable, *of_reviews}).of(question) if readable else ""
     if not language or language in readable:
         return ""
@@ -170,6 +178,12 @@ def unreadable_question(
         "well: ask in English, or rebuild the index with another embedder, for example "
         "REVIEWQA_EMBEDDING__MODEL=intfloat/multilingual-e5-small."
     )
+
+
+def _plainly_english(question: str) -> bool:
+    """Whether its words tell: py3langid takes half a second to load."""
+    words = set(re.findall(r"\w+", question.casefold()))
+    return len(words & _ENGLISH_WORDS) >= _FEWEST_ENGLISH and question.isascii()
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.runtimes.base import Batch, Floats, mean_state
+from rag.runtimes.base import Batch, Floats, mean_states
 from rag.runtimes.bert import mapped_tensors
 
 HEADS: Mapping[str, tuple[str, ...]] = {
@@ -95,13 +95,12 @@ _LAYERS = ("0.weight", "0.bias", "3.weight", "3.bias")  # between them GELU and 
 
 
 def features(states: Floats, batch: Batch) -> Floats:
-    """(pairs, 5 * width) what a head sees of the states (pairs, tokens, width)."""
-    second = batch.mask * batch.types.astype(np.float32)
-    first = batch.mask - second
-    first[:, 0] = 0  # the token that stands for the whole pair
-    first_mean, second_mean = mean_state(states, first), mean_state(states, second)
+    """(pairs, 5 * width) what a head sees of the states (tokens, width) of the batch."""
+    # the first token stands for the whole pair
+    first_mean = mean_states(states, batch.starts + 1, batch.middles)
+    second_mean = mean_states(states, batch.middles, batch.ends)
     parts: Sequence[Floats] = (
-        states[:, 0],
+        states[batch.starts],
         first_mean,
         second_mean,
         np.abs(first_mean - second_mean),

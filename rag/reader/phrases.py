@@ -7,6 +7,7 @@ phrase with the forms that it takes; what replaces it need only mean the same.
 
 from __future__ import annotations
 
+import functools
 import re
 
 _FOR = {
@@ -180,10 +181,10 @@ _AGAINST = {
     r"what a (?:waste|let ?down|joke|shame|disaster|mess|nightmare|rip[- ]?off)": "very bad",
 }
 _PLAIN = {**_FOR, **_AGAINST}
-_PATTERN = re.compile(
-    "|".join(rf"(?P<p{place}>\b{phrase}\b)" for place, phrase in enumerate(_PLAIN)), re.IGNORECASE
-)
+_PHRASES = "|".join(rf"(?P<p{place}>{phrase})" for place, phrase in enumerate(_PLAIN))
+_PATTERN = re.compile(rf"\b(?:{_PHRASES})\b", re.IGNORECASE)
 _WORDS = tuple(_PLAIN.values())
+_KEPT = 20_000  # sentences: every overview looks at the same thousands
 
 
 def in_plain_words(sentence: str) -> str:
@@ -191,6 +192,7 @@ def in_plain_words(sentence: str) -> str:
     return _PATTERN.sub(lambda found: _WORDS[int((found.lastgroup or "p0")[1:])], sentence)
 
 
+@functools.lru_cache(_KEPT)
 def has_set_phrase(sentence: str) -> bool:
     """Whether it has one that is told in plain words."""
     return _PATTERN.search(sentence) is not None

@@ -29,13 +29,22 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Texts or pairs of them as token numbers, padded: each (texts, tokens). `mask` is 1 for a token
-    and 0 for padding, `types` 1 for those of a pair's second text.
+    """Texts or pairs of them as token numbers, several in a row one after the other, so that little
+    is padding (Krell et al. 2021, arXiv:2107.02027).
+
+    (rows, tokens): `ids`; `types`, 1 for those of a pair's second text; `positions`, each token's
+    place in its text; `owners`, equal for the tokens of one text, which see only each other. (texts,):
+    the places in the flattened rows where a text starts, where it ends, and `middles`, where the
+    second text of a pair starts, or the end.
     """
 
     ids: Ids
-    mask: Floats
     types: Ids
+    positions: Ids
+    owners: Ids
+    starts: Ids
+    middles: Ids
+    ends: Ids
 
 
 class Encoder(Protocol):
@@ -47,16 +56,22 @@ class Encoder(Protocol):
         ...
 
     def states(self, batch: Batch) -> Floats:
-        """(texts, tokens, width) the last layer's states."""
+        """(rows * tokens, width) the last layer's states."""
         ...
 
 
-def mean_state(states: Floats, weights: Floats) -> Floats:
-    """(texts, width) the mean of the states (texts, tokens, width) by weights (texts, tokens); of no
-    token, nothing.
+def mean_states(states: Floats, starts: Ids, ends: Ids) -> Floats:
+    """(len(starts), width) the mean of the states (tokens, width) from each start to its end; of no
+    token, nothing. The stretches are in their order and do not overlap.
     """
-    total = np.maximum(weights.sum(axis=1, keepdims=True), 1)
-    return np.asarray(np.matmul(weights[:, None, :], states)[:, 0] / total, dtype=np.float32)
+    if not len(starts):
+        return np.empty((0, states.shape[1]), dtype=np.float32)
+    bounds = np.stack([np.minimum(starts, len(states) - 1), ends], axis=1).ravel()
+    if bounds[-1] == len(states):
+        bounds = bounds[:-1]
+    sums = np.add.reduceat(states, bounds, axis=0)[::2]
+    lengths = (ends - starts)[:, None]
+    return np.asarray(np.where(lengths > 0, sums / np.maximum(lengths, 1), 0), dtype=np.float32)
 
 
 def threads() -> int:

@@ -46,8 +46,9 @@ class OpenVinoEncoder:
 
     def states(self, batch: Batch) -> Floats:
         """See `Encoder`."""
-        outcome = self._request.infer({0: batch.ids, 1: batch.mask, 2: batch.types})
-        return np.asarray(outcome[0], dtype=np.float32)
+        inputs = (batch.ids, batch.owners, batch.types, batch.positions)
+        outcome = self._request.infer(dict(enumerate(inputs)))
+        return np.asarray(outcome[0], dtype=np.float32).reshape(-1, self._weights.width)
 
 
 def import_openvino() -> Any:
@@ -73,8 +74,8 @@ def supports_bfloat16() -> bool:
 
 
 class _Graph:
-    """The graph: token numbers, mask and types, each (texts, tokens), to states (texts, tokens,
-    width).
+    """The graph: token numbers, owners, types and positions, each (rows, tokens), to states (rows,
+    tokens, width).
     """
 
     def __init__(self, weights: BertWeights, *, quantized: bool) -> None:
@@ -86,27 +87,27 @@ class _Graph:
 
     def model(self) -> Any:
         ops, shape = self._ops, [-1, -1]
-        ids = ops.parameter(shape, np.int64, name="ids")
-        mask = ops.parameter(shape, np.float32, name="mask")
-        types = ops.parameter(shape, np.int64, name="types")
-        bias = (mask - self._of(1.0)) * self._of(_MASKED)
-        bias = ops.unsqueeze(bias, self._whole([1, 2]))  # (texts, 1, 1, tokens)
-        states = self._embedded(ids, types)
+        inputs = [
+            ops.parameter(shape, np.int64, name=name)
+            for name in ("ids", "owners", "types", "positions")
+        ]
+        ids, owners, types, positions = inputs
+        same = ops.equal(
+            ops.unsqueeze(owners, self._whole([1, 3])), ops.unsqueeze(owners, self._whole([1, 2]))
+        )  # (rows, 1, tokens, tokens)
+        bias = (ops.convert(same, "f32") - self._of(1.0)) * self._of(_MASKED)
+        states = self._embedded(ids, types, positions)
         for layer in range(self._weights.layers):
             states = self._layer(states, bias, f"encoder.layer.{layer}")
-        return import_openvino().Model([states.output(0)], [ids, mask, types])
+        return import_openvino().Model([states.output(0)], inputs)
 
-    def _embedded(self, ids: Any, types: Any) -> Any:
-        ops, zero, one = self._ops, self._whole([0]), self._whole([1])
-        words, kinds, places = (
-            self._tensor(f"embeddings.{name}_embeddings.weight")
-            for name in ("word", "token_type", "position")
-        )
-        tokens = ops.gather(ops.shape_of(ids), one, self._whole(0))
-        place = ops.slice(places, zero, tokens, one, zero)
+    def _embedded(self, ids: Any, types: Any, positions: Any) -> Any:
         axis = self._whole(0)
-        total = ops.gather(words, ids, axis) + ops.gather(kinds, types, axis)
-        return self._norm(total + ops.unsqueeze(place, axis), "embeddings.LayerNorm")
+        words, kinds, places = (
+            self._ops.gather(self._tensor(f"embeddings.{name}_embeddings.weight"), numbers, axis)
+            for name, numbers in (("word", ids), ("token_type", types), ("position", positions))
+        )
+        return self._norm(words + kinds + places, "embeddings.LayerNorm")
 
     def _layer(self, states: Any, bias: Any, name: str) -> Any:
         ops, weights = self._ops, self._weights

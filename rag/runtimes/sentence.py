@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rag.runtimes.base import Floats, Runtime, mean_state
+from rag.runtimes.base import Floats, Runtime, mean_states
 from rag.runtimes.bert import is_bert, read_bert
 from rag.runtimes.choice import load_encoder
 from rag.runtimes.tokenizer import Tokenizer
@@ -65,13 +65,15 @@ class SentenceEncoder:
         """What computes it."""
         return self._encoder.runtime
 
-    def vectors(self, texts: Sequence[str], dimension: int, texts_at_once: int) -> Floats:
+    def vectors(self, texts: Sequence[str], dimension: int, rows_at_once: int) -> Floats:
         """(len(texts), dimension) of length one: the first `dimension` of the model's."""
         vectors = np.empty((len(texts), dimension), dtype=np.float32)
-        for rows, batch in self.tokenizer.batches(texts, texts_at_once):
+        for rows, batch in self.tokenizer.batches(texts, rows_at_once):
             states = self._encoder.states(batch)
-            pooled = states[:, 0] if self.model.pooling == "cls" else mean_state(states, batch.mask)
-            pooled = pooled[:, :dimension]
+            if self.model.pooling == "cls":
+                pooled = states[batch.starts, :dimension]
+            else:
+                pooled = mean_states(states, batch.starts, batch.ends)[:, :dimension]
             lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
             vectors[rows] = pooled / np.maximum(lengths, 1e-12)
         return vectors

@@ -5,7 +5,9 @@ transformers library does the first as well, and takes seconds to load.
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from numpy.typing import NDArray
 from rag.runtimes.base import Batch
 
 TOKENS_AT_ONCE = 4096  # of a batch, padding included
-TEXTS_AT_ONCE = 64
-_FEW = 4  # texts in a batch that is padded to one of few widths
-_WIDTH = 8  # tokens that such a width is a multiple of
+ROWS_AT_ONCE = 64
+_ROW = 64  # tokens of a row, unless a text is longer or all texts together are shorter
+_WIDTH = 8  # tokens that the width of a row is a multiple of: there are few, for OpenVINO
+# takes 10 ms to prepare for a new shape
 
 
 class Tokenizer:
@@ -39,33 +42,40 @@ class Tokenizer:
     def batches(
         self,
         texts: Sequence[str] | Sequence[tuple[str, str]],
-        texts_at_once: int = TEXTS_AT_ONCE,
+        rows_at_once: int = ROWS_AT_ONCE,
     ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-        """Which texts (or pairs) a batch holds, and the batch: those with most tokens first, so that
-        there is little padding.
+        """Which texts (or pairs) a batch holds, and the batch, of at most `rows_at_once` rows; the
+        longest texts come first.
         """
         with self._lock:
             self._tokenizer.enable_truncation(self.most_tokens, strategy="longest_first")
             encoded = self._tokenizer.encode_batch_fast(list(texts))
-        lengths = np.array([len(text) for text in encoded], dtype=np.int64)
-        order = np.argsort(-lengths, kind="stable")
-        start = 0
-        while start < len(order):
-            most = max(1, min(texts_at_once, TOKENS_AT_ONCE // int(lengths[order[start]])))
-            rows = order[start : start + most]
-            yield rows, self._padded([encoded[row] for row in rows], lengths[rows])
-            start += most
+        left = sorted((len(text), place) for place, text in enumerate(encoded))
+        while left:
+            width = max(left[-1][0], min(sum(length for length, _ in left[-_ROW:]), _ROW))
+            width = -(-width // _WIDTH) * _WIDTH
+            most = max(1, min(rows_at_once, TOKENS_AT_ONCE // width))
+            rows = [row for row in (_take_row(left, width) for _ in range(most)) if row]
+            places = np.array([place for row in rows for place in row], dtype=np.int64)
+            yield places, self._batch(encoded, rows, width)
 
-    def _padded(self, encoded: Sequence[Any], lengths: NDArray[np.int64]) -> Batch:
-        width = int(lengths.max())
-        if len(encoded) <= _FEW:  # a question: OpenVINO takes 10 ms to prepare for a new shape
-            width = max(width, min(-(-width // _WIDTH) * _WIDTH, self.most_tokens))
-        inside = np.arange(width) < lengths[:, None]
-        ids = np.full(inside.shape, self._padding, dtype=np.int64)
-        types = np.zeros(inside.shape, dtype=np.int64)
-        ids[inside] = np.concatenate([text.ids for text in encoded])
-        types[inside] = np.concatenate([text.type_ids for text in encoded])
-        return Batch(ids, inside.astype(np.float32), types)
+    def _batch(self, encoded: Sequence[Any], rows: Sequence[Sequence[int]], width: int) -> Batch:
+        ids = np.full((len(rows), width), self._padding, dtype=np.int64)
+        types, positions, owners = (np.zeros_like(ids) for _ in range(3))
+        starts, middles, ends = [], [], []
+        for number, row in enumerate(rows):
+            at = 0
+            for place in row:
+                text = encoded[place]
+                end = at + len(text)
+                ids[number, at:end], types[number, at:end] = text.ids, text.type_ids
+                positions[number, at:end] = np.arange(end - at)
+                owners[number, at:end] = len(starts) + 1
+                starts.append(number * width + at)
+                middles.append(number * width + end - sum(text.type_ids))
+                ends.append(number * width + end)
+                at = end
+        return Batch(ids, types, positions, owners, *map(np.array, (starts, middles, ends)))
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without special tokens, not cut."""
@@ -79,3 +89,15 @@ class Tokenizer:
         with self._lock:
             self._tokenizer.no_truncation()
             return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
+
+
+def _take_row(left: list[tuple[int, int]], width: int) -> list[int]:
+    """Takes texts, (length, place), off a list that is sorted by length until no other has room in a
+    row: always the longest that has.
+    """
+    row: list[int] = []
+    while place := bisect_right(left, width, key=itemgetter(0)):
+        length, text = left.pop(place - 1)
+        width -= length
+        row.append(text)
+    return row

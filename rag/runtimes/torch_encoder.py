@@ -35,23 +35,22 @@ class TorchEncoder:
         import torch
 
         with torch.inference_mode():
-            ids, types = (
-                torch.from_numpy(array).to(self._device) for array in (batch.ids, batch.types)
+            ids, owners, types, positions = (
+                torch.from_numpy(array).to(self._device)
+                for array in (batch.ids, batch.owners, batch.types, batch.positions)
             )
-            seen = torch.from_numpy(batch.mask).to(self._device).bool()[:, None, None, :]
-            states = self._embedded(ids, types)
+            seen = (owners[:, :, None] == owners[:, None, :])[:, None]
+            states = self._embedded(ids, types, positions)
             for layer in range(self._weights.layers):
                 states = self._layer(states, seen, f"encoder.layer.{layer}")
-            return np.asarray(states.float().cpu().numpy())
+            return np.asarray(states.float().flatten(0, 1).cpu().numpy())
 
-    def _embedded(self, ids: Any, types: Any) -> Any:
+    def _embedded(self, ids: Any, types: Any, positions: Any) -> Any:
         words, kinds, places = (
             self._tensors[f"embeddings.{name}_embeddings.weight"]
             for name in ("word", "token_type", "position")
         )
-        return self._norm(
-            words[ids] + kinds[types] + places[: ids.shape[1]], "embeddings.LayerNorm"
-        )
+        return self._norm(words[ids] + kinds[types] + places[positions], "embeddings.LayerNorm")
 
     def _layer(self, states: Any, seen: Any, name: str) -> Any:
         from torch.nn import functional
