@@ -4,9 +4,11 @@ but what the settings name.
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from rag.process import passive_threads, safe_imports
 from rag.schema import SettingsError
 from ui.access import Gate, ignore_working_folder, what_is_open
 
+FIRST_NEEDED = ("ui.pages", "rag.answering.answerers", "rag.reader.bundled", "rag.runtimes.sentence")
 COMMAND = (sys.executable, "-P", "-m", "ui.serve")
 APP = Path(__file__).with_name("app.py").resolve()
 
@@ -64,6 +67,7 @@ def run(script: Path = APP) -> None:
 
     PagesManager.uses_pages_directory = False  # the files in pages/ are no scripts of their own
     settings = load_settings()
+    threading.Thread(target=_import_pages, daemon=True).start()
     App(script, middleware=[Middleware(Gate, server=settings.server)]).run(
         config={
             "server.address": settings.server.host,
@@ -77,6 +81,14 @@ def run(script: Path = APP) -> None:
             "logger.hideWelcomeMessage": True,
         }
     )
+
+
+def _import_pages() -> None:
+    """Import what the first page needs while the server starts and the browser reads the app's own
+    part: they would wait for each other otherwise.
+    """
+    for name in FIRST_NEEDED:
+        importlib.import_module(name)
 
 
 if __name__ == "__main__":
