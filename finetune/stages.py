@@ -13,6 +13,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,7 @@ def run(
     same call goes on from there. Raises `ReviewQAError`.
     """
     recipe, settings = load_recipe(recipe), settings or load_settings()
+    _needs_packages()
     folder = run_folder(settings, recipe)
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
@@ -262,6 +264,7 @@ def _check(
     recipe: Recipe, settings: Settings, step: bool, on_event: OnEvent
 ) -> tuple[Checked, Prepared, Any]:
     """The checks, what was prepared for them, and the model that they loaded, if they did."""
+    _needs_packages()
     prepared = prepare(recipe, settings)
     checks: list[Check] = []
 
@@ -294,6 +297,16 @@ def _train(recipe: Recipe, settings: Settings, resume: bool, callbacks: Callback
         reasons = " ".join(f"{single.name}: {single.saw}. {single.mend}" for single in failed)
         raise ModelError(f"Nothing was trained, for it would go wrong. {reasons}")
     return train_adapter(prepared, settings, resume=resume, model=model, callbacks=callbacks)
+
+
+def _needs_packages() -> None:
+    """Raise `ModelError` where what trains is not installed."""
+    missing = [name for name in ("trl", "peft", "bitsandbytes") if find_spec(name) is None]
+    if missing:
+        raise ModelError(
+            f"Fine-tuning needs packages that are not installed ({', '.join(missing)}). Install them: "
+            'python3 ui/install.py --with finetune, or pip install "reviewqa[finetune]".'
+        )
 
 
 def _listed(index: IndexLike | Sequence[IndexLike]) -> list[IndexLike]:

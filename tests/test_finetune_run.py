@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,6 +141,32 @@ def test_what_cannot_be_used_is_said(settings: Settings) -> None:
     other = settings.changed({"index.chunk_tokens": 20})
     with pytest.raises(rag.ReviewQAError, match="Rebuild it"):
         run(other)
+
+
+def test_without_its_packages_it_says_how_to_install_them_before_any_work(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = lambda name: None if name == "trl" else True  # noqa: E731
+    monkeypatch.setattr(finetune.stages, "find_spec", absent)
+    told: list[object] = []
+    for start in (lambda: run(settings, on_event=told.append), lambda: finetune.check("gemma-2b-it")):
+        with pytest.raises(ModelError, match=r"\(trl\).*python3 ui/install.py --with finetune"):
+            start()
+    assert not told
+
+
+def test_make_installs_what_its_fine_tuning_needs() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "gemma-tuned"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    (installs,) = (place for place, line in enumerate(lines) if "--with finetune" in line)
+    (runs,) = (place for place, line in enumerate(lines) if "finetune run" in line)
+    assert installs < runs
 
 
 def test_the_front_door_is_light_and_no_module_hides_a_name_of_it() -> None:

@@ -33,6 +33,7 @@ _VERBS = frozenset(
     "is are was were be been has have had do does did can ca cannot could will wo would should may might "
     "make makes made get gets got need needs".split()
 )
+_ARTICLES = frozenset("a an the this that these those its their some".split())
 # "good selection of magazines", "some of the staff": it is the selection that is good, and not all staff
 _HEAD = re.compile(r"(\w+) of (?:the |an? )?(?=((?:\w+ ?)+))")
 _HALVES = re.compile(r"\bbut\b|[.;!?]", re.IGNORECASE)
@@ -100,7 +101,10 @@ def keeps_clauses(statement: str, shown: str) -> bool:
     subject: list[str] = []
     for part in _PARTS.split(statement):
         words = _words(part)
-        if words[:1] and words[0] in _VERBS:  # "the maps are good and have potential"
+        begins = words[0] if words else ""
+        if begins in _VERBS:  # "the maps are good and have potential"
+            words = subject + words
+        elif begins not in _ARTICLES and _VERBS.isdisjoint(words):  # "... is clean and comfortable"
             words = subject + words
         subject = subject or words[: _verb(words)]
         taken = _stems(word for word in words if content_words(word)) & quoted
