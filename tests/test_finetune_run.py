@@ -149,7 +149,10 @@ def test_without_its_packages_it_says_how_to_install_them_before_any_work(
     absent = lambda name: None if name == "trl" else True  # noqa: E731
     monkeypatch.setattr(finetune.stages, "find_spec", absent)
     told: list[object] = []
-    for start in (lambda: run(settings, on_event=told.append), lambda: finetune.check("gemma-2b-it")):
+    for start in (
+        lambda: run(settings, on_event=told.append),
+        lambda: finetune.check("gemma-2b-it"),
+    ):
         with pytest.raises(ModelError, match=r"\(trl\).*python3 ui/install.py --with finetune"):
             start()
     assert not told

@@ -94,6 +94,8 @@ def test_the_subject_is_the_quotations(statement: str, shown: str, holds: bool) 
             "The scene was dull and the ending was sad.",
             False,
         ),
+        ("The room is warm and soft.", "The room was warm and its chairs were soft.", False),
+        ("The room is warm and soft.", "The room, warm and soft, was mine.", True),
         ("The game is too large.", "Game plays like garbage, maps are too large.", False),
         ("Breakfast is crowded.", "Rather crowded but good at breakfast.", False),
         ("The maps are good and have potential.", "Has potential, the maps were good.", False),

@@ -17,7 +17,12 @@ from rag.process import passive_threads, safe_imports
 from rag.schema import SettingsError
 from ui.access import Gate, ignore_working_folder, what_is_open
 
-FIRST_NEEDED = ("ui.pages", "rag.answering.answerers", "rag.reader.bundled", "rag.runtimes.sentence")
+FIRST_NEEDED = (
+    "ui.pages",
+    "rag.answering.answerers",
+    "rag.reader.bundled",
+    "rag.runtimes.sentence",
+)
 COMMAND = (sys.executable, "-P", "-m", "ui.serve")
 APP = Path(__file__).with_name("app.py").resolve()
 

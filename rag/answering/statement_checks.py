@@ -102,9 +102,8 @@ def keeps_clauses(statement: str, shown: str) -> bool:
     for part in _PARTS.split(statement):
         words = _words(part)
         begins = words[0] if words else ""
-        if begins in _VERBS:  # "the maps are good and have potential"
-            words = subject + words
-        elif begins not in _ARTICLES and _VERBS.isdisjoint(words):  # "... is clean and comfortable"
+        # "the maps are good and have potential", "the room is clean and comfortable"
+        if begins in _VERBS or (begins not in _ARTICLES and _VERBS.isdisjoint(words)):
             words = subject + words
         subject = subject or words[: _verb(words)]
         taken = _stems(word for word in words if content_words(word)) & quoted
