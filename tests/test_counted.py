@@ -173,6 +173,17 @@ def test_what_nobody_writes_of_is_not_answered_by_the_words_beside_it() -> None:
     assert unsaid_words("hair pregnant season's", catalogue, rarity) == ["pregnant"]
 
 
+def test_who_has_a_name_is_not_who_has_half_of_it(ask: Callable[..., Answer]) -> None:
+    films = many(
+        (5, "Tilda Oddman is a good actor."),
+        (30, "Tilda Rath is a bad actor."),
+        (3, "Oddman was good in it."),
+        (90, GOOD),
+    )
+    answer = ask("What do people say about Tilda Oddman?", films)
+    assert "8 speak of this" in answer.headline and "critically" not in answer.headline
+
+
 def test_why_is_told_by_the_reason_that_most_give(ask: Callable[..., Answer]) -> None:
     answer = ask("Why do guests dislike the breakfast?", many((9, BAD), (4, GOOD)))
     assert answer.headline.startswith(

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from rag.embedding import SentenceTransformerEmbedder, Vectors
 from rag.schema import Review
-from rag.understanding.aspect import distinguishing
+from rag.understanding.aspect import distinguishing, proper_names
 from rag.understanding.catalogue import Catalogue, catalogue_of
 from rag.understanding.classifier import classifier_for, rule_intent, training_questions
-from rag.understanding.names import NameFinder, item_name
+from rag.understanding.names import NameFinder, is_code, item_name
 from rag.understanding.period import limits_of
 from rag.understanding.plan import QuestionPlan, understand
 from rag.understanding.side import asked_side
@@ -108,6 +108,32 @@ def test_an_item_that_nobody_reviewed(hotels: Catalogue, question: str, unknown:
 def test_items_that_are_numbers_make_no_name_unknown() -> None:
     catalogue = catalogue_of("films", reviews_of(["101", "102", "103"], "Slow.", "A fine film."))
     assert NameFinder(catalogue).find("Is the film at Cannes any good?").unknown == ""
+
+
+def test_items_that_are_codes_make_a_name_unknown_only_if_no_review_has_it() -> None:
+    reviews = reviews_of(["tt0107206", "tt0116477", "tt0064665"], "Slow.", "A fine film.")
+    reviews += [Review(f"s{n}", "Sue was a great host.", item="tt0116477") for n in range(8)]
+    reviews += [Review(f"m{n}", "Mona Ferri shines.", item="tt0064665") for n in range(2)]
+    catalogue = catalogue_of("films", reviews)
+    assert catalogue.aliases["sue"] == ("tt0116477",)
+    finder = NameFinder(catalogue)
+    assert finder.find("What do they think of Mona Ferri?").unknown == ""
+    assert finder.find("What do they think of Karl Odd?").unknown == "Karl Odd"
+    assert item_name("tt0116477") == "tt0116477" and not is_code("hotel-7") and not is_code("ps5")
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("What do people say about Mona Ferri?", ["Mona Ferri"]),
+        ("Mona Ferri, is she good in it?", []),  # the first word always has a capital
+        ("WHAT DO THEY SAY ABOUT MONA FERRI?", []),
+        ("What Do People Say About The Acting?", []),
+        ("is the Front Man or Karl Odd better?", ["Front Man", "Karl Odd"]),
+    ],
+)
+def test_names_of_several_words(question: str, names: list[str]) -> None:
+    assert proper_names(question) == names
 
 
 def test_a_hosts_name_is_learnt_as_its_items_name() -> None:

@@ -12,7 +12,8 @@ from rapidfuzz.fuzz import partial_ratio
 from rag.answering.counting import Count
 from rag.answering.fact_kinds import Kind, Value, kind_of_fact
 from rag.answering.headline import in_a_row, reviews
-from rag.answering.opinions import Opinions, sentences_near, words_told
+from rag.answering.naming import words_told
+from rag.answering.opinions import Opinions, sentences_near
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
 from rag.reader import Reader

@@ -9,7 +9,7 @@ from rag.answering.refusal import Rarity, unsaid_words
 from rag.filters import Condition
 from rag.schema import RetrievedChunk
 from rag.understanding.catalogue import Catalogue
-from rag.understanding.names import item_name
+from rag.understanding.names import is_code, item_name
 from rag.understanding.plan import QuestionPlan
 
 CLOSEST = "These are the closest reviews; none of them seems to answer the question."
@@ -22,6 +22,8 @@ _ITEMS_NAMED = 5  # of the items there are, where the one asked about is not
 def no_reviews_of(name: str, catalogue: Catalogue) -> str:
     """What is said where a question names an item that no review is of."""
     there = [item_name(item) for item in list(catalogue.items)[:_ITEMS_NAMED]]
+    if all(map(is_code, there)):
+        return f"No reviews of {name} are here."
     more = ", and others" if len(catalogue.items) > len(there) else ""
     return f"No reviews of {name} are here. There are reviews of {', '.join(there)}{more}."
 

@@ -7,13 +7,13 @@ more are proposed, those of a seeded random sample of the voices are read, and c
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.answering.naming import name_asked, places_asked, with_words
 from rag.embedding import Vectors
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
@@ -36,14 +36,9 @@ _ANSWERS = 0.75  # probability from which a sentence speaks to the question,
 _ANSWERS_WITH_WORD = 0.5  # and where it has a word of the aspect
 _NEAR_ASPECT = 0.22  # cosine with the aspect's words, of a sentence that has none of them
 _OF_AN_ASPECT = ("opinion", "why", "change", "comparison")
-_MOST_TELLING = 0.4  # of what the words of an aspect tell,
-_ANY_TELLING = 0.3  # and where the question names one thing or another
-_SOME_TELLING = 0.25  # or asks which is best for several things
-_ROUNDING = 1e-6
 _PHRASES_READ = 200  # sentences of an overview with set phrases, whose side the reader judges
 _SIMILAR = 0.5  # cosine from which it does, where no reader reads the language
 _OVERVIEW_FLOOR = 0.3  # cosine of a sentence and a point of an overview that it may make
-_PLACE = re.compile(r"\b(?:in|at|from|near) (?:the )?([A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*)")
 _SEED = 20_250_701
 _STEM = 5
 _EXCEPTION = (
@@ -109,7 +104,7 @@ def opinions_on(
     """The sentences of reviews in `where` that speak to what the plan asks about."""
     if plan.is_overview:
         return _of_everything(index, reader, where)
-    with_word = _with_words(plan, index)
+    with_word = with_words(plan, index)
     opinions = _to_read(plan, index, with_word, where)
     if not len(opinions):
         return opinions
@@ -123,7 +118,7 @@ def sentences_near(
     """The sentences that are proposed for what the plan asks, with the probability that each answers
     it, whatever it is; nothing is told of their sides.
     """
-    opinions = _to_read(plan, index, _with_words(plan, index), where)
+    opinions = _to_read(plan, index, with_words(plan, index), where)
     relevance = np.zeros(len(opinions), dtype=np.float32)
     if (read := np.flatnonzero(opinions.read_language)).size:
         texts = [opinions.texts[place] for place in read.tolist()]
@@ -161,25 +156,18 @@ def _of_everything(index: ReviewIndex, reader: Reader, where: Mask | None) -> Op
 def _proposed(plan: QuestionPlan, index: ReviewIndex, with_word: Mask, where: Mask | None) -> Rows:
     """Rows of sentences that may speak to the aspect: with its words, or near to it."""
     cosine = (index.all_vectors @ plan.vectors.T).max(axis=1)
-    for place in _places(plan):
+    for place in places_asked(plan):
         of_place = index.word_scores(place)[1][index.sentence_review] > 0
         where = of_place if where is None else where & of_place
     if where is not None:
         with_word, cosine = with_word & where, np.where(where, cosine, -1)
+    if name_asked(plan):
+        return np.flatnonzero(with_word)
     fewest = PROPOSED if plan.intent == "count" else _NEAREST
     wanted = max(fewest, int(with_word.sum()))
     nearest = np.argsort(-cosine, kind="stable")[:wanted]
     nearest = nearest[cosine[nearest] >= _LEAST_COSINE]
     return np.union1d(np.flatnonzero(with_word), nearest)
-
-
-def _places(plan: QuestionPlan) -> list[str]:
-    """Words of names of places in the question: who reviews the one in Dubai says so once, and not in
-    every sentence.
-    """
-    told = without_judgement(plan.aspect).split()
-    found = [word for match in _PLACE.findall(plan.query) for word in match.split() if word in told]
-    return found if len(found) < len(told) else []
 
 
 def _exceptions(plan: QuestionPlan) -> list[re.Pattern[str]]:
@@ -200,32 +188,6 @@ def _question(plan: QuestionPlan) -> str:
     if plan.aspect and (plan.intent == "count" or (limited and of_a_view)):
         return f"What do the reviews say about {plan.aspect}?"
     return plan.query if limited else asking(plan.question)
-
-
-def _with_words(plan: QuestionPlan, index: ReviewIndex) -> Mask:
-    return words_told(without_judgement(plan.aspect), plan, index)
-
-
-def words_told(
-    subject: str, plan: QuestionPlan, index: ReviewIndex, share: float | None = None
-) -> Mask:
-    """(sentences of the index,) which have the words of a subject: those that tell much of it, or
-    this share, rare words telling more ("hunger", and not "games", of "The Hunger Games").
-    """
-    places = {word.casefold() for word in _places(plan)}
-    words = set(subject.casefold().split())
-    words = words - places or words
-    has = [index.word_scores(word)[0] > 0 for word in sorted(words)]
-    size = index.manifest.sentences
-    tells = [math.log1p(size / max(int(mask.sum()), 1)) if mask.any() else 0.0 for mask in has]
-    told = np.zeros(size, dtype=np.float32)
-    for mask, value in zip(has, tells, strict=True):
-        told += value * mask
-    if share is None:
-        ranked = plan.split is not None and plan.split.ranked
-        either = re.search(r"\bor\b", plan.query) is not None
-        share = _SOME_TELLING if ranked else _ANY_TELLING if either else _MOST_TELLING
-    return np.asarray(told >= (share - _ROUNDING) * sum(tells)) & (told > 0)
 
 
 def _sample(index: ReviewIndex, rows: Rows, most: int) -> tuple[Rows, float]:

@@ -62,7 +62,9 @@ class Tokenizer:
     def _batch(self, encoded: Sequence[Any], rows: Sequence[Sequence[int]], width: int) -> Batch:
         ids = np.full((len(rows), width), self._padding, dtype=np.int64)
         types, positions, owners = (np.zeros_like(ids) for _ in range(3))
-        starts, middles, ends = [], [], []
+        starts: list[int] = []
+        middles: list[int] = []
+        ends: list[int] = []
         for number, row in enumerate(rows):
             at = 0
             for place in row:

@@ -21,6 +21,7 @@ _THINK_OF = re.compile(
     r"\b(?:feel|think|thought|say|said|opinions?|thoughts?|views?) (?:\w+ ){0,2}?(?:about|of|on) (.+)",
     re.IGNORECASE,
 )
+_NAME = re.compile(r"(?<=[\w,] )[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)+")  # not the first word
 _OF_ALL = frozenset(
     "audience experience film item movie place product purchase service stay".split()
 )
@@ -55,6 +56,14 @@ def is_of_something(question: str, catalogue: Catalogue) -> bool:
         and not _is_common(word, catalogue)
         for word in content_words(asked_of[1]).split()
     )
+
+
+def proper_names(question: str) -> list[str]:
+    """Names of several words in it, such as "Front Man"; none where all is in capitals."""
+    rest = _NAME.sub("", question).split()
+    if not any(word.islower() and len(word) > 2 for word in rest[1:]):
+        return []
+    return _NAME.findall(question)
 
 
 def tells_a_reason(aspect: str, catalogue: Catalogue, *, named: bool) -> bool:

@@ -29,6 +29,7 @@ _COMPARED = frozenset("than like vs versus to unlike".split())
 _COMMON_KIND = 0.25  # of the reviews, that have the word for what all are about
 _SHORTEST_MISSPELT = 5
 _MOST_MATCHES = 5  # items that one name in a question may stand for
+_DIGITS_OF_CODE = 4
 _COMMON = 0.2  # share of the items whose names have a word, from which it tells nothing
 
 
@@ -92,10 +93,9 @@ class NameFinder:
         return {word: tuple(items) for word, items in found.items()}
 
     @cached_property
-    def _only_numbered(self) -> bool:
-        """Whether the items have numbers and no names, so that a name tells nothing of them."""
-        numbered = all(item.isdigit() for item in self._catalogue.items)
-        return numbered and not self._catalogue.aliases
+    def _are_codes(self) -> bool:
+        """Whether the items have numbers and no names: what they are called, few reviews tell."""
+        return all(map(is_code, self._catalogue.items))
 
     @cached_property
     def _initials(self) -> dict[str, tuple[str, ...]]:
@@ -260,8 +260,9 @@ class NameFinder:
         self, question: str, tokens: Sequence[_Token], subjects: Sequence[tuple[int, int]]
     ) -> str:
         """A proper name where an item's would stand, that the reviews hardly know."""
-        if len(self._catalogue.items) < 2 or self._only_numbered:
+        if len(self._catalogue.items) < 2 or (self._are_codes and not self._catalogue.aliases):
             return ""
+        most = 1 if self._are_codes else max(1, self._catalogue.reviews // 500)
         for token in tokens[1:]:
             before = tokens[token.place - 1].key
             outer = tokens[token.place - 2].key if token.place > 1 else ""
@@ -275,8 +276,7 @@ class NameFinder:
                 and not in_subject
                 and (is_item_place or token.is_possessive)
                 and (outer if before == "the" else before) not in _COMPARED
-                and self._catalogue.words.get(token.key, 0)
-                <= max(1, self._catalogue.reviews // 500)
+                and self._catalogue.words.get(token.key, 0) <= most
             ):
                 return self._whole_name(tokens, token)
         return ""
@@ -296,6 +296,12 @@ def is_kind(word: str, catalogue: Catalogue) -> bool:
     return word in _KINDS and catalogue.reviews_with(word) >= common
 
 
+def is_code(item: str) -> bool:
+    """Whether an item is called by a number or a code, such as "tt0107206", and not by a name."""
+    digits = sum(character.isdigit() for character in item)
+    return item.isdigit() or (item.isalnum() and digits >= _DIGITS_OF_CODE)
+
+
 def words_of(item: str) -> tuple[str, ...]:
     """The words of an item's name, lower case: "british-airways" is two."""
     return tuple(word.casefold() for word in re.findall(r"[^\W_]+", item.replace("'", "")))
@@ -303,4 +309,5 @@ def words_of(item: str) -> tuple[str, ...]:
 
 def item_name(item: str) -> str:
     """An item as people write it: "british-airways" is British Airways."""
-    return re.sub(r"[-_]+", " ", item).title() if item.islower() else item
+    named = item.islower() and not is_code(item)
+    return re.sub(r"[-_]+", " ", item).title() if named else item

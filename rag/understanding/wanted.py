@@ -6,7 +6,12 @@ import re
 
 from rag.schema import Side
 from rag.understanding.asked import Asked
-from rag.understanding.aspect import distinguishing, is_of_something, tells_a_reason
+from rag.understanding.aspect import (
+    distinguishing,
+    is_of_something,
+    proper_names,
+    tells_a_reason,
+)
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Intent
 from rag.understanding.intent import content_words
@@ -68,6 +73,8 @@ def _of_the_whole(said: Asked, aspect: str, intent: Intent, catalogue: Catalogue
         intent = "opinion" if adds_aspect else intent if aspect else "overview"
     if intent == "overview" and is_of_something(said.form, catalogue):
         intent = "opinion"  # "How do people feel about the crates you can buy?"
+    if intent == "overview" and len(catalogue.items) > 1 and proper_names(said.form):
+        intent = "opinion"  # who has a name and is no item is not all of it
     if intent == "overview" and aspect and _ASKS_WHETHER.search(said.form):
         intent = "yes_no"  # "Is the packaging ok or does it come broken?"
     return intent
