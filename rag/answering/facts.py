@@ -10,7 +10,8 @@ import numpy as np
 from rapidfuzz.fuzz import partial_ratio
 
 from rag.answering.counting import Count
-from rag.answering.fact_kinds import Kind, Value, kind_of_fact
+from rag.answering.fact_kinds import Kind, kind_of_fact
+from rag.answering.fact_values import Value
 from rag.answering.headline import in_a_row, reviews
 from rag.answering.naming import words_told
 from rag.answering.opinions import Opinions, sentences_near
@@ -78,7 +79,7 @@ def fact_of(
         return None
     subject = " ".join(word for word in plan.aspect.split() if word.casefold() not in kind.own)
     floor = np.full(len(near), _ANSWERS if not subject else np.inf)
-    if kind.counted:  # the number stands before the word for what is counted
+    if kind.noun == "a number":  # it stands before the word for what is counted
         floor[:] = _ANSWERS_NAMING
     elif subject:
         naming = words_told(subject, plan, index)
