@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from rag.answer import AnswerSentence, Citation
 from rag.answering import prompt
-from rag.answering.grounding import check_answer, find_quote, is_refusal, split_answer
+from rag.answering.grounding import check_answer, is_refusal, split_answer
+from rag.answering.quoting import find_quote
 from rag.index import ReviewIndex
 from rag.retrieval import Limits, retrieve
 from rag.schema import RetrievedChunk

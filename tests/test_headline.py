@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from rag.answering import headline
-from rag.answering.headline import Tally
+from rag.answering.tally import Tally, wilson
 
 
 def tally(praise: int, criticism: int, both: int = 0, *, speak: int = 0, asked: int = 0) -> Tally:
@@ -159,9 +159,7 @@ def test_a_fact_is_told_only_where_enough_bear_it_out() -> None:
 def test_the_interval_is_that_of_scipy(part: int, whole: int, confidence: float) -> None:
     part = min(part, whole)
     interval = binomtest(part, whole).proportion_ci(confidence, "wilson")
-    assert headline.wilson(part, whole, confidence) == pytest.approx(
-        (interval.low, interval.high), abs=1e-9
-    )
+    assert wilson(part, whole, confidence) == pytest.approx((interval.low, interval.high), abs=1e-9)
 
 
 @pytest.mark.parametrize(

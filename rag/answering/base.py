@@ -8,7 +8,7 @@ from typing import Protocol
 
 from rag.answer import AnswerSentence, Breakdown
 from rag.answering import prompt
-from rag.answering.headline import Tally
+from rag.answering.tally import Tally
 from rag.generators.base import never_cancelled
 from rag.retrieval.evidence import Evidence
 from rag.schema import RetrievedChunk

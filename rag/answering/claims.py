@@ -9,9 +9,9 @@ import numpy as np
 
 from rag.answering import headline
 from rag.answering.counting import MAKES, OPPOSES, Count, Reading, count, read
-from rag.answering.headline import Tally
 from rag.answering.naming import words_told
 from rag.answering.opinions import Opinions
+from rag.answering.tally import Tally
 from rag.index import ReviewIndex
 from rag.reader import Reader
 from rag.reader.stance import side_of

@@ -16,13 +16,13 @@ from rag.answering.base import BearsOn, Draft, as_text
 from rag.answering.claims import Claim, asks_either, claim_of, side_of_statement, statement_of
 from rag.answering.extractive import ExtractiveAnswerer, shortened
 from rag.answering.fact_answer import FactAnswerer
-from rag.answering.headline import Tally
 from rag.answering.opinions import Opinions, opinions_on
 from rag.answering.points import PointFinder
 from rag.answering.rewording import in_plain_words
 from rag.answering.splits import breakdowns, of_best, told_apart
 from rag.answering.statements import Statements
 from rag.answering.summary import Sides, listed, summary, what_it_is_of
+from rag.answering.tally import Tally
 from rag.answering.wording import StatementWriter
 from rag.generators.base import never_cancelled
 from rag.index import ReviewIndex

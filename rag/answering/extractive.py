@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rag.answer import QUOTING, AnswerSentence, Citation
 from rag.answering import prompt
 from rag.answering.base import Draft
-from rag.answering.grounding import find_quote
+from rag.answering.quoting import find_quote
 from rag.embedding import Vectors
 from rag.generators.base import never_cancelled
 from rag.ingest.injection import addresses_the_model

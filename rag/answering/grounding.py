@@ -13,10 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import regex
 
 from rag.answer import AnswerSentence, Citation
 from rag.answering import prompt
+from rag.answering.quoting import (
+    find_quote,
+    is_bare_quotation,
+    is_quotation,
+    outside_quotes,
+    plain_words,
+    quoted_parts,
+)
 from rag.answering.steering import without_steering
 from rag.chunking import Span, split_sentences
 from rag.embedding import Embedder, Vectors
@@ -26,16 +33,7 @@ from rag.reader import Reader
 from rag.reader.verdict import READ_LANGUAGES, verdicts
 from rag.schema import RetrievedChunk
 
-_QUOTED = re.compile(
-    r"“([^“”]{2,})”|\"([^\"\n]{2,})\"|«([^«»]{2,})»|»([^«»]{2,})«|„([^„“”]{2,})[“”]"
-    r"|「([^「」]{2,})」|『([^『』]{2,})』"
-)
 _EVIDENCE_SENTENCES = 4  # nearest to a claim, by which the reader judges it
-_ELLIPSIS = re.compile(r"…|\.{3,}")
-_SPLICED_WORDS = 3  # fewest words of each part of a quotation with an ellipsis in it
-_MOST_LEFT_OUT = 15  # words, at one ellipsis
-# Unlike \w, with combining marks and without what joins emoji.
-_WORD = regex.compile(r"[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*")
 _EMPHASIS = re.compile(r"(?<![\w*])\*{1,3}(?=[^\s*])([^*\n]+)(?<=\S)\*{1,3}(?![\w*])")  # **so**
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
@@ -98,7 +96,7 @@ def _judged(
     places = [
         place
         for place, sentence in enumerate(sentences)
-        if evidence[place] and not (_is_bare_quotation(sentence.text) or _misquotes(sentence))
+        if evidence[place] and not (is_bare_quotation(sentence.text) or _misquotes(sentence))
     ]
     pairs = [(evidence[place], sentences[place].text) for place in places]
     result = list(sentences)
@@ -131,9 +129,9 @@ def _with_verdict(citations: Sequence[Citation], borne_out: bool) -> tuple[Citat
 def _misquotes(sentence: AnswerSentence) -> bool:
     """Whether words in quotation marks stand in none of the cited reviews."""
     return not sentence.supported and any(
-        _is_quotation(quote)
+        is_quotation(quote)
         and not any(find_quote(quote, citation.quote) for citation in sentence.citations)
-        for quote in ("".join(forms) for forms in _QUOTED.findall(sentence.text))
+        for quote in quoted_parts(sentence.text)
     )
 
 
@@ -172,10 +170,10 @@ def is_refusal(sentences: Sequence[AnswerSentence]) -> bool:
     """
     if not sentences:
         return False
-    first = _plain(sentences[0].text)
-    if len(sentences) == 1 and first == _plain(prompt.REFUSAL):
+    first = plain_words(sentences[0].text)
+    if len(sentences) == 1 and first == plain_words(prompt.REFUSAL):
         return True  # whatever it cites
-    refuses = first.startswith(_plain(prompt.REFUSAL)) or _NOTHING.search(first) is not None
+    refuses = first.startswith(plain_words(prompt.REFUSAL)) or _NOTHING.search(first) is not None
     return refuses and not any(sentence.citations for sentence in sentences)
 
 
@@ -193,7 +191,7 @@ def split_answer(text: str) -> list[_Piece]:
         if not line:
             continue
         clean, markers = prompt.strip_markers(line)
-        spans = _outside_quotes(clean, split_sentences(clean))
+        spans = outside_quotes(clean, split_sentences(clean))
         if not spans:
             if pieces:  # a line of markers only belongs to the sentence before it
                 numbers = tuple(
@@ -214,18 +212,6 @@ def split_answer(text: str) -> list[_Piece]:
     return pieces
 
 
-def _outside_quotes(text: str, spans: Sequence[Span]) -> list[Span]:
-    """Join spans whose common border lies inside quotation marks."""
-    quoted = [match.span() for match in _QUOTED.finditer(text)]
-    joined: list[Span] = []
-    for start, end in spans:
-        if joined and any(low < start < high for low, high in quoted):
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    return joined
-
-
 def _checked(
     text: str,
     vector: Vectors,
@@ -233,9 +219,8 @@ def _checked(
     index: ReviewIndex,
     threshold: float,
 ) -> AnswerSentence:
-    quotes = ["".join(forms) for forms in _QUOTED.findall(text)]
-    quotes = [quote for quote in quotes if _is_quotation(quote)]
-    bare = _is_bare_quotation(text)
+    quotes = [quote for quote in quoted_parts(text) if is_quotation(quote)]
+    bare = is_bare_quotation(text)
     citations, unfound = [], set(quotes)
     for found in cited:
         if not found.sentences:
@@ -252,7 +237,7 @@ def _checked(
         unfound -= places.keys()
         for quote, place in places.items():
             start, end = found.chunk.start + place[0], found.chunk.start + place[1]
-            if bare and _plain(found.chunk.text[slice(*place)]) == _plain(
+            if bare and plain_words(found.chunk.text[slice(*place)]) == plain_words(
                 quote
             ):  # nothing was left out
                 score = 1.0
@@ -291,77 +276,3 @@ def _nearest(
     similarity = index.vectors([sentence.row for sentence in sentences]) @ vector
     nearest = np.sort(np.argsort(-similarity)[:_EVIDENCE_SENTENCES])
     return tuple(sentences[place].text for place in nearest.tolist())
-
-
-def _is_bare_quotation(text: str) -> bool:
-    return _QUOTED.search(text) is not None and _plain(_QUOTED.sub(" ", text)) == ""
-
-
-def _is_quotation(quote: str) -> bool:
-    """Whether words in quotation marks are claimed to be somebody's, and are not only a title or an
-    odd word.
-    """
-    return (
-        len(_plain(quote).split()) >= 3 or sum(not character.isascii() for character in quote) >= 6
-    )
-
-
-def find_quote(quote: str, text: str) -> Span | None:
-    """Where `quote` stands in `text`, word for word, "…" standing for a few left-out words.
-
-    Case, punctuation and blanks may differ. Each part around an ellipsis must have some length and
-    follow soon after the one before: by leaving out enough, one can quote anybody as saying
-    anything.
-    """
-    if not (whole := _plain(quote).split()):
-        return None
-    parts = [wanted for part in _ELLIPSIS.split(quote) if (wanted := _plain(part).split())]
-    place = _find_parts([whole], text)  # "…" may be the reviewer's own
-    if place is None and len(parts) > 1 and min(map(len, parts)) >= _SPLICED_WORDS:
-        place = _find_parts(parts, text)
-    return place or _find_unspaced(quote, text)
-
-
-def _find_parts(parts: Sequence[Sequence[str]], text: str) -> Span | None:
-    """Where the parts stand in `text`, one after another with few words between them."""
-    words = [(match.group().casefold(), match.span()) for match in _WORD.finditer(text)]
-    reached: dict[
-        int, int
-    ] = {}  # word after the parts so far: word they began at, for every place they stand
-    for number, wanted in enumerate(parts):
-        places = [
-            i
-            for i in range(len(words))
-            if [word for word, _ in words[i : i + len(wanted)]] == wanted
-        ]
-        before = {i: i for i in places} if number == 0 else reached
-        reached = {
-            i + len(wanted): before[max(ends)]
-            for i in places
-            if (
-                ends := [
-                    e for e in range(i - (_MOST_LEFT_OUT if number else 0), i + 1) if e in before
-                ]
-            )
-        }
-    if not reached:
-        return None
-    last = min(reached)
-    start, end = words[reached[last]][1][0], words[last - 1][1][1]
-    while end < len(text) and not text[end].isspace() and not _WORD.match(text, end):
-        end += 1  # take the closing punctuation along
-    return start, end
-
-
-def _find_unspaced(quote: str, text: str) -> Span | None:
-    """The same for scripts that put no blanks between words, where a quotation is part of what
-    looks like one word.
-    """
-    start = (
-        text.find(quote) if any("\u3040" <= character <= "\u9fff" for character in quote) else -1
-    )
-    return None if start < 0 else (start, start + len(quote))
-
-
-def _plain(text: str) -> str:
-    return " ".join(word.casefold() for word in _WORD.findall(text))

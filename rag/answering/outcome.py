@@ -10,7 +10,8 @@ from rag.answer import AnswerSentence, Breakdown
 from rag.answering import prompt
 from rag.answering.base import Draft, Rewording
 from rag.answering.grounding import is_refusal
-from rag.answering.headline import Tally, comparison
+from rag.answering.headline import comparison
+from rag.answering.tally import Tally
 from rag.schema import RetrievedChunk
 from rag.understanding.plan import QuestionPlan
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.answer import Breakdown
-from rag.answering.headline import FEW, in_a_row, reviews, wilson
+from rag.answering.headline import FEW, in_a_row, reviews
 from rag.answering.opinions import Opinions
 from rag.answering.points import Point
+from rag.answering.tally import wilson
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
 from rag.index.voices import Voices, slices_of
