@@ -8,6 +8,7 @@ from rag.answering.statement_checks import (
     adds_nothing,
     is_sentence,
     keeps_clauses,
+    keeps_phrases,
     keeps_subject,
     keeps_turns,
     may_be_used,
@@ -118,3 +119,35 @@ def test_a_statement_is_used_that_passes_all() -> None:
     assert may_be_used("The food is barely okay.", question, shown)
     assert not may_be_used("The food is very okay.", question, shown)
     assert not may_be_used("Is the food okay?", question, shown)
+
+
+@pytest.mark.parametrize(
+    ("statement", "shown", "holds"),
+    [
+        ("The sound is pleased.", "Pleased with the sound.", False),
+        ("The sound is good.", "Pleased with the sound, the sound is good.", True),
+        ("The view of the sea is good.", "The view of the sea was good.", True),
+        ("The bath with candles is good.", "Bath with candles good.", True),
+    ],
+)
+def test_what_a_preposition_leads_to_is_no_subject(statement: str, shown: str, holds: bool) -> None:
+    assert keeps_subject(statement, shown) is holds
+
+
+@pytest.mark.parametrize(
+    ("statement", "shown", "holds"),
+    [
+        ("Ann’s host is kind.", "Ann’s a kind host!", False),
+        ("Ann's host is kind.", "Ann's host was kind.", True),
+        ("The soup is poor choice.", "The soup came with very poor choice.", False),
+        ("The soup is first rate.", "Soups are first rate.", True),
+        ("The soup is really hot.", "Really hot soup.", True),
+    ],
+)
+def test_a_thing_does_not_become_what_it_has(statement: str, shown: str, holds: bool) -> None:
+    assert keeps_phrases(statement, shown) is holds
+
+
+def test_nobody_is_put_in_for_those_who_say_it() -> None:
+    assert not adds_nothing("Guests are left alone.", "What do guests say?", "I was left alone.")
+    assert adds_nothing("Guests are left alone.", "How is it?", "Guests were left alone.")

@@ -28,12 +28,23 @@ _ASKING = frozenset(
     "summarize explain reviewed nutshell".split()
 )
 _OWN = frozenset(("i", "me", "my"))  # a statement is told by nobody
-_QUOTED_ONLY = _TURNS | _ASKING | _OWN
 _VERBS = frozenset(
     "is are was were be been has have had do does did can ca cannot could will wo would should may might "
     "make makes made get gets got need needs".split()
 )
 _ARTICLES = frozenset("a an the this that these those its their some".split())
+# who a small model puts in for those who say it
+_PEOPLE = frozenset(
+    "buyers customers everybody fans guests patrons people players reviewers tourists travellers travelers users "
+    "viewers visitors".split()
+)
+_QUOTED_ONLY = _TURNS | _ASKING | _OWN | _PEOPLE
+_POSSESSIVE = re.compile(r"\b\w+['’]s \w+")
+_BE = r"\b(?:is|are|was|were) "
+_PREDICATE = re.compile(rf"{_BE}(\w+ \w+)$")
+# what a preposition leads to: "satisfied with the sound" does not say that the sound is satisfied
+_PREPOSITIONS = "about at by for from in of on to with".split()
+_LED_TO = rf"\b(?:{'|'.join(_PREPOSITIONS)}) (?:(?:the|this|that|a|an|my|our|its|their) )?{{}}"
 # "good selection of magazines", "some of the staff": it is the selection that is good, and not all staff
 _HEAD = re.compile(r"(\w+) of (?:the |an? )?(?=((?:\w+ ?)+))")
 _HALVES = re.compile(r"\bbut\b|[.;!?]", re.IGNORECASE)
@@ -49,6 +60,7 @@ def may_be_used(statement: str, question: str, shown: str) -> bool:
         and adds_nothing(statement, question, shown)
         and keeps_turns(statement, shown)
         and keeps_subject(statement, shown)
+        and keeps_phrases(statement, shown)
         and keeps_clauses(statement, shown)
     )
 
@@ -82,14 +94,31 @@ def keeps_subject(statement: str, shown: str) -> bool:
     """Whether what something is said of, the words before the verb, stands in the quotation, and with
     the "selection" or "some" of it that the quotation speaks of.
     """
-    words = _words(statement)
-    subject = _stems(word for word in words[: _verb(words)] if content_words(word))
+    words, quoted = _words(statement), " ".join(_words(shown))
+    subject = [word for word in words[: _verb(words)] if content_words(word)]
     of_what = (
         head
         for head, part in _HEAD.findall(shown.casefold())
-        if _stems(takewhile(content_words, part.split())) & subject
+        if _stems(takewhile(content_words, part.split())) & _stems(subject)
     )
-    return subject <= _stems(_words(shown)) and all(head in words for head in of_what)
+    there = _stems(subject) <= _stems(quoted.split()) and all(head in words for head in of_what)
+    before = takewhile(lambda word: word not in _PREPOSITIONS, words[: _verb(words)])
+    head = re.escape(([word for word in before if content_words(word)] or [""])[-1][:_STEM])
+    led_to = len(re.findall(_LED_TO.format(head), quoted))
+    return there and (not led_to or led_to < len(re.findall(rf"\b{head}", quoted)))
+
+
+def keeps_phrases(statement: str, shown: str) -> bool:
+    """Whether what is somebody's is so in the quotation, too ("Ann's a great host" has no "Ann's
+    host"), and a thing does not become what it has ("with very poor choice", "is poor choice").
+    """
+    told, quoted = " ".join(_words(statement)), " ".join(_words(shown))
+    owned = set(_POSSESSIVE.findall(statement.casefold()))
+    has = _PREDICATE.search(told)
+    as_told = has is not None and re.search(_BE + re.escape(has[1]), quoted) is not None
+    moved = has is not None and has[1] in quoted and not as_told
+    adverb = has is not None and has[1].split()[0].endswith(("ly", "very", "not", "too", "so"))
+    return owned <= set(_POSSESSIVE.findall(shown.casefold())) and (adverb or not moved)
 
 
 def keeps_clauses(statement: str, shown: str) -> bool:
