@@ -1,8 +1,10 @@
-"""What is refused at each threshold: ``python -m tests.benchmarks.refusals [INDEXES QUESTIONS CORPUS...]``
+"""What is refused at each threshold: ``python -m tests.benchmarks.refusals [INDEXES QUESTIONS CORPUS...]
+[--plot FILE.svg]``
 
 Over the sample's questions, and those of a JSON Lines file (question, corpus, expected: "answerable" or
 "refuse", kind) to indexes in a folder. Prints the rates at which the unanswerable are refused and the
-answerable are, for several thresholds of `answering.answerable`: the curve of risk and coverage. The last column is
+answerable are, for several thresholds of `answering.answerable`: the curve of risk and
+coverage, which --plot draws. The last column is
 what answers come to at the threshold in use, over all questions, those that are never decided so, too.
 """
 
@@ -18,11 +20,16 @@ from rag.answering.counted import CountingAnswerer
 from rag.answering.opinions import opinions_on
 from rag.answering.pipeline import Pipeline
 from rag.answering.refusal import answerable, evidence_score, rarity_of
-from rag.config import load_settings
+from rag.config import Settings, load_settings
 from rag.evaluation.questions import read_questions
 from rag.index.catalogue import index_catalogue
 from tests.benchmarks.measuring import QUESTIONS, sample_index, show, temporary_settings
+from tests.benchmarks.plots import curves
 
+FITTED = ("sample, train", "sample, dev", "squidrt", "men", "albany")
+"""What the regression was fitted on."""
+
+IN_USE = Settings().answering.answerable
 THRESHOLDS = (0.2, 0.3, 0.35, 0.4, 0.5, 0.6)
 
 Asked = tuple[str, bool]
@@ -69,22 +76,36 @@ def row(name: str, found: Sequence[tuple[float, bool]]) -> list[object]:
     return [name, *told]
 
 
+def risk_at(found: Sequence[tuple[float, bool]], threshold: float) -> tuple[float, float]:
+    """Coverage, the share of the questions that is answered, and risk, the share of these that should
+    not be, where all below a threshold are refused.
+    """
+    kept = [is_answered for value, is_answered in found if value >= threshold]
+    return len(kept) / len(found), kept.count(False) / max(1, len(kept))
+
+
+def risk_and_coverage(found: Sequence[tuple[float, bool]]) -> list[tuple[float, float]]:
+    """The curve over all thresholds (El-Yaniv and Wiener 2010)."""
+    return sorted(risk_at(found, value) for value, _ in found)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table and draw the curve."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("indexes", nargs="?", type=Path)
     parser.add_argument("questions", nargs="?", type=Path)
     parser.add_argument("corpora", nargs="*")
+    parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
-    rows = []
+    rows, drawn = [], {}
     with temporary_settings() as settings:
         settings = settings.changed({"generator.name": "extractive"})
         pipeline = rag.open(sample_index(settings).name, settings=settings).pipeline
         questions = list(read_questions(QUESTIONS))
         for split in ("train", "dev", "test"):
             asked = [(q.question, q.answerable) for q in questions if q.split == split]
-            told = row(f"sample, {split}", probabilities(pipeline, asked))
-            rows.append([*told, as_answered(pipeline, asked)])
+            found = drawn[f"sample, {split}"] = probabilities(pipeline, asked)
+            rows.append([*row(f"sample, {split}", found), as_answered(pipeline, asked)])
     if arguments.questions:
         lines = arguments.questions.read_text(encoding="utf-8").splitlines()
         overrides = {"paths.indexes_dir": arguments.indexes, "generator.name": "extractive"}
@@ -96,11 +117,23 @@ def main() -> None:
                 for each in map(json.loads, lines)
                 if each["corpus"] == corpus and each["kind"] != "followup"
             ]
-            rows.append(
-                [*row(corpus, probabilities(pipeline, asked)), as_answered(pipeline, asked)]
-            )
+            found = drawn[corpus] = probabilities(pipeline, asked)
+            rows.append([*row(corpus, found), as_answered(pipeline, asked)])
     title = "Rightly refused; wrongly refused, below each threshold"
     show(title, ["", *(f"{threshold:g}" for threshold in THRESHOLDS), "answers"], rows)
+    if arguments.plot:
+        reported = [pair for name, found in drawn.items() if name not in FITTED for pair in found]
+        fitted = [pair for name, found in drawn.items() if name in FITTED for pair in found]
+        both = {"fitted on": fitted, "reported on": reported}
+        names = {name: f"{name}, {len(found)} questions" for name, found in both.items() if found}
+        picture = curves(
+            "What is answered, and what should not be",
+            "coverage: of the questions, answered",
+            "risk: of those answered, unanswerable",
+            {name: risk_and_coverage(both[short]) for short, name in names.items()},
+            marked={name: risk_at(both[short], IN_USE) for short, name in names.items()},
+        )
+        arguments.plot.write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":
