@@ -8,6 +8,7 @@ from rag.answering.statement_checks import (
     adds_nothing,
     is_sentence,
     keeps_clauses,
+    keeps_degree,
     keeps_phrases,
     keeps_subject,
     keeps_turns,
@@ -151,3 +152,31 @@ def test_a_thing_does_not_become_what_it_has(statement: str, shown: str, holds: 
 def test_nobody_is_put_in_for_those_who_say_it() -> None:
     assert not adds_nothing("Guests are left alone.", "What do guests say?", "I was left alone.")
     assert adds_nothing("Guests are left alone.", "How is it?", "Guests were left alone.")
+
+
+@pytest.mark.parametrize(
+    ("statement", "shown", "holds"),
+    [
+        ("The soup is very sweet.", "The soup is sweet and very hot.", False),
+        ("The soup is very hot.", "The soup is sweet and very hot.", True),
+        ("The soup is hot.", "The soup is fairly hot.", False),
+        ("The soup is fairly hot.", "The soup is fairly hot.", True),
+        ("The street is a little loud.", "The street can be a little loud.", False),
+        ("The soup is hot.", "Soup hot, but the bread was rather hard.", True),  # of the bread
+    ],
+)
+def test_degrees_stay_where_they_are(statement: str, shown: str, holds: bool) -> None:
+    assert keeps_degree(statement, shown) is holds
+
+
+@pytest.mark.parametrize(
+    ("statement", "shown", "holds"),
+    [
+        ("The service is good.", "Rooms are clean and room service is good.", False),
+        ("The room service is good.", "Rooms are clean and room service is good.", True),
+        ("The service is good.", "Good service.", True),
+        ("The service is slow.", "Slow service, room service too.", True),
+    ],
+)
+def test_what_a_noun_makes_another_thing(statement: str, shown: str, holds: bool) -> None:
+    assert keeps_subject(statement, shown) is holds

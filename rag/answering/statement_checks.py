@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from rag.understanding.intent import content_words
-from rag.understanding.side import is_negation
+from rag.understanding.side import is_negation, judges
 
 _FEWEST_WORDS, _MOST_WORDS = 3, 20
 _STEM = 5
@@ -23,6 +23,14 @@ _TURNS = frozenset(
     "extremely absolutely totally completely truly highly definitely".split()
 )
 # what asks for points is no part of one: "The positive aspects are worth watching"
+_STRENGTHEN = frozenset(
+    "too more less most very really quite so extremely absolutely totally completely truly highly".split()
+)
+# words that weaken what is said; a statement may not leave them out
+_WEAKEN = frozenset(
+    "almost bit can fairly generally little mainly mostly nearly occasionally often pretty quite rather "
+    "relatively seem seemed seems slightly sometimes somewhat usually".split()
+)
 _ASKING = frozenset(
     "positive negative aspect aspects pros cons strengths weaknesses likes dislikes summary summarise "
     "summarize explain reviewed nutshell".split()
@@ -39,6 +47,7 @@ _PEOPLE = frozenset(
     "viewers visitors".split()
 )
 _QUOTED_ONLY = _TURNS | _ASKING | _OWN | _PEOPLE
+_DESCRIBES = re.compile(r"(?:ed|ing|ly|ful|less|ive|ous|able|ible|ic|est|y)$")
 _POSSESSIVE = re.compile(r"\b\w+['’]s \w+")
 _BE = r"\b(?:is|are|was|were) "
 _PREDICATE = re.compile(rf"{_BE}(\w+ \w+)$")
@@ -61,6 +70,7 @@ def may_be_used(statement: str, question: str, shown: str) -> bool:
         and keeps_turns(statement, shown)
         and keeps_subject(statement, shown)
         and keeps_phrases(statement, shown)
+        and keeps_degree(statement, shown)
         and keeps_clauses(statement, shown)
     )
 
@@ -103,9 +113,18 @@ def keeps_subject(statement: str, shown: str) -> bool:
     )
     there = _stems(subject) <= _stems(quoted.split()) and all(head in words for head in of_what)
     before = takewhile(lambda word: word not in _PREPOSITIONS, words[: _verb(words)])
-    head = re.escape(([word for word in before if content_words(word)] or [""])[-1][:_STEM])
+    named = [word for word in before if content_words(word)]
+    head = re.escape((named or [""])[-1][:_STEM])
+    found = len(re.findall(rf"\b{head}", quoted))
     led_to = len(re.findall(_LED_TO.format(head), quoted))
-    return there and (not led_to or led_to < len(re.findall(rf"\b{head}", quoted)))
+    kinds = {word for word in re.findall(rf"(\w+) {head}", quoted) if _is_kind(word)}
+    of_a_kind = len(named) == 1 and sum(word not in words for word in kinds)
+    return there and not (led_to and led_to == found) and not (of_a_kind and of_a_kind == found)
+
+
+def _is_kind(word: str) -> bool:
+    """Whether a word before a noun makes it another thing: "room" of "room service"."""
+    return bool(content_words(word)) and not judges(word) and not _DESCRIBES.search(word)
 
 
 def keeps_phrases(statement: str, shown: str) -> bool:
@@ -119,6 +138,18 @@ def keeps_phrases(statement: str, shown: str) -> bool:
     moved = has is not None and has[1] in quoted and not as_told
     adverb = has is not None and has[1].split()[0].endswith(("ly", "very", "not", "too", "so"))
     return owned <= set(_POSSESSIVE.findall(shown.casefold())) and (adverb or not moved)
+
+
+def keeps_degree(statement: str, shown: str) -> bool:
+    """Whether what strengthens a word does so in the quotation ("delicious and very fresh" does not
+    say very delicious), and what weakens a clause there is not left out.
+    """
+    words, quoted = _words(statement), _words(shown)
+    strong = {pair for pair in pairwise(words) if pair[0] in _STRENGTHEN}
+    taken = _stems(word for word in words if content_words(word)) & _stems(quoted)
+    meant = [clause for clause in _clauses(shown) if taken & _stems(clause)]
+    weak = {word for clause in meant for word in clause if word in _WEAKEN}
+    return strong <= set(pairwise(quoted)) and weak <= set(words)
 
 
 def keeps_clauses(statement: str, shown: str) -> bool:
