@@ -46,7 +46,7 @@ def curves(
     bottom = _TOP + SIZE
     parts += [
         f'<text x="{_LEFT}" y="{bottom + 36}">{html.escape(across)}</text>',
-        f'<text x="{_LEFT - 40}" y="{_TOP - 6}">{html.escape(upwards)}</text>',
+        f'<text x="{_LEFT}" y="{_TOP - 6}">{html.escape(upwards)}</text>',
     ]
     for number, (name, curve) in enumerate(drawn.items()):
         colour = COLOURS[number % len(COLOURS)]
