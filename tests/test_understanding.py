@@ -255,6 +255,18 @@ def test_names_and_times_become_conditions_and_are_not_searched_for(
     assert made.parts == (made,)
 
 
+def test_who_is_named_and_is_no_item_is_not_all_of_it(
+    embedder: SentenceTransformerEmbedder,
+) -> None:
+    reviews = reviews_of(["Brook", "Harbour", "Signal"], *["A slow film.", "A fine film."] * 12)
+    reviews += [Review(f"m{n}", "Mona Ferri shines.", item="Brook") for n in range(2)]
+    films = catalogue_of("films", reviews)
+    assert plan("How good is Mona Ferri?", films, embedder).intent == "opinion"
+    assert plan("What do people think of the films?", films, embedder).intent == "overview"
+    summary = plan("Summarize and explain the Slow Film", films, embedder)
+    assert summary.intent == "overview"
+
+
 def test_two_items_are_two_parts(hotels: Catalogue, embedder: SentenceTransformerEmbedder) -> None:
     made = plan("Which is quieter, the Fox and Crown or Hotel Bluebell?", hotels, embedder)
     assert made.intent == "comparison" and made.aspect == "quieter" and not made.conditions

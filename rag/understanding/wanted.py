@@ -14,7 +14,7 @@ from rag.understanding.aspect import (
 )
 from rag.understanding.catalogue import Catalogue
 from rag.understanding.classifier import Intent
-from rag.understanding.intent import content_words
+from rag.understanding.intent import content_words, wants_summary
 from rag.understanding.side import asked_side, judges, sides_named
 
 _KEEPS_ITS_INTENT = ("statistic", "count", "why", "change")  # though two items are named
@@ -40,6 +40,7 @@ _OF_REVIEWS = re.compile(  # what is counted is who says something, and not told
     r"\b(?:reviews?|ratings?|says?|said|mention\w*|complain\w*|calls?|report\w*|thinks?|feels?|finds?|agrees?)\b",
     re.IGNORECASE,
 )
+_FEW_SPEAK = 0.05  # share of the reviews; what more of them name may be what all are of
 _ABOUT_EVERYTHING = ("opinion", "yes_no", "overview")  # where no aspect is named
 
 
@@ -73,11 +74,22 @@ def _of_the_whole(said: Asked, aspect: str, intent: Intent, catalogue: Catalogue
         intent = "opinion" if adds_aspect else intent if aspect else "overview"
     if intent == "overview" and is_of_something(said.form, catalogue):
         intent = "opinion"  # "How do people feel about the crates you can buy?"
-    if intent == "overview" and len(catalogue.items) > 1 and proper_names(said.form):
-        intent = "opinion"  # who has a name and is no item is not all of it
+    if intent == "overview" and _names_another(said.form, catalogue):
+        intent = "opinion"  # "How good is Meryl Streep?"
     if intent == "overview" and aspect and _ASKS_WHETHER.search(said.form):
         intent = "yes_no"  # "Is the packaging ok or does it come broken?"
     return intent
+
+
+def _names_another(question: str, catalogue: Catalogue) -> bool:
+    """Whether reviews are of several things, and it names what is none of them, by several words, and
+    few speak of.
+    """
+    names = proper_names(question)
+    if len(catalogue.items) < 2 or not names or wants_summary(question):
+        return False
+    few = _FEW_SPEAK * catalogue.reviews
+    return all(catalogue.reviews_with(name.split()[-1]) < few for name in names)
 
 
 def _asks_of_all(said: Asked, aspect: str, intent: Intent, catalogue: Catalogue) -> bool:
