@@ -17,8 +17,8 @@ gemma:
 	@$(PYTHON) ui/install.py --with gemma
 	@$(BIN)/reviewqa gemma $(if $(filter yes,$(ACCEPT)),--accept-terms)
 
-# The same, tuned here from the pre-trained weights in place of the adapter that comes with the program: an hour and a
-# half on two cores. Interrupted, it goes on where it stopped.
+# The same, tuned here from the pre-trained weights in place of the adapter that comes with the program: an hour on
+# two cores. Interrupted, it goes on where it stopped.
 gemma-tuned: gemma index
 	@$(PYTHON) ui/install.py --with finetune
 	@$(BIN)/reviewqa finetune run gemma-3-270m-statement --index squid-game

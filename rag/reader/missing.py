@@ -99,7 +99,8 @@ def _missing_names(evidence: str, claim: str) -> Iterator[str]:
         name = _POSSESSIVE.sub("", written.group())
         # what begins a sentence is capitalised anyway
         begins = place == 0 or claim[: written.start()].rstrip()[-1:] in (".", "!", "?")
-        if begins or not name[0].isupper() or name.lower() in _NO_NAMES:
+        known = name.lower() in _NO_NAMES or name.lower() in words
+        if begins or not name[0].isupper() or known:
             continue
         parts = [part.lower() for part in re.findall(r"\w+", name)]
         abbreviates = name.isupper() and len(name) <= 4 and name.lower() in initials

@@ -52,7 +52,8 @@ class Tokenizer:
             encoded = self._tokenizer.encode_batch_fast(list(texts))
         left = sorted((len(text), place) for place, text in enumerate(encoded))
         while left:
-            width = max(left[-1][0], min(sum(length for length, _ in left[-_ROW:]), _ROW))
+            together = sum(length for length, _ in left[-_ROW:])
+            width = max(left[-1][0], min(together, _ROW))
             width = -(-width // _WIDTH) * _WIDTH
             most = max(1, min(rows_at_once, TOKENS_AT_ONCE // width))
             rows = [row for row in (_take_row(left, width) for _ in range(most)) if row]
