@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -282,13 +282,14 @@ def test_a_link_asks_its_question(browser: Browser, address: str) -> None:
 
 
 def slide(slider: Locator, value: int) -> None:
-    """Press the arrows until the slider is there; a key pressed in a redraw is lost."""
-    for _ in range(60):
-        now = float(slider.get_attribute("aria-valuenow") or 0)
-        if now == value:
+    """Press an arrow until the slider is there; a key pressed in a redraw is lost."""
+    for _ in range(20):
+        now = slider.input_value()
+        if int(now) >= value:
             return
-        slider.press("ArrowRight" if now < value else "ArrowLeft")
-        slider.page.wait_for_timeout(50)
+        slider.press("ArrowRight")
+        with suppress(AssertionError):
+            expect(slider).not_to_have_value(now, timeout=2000)
 
 
 def test_only_some_reviews_are_asked_and_a_follow_up_says_what_was_searched_for(
