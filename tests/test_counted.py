@@ -184,6 +184,12 @@ def test_who_has_a_name_is_not_who_has_half_of_it(ask: Callable[..., Answer]) ->
     assert "8 speak of this" in answer.headline and "critically" not in answer.headline
 
 
+def test_what_is_written_without_capitals_is_no_name(ask: Callable[..., Answer]) -> None:
+    reviews = many((2, "The room service was good."), (20, "The service was good."), (90, "Fine."))
+    answer = ask("What do guests say about the Room Service?", reviews)
+    assert "22 speak of this" in answer.headline
+
+
 def test_why_is_told_by_the_reason_that_most_give(ask: Callable[..., Answer]) -> None:
     answer = ask("Why do guests dislike the breakfast?", many((9, BAD), (4, GOOD)))
     assert answer.headline.startswith(

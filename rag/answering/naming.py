@@ -18,12 +18,13 @@ _ANY_TELLING = 0.3  # and where the question names one thing or another
 _SOME_TELLING = 0.25  # or asks which is best for several things
 _ROUNDING = 1e-6
 _STANDS_FOR_ALL = 0.3  # share of the reviews with a word of a name that have the whole name
+_LOOKED_AT = 50  # sentences with a name, for its capitals
 _PLACE = re.compile(r"\b(?:in|at|from|near) (?:the )?([A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*)")
 
 
 def with_words(plan: QuestionPlan, index: ReviewIndex) -> Mask:
     """(sentences of the index,) which have the words of what the plan asks about."""
-    name = name_asked(plan)
+    name = name_asked(plan, index)
     return _naming(name, index) if name else words_told(without_judgement(plan.aspect), plan, index)
 
 
@@ -58,13 +59,20 @@ def places_asked(plan: QuestionPlan) -> list[str]:
     return found if len(found) < len(told) else []
 
 
-def name_asked(plan: QuestionPlan) -> tuple[str, ...]:
+def name_asked(plan: QuestionPlan, index: ReviewIndex) -> tuple[str, ...]:
     """The words of the name that the question is about, if that is one of several words ("the Front
-    Man") and nothing else: what is only near to its vector is of somebody else.
+    Man") and nothing else: what is only near to its vector is of somebody else. What reviewers write
+    without capitals is no name ("Room Service").
     """
     told = without_judgement(plan.aspect).casefold().split()
-    names = [name.casefold().split() for name in proper_names(plan.query)]
-    return tuple(told) if told in names else ()
+    names = [name for name in proper_names(plan.query) if name.casefold().split() == told]
+    if not names:
+        return ()
+    whole = np.logical_and.reduce([index.word_scores(word)[0] > 0 for word in told])
+    texts = [sentence.text for sentence in index.sentences(np.flatnonzero(whole)[:_LOOKED_AT])]
+    written = [text for text in texts if names[0].casefold() in text.casefold()]
+    capitals = sum(names[0] in text for text in written)
+    return tuple(told) if capitals >= len(written) / 2 else ()
 
 
 def _naming(name: tuple[str, ...], index: ReviewIndex) -> Mask:

@@ -161,7 +161,7 @@ def _proposed(plan: QuestionPlan, index: ReviewIndex, with_word: Mask, where: Ma
         where = of_place if where is None else where & of_place
     if where is not None:
         with_word, cosine = with_word & where, np.where(where, cosine, -1)
-    if name_asked(plan):
+    if name_asked(plan, index):
         return np.flatnonzero(with_word)
     fewest = PROPOSED if plan.intent == "count" else _NEAREST
     wanted = max(fewest, int(with_word.sum()))
