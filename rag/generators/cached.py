@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def load_cached(
 
 def weights_written(folder: str) -> tuple[int, ...]:
     """When the weight files of a model's folder were written, in ns; empty for a hub name."""
-    place = Path(folder).expanduser()
+    place = Path(os.path.expanduser(folder))
     if not folder or not place.is_dir():
         return ()
     return tuple(sorted(path.stat().st_mtime_ns for path in place.glob("*.safetensors")))
