@@ -117,6 +117,8 @@ def test_items_that_are_codes_make_a_name_unknown_only_if_no_review_has_it() -> 
     catalogue = catalogue_of("films", reviews)
     assert catalogue.aliases["sue"] == ("tt0116477",)
     finder = NameFinder(catalogue)
+    (mention,) = finder.find("Was Sue a great host?").items
+    assert (mention.items, mention.name) == (("tt0116477",), "Sue")
     assert finder.find("What do they think of Mona Ferri?").unknown == ""
     assert finder.find("What do they think of Karl Odd?").unknown == "Karl Odd"
     assert item_name("tt0116477") == "tt0116477" and not is_code("hotel-7") and not is_code("ps5")

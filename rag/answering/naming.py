@@ -22,10 +22,13 @@ _LOOKED_AT = 50  # sentences with a name, for its capitals
 _PLACE = re.compile(r"\b(?:in|at|from|near) (?:the )?([A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*)")
 
 
-def with_words(plan: QuestionPlan, index: ReviewIndex) -> Mask:
-    """(sentences of the index,) which have the words of what the plan asks about."""
-    name = name_asked(plan, index)
-    return _naming(name, index) if name else words_told(without_judgement(plan.aspect), plan, index)
+def with_words(plan: QuestionPlan, index: ReviewIndex) -> tuple[Mask, bool]:
+    """(sentences of the index,) which have the words of what the plan asks about; and whether that is
+    a name, so that no others can speak of it.
+    """
+    if name := _name_asked(plan, index):
+        return _naming(name, index), True
+    return words_told(without_judgement(plan.aspect), plan, index), False
 
 
 def words_told(
@@ -59,7 +62,7 @@ def places_asked(plan: QuestionPlan) -> list[str]:
     return found if len(found) < len(told) else []
 
 
-def name_asked(plan: QuestionPlan, index: ReviewIndex) -> tuple[str, ...]:
+def _name_asked(plan: QuestionPlan, index: ReviewIndex) -> tuple[str, ...]:
     """The words of the name that the question is about, if that is one of several words ("the Front
     Man") and nothing else: what is only near to its vector is of somebody else. What reviewers write
     without capitals is no name ("Room Service").

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.answering.naming import name_asked, places_asked, with_words
+from rag.answering.naming import places_asked, with_words
 from rag.embedding import Vectors
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
@@ -104,8 +104,8 @@ def opinions_on(
     """The sentences of reviews in `where` that speak to what the plan asks about."""
     if plan.is_overview:
         return _of_everything(index, reader, where)
-    with_word = with_words(plan, index)
-    opinions = _to_read(plan, index, with_word, where)
+    with_word, is_name = with_words(plan, index)
+    opinions = _to_read(plan, index, with_word, is_name, where)
     if not len(opinions):
         return opinions
     opinions = _judged(opinions, plan, index, reader, with_word)
@@ -118,7 +118,7 @@ def sentences_near(
     """The sentences that are proposed for what the plan asks, with the probability that each answers
     it, whatever it is; nothing is told of their sides.
     """
-    opinions = _to_read(plan, index, with_words(plan, index), where)
+    opinions = _to_read(plan, index, *with_words(plan, index), where)
     relevance = np.zeros(len(opinions), dtype=np.float32)
     if (read := np.flatnonzero(opinions.read_language)).size:
         texts = [opinions.texts[place] for place in read.tolist()]
@@ -127,10 +127,11 @@ def sentences_near(
 
 
 def _to_read(
-    plan: QuestionPlan, index: ReviewIndex, with_word: Mask, where: Mask | None
+    plan: QuestionPlan, index: ReviewIndex, with_word: Mask, is_name: bool, where: Mask | None
 ) -> Opinions:
     """What is proposed, as far as it may be read."""
-    rows, sampled = _sample(index, _proposed(plan, index, with_word, where), PROPOSED)
+    proposed = _proposed(plan, index, with_word, is_name, where)
+    rows, sampled = _sample(index, proposed, PROPOSED)
     return _opinions(index, rows, where, sampled)
 
 
@@ -153,16 +154,22 @@ def _of_everything(index: ReviewIndex, reader: Reader, where: Mask | None) -> Op
     return replace(opinions, stances=stances)
 
 
-def _proposed(plan: QuestionPlan, index: ReviewIndex, with_word: Mask, where: Mask | None) -> Rows:
-    """Rows of sentences that may speak to the aspect: with its words, or near to it."""
-    cosine = (index.all_vectors @ plan.vectors.T).max(axis=1)
+def _proposed(
+    plan: QuestionPlan, index: ReviewIndex, with_word: Mask, is_name: bool, where: Mask | None
+) -> Rows:
+    """Rows of sentences that may speak to the aspect: with its words, or, if it is no name, near to
+    it.
+    """
     for place in places_asked(plan):
         of_place = index.word_scores(place)[1][index.sentence_review] > 0
         where = of_place if where is None else where & of_place
     if where is not None:
-        with_word, cosine = with_word & where, np.where(where, cosine, -1)
-    if name_asked(plan, index):
+        with_word = with_word & where
+    if is_name:
         return np.flatnonzero(with_word)
+    cosine = (index.all_vectors @ plan.vectors.T).max(axis=1)
+    if where is not None:
+        cosine = np.where(where, cosine, -1)
     fewest = PROPOSED if plan.intent == "count" else _NEAREST
     wanted = max(fewest, int(with_word.sum()))
     nearest = np.argsort(-cosine, kind="stable")[:wanted]

@@ -16,21 +16,20 @@ from rag.understanding.side import is_negation, judges
 
 _FEWEST_WORDS, _MOST_WORDS = 3, 20
 _STEM = 5
-# words that turn or strengthen a statement; the quotation has to have them
-_TURNS = frozenset(
-    "no not never nor without than if unless would could might may should only all every always most "
-    "everybody everyone nobody nothing too better worse best worst more less very really quite so just "
-    "extremely absolutely totally completely truly highly definitely".split()
-)
-# what asks for points is no part of one: "The positive aspects are worth watching"
 _STRENGTHEN = frozenset(
     "too more less most very really quite so extremely absolutely totally completely truly highly".split()
+)
+# words that turn or strengthen a statement; the quotation has to have them
+_TURNS = _STRENGTHEN | frozenset(
+    "no not never nor without than if unless would could might may should only all every always "
+    "everybody everyone nobody nothing better worse best worst just definitely".split()
 )
 # words that weaken what is said; a statement may not leave them out
 _WEAKEN = frozenset(
     "almost bit can fairly generally little mainly mostly nearly occasionally often pretty quite rather "
     "relatively seem seemed seems slightly sometimes somewhat usually".split()
 )
+# what asks for points is no part of one: "The positive aspects are worth watching"
 _ASKING = frozenset(
     "positive negative aspect aspects pros cons strengths weaknesses likes dislikes summary summarise "
     "summarize explain reviewed nutshell".split()

@@ -165,7 +165,7 @@ class NameFinder:
             if len(items) <= _MOST_MATCHES:
                 chosen = tuple(sorted(items, key=self._size))
                 words = _POSSESSIVE.sub("", question[slice(*span)]).removeprefix("the ")
-                called = len(chosen) > 1 or chosen[0].isdigit()
+                called = len(chosen) > 1 or is_code(chosen[0])
                 yield Mention(span[0], end, chosen, words if called else item_name(chosen[0]))
             place = last + 1
 

@@ -28,6 +28,7 @@ from rag.index.ingest import rebuild
 from rag.retrieval import Limits, retrieve
 from rag.understanding.intent import content_words, wants_overview
 from tests.benchmarks.measuring import options, sample_questions, show, temporary_settings
+from tests.benchmarks.plots import named_line
 from tests.benchmarks.retrieval_speed import StandIn
 from tests.benchmarks.update import write
 
@@ -125,14 +126,9 @@ def panel(title: str, points: Points, left: int) -> list[str]:
         label = f"{10.0**power:g} s" if power >= -1 else f"{10.0 ** (power + 3):g} ms"
         parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{label}</text>')
     for number, (stage, line) in enumerate(points.items()):
+        places = [place(*point) for point in line]
         colour = _COLOURS[number % len(_COLOURS)]
-        corners = [place(*point) for point in line]
-        drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-        parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in corners]
-        y = _TOP_EDGE + _HEIGHT + 44 + 18 * number
-        parts.append(f'<rect x="{left}" y="{y - 9}" width="18" height="4" fill="{colour}"/>')
-        parts.append(f'<text x="{left + 26}" y="{y - 2}">{html.escape(stage)}</text>')
+        parts += named_line(stage, places, colour, number, left, _TOP_EDGE + _HEIGHT + 44)
     return parts
 
 

@@ -50,22 +50,30 @@ def curves(
     ]
     for number, (name, curve) in enumerate(drawn.items()):
         colour = COLOURS[number % len(COLOURS)]
-        places = [_place(*point) for point in curve]
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in places]
+        parts += named_line(
+            name, [_place(*point) for point in curve], colour, number, _LEFT, bottom + 58
+        )
         if marked and name in marked:
             x, y = _place(*marked[name])
             parts.append(
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="none" stroke="{colour}" '
                 'stroke-width="2"/>'
             )
-        y = bottom + 58 + 18 * number
-        parts += [
-            f'<rect x="{_LEFT}" y="{y - 9}" width="18" height="4" fill="{colour}"/>',
-            f'<text x="{_LEFT + 26}" y="{y - 2}">{html.escape(name)}</text>',
-        ]
     return "\n".join([*parts, "</svg>\n"])
+
+
+def named_line(
+    name: str, places: Curve, colour: str, number: int, left: float, top: float
+) -> list[str]:
+    """A line through places, and its name as that of this number in the legend at `left`, `top`."""
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    y = top + 18 * number
+    return [
+        f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>',
+        *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places),
+        f'<rect x="{left}" y="{y - 9}" width="18" height="4" fill="{colour}"/>',
+        f'<text x="{left + 26}" y="{y - 2}">{html.escape(name)}</text>',
+    ]
 
 
 def _place(x: float, y: float) -> tuple[float, float]:

@@ -6,25 +6,18 @@ the vectors, reading a batch of pairs.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from statistics import median
 
 from rag.config import load_settings
 from rag.embedding import make_embedder
 from rag.reader import load
-from tests.benchmarks.measuring import chosen_index, options, sample_questions, show
+from tests.benchmarks.measuring import chosen_index, milliseconds, options, sample_questions, show
 
 ASKERS = 8
 ROUNDS = 9
 PAIRS = 24  # that counting reads at once
 NEAREST = 200
-
-
-def milliseconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return 1000 * (time.perf_counter() - begun)
 
 
 def main() -> None:
@@ -57,7 +50,7 @@ def main() -> None:
             ]
         )
 
-    works = {
+    works: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
         "embedding a question and its words": (
             embed_each,
             lambda: embedder.embed_queries([*questions, *map(str.lower, questions)]),
@@ -67,8 +60,8 @@ def main() -> None:
     }
     rows = []
     for name, (each, together) in works.items():
-        times = [(milliseconds(each), milliseconds(together)) for _ in range(ROUNDS)][1:]
-        apart, at_once = (median(column) for column in zip(*times, strict=True))
+        times = milliseconds(lambda work: work(), [each, together] * ROUNDS)[2:]
+        apart, at_once = median(times[::2]), median(times[1::2])
         rows.append([name, f"{apart:.1f}", f"{at_once:.1f}", f"{apart / at_once:.2f}"])
     show(f"{ASKERS} askers, ms", ["work", "in turn", "at once", "times"], rows)
 
