@@ -257,6 +257,7 @@ CELLS = st.one_of(
 @given(texts=st.lists(CELLS, min_size=1, max_size=12), suffix=st.sampled_from(list(FORMATS)))
 @example(texts=["\x00", "\x08", "0\x1f"], suffix="csv")
 @example(texts=["\x00", "\x1f", "\x08"], suffix="csv")
+@example(texts=["fine", "\\"], suffix="csv")
 def test_every_row_is_kept_or_counted_as_dropped(
     tmp_path: Path, texts: list[str], suffix: str
 ) -> None:

@@ -167,7 +167,8 @@ def _other_quotings(lines: Sequence[str], separator: str) -> Iterator[Separation
         yield Separation(separator, "'")
         if any("\\'" in line for line in shown):
             yield Separation(separator, "'", escaped=True)
-    if any(f"\\{separator}" in line or line.rstrip("\r\n").endswith("\\") for line in shown):
+    goes_on = any(line.rstrip("\r\n").endswith("\\") for line in shown[:-1])
+    if goes_on or any(f"\\{separator}" in line for line in shown):
         yield Separation(separator, "", escaped=True)
 
 
