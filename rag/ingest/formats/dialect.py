@@ -151,7 +151,9 @@ def _best(lines: Sequence[str], separator: str, whole: bool) -> _Sample:
             all_over = not usual.quoted and sample.quoted >= 0.5 * len(sample.records)
             better = sample.fit > best.fit + _MARGIN or (all_over and sample.fit >= best.fit)
         else:
-            better = sample.fit >= best.fit + _MARGIN * bool(best.quoted)
+            wanted = best.fit + _MARGIN * bool(best.quoted)
+            joined = len(sample.records) < len(best.records)  # lines that end in a backslash go on
+            better = sample.fit > wanted or (sample.fit == wanted and joined)
         best = sample if better else best
     if best.plain > best.quoted:
         return _read(lines, replace(best.separation, mark=""), whole)
@@ -167,8 +169,7 @@ def _other_quotings(lines: Sequence[str], separator: str) -> Iterator[Separation
         yield Separation(separator, "'")
         if any("\\'" in line for line in shown):
             yield Separation(separator, "'", escaped=True)
-    goes_on = any(line.rstrip("\r\n").endswith("\\") for line in shown[:-1])
-    if goes_on or any(f"\\{separator}" in line for line in shown):
+    if any(f"\\{separator}" in line or line.rstrip("\r\n").endswith("\\") for line in shown):
         yield Separation(separator, "", escaped=True)
 
 
