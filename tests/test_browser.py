@@ -351,7 +351,8 @@ def test_stop_ends_a_long_answer_and_keeps_its_words(browser: Browser, slow_addr
         box.fill(QUESTION)
         box.press("Enter")
         expect(page.locator(".qa-raw")).to_contain_text("<b>word</b>3")
-        page.get_by_role("button", name="Stop").click()
+        # pressed for a second, in which lines are written: it must not move away
+        page.get_by_role("button", name="Stop").click(delay=1000)
         expect(page.get_by_text("Stopped. What was written so far")).to_be_visible()
         expect(page.locator(".qa-raw")).to_contain_text("<b>word</b>3")
         expect(page.get_by_role("button", name="Stop")).to_have_count(0)

@@ -132,7 +132,7 @@ def _answer(
     question, state.compare_to_ask, state.compare_pair = state.compare_to_ask, None, None
     state.compare_asking = True
     state.compare_asked += 1
-    said, place, stop = st.empty(), st.empty(), st.empty()
+    stop, said, place = st.empty(), st.empty(), st.empty()  # words come below, and "Stop" stays
     # a click on it ends this run; the next one finds `compare_asking`
     stop.button("Stop", key="compare-stop")
 
@@ -147,7 +147,7 @@ def _answer(
             sides.append(_side(models.open_pipeline(settings, index, model), model, question, draw))
     except Exception:
         state.compare_asking = False
-        for drawn in (said, place, stop):
+        for drawn in (stop, said, place):
             drawn.empty()
         raise
     if blind and random.random() < 0.5:
