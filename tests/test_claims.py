@@ -18,7 +18,7 @@ from tests.fakes import FakeEmbedder
         ("Is the Fox and Crown quiet at night?", "It is quiet at night."),
         ("Is the pool warm at the Fox and Crown?", "The pool is warm."),
         ("Does the Fox and Crown have a pool?", "There is a pool."),
-        ("Did anyone get bitten at the Fox and Crown?", "We get bitten."),
+        ("Did anyone get bitten at the Fox and Crown?", "We did get bitten."),
     ],
 )
 def test_an_item_that_is_the_subject_is_it(question: str, statement: str) -> None:

@@ -17,6 +17,7 @@ from tests.asking import ask_in, many
 
 QUESTIONS = (
     "How much is the parking?",
+    "How much sugar is in it?",
     "How heavy is it?",
     "How long is the film?",
     "How far is the beach?",
@@ -58,6 +59,13 @@ def told(question: str, text: str) -> list[str]:
             ["3 blocks", "a short walk"],
         ),
         ("How heavy is it?", "It weighs 3 lbs", ["3 pounds"]),
+        (
+            "How much protein is in them?",
+            "190 calories, 8 grams of fat, 17g of which are sugar, and 7 g of plain protein",
+            ["7 grams"],
+        ),
+        ("how much sugar do they have", "It is high in sugar (14g), with 3g of fat", ["14 grams"]),
+        ("How much caffeine does it contain?", "No caffeine, 10g of sugar", []),
         ("How old is Jake?", "his ten-year-old son", ["10 years"]),
         ("What time is check-in?", "Check in is at 3 pm, 10:30am, 14:00 or noon", None),
         ("How many seasons are there?", "the first eight seasons, seasons 1-8", ["8", "8"]),
@@ -72,7 +80,7 @@ def test_what_a_sentence_tells(question: str, text: str, labels: list[str] | Non
         "How much is parking?": ["$48", "€1,200", "£14"],
         "What time is check-in?": ["3 pm", "10:30 am", "2 pm", "12 pm"],
     }
-    assert told(question, text) == (labels or expected[question])
+    assert told(question, text) == (expected[question] if labels is None else labels)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.answer import AnswerSentence, Breakdown
 from rag.answering import headline, prompt
 from rag.answering.base import BearsOn, Draft, as_text
-from rag.answering.claims import Claim, asks_either, claim_of, side_of_statement, statement_of
+from rag.answering.claims import Claim, asks_either, claim_of
 from rag.answering.extractive import ExtractiveAnswerer, shortened
 from rag.answering.fact_answer import FactAnswerer
 from rag.answering.opinions import Opinions, opinions_on
@@ -97,13 +98,20 @@ class CountingAnswerer:
             yield Draft((prompt.REFUSED,), evidence.chunks)
             return
         spoken = counted = opinions
+        groups: dict[prompt.Group, NDArray[np.bool_]] | None = None
         apart: tuple[Breakdown, ...] = ()
         if of_claim:  # whether something is so is told by those who say that it is or is not
-            spoken = counted = opinions.only(np.array(sorted(of_claim)))
+            places = np.array(sorted(of_claim))
+            spoken = counted = opinions.only(places)
+            if claim is not None and plan.intent == "yes_no" and not of_which:
+                spoken = replace(spoken, relevance=claim.surely[places])
+                groups = claim.who_says_what(places)
+        elif claim is not None and claim.places_of_all:  # a few do, and the others may matter
+            groups = claim.who_says_what(np.arange(len(opinions)), others=True)
         elif plan.split is not None and plan.split.ranked:
             apart = breakdowns(self._index, opinions, where=evidence.where)
             spoken = of_best(self._index, opinions, plan.side, apart)
-        points = self._finder.points(plan, spoken, cancelled)
+        points = self._finder.points(plan, spoken, cancelled, groups)
         of_all = points if spoken is opinions else ()  # places are among those who were spoken of
         tally = Tally.of(opinions, of_all)
         if not apart or of_all:
@@ -158,11 +166,9 @@ class CountingAnswerer:
                 return headline.saying_so(claim.count, tally.asked)
             return headline.how_many(tally, plan.side)
         if plan.intent == "yes_no" and not asks_either(plan):
-            if claim is not None:
-                return headline.true_or_not(
-                    tally, claim.count.number, len(claim.count.opposed), sure=claim.is_sure
-                )
-            return headline.yes_or_no(tally, side_of_statement(statement_of(plan), self._reader))
+            return (
+                claim.told(tally) if claim is not None else headline.of_an_aspect(tally, "neutral")
+            )
         return headline.of_an_aspect(tally, plan.side)
 
     def _ratings(self, opinions: Opinions) -> list[float]:

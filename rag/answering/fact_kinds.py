@@ -14,6 +14,7 @@ from rag.answering.fact_values import (
     WEIGHTS,
     Value,
     ages,
+    amounts,
     distances,
     measures,
     names,
@@ -84,6 +85,10 @@ _HOW_MANY = re.compile(  # what is counted is the last word before the verb
     r"|should|take|took|in|on|of|at|per|there)\b|\W*$)",
     re.IGNORECASE,
 )
+_HOW_MUCH = re.compile(
+    r"how much (?!(?:time|better|worse|more|less|\w+er)\b)([a-z][\w-]*) (?:is|are|does|do|has|have|comes?)\b",
+    re.IGNORECASE,
+)
 _ACTED = re.compile(
     r"(?:who|which act(?:or|ress)|what act(?:or|ress))\b.+?\b(?:play(?:s|ed)?|voice[sd]?|star\w*|direct\w*|compose\w*"
     r"|wr[io]te\w*|written|sang|sings)\b|who(?:'s| is| was) the (?:director|composer|author|writer|singer)\b",
@@ -106,6 +111,8 @@ def kind_of_fact(question: str) -> Kind | None:
         if unit:
             return _kind("a time span", partial(measures, units=SPANS), noun, required=True)
         return _kind("a number", partial(numbers, counted=noun), "", required=True)
+    if much := _HOW_MUCH.match(asked):
+        return _kind("an amount", partial(amounts, of=much[1]), "contain contains inside")
     if _ACTED.match(asked):
         own = "actor actress play plays played director composer author writer singer"
         return _kind("a name", names, own)

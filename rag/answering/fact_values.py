@@ -50,12 +50,32 @@ UNITS = {  # as they are told, and as people write them
     "gram": r"g|grams?",
     "pound": r"lbs?|pounds?",
     "ounce": r"oz|ounces?",
+    "mg": r"mgs?|milligrams?",
+    "GB": r"gbs?|gigs?|gigabytes?",
+    "MB": r"mbs?|megabytes?",
 }
-_PLURAL = {"foot": "feet", "inch": "inches", "kg": "kg", "km": "km", "cm": "cm"}
+_PLURAL = {
+    "foot": "feet",
+    "inch": "inches",
+    "kg": "kg",
+    "km": "km",
+    "cm": "cm",
+    "mg": "mg",
+    "GB": "GB",
+    "MB": "MB",
+}
+_SIZES: dict[str, float] = {  # of the units that measure the same thing, to put them in order
+    **{"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "night": 86_400},
+    **{"week": 604_800, "month": 2_630_000, "year": 31_600_000},
+    **{"mg": 0.001, "gram": 1, "ounce": 28.35, "pound": 453.6, "kg": 1_000},
+    **{"MB": 1, "GB": 1_000},
+    **{"cm": 1, "inch": 2.54, "foot": 30.48, "metre": 100},
+}
 SPANS = ("second", "minute", "hour", "day", "night", "week", "month", "year")
 LENGTHS = ("cm", "metre", "foot", "inch")
 WAYS = ("second", "minute", "hour", "block", "stop", "mile", "km", "metre", "foot")
 WEIGHTS = ("kg", "gram", "pound", "ounce")
+AMOUNTS = ("mg", "gram", "ounce", "GB", "MB")  # of what is in something
 _CLOCK = re.compile(
     r"\b(?P<hour>1[0-2]|0?[1-9])(?:[:.](?P<minute>[0-5]\d))? ?(?P<half>[ap])\.?m\b"
     r"|\b(?P<hour24>[01]?\d|2[0-3]):(?P<minute24>[0-5]\d)\b|\b(?P<word>noon|midnight)\b",
@@ -130,6 +150,26 @@ def measures(text: str, _: str, *, units: tuple[str, ...]) -> Iterator[Value]:
         yield from _measured(text, unit, rf"({_NUMBER}){until}[ -]?(?:{UNITS[unit]})(?!\w)")
 
 
+def amounts(text: str, _: str, *, of: str) -> Iterator[Value]:
+    """How much of something there is: "7 grams of plain sugar"; where it is said so nowhere, "sugar: 7
+    g".
+    """
+    stem = re.escape(of.removesuffix("s"))
+    before = rf" ?(?:of |from |are |is |in )?(?:[\w-]+ ){{0,3}}?{stem}(?:e?s)?\b"
+    after = rf"\b{stem}(?:e?s)?\b[^\d.;]{{0,40}}?"
+    for ahead, behind in ((r"", before), (after, r"(?! ?of\b)")):
+        values = [
+            value
+            for unit in AMOUNTS
+            for value in _measured(
+                text, unit, rf"{ahead}({_NUMBER})()[ -]?(?:{UNITS[unit]})(?!\w){behind}"
+            )
+        ]
+        if values:
+            yield from values
+            return
+
+
 def ages(text: str, _: str) -> Iterator[Value]:
     """Ages of people: "my 6-year-old", "7 yo"."""
     years = rf"(?:{UNITS['year']})[ -]old\b|yo\b|y/o\b"
@@ -149,7 +189,8 @@ def _measured(text: str, unit: str, pattern: str) -> Iterator[Value]:
         until = _number(found[2]) if found[2] else number
         amount = _told(number) + (f" to {_told(until)}" if until != number else "")
         name = unit if amount == "1" else _PLURAL.get(unit, f"{unit}s")
-        yield Value(f"{amount} {unit}", f"{amount} {name}", None, found.start())
+        size = (number + until) / 2 * _SIZES[unit] if unit in _SIZES else None
+        yield Value(f"{amount} {unit}", f"{amount} {name}", size, found.start())
 
 
 def numbers(text: str, _: str, *, counted: str) -> Iterator[Value]:

@@ -29,6 +29,7 @@ _SURE = 0.6  # that one of them needs, where no two agree
 _SHOWN = 5  # values, each with a sentence that gives it
 _SPREAD = 8  # reviews with a figure, from which half of them are told
 _CLEAR = 0.5  # share that give one value, from which it is the answer
+_ALIKE = 2.0  # times the smallest measure is the largest, of one thing
 _SAME_NAME = 80  # of 100; names are misspelt
 
 
@@ -100,7 +101,7 @@ def fact_of(
     given = _grouped(list(told.values()), names=kind.noun == "a name")
     if given and len(given[0].places) < 2:
         given = [one for one in given if near.relevance[one.places[0]] >= _SURE]
-    if not (len(given) < 2 or _is_clear(given, kind) or kind.noun == "a price"):
+    if not (len(given) < 2 or _is_clear(given, kind) or _is_a_range(given, kind)):
         given = []  # they tell different things
     return Fact(kind, tuple(given), near)
 
@@ -169,6 +170,17 @@ def _is_clear(given: Sequence[Given], kind: Kind) -> bool:
     most, second = numbers[0], max(numbers[1:], default=0)
     far_ahead = most >= 2 * second and kind.noun != "a price"
     return most > 1 and (most >= _CLEAR * sum(numbers) or far_ahead)
+
+
+def _is_a_range(given: Sequence[Given], kind: Kind) -> bool:
+    """Whether the values differ as those of one thing may: prices do, and what is measured does by a
+    little.
+    """
+    if kind.noun == "a price":
+        return True
+    sizes = [one.value.size for one in given]
+    measured = [size for size in sizes if size]
+    return len(measured) == len(sizes) and max(measured) <= _ALIKE * min(measured)
 
 
 def _others(given: Sequence[Given]) -> str:

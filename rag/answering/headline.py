@@ -115,13 +115,26 @@ def of_everything(tally: Tally, ratings: Sequence[float], side: Side) -> str:
             else f"{percent(high, of)} of {of:,} rated reviews are high, {percent(low, of)} low"
         )
         return f"{total}, on the whole {_tone(high, low, of)}: {shown}."
-    opening = verdict(tally)
     if tally.asked == 1:
         return _of_one(tally)
+    if side != "neutral" and tally.on(side):
+        other: Side = "praise" if side == "criticism" else "criticism"
+        more = f"; {_doing(tally.on(other), _VERBS[other])}" if tally.on(other) else ""
+        doing = f"{_VERBS[side]}{'s' if tally.on(side) == 1 else ''} something"
+        return f"{_so_many(tally.on(side), tally.asked)} {doing}{more}."
+    opening = verdict(tally)
     said = f"{_doing(tally.praise, 'praise')}, {_doing(tally.criticism, 'criticise')}"
     if tally.asked < FEW or not opening:
         return f"{total}: {said}."
     return f"{opening}: of {total} {said}."
+
+
+def _so_many(number: int, of: int) -> str:
+    """ "About 35 of 56 reviews", "All 41 reviews"."""
+    if number == of:
+        return f"All {reviews(of)}"
+    told = about(number)
+    return f"{told[0].upper()}{told[1:]} of {reviews(of)}"
 
 
 def _of_one(tally: Tally) -> str:
@@ -147,55 +160,55 @@ def _tone(high: int, low: int, of: int) -> str:
     return "critical" if low >= 1.5 * high else "divided"
 
 
-def yes_or_no(tally: Tally, asked: Side) -> str:
-    """The answer to "Is it good?" (asked: praise) or "Is it too long?" (criticism)."""
-    agree, differ = tally.only_praise, tally.only_criticism
-    if asked == "criticism":
-        agree, differ = differ, agree
-    judge = tally.judge
-    if not judge:
-        return f"{_speak(tally)}{_sides(tally)}."
-    if judge == 1:
-        said = "says both" if tally.both else "says so" if agree else "says the opposite"
-        return f"One review judges it, and {said}."
-    if judge < FEW and judge in (agree, differ):
-        said = "say so" if agree else "say the opposite"
-        return f"All {reviews(judge)} that judge it {said}."
-    both = f", {tally.both:,} both" if tally.both else ""
-    counted = f"{agree:,} of {reviews(judge)} that judge it say so, {differ:,} the opposite{both}"
+def yes_or_no(tally: Tally, agree: int, differ: int, both: int, *, of_a_view: bool) -> str:
+    """The answer to a question that is yes or no, by how many reviews say so, say the opposite, or say
+    both; where one or two tell, and others speak of it, too, only how many speak.
+    """
+    judge = agree + differ + both
+    most, least = max(agree, differ), min(agree, differ)
+    if judge < _CLEARLY and not (least or both):
+        if not judge or 2 * most < tally.speak:
+            return f"{_speak(tally)}."
+        word = "yes" if agree else "no"
+        return f"It seems {word}: {reviews(most)} {_says(most, agree > 0)}."
+    if judge == both:
+        return f"{reviews(both)} {_says(both, True).removesuffix(' so')} both."
+    told = "judge it" if of_a_view else "tell"
+    if most == judge and not of_a_view:
+        return f"{'Yes' if agree else 'No'}: {about(most)} {_says(most, agree > 0, noun=True)}."
+    if most == judge:
+        return f"{'Yes' if agree else 'No'}: all {reviews(judge)} that {told} {_says(most, agree > 0)}."
+    parts = [
+        f"{agree:,} of {reviews(judge)} that {told} {_says(agree, True)}",
+        *([f"{differ:,} the opposite"] if differ else []),
+        *([f"{both:,} both"] if both else []),
+    ]
+    counted = ", ".join(parts)
+    word = _yes_no_or_neither(agree, differ, judge)
+    return f"{word}: {counted}." if word else f"{counted[0].upper()}{counted[1:]}."
+
+
+def _yes_no_or_neither(agree: int, differ: int, judge: int) -> str:
+    """What so many come to; "" where they are too few to tell."""
+    most, least = max(agree, differ), min(agree, differ)
     if judge < FEW:
-        return f"{counted[0].upper()}{counted[1:]}."
-    share = agree / max(agree + differ, 1)
+        clear = most >= _CLEARLY and most >= _CLEARLY * least and 2 * most > judge
+        return ("Mostly yes" if agree > differ else "Mostly no") if clear else ""
     low, high = wilson(agree, max(agree + differ, 1))
     if low <= 0.5 <= high:
-        return f"Opinions are divided: {counted}."
-    words = (
-        ("Yes" if share >= 0.9 else "Mostly yes")
-        if share > 0.5
-        else ("No" if share <= 0.1 else "Mostly no")
-    )
-    return f"{words}: {counted}."
+        return "Opinions are divided"
+    share = agree / (agree + differ)
+    if share > 0.5:
+        return "Yes" if share >= 0.9 else "Mostly yes"
+    return "No" if share <= 0.1 else "Mostly no"
 
 
-def true_or_not(tally: Tally, agree: int, differ: int, *, sure: bool = True) -> str:
-    """The answer to a question of fact that is yes or no, by how many reviews bear it out; where
-    they disagree, or are few and not `sure`, or others speak of it, too, only how many speak.
-    """
-    most, least = max(agree, differ), min(agree, differ)
-    if 0 < most < _CLEARLY and not least and sure and 2 * most >= tally.speak:
-        word = "yes" if agree else "no"
-        said = "so" if agree else "the opposite"
-        return f"It seems {word}: {reviews(most)} {_say(most).split()[-1]} {said}."
-    if most < _CLEARLY or most < _CLEARLY * least:
-        return f"{_speak(tally)}."
-    words = ("Mostly " if least else "") + ("yes" if agree > differ else "no")
-    parts = [f"{about(agree)} {_say(agree)} so"] if agree else []
-    parts += [f"{about(differ)} {_say(differ)} the opposite"] if differ else []
-    return f"{words.capitalize()}: {', '.join(parts)}."
-
-
-def _say(number: int) -> str:
-    return "review says" if number == 1 else "reviews say"
+def _says(number: int, agree: bool, *, noun: bool = False) -> str:
+    """ "says so", "say the opposite", "reviews say so"."""
+    said = "so" if agree else "the opposite"
+    if noun:
+        return f"review{'s say' if number != 1 else ' says'} {said}"
+    return f"{'say' if number != 1 else 'says'} {said}"
 
 
 def saying_so(counted: Count, asked: int) -> str:

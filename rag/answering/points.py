@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rag.answering.counting import Count, count, read
 from rag.answering.key_points import choose_points
 from rag.answering.opinions import PROPOSED, Opinions
+from rag.answering.prompt import Group
 from rag.index import ReviewIndex
 from rag.index.catalogue import index_catalogue
 from rag.reader import Reader
@@ -59,33 +60,41 @@ class PointFinder:
         self._reader = reader
 
     def points(
-        self, plan: QuestionPlan, opinions: Opinions, cancelled: Callable[[], bool]
-    ) -> list[tuple[Side, list[Point]]]:
+        self,
+        plan: QuestionPlan,
+        opinions: Opinions,
+        cancelled: Callable[[], bool],
+        groups: Mapping[Group, NDArray[np.bool_]] | None = None,
+    ) -> list[tuple[Group, list[Point]]]:
         """The points of each side, the fuller side or that which was asked for first, each with the
-        commonest first; fewer once `cancelled()` is true.
+        commonest first; fewer once `cancelled()` is true. Where `groups` of the sentences are given,
+        those of each of these, in their order, and not of each side.
         """
-        chosen = self._chosen(plan, opinions)
+        chosen = self._chosen(plan, opinions) if groups is None else _grouped(opinions, groups)
         spent = 0 if plan.is_overview else PROPOSED + len(opinions)
         left = sum(len(places) for _, _, places in chosen)
-        found: list[tuple[Side, list[Point]]] = []
-        for side, most, places in chosen:
+        found: list[tuple[Group, list[Point]]] = []
+        for group, most, places in chosen:
             counted = []
             for place in places:
                 if cancelled():
                     break
                 left -= 1
                 pairs = max(_FEWEST_PAIRS, (PAIRS - spent) // (left + 1))
-                point, read_pairs = self._counted(place, side, opinions, pairs)
+                point, read_pairs = self._counted(place, opinions, pairs)
                 spent += read_pairs
                 counted.append(point)
             kept = _distinct(counted, opinions)[:most]
-            if plan.side not in ("neutral", side):  # one against the many is mostly misread
+            if groups is None and plan.side not in (
+                "neutral",
+                group,
+            ):  # one against the many is mostly misread
                 kept = [point for point in kept if point.count.number > 1]
             if kept:
-                found.append((side, kept))
+                found.append((group, kept))
         return found
 
-    def _chosen(self, plan: QuestionPlan, opinions: Opinions) -> list[tuple[Side, int, list[int]]]:
+    def _chosen(self, plan: QuestionPlan, opinions: Opinions) -> list[tuple[Group, int, list[int]]]:
         """(side, points wanted, places of candidates)."""
         members: dict[Side, NDArray[np.bool_]] = {
             "praise": opinions.stances >= NEUTRAL_BAND,
@@ -106,7 +115,7 @@ class PointFinder:
         everyone = len(np.unique(opinions.voices))
         if not plan.is_overview and plan.side == "neutral" and judge < _MOSTLY_JUDGED * everyone:
             wanted["neutral"] = _OF_NEITHER
-        chosen = []
+        chosen: list[tuple[Group, int, list[int]]] = []
         for side, most in wanted.items():
             says_little = self._says_little if plan.is_overview else None
             places = choose_points(
@@ -142,7 +151,7 @@ class PointFinder:
             if not opinions.read_language[place] or _clearly(float(row[0] - row[1]), side)
         ]
 
-    def _counted(self, place: int, side: Side, opinions: Opinions, pairs: int) -> tuple[Point, int]:
+    def _counted(self, place: int, opinions: Opinions, pairs: int) -> tuple[Point, int]:
         """The point, and how many pairs were read for it."""
         reading = read(
             opinions.texts[place],
@@ -152,7 +161,22 @@ class PointFinder:
             self._reader,
             pairs,
         )
+        side = side_of(float(opinions.stances[place]))
         return Point(place, side, count(reading, opinions)), reading.pairs
+
+
+def _grouped(
+    opinions: Opinions, groups: Mapping[Group, NDArray[np.bool_]]
+) -> list[tuple[Group, int, list[int]]]:
+    """(group, points wanted, places of candidates)."""
+    return [
+        (
+            group,
+            _A_SIDE,
+            choose_points(opinions, groups[group], _A_SIDE + _SPARE),
+        )
+        for group in groups
+    ]
 
 
 def _clearly(stance: float, side: Side) -> bool:

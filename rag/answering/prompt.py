@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rag.answer import AnswerSentence
 from rag.answering.fence import FENCED, fence
@@ -24,10 +25,14 @@ PRAISE_HEADING = "What they praise:"
 CRITICISM_HEADING = "What they criticise:"
 NEUTRAL_HEADING = "Other comments:"
 HEADINGS = (PRAISE_HEADING, CRITICISM_HEADING, NEUTRAL_HEADING)
-HEADING_OF: dict[Side, str] = {
+Group = Side | Literal["agree", "differ"]
+"""What stands together in an answer: a side, or who says yes to a polar question, or no."""
+HEADING_OF: dict[Group, str] = {
     "praise": PRAISE_HEADING,
     "criticism": CRITICISM_HEADING,
     "neutral": NEUTRAL_HEADING,
+    "agree": "Who says so:",
+    "differ": "Who says the opposite:",
 }
 
 _OPENING = (

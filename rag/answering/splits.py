@@ -12,6 +12,7 @@ from rag.answer import Breakdown
 from rag.answering.headline import FEW, in_a_row, reviews
 from rag.answering.opinions import Opinions
 from rag.answering.points import Point
+from rag.answering.prompt import Group
 from rag.answering.tally import wilson
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
@@ -29,7 +30,7 @@ _JUDGE = 3  # reviews that judge an item, to rank it
 _NAMED: dict[Facet, str] = {"rating": "By rating", "time": "Over time", "item": "By item"}
 _BRACKET = re.compile(r" \([^()]*\)$")
 
-Sided = Sequence[tuple[Side, Sequence[Point]]]
+Sided = Sequence[tuple[Group, Sequence[Point]]]
 
 
 def breakdowns(

@@ -14,17 +14,16 @@ from rag.answering.opinions import Opinions
 from rag.answering.statements import Statements
 from rag.reader import Reader
 from rag.reader.stance import NEUTRAL_BAND
-from rag.schema import Side
 
-Sides = Sequence[tuple[Side, Sequence[AnswerSentence]]]
-"""The points of each side as statements."""
+Sides = Sequence[tuple[prompt.Group, Sequence[AnswerSentence]]]
+"""The points of each group as statements."""
 
 _WHAT_IS_IT = "What is it about?"
 _OF_ONESELF = re.compile(r"\b(?:i|i['’]\w+|my|me|we|our|u)\b|[?!]", re.IGNORECASE)
 _TELLING, _TELLING_READ, _TELLS = (8, 35), 60, 0.8  # words, sentences read, probability
 _IN_A_SENTENCE = 3
 _LOWERED = frozenset("The A An Some Many Most Few No Its It They There Even".split())
-_OPENINGS: dict[Side, tuple[str, str]] = {
+_OPENINGS: dict[prompt.Group, tuple[str, str]] = {
     "praise": ("What is praised most:", "Also praised:"),
     "criticism": ("What is criticised most:", "Also criticised:"),
     "neutral": ("Reviewers say:", "And:"),
@@ -32,8 +31,10 @@ _OPENINGS: dict[Side, tuple[str, str]] = {
 
 
 def listed(sides: Sides) -> list[AnswerSentence]:
-    """Each side under its heading; what is on neither needs none where nothing else is told."""
-    if [side for side, _ in sides] == ["neutral"]:
+    """Each group under its heading; what is on neither side, and what the headline has just said, needs
+    none where nothing else is told.
+    """
+    if len(sides) == 1 and sides[0][0] in ("neutral", "agree", "differ"):
         return list(sides[0][1])
     sentences: list[AnswerSentence] = []
     for side, statements in sides:

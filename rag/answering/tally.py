@@ -11,6 +11,7 @@ import numpy as np
 
 from rag.answering.opinions import Opinions
 from rag.answering.points import Point
+from rag.answering.prompt import Group
 from rag.reader.stance import NEUTRAL_BAND
 from rag.schema import Side
 
@@ -28,7 +29,7 @@ class Tally:
     both: int
 
     @classmethod
-    def of(cls, opinions: Opinions, points: Iterable[tuple[Side, Iterable[Point]]] = ()) -> Tally:
+    def of(cls, opinions: Opinions, points: Iterable[tuple[Group, Iterable[Point]]] = ()) -> Tally:
         """Counted by voice: one is for or against if a sentence of it clearly is, or makes a point
         that is.
         """

@@ -62,6 +62,13 @@ _FOR = {
     r"(?:hard|tough|impossible|difficult) to (?:beat|top|fault)": "excellent",
     r"can(?:['’]?t|not) (?:beat|fault|go wrong with|complain about|say enough about)": "like",
     r"blown away": "very impressed",
+    r"hard (?:time|pressed)(?: to)? (?:find|beat|gett?)(?:ing)? (?:an? |any ?(?:thing )?)?better": (
+        "happy, none is better"
+    ),
+    r"would(?:n['’]?t| not) change (?:a|one|any) ?thing": "like all of it",
+    r"can(?:['’]?t|not) believe (?:what|how much) (?:i|we)(?:['’]ve| have)?(?: been)? miss(?:ed|ing)(?: out on)?": (
+        "love it, and missed it before"
+    ),
     r"what['’]?s not to (?:like|love)|what is not to (?:like|love)|what more (?:could|can|"
     r"do|would) (?:you|i|we|one|anyone) (?:want|ask for|need|wish for)": ("it is excellent"),
     r"(?:binged|binge[- ]watched|watched|read|finished|devoured)(?: \w+){1,3} in (?:one|a|"

@@ -28,6 +28,14 @@ _HAS = re.compile(
     re.IGNORECASE,
 )
 _PLURAL = re.compile(r"^(?!an? )(?:[\w'-]+ )*?[\w'-]+(?<!s)s$", re.IGNORECASE)
+_VERB = re.compile(  # after words that may stand before it
+    r"(?P<before>(?:(?:actually|also|always|easily|ever|even|just|often|only|really|still|usually)\s+)*)(?P<verb>[a-z]+)",
+    re.IGNORECASE,
+)
+_DEGREE = re.compile(r"^(?:too|very|really|quite|worth)$", re.IGNORECASE)
+_BE = re.compile(r"^(?:is|are|was|were)$", re.IGNORECASE)
+_CONSONANT_Y = re.compile(r"[^aeiou]y$", re.IGNORECASE)
+_SIBILANT = re.compile(r"(?:[sxzo]|[cs]h)$", re.IGNORECASE)
 _AFTER_SUBJECT = re.compile(
     r"^(?:a|an|the|not|about|above|across|after|against|along|among|around|as|at|before|behind|below|beside|between|by|"
     r"down|during|for|from|in|inside|into|like|near|next|of|off|on|out|outside|over|past|since|through|to|under|up|"
@@ -46,7 +54,8 @@ def as_statement(question: str) -> str:
     """
     asked = _QUESTION.match(_CONDITION.sub("", question))
     if asked is None:
-        return question.strip().rstrip("? ")
+        said = question.strip().rstrip("? ")
+        return _sentence(f"it is {said}") if _is_judgement(said.split()) else said
     verb, rest = asked["verb"].lower(), asked["rest"]
     negation = " not" if asked["not"] else ""
     if verb in ("do", "does", "did"):
@@ -54,10 +63,34 @@ def as_statement(question: str) -> str:
         if thing is not None:
             verb = "are" if _PLURAL.search(thing["what"]) else "is"
             return _sentence(f"there {verb}{negation} {thing['what']}")
-        return _sentence(f"{'do not ' if negation else ''}{rest}" if negation else rest)
+        subject, _, told = rest.partition(" ")
+        if told and _PRONOUN.match(subject):
+            return _sentence(f"{subject} {_with_its_verb(verb, negation, told)}")
+        return _sentence(f"do not {rest}" if negation else rest)
     words = rest.split()
     end = _end_of_subject(words)
     return _sentence(" ".join([*words[:end], f"{verb}{negation}", *words[end:]]))
+
+
+def _is_judgement(words: list[str]) -> bool:
+    """Whether nothing but what something may be is asked: "too sweet?", "good for children?"."""
+    first = words[0] if words else ""
+    return bool(_DEGREE.match(first) or judges(first)) and not any(map(_BE.match, words))
+
+
+def _with_its_verb(auxiliary: str, negation: str, told: str) -> str:
+    """ "keep you full" of "does it keep you full" as it follows "it": "keeps you full"."""
+    if negation or auxiliary == "did":
+        return f"{auxiliary}{negation} {told}"
+    verb = _VERB.match(told)
+    if auxiliary == "do" or verb is None:
+        return told
+    word = verb["verb"]
+    if _CONSONANT_Y.search(word):
+        word = f"{word[:-1]}ies"
+    else:
+        word += "es" if _SIBILANT.search(word) else "s"
+    return f"{verb['before']}{word}{told[verb.end() :]}"
 
 
 def _end_of_subject(words: list[str]) -> int:

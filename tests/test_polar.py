@@ -1,0 +1,83 @@
+"""Questions that ask yes or no: who says so, who says the opposite, and what that comes to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import rag
+from rag.answer import Answer
+from rag.answering import prompt
+from tests.benchmarks.polar import compared, told
+
+SAYS_SO, OPPOSITE = prompt.HEADING_OF["agree"], prompt.HEADING_OF["differ"]
+TENT = [
+    "This tent is easy to pitch, even alone.",
+    "Very easy to pitch, up in five minutes.",
+    "So easy to pitch that my son did it.",
+    "It is not easy to pitch at all.",
+    "The tent was dry, but the pegs bend.",
+    "There is enough room for three of us.",
+    "Enough room for two and a dog.",
+    "Plenty of room for our family of four.",
+    "Its lamp hook broke on the first night.",
+    "We slept through a storm in it.",
+]
+
+
+@pytest.fixture(scope="module")
+def tent(tmp_path_factory: pytest.TempPathFactory) -> rag.Index:
+    folder = tmp_path_factory.mktemp("tent")
+    settings = rag.load_settings(
+        environ={}, overrides={"paths.indexes_dir": folder, "generator.name": "extractive"}
+    )
+    return rag.build([{"text": text} for text in TENT], name="tent", settings=settings)
+
+
+def under(answer: Answer) -> dict[str, list[str]]:
+    """What stands under each heading."""
+    groups: dict[str, list[str]] = {}
+    heading = ""
+    for sentence in answer.sentences:
+        if sentence.heading:
+            heading = sentence.text
+        elif not sentence.counted:
+            groups.setdefault(heading, []).append(sentence.text)
+    return groups
+
+
+def test_who_says_so_stands_apart_from_who_says_the_opposite(tent: rag.Index) -> None:
+    answer = tent.ask("Is it easy to pitch?")
+    assert answer.headline == "Mostly yes: 3 of 4 reviews that judge it say so, 1 the opposite."
+    groups = under(answer)
+    assert list(groups) == [SAYS_SO, OPPOSITE]
+    assert all("easy to pitch" in quoted for quoted in groups[SAYS_SO])
+    assert groups[OPPOSITE] == ["“It is not easy to pitch at all.”"]
+
+
+def test_what_is_enough_is_not_turned_around(tent: rag.Index) -> None:
+    answer = tent.ask("Is there enough room?")
+    assert answer.headline.casefold().startswith(("yes", "it seems yes"))
+    assert OPPOSITE not in under(answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "begins"),
+    [
+        ("Was the tent dry?", "It seems yes: 1 review says so."),  # and the pegs do not count
+        ("Does it have a lamp hook?", "It seems yes: 1 review says so."),  # "its lamp hook"
+        ("Does it have a chimney?", "The reviews do not say."),
+    ],
+)
+def test_what_few_tell(tent: rag.Index, question: str, begins: str) -> None:
+    assert tent.ask(question).text.startswith(begins)
+
+
+def test_what_is_told_comes_of_how_many_say_so() -> None:
+    yes, no = np.array([True] * 9 + [False] * 3), np.array([False] * 9 + [True] + [False] * 2)
+    nobody = np.zeros(12, dtype=bool)
+    assert told(yes, no) == "yes" and told(no, yes) == "no" and told(nobody, nobody) == ""
+    assert compared(yes, no, no, yes)["the wrong way"] == 1
+    counted = compared(yes, no, yes, nobody)
+    assert counted["told right"] == 1
+    assert (counted["taken"], counted["hit"], counted["labelled"]) == (9, 9, 10)
