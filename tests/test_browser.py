@@ -177,9 +177,11 @@ def ask(page: Page, question: str) -> None:
     box = page.get_by_label("Your question")
     box.fill(question)
     box.press("Enter")
-    expect(page.locator("h2.qa-question")).to_have_text(question)
-    expect(page.locator(".qa-about")).to_be_visible()
+    # until the page is drawn anew with it, an answer may stand there twice
+    expect(page.locator("h2.qa-question").last).to_have_text(question)
+    expect(page.locator(".qa-about").last).to_be_visible()
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    expect(page.locator("h2.qa-question")).to_have_count(1)
 
 
 def chips(page: Page) -> Locator:
@@ -277,7 +279,7 @@ def test_a_refusal_and_the_way_back_through_the_history(browser: Browser, addres
 
 def test_a_link_asks_its_question(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}?index=masks&q=What+about+the+masks%3F") as page:
-        expect(page.locator("h2.qa-question")).to_have_text("What about the masks?")
+        expect(page.locator("h2.qa-question").last).to_have_text("What about the masks?")
         expect(chips(page).first).to_be_visible()
 
 
@@ -316,7 +318,7 @@ def test_only_some_reviews_are_asked_and_a_follow_up_says_what_was_searched_for(
             )  # what is shown is what it was
             page.get_by_role("button", name=conversation.AS_WRITTEN).click()
             expect(page.locator(".qa-how")).to_have_count(0)
-            expect(page.locator(".qa-about")).to_be_visible()
+            expect(page.locator(".qa-about").last).to_be_visible()
 
 
 def test_what_a_question_was_understood_as_is_removed_by_keyboard_and_put_back(

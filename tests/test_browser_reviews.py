@@ -74,6 +74,19 @@ def choose(page: Page, label: str, value: str) -> None:
     raise AssertionError(f"{value} cannot be chosen for {label}")
 
 
+def unfold(page: Page, title: str, inside: str) -> None:
+    """Fold something out until what is inside is seen: where the page is drawn anew, it is folded in
+    again.
+    """
+    for _ in range(10):
+        if page.get_by_text(inside).is_visible():
+            return
+        page.get_by_text(title).click()
+        with contextlib.suppress(AssertionError):
+            expect(page.get_by_text(inside)).to_be_visible(timeout=3000)
+    raise AssertionError(f"{title} cannot be folded out")
+
+
 def settle(page: Page) -> None:
     """Wait until the page is drawn: a run that still draws would drop what is given to it."""
     expect(page.locator("[data-testid=stApp]")).to_have_attribute(
@@ -120,9 +133,8 @@ def test_from_a_file_to_an_answer(browser: Browser, address: str, tmp_path: Path
             expect(phone.locator(".stApp")).to_have_attribute(
                 "data-test-script-state", "notRunning", timeout=JOB_MS
             )
-            phone.get_by_text("What it did").click()
-            phone.get_by_text("Examples").click()
-            expect(phone.get_by_text("line 4")).to_be_visible()
+            unfold(phone, "What it did", "Examples")
+            unfold(phone, "Examples", "line 4")
             assert overflow(phone) <= 0
         expect(page.get_by_text("The index now has 4 reviews")).to_be_visible()
         # a page that is being drawn anew takes its buttons from under the pointer

@@ -119,7 +119,7 @@ def test_one_review_is_not_spoken_of_as_many(one: rag.Index) -> None:
     refused = one.ask("What did guests say in 2019?").text
     assert refused == "No review is from 2019. The reviews are from 2024-05-01."
     answer = one.ask("Was the room clean?")
-    assert answer.headline == "It seems yes: 1 review says so." and not answer.notes
+    assert answer.headline == "It seems yes: 1 review says yes." and not answer.notes
     assert answer.points[0].how_many == "1 of 1 review"
 
 

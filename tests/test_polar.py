@@ -10,7 +10,7 @@ from rag.answer import Answer
 from rag.answering import prompt
 from tests.benchmarks.polar import compared, told
 
-SAYS_SO, OPPOSITE = prompt.HEADING_OF["agree"], prompt.HEADING_OF["differ"]
+SAYS_YES, SAYS_NO = prompt.HEADING_OF["agree"], prompt.HEADING_OF["differ"]
 TENT = [
     "This tent is easy to pitch, even alone.",
     "Very easy to pitch, up in five minutes.",
@@ -46,26 +46,26 @@ def under(answer: Answer) -> dict[str, list[str]]:
     return groups
 
 
-def test_who_says_so_stands_apart_from_who_says_the_opposite(tent: rag.Index) -> None:
+def test_who_says_yes_stands_apart_from_who_says_no(tent: rag.Index) -> None:
     answer = tent.ask("Is it easy to pitch?")
-    assert answer.headline == "Mostly yes: 3 of 4 reviews that judge it say so, 1 the opposite."
+    assert answer.headline == "Mostly yes: 3 of 4 reviews that judge it say yes, 1 no."
     groups = under(answer)
-    assert list(groups) == [SAYS_SO, OPPOSITE]
-    assert all("easy to pitch" in quoted for quoted in groups[SAYS_SO])
-    assert groups[OPPOSITE] == ["“It is not easy to pitch at all.”"]
+    assert list(groups) == [SAYS_YES, SAYS_NO]
+    assert all("easy to pitch" in quoted for quoted in groups[SAYS_YES])
+    assert groups[SAYS_NO] == ["“It is not easy to pitch at all.”"]
 
 
 def test_what_is_enough_is_not_turned_around(tent: rag.Index) -> None:
     answer = tent.ask("Is there enough room?")
     assert answer.headline.casefold().startswith(("yes", "it seems yes"))
-    assert OPPOSITE not in under(answer)
+    assert SAYS_NO not in under(answer)
 
 
 @pytest.mark.parametrize(
     ("question", "begins"),
     [
-        ("Was the tent dry?", "It seems yes: 1 review says so."),  # and the pegs do not count
-        ("Does it have a lamp hook?", "It seems yes: 1 review says so."),  # "its lamp hook"
+        ("Was the tent dry?", "It seems yes: 1 review says yes."),  # and the pegs do not count
+        ("Does it have a lamp hook?", "It seems yes: 1 review says yes."),  # "its lamp hook"
         ("Does it have a chimney?", "The reviews do not say."),
     ],
 )

@@ -120,7 +120,7 @@ def test_the_readmes_python_runs(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     counted, _, markdown = done.stdout.partition("## Is it quiet at night?")
-    assert counted.startswith("It seems no: 1 review says the opposite.")
+    assert counted.startswith("It seems no: 1 review says no.")
     assert "Very quiet" in markdown
     import finetune
 

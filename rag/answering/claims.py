@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.answering import headline
-from rag.answering.counting import Count, Reading, count, read
-from rag.answering.naming import words_told
+from rag.answering.counting import Count, count, read
 from rag.answering.opinions import Opinions, Rows
+from rag.answering.polar import NO, YES, read_polar
 from rag.answering.prompt import Group
-from rag.answering.quoting import plain_words
 from rag.answering.tally import Tally
 from rag.index import ReviewIndex
 from rag.index.vectors import Mask
 from rag.reader import Reader
 from rag.reader.stance import NEUTRAL_BAND
-from rag.understanding.intent import content_words
 from rag.understanding.plan import QuestionPlan
 from rag.understanding.statement import as_statement
 
@@ -38,28 +35,20 @@ _ONLY_ASKS = re.compile(
     r"\W*(?:(?:so|and|but) )?(is|are|was|were|do|does|did|can|could|will|would|should|has|have)\s+(?:the\s+)?",
     re.IGNORECASE,
 )
-_DOUBTS = re.compile(r" (?:if|whether|wish|hope|thought|not|never|nor|\w+n t) ")
-_DENIES = re.compile(
-    r"\b(?:no|not|nor|never|without|lacks?|lacking|missing|wish|if)\b|n['’]t\b", re.IGNORECASE
-)
-_THERE_IS = re.compile(r"There (?:is|are|was|were) (.+)", re.IGNORECASE)
-_DEFINITE = r"\b(?:the|its|it['’]s|their|our|built[- ]in) (?:[\w-]+ ){{0,2}}{0}"
 _PAIRS = 200  # sentences read to count who says what the question holds
-YES, NO = 0.5, 0.7  # probabilities of support and contradiction, from which a sentence says so
-_IN_OTHER_WORDS = 0.75  # of support, of a sentence without
-_HALF = 0.5  # of the words that the statement has
-_STEM = 5
-_DEGREES = frozenset(("too", "very", "really", "enough"))
-_SHOWN = 0.75  # and from which it may be quoted, where any is so sure
+_SHOWN = 0.75  # probability from which a sentence may be quoted, where any is so sure,
+_SHOWN_OF_FEW = 0.85  # and of the few against many, who are mostly misread
+_FEW_BESIDE = 0.2  # times as many as say the opposite
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who bears out what a question holds. Of who says yes and who says no, so many say `both`;
-    `of_a_view`: it is one, and no fact. `surely`, (sentences,), how surely each says yes or no.
+    """Who bears out what a question holds. So many only `differ`, and so many say `both`; `of_a_view`:
+    it is one, and no fact. `surely`, (sentences,), how surely each says yes or no.
     """
 
     count: Count
+    differ: int
     both: int
     of_a_view: bool
     surely: NDArray[np.float32]
@@ -67,13 +56,7 @@ class Claim:
     def told(self, tally: Tally) -> str:
         """Whether it is so."""
         agree = max(self.count.number - self.both, 0)
-        return headline.yes_or_no(
-            tally,
-            agree,
-            len(self.count.opposed),
-            self.both,
-            of_a_view=self.of_a_view,
-        )
+        return headline.yes_or_no(tally, agree, self.differ, self.both, of_a_view=self.of_a_view)
 
     def decides(self, plan: QuestionPlan, opinions: Opinions) -> bool:
         """Whether it answers the question: how many say so, or whether it is so."""
@@ -85,18 +68,22 @@ class Claim:
         surest; what more say first. With `others`, last which say neither.
         """
         agree, differ = self.count.places, self.count.opposed
-        groups: dict[Group, Mask] = {"agree": np.isin(places, self._surest(agree))}
-        groups["differ"] = np.isin(places, self._surest(differ))
+        groups: dict[Group, Mask] = {
+            "agree": np.isin(places, self._surest(agree, differ)),
+            "differ": np.isin(places, self._surest(differ, agree)),
+        }
         if len(differ) > len(agree):
             groups = dict(reversed(groups.items()))
         if others:
             groups["neutral"] = ~np.isin(places, self.places_of_all)
         return groups
 
-    def _surest(self, places: Sequence[int]) -> Rows:
+    def _surest(self, places: Sequence[int], others: Sequence[int]) -> Rows:
         at = np.array(places, dtype=np.int64)
         surely = self.surely[at]
-        return at[np.flatnonzero(surely >= min(_SHOWN, surely.max(initial=0)))]
+        few = len(places) < _FEW_BESIDE * len(others)
+        floor = _SHOWN_OF_FEW if few else min(_SHOWN, surely.max(initial=0))
+        return at[np.flatnonzero(surely >= floor)]
 
     @property
     def places_of_all(self) -> tuple[int, ...]:
@@ -124,11 +111,12 @@ def claim_of(
         reading = read(statement, plan.vectors[0], 0.0, opinions, reader, _PAIRS)
         counted, both = count(reading, opinions, of_asked=True), 0
     else:
-        reading = _read_polar(statement, plan, opinions, index, reader)
+        reading = read_polar(statement, plan, opinions, index, reader)
         counted = count(reading, opinions, YES, NO, of_asked=True)
         both = len(_voices(reading.makes, YES, opinions) & _voices(reading.opposes, NO, opinions))
     surely = np.maximum(reading.makes, reading.opposes)
-    return Claim(counted, opinions.scaled(both), _is_a_view(statement, reader), surely)
+    differ = opinions.scaled(len(counted.opposed))
+    return Claim(counted, differ, opinions.scaled(both), _is_a_view(statement, reader), surely)
 
 
 def _voices(values: NDArray[np.float32], floor: float, opinions: Opinions) -> set[int]:
@@ -144,74 +132,6 @@ def _is_a_view(statement: str, reader: Reader) -> bool:
 def asks_either(plan: QuestionPlan) -> bool:
     """Whether it asks which of two is so, which is neither yes nor no: "Is it good or overpriced?"."""
     return re.search(r"\bor\b(?! (?:so|not)\b)", plan.query, re.IGNORECASE) is not None
-
-
-def _read_polar(
-    statement: str, plan: QuestionPlan, opinions: Opinions, index: ReviewIndex, reader: Reader
-) -> Reading:
-    """How surely each sentence says that the statement is so, or is not. What is in a language that the
-    reader does not read says neither.
-    """
-    makes = np.zeros(len(opinions), dtype=np.float32)
-    opposes = np.zeros_like(makes)
-    places = np.flatnonzero(opinions.read_language)
-    texts = [opinions.texts[place] for place in places.tolist()]
-    supports = reader.support([((text,), statement) for text in texts])
-    makes[places] = [support.entailed for support in supports]
-    opposes[places] = [support.contradicted for support in supports]
-    makes[[_word_for_word(statement, text) for text in opinions.texts]] = 1
-    yes = says_yes(statement, opinions.texts, makes)
-    if thing := _THERE_IS.match(statement):
-        taken = _takes_it_to_be(thing[1], plan, opinions, index) & (opposes < NO)
-        makes[taken] = np.maximum(makes[taken], YES)
-        yes |= taken
-    return Reading(np.where(yes, makes, 0), np.where(yes, 0, opposes))
-
-
-def says_yes(statement: str, texts: Sequence[str], entailed: NDArray[np.float32]) -> Mask:
-    """(sentences,) Which bear a statement out surely enough: those in other words must do so more
-    surely, since the reader takes much for support that only is of the same kind of thing. What
-    denies something ("it works without Wi-Fi") is not said without naming that.
-    """
-    words = content_words(statement).casefold().split()
-    stems = [word[:_STEM] for word in words if word not in _DEGREES]
-    in_other_words = math.inf if _DENIES.search(statement) else _IN_OTHER_WORDS
-    needed = _HALF if in_other_words < 1 else 1.0
-    floors = [YES if _share_told(stems, text) >= needed else in_other_words for text in texts]
-    return np.asarray(entailed >= np.array(floors))
-
-
-def _share_told(stems: Sequence[str], text: str) -> float:
-    """How much of the words a text has, in any form."""
-    words = plain_words(text).split()
-    told = [any(word.startswith(stem) for word in words) for stem in stems]
-    return sum(told) / len(told) if told else 1.0
-
-
-def _word_for_word(statement: str, text: str) -> bool:
-    """Whether a text has the statement as it stands, and does not doubt or deny it: the reader takes
-    little notice of the first half of "The room was clean, but breakfast was cold."
-    """
-    before, found, _ = _plain(text).partition(_plain(statement))
-    return bool(found) and not _DOUBTS.search(before)
-
-
-def _plain(text: str) -> str:
-    return f" {plain_words(text)} "
-
-
-def _takes_it_to_be(thing: str, plan: QuestionPlan, opinions: Opinions, index: ReviewIndex) -> Mask:
-    """(sentences,) Who speaks of "the showers" takes it that there are some: who has all words for
-    the thing that there may be, and denies nothing. Of one thing it is "the remote" or "its remote",
-    since "a remote" may be any.
-    """
-    words = content_words(thing)
-    speaks = words_told(words, plan, index, share=1.0)[opinions.rows]
-    denies = np.array([_DENIES.search(text) is not None for text in opinions.texts], dtype=bool)
-    if re.match(r"an?\b", thing, re.IGNORECASE) and words:
-        definite = re.compile(_DEFINITE.format(re.escape(words.split()[-1][:5])), re.IGNORECASE)
-        speaks &= np.array([definite.search(text) is not None for text in opinions.texts], bool)
-    return np.asarray(speaks & ~denies)
 
 
 def statement_of(plan: QuestionPlan) -> str:

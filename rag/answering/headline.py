@@ -161,8 +161,8 @@ def _tone(high: int, low: int, of: int) -> str:
 
 
 def yes_or_no(tally: Tally, agree: int, differ: int, both: int, *, of_a_view: bool) -> str:
-    """The answer to a question that is yes or no, by how many reviews say so, say the opposite, or say
-    both; where one or two tell, and others speak of it, too, only how many speak.
+    """The answer to a question that is yes or no, by how many reviews say yes, say no, or say both;
+    where one or two tell, and others speak of it, too, only how many speak.
     """
     judge = agree + differ + both
     most, least = max(agree, differ), min(agree, differ)
@@ -170,20 +170,18 @@ def yes_or_no(tally: Tally, agree: int, differ: int, both: int, *, of_a_view: bo
         if not judge or 2 * most < tally.speak:
             return f"{_speak(tally)}."
         word = "yes" if agree else "no"
-        return f"It seems {word}: {reviews(most)} {_says(most, agree > 0)}."
+        return f"It seems {word}: {reviews(most)} say{'s' if most == 1 else ''} {word}."
     if judge == both:
-        return f"{reviews(both)} {_says(both, True).removesuffix(' so')} both."
-    told = "judge it" if of_a_view else "tell"
-    if most == judge and not of_a_view:
-        return f"{'Yes' if agree else 'No'}: {about(most)} {_says(most, agree > 0, noun=True)}."
+        return f"{reviews(both)} say{'s' if both == 1 else ''} both."
+    more, fewer = ("yes", "no") if agree >= differ else ("no", "yes")
+    if most == judge and of_a_view:
+        return f"{more.capitalize()}: all {reviews(judge)} that judge it say {more}."
     if most == judge:
-        return f"{'Yes' if agree else 'No'}: all {reviews(judge)} that {told} {_says(most, agree > 0)}."
-    parts = [
-        f"{agree:,} of {reviews(judge)} that {told} {_says(agree, True)}",
-        *([f"{differ:,} the opposite"] if differ else []),
-        *([f"{both:,} both"] if both else []),
-    ]
-    counted = ", ".join(parts)
+        return f"{more.capitalize()}: {about(most)} reviews say {more}."
+    telling = "judge it" if of_a_view else "tell"
+    counted = f"{most:,} of {reviews(judge)} that {telling} say{'s' if most == 1 else ''} {more}"
+    for number, what in ((least, fewer), (both, "both")):
+        counted += f", {number:,} {what}" if number else ""
     word = _yes_no_or_neither(agree, differ, judge)
     return f"{word}: {counted}." if word else f"{counted[0].upper()}{counted[1:]}."
 
@@ -201,14 +199,6 @@ def _yes_no_or_neither(agree: int, differ: int, judge: int) -> str:
     if share > 0.5:
         return "Yes" if share >= 0.9 else "Mostly yes"
     return "No" if share <= 0.1 else "Mostly no"
-
-
-def _says(number: int, agree: bool, *, noun: bool = False) -> str:
-    """ "says so", "say the opposite", "reviews say so"."""
-    said = "so" if agree else "the opposite"
-    if noun:
-        return f"review{'s say' if number != 1 else ' says'} {said}"
-    return f"{'say' if number != 1 else 'says'} {said}"
 
 
 def saying_so(counted: Count, asked: int) -> str:

@@ -70,7 +70,9 @@ class PointFinder:
         commonest first; fewer once `cancelled()` is true. Where `groups` of the sentences are given,
         those of each of these, in their order, and not of each side.
         """
-        chosen = self._chosen(plan, opinions) if groups is None else _grouped(opinions, groups)
+        chosen = (
+            self._chosen(plan, opinions) if groups is None else _grouped(plan, opinions, groups)
+        )
         spent = 0 if plan.is_overview else PROPOSED + len(opinions)
         left = sum(len(places) for _, _, places in chosen)
         found: list[tuple[Group, list[Point]]] = []
@@ -85,10 +87,8 @@ class PointFinder:
                 spent += read_pairs
                 counted.append(point)
             kept = _distinct(counted, opinions)[:most]
-            if groups is None and plan.side not in (
-                "neutral",
-                group,
-            ):  # one against the many is mostly misread
+            asked = groups is not None or plan.side in ("neutral", group)
+            if not asked:  # one against the many is mostly misread
                 kept = [point for point in kept if point.count.number > 1]
             if kept:
                 found.append((group, kept))
@@ -166,16 +166,12 @@ class PointFinder:
 
 
 def _grouped(
-    opinions: Opinions, groups: Mapping[Group, NDArray[np.bool_]]
+    plan: QuestionPlan, opinions: Opinions, groups: Mapping[Group, NDArray[np.bool_]]
 ) -> list[tuple[Group, int, list[int]]]:
     """(group, points wanted, places of candidates)."""
     return [
-        (
-            group,
-            _A_SIDE,
-            choose_points(opinions, groups[group], _A_SIDE + _SPARE),
-        )
-        for group in groups
+        (group, _A_SIDE, choose_points(opinions, members, _A_SIDE + _SPARE, naming_words(plan)))
+        for group, members in groups.items()
     ]
 
 

@@ -31,8 +31,8 @@ HEADING_OF: dict[Group, str] = {
     "praise": PRAISE_HEADING,
     "criticism": CRITICISM_HEADING,
     "neutral": NEUTRAL_HEADING,
-    "agree": "Who says so:",
-    "differ": "Who says the opposite:",
+    "agree": "Who says yes:",
+    "differ": "Who says no:",
 }
 
 _OPENING = (

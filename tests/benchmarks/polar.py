@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rag.reader
-from rag.answering.claims import NO, YES, says_yes
 from rag.answering.headline import yes_or_no
+from rag.answering.polar import NO, YES, says_yes
 from rag.answering.tally import Tally
 from rag.understanding.statement import as_statement
 from tests.benchmarks.measuring import options, show

@@ -1,0 +1,106 @@
+"""Who says yes to a question that asks whether something is so, and who says no.
+
+The reader tells of each sentence whether it bears out what the question holds, or contradicts it. The
+bounds were chosen on 63 questions to texts of the project's own and 25 to three other corpora
+(`tests/benchmarks/polar.py`); `docs/checking.md` has what comes of them elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.answering.counting import Reading
+from rag.answering.naming import words_told
+from rag.answering.opinions import Opinions
+from rag.answering.quoting import plain_words
+from rag.index import ReviewIndex
+from rag.index.vectors import Mask
+from rag.reader import Reader
+from rag.understanding.intent import content_words
+from rag.understanding.plan import QuestionPlan
+
+YES, NO = 0.5, 0.7  # probabilities of support and contradiction, from which a sentence says so
+_IN_OTHER_WORDS = 0.75  # of support, of a sentence without
+_HALF = 0.5  # of the words that the statement has
+_STEM = 5
+_DEGREES = frozenset(("too", "very", "really", "enough"))
+_DOUBTS = re.compile(r" (?:if|whether|wish|hope|thought|not|never|nor|\w+n t) ")
+_DENIES = re.compile(
+    r"\b(?:no|not|nor|never|without|lacks?|lacking|missing|wish|if)\b|n['’]t\b", re.IGNORECASE
+)
+_THERE_IS = re.compile(r"There (?:is|are|was|were) (.+)", re.IGNORECASE)
+_DEFINITE = r"\b(?:the|its|it['’]s|their|our|built[- ]in) (?:[\w-]+ ){{0,2}}{0}"
+
+
+def read_polar(
+    statement: str, plan: QuestionPlan, opinions: Opinions, index: ReviewIndex, reader: Reader
+) -> Reading:
+    """How surely each sentence says that the statement is so, or is not. What is in a language that the
+    reader does not read says neither.
+    """
+    makes = np.zeros(len(opinions), dtype=np.float32)
+    opposes = np.zeros_like(makes)
+    places = np.flatnonzero(opinions.read_language)
+    texts = [opinions.texts[place] for place in places.tolist()]
+    supports = reader.support([((text,), statement) for text in texts])
+    makes[places] = [support.entailed for support in supports]
+    opposes[places] = [support.contradicted for support in supports]
+    makes[[_word_for_word(statement, text) for text in opinions.texts]] = 1
+    yes = says_yes(statement, opinions.texts, makes)
+    if thing := _THERE_IS.match(statement):
+        taken = _takes_it_to_be(thing[1], plan, opinions, index) & (opposes < NO)
+        makes[taken] = np.maximum(makes[taken], YES)
+        yes |= taken
+    return Reading(np.where(yes, makes, 0), np.where(yes, 0, opposes))
+
+
+def says_yes(statement: str, texts: Sequence[str], entailed: NDArray[np.float32]) -> Mask:
+    """(sentences,) Which bear a statement out surely enough: those in other words must do so more
+    surely, since the reader takes much for support that only is of the same kind of thing. What
+    denies something ("it works without Wi-Fi") is not said without naming that.
+    """
+    words = content_words(statement).casefold().split()
+    stems = [word[:_STEM] for word in words if word not in _DEGREES]
+    in_other_words = math.inf if _DENIES.search(statement) else _IN_OTHER_WORDS
+    all_words = in_other_words > 1 or _THERE_IS.match(statement)  # half of "bed bugs" is a bed
+    needed = 1.0 if all_words else _HALF
+    floors = [YES if _share_told(stems, text) >= needed else in_other_words for text in texts]
+    return np.asarray(entailed >= np.array(floors))
+
+
+def _share_told(stems: Sequence[str], text: str) -> float:
+    """How much of the words a text has, in any form."""
+    words = plain_words(text).split()
+    told = [any(word.startswith(stem) for word in words) for stem in stems]
+    return sum(told) / len(told) if told else 1.0
+
+
+def _word_for_word(statement: str, text: str) -> bool:
+    """Whether a text has the statement as it stands, and does not doubt or deny it: the reader takes
+    little notice of the first half of "The room was clean, but breakfast was cold."
+    """
+    before, found, _ = _plain(text).partition(_plain(statement))
+    return bool(found) and not _DOUBTS.search(before)
+
+
+def _plain(text: str) -> str:
+    return f" {plain_words(text)} "
+
+
+def _takes_it_to_be(thing: str, plan: QuestionPlan, opinions: Opinions, index: ReviewIndex) -> Mask:
+    """(sentences,) Who speaks of "the showers" takes it that there are some: who has all words for
+    the thing that there may be, and denies nothing. Of one thing it is "the remote" or "its remote",
+    since "a remote" may be any.
+    """
+    words = content_words(thing)
+    speaks = words_told(words, plan, index, share=1.0)[opinions.rows]
+    denies = np.array([_DENIES.search(text) is not None for text in opinions.texts], dtype=bool)
+    if re.match(r"an?\b", thing, re.IGNORECASE) and words:
+        definite = re.compile(_DEFINITE.format(re.escape(words.split()[-1][:5])), re.IGNORECASE)
+        speaks &= np.array([definite.search(text) is not None for text in opinions.texts], bool)
+    return np.asarray(speaks & ~denies)
