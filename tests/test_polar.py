@@ -22,6 +22,8 @@ TENT = [
     "Plenty of room for our family of four.",
     "Its lamp hook broke on the first night.",
     "We slept through a storm in it.",
+    "I like that the fabric is plastic-free.",
+    "There is no glass, wood or metal in it.",
 ]
 
 
@@ -66,6 +68,11 @@ def test_what_is_enough_is_not_turned_around(tent: rag.Index) -> None:
     [
         ("Was the tent dry?", "It seems yes: 1 review says yes."),  # and the pegs do not count
         ("Does it have a lamp hook?", "It seems yes: 1 review says yes."),  # "its lamp hook"
+        ("Does it contain plastic?", "It seems no: 1 review says no."),  # it is plastic-free
+        (
+            "Does it contain metal?",
+            "It seems no: 1 review says no.",
+        ),  # "no glass, wood or metal"
         ("Does it have a chimney?", "The reviews do not say."),
     ],
 )

@@ -34,6 +34,10 @@ _DENIES = re.compile(
     r"\b(?:no|not|nor|never|without|lacks?|lacking|missing|wish|if)\b|n['’]t\b", re.IGNORECASE
 )
 _THERE_IS = re.compile(r"There (?:is|are|was|were) (.+)", re.IGNORECASE)
+_FREE_OF = (  # "X-free", "free of X", "no A, B or X"
+    r"\b{0}\w*[ -]+free\b|\bfree (?:of|from) (?:\w+ ){{0,2}}{0}"
+    r"|\bno (?:to )?[\"'“‘]?(?:(?:[\w-]+ ){{0,2}}[\w-]+, ?(?:or )?){{0,6}}(?:[\w-]+ or )?(?:any )?{0}"
+)
 _DEFINITE = r"\b(?:the|its|it['’]s|their|our|built[- ]in) (?:[\w-]+ ){{0,2}}{0}"
 
 
@@ -56,6 +60,9 @@ def read_polar(
         taken = _takes_it_to_be(thing[1], plan, opinions, index) & (opposes < NO)
         makes[taken] = np.maximum(makes[taken], YES)
         yes |= taken
+    free = _said_to_be_free_of(statement, opinions.texts)
+    yes &= ~free
+    opposes[free] = 1
     return Reading(np.where(yes, makes, 0), np.where(yes, 0, opposes))
 
 
@@ -90,6 +97,17 @@ def _word_for_word(statement: str, text: str) -> bool:
 
 def _plain(text: str) -> str:
     return f" {plain_words(text)} "
+
+
+def _said_to_be_free_of(statement: str, texts: Sequence[str]) -> Mask:
+    """(sentences,) Which deny what is asked as "caffeine-free" and "no sugar, caffeine or additives" deny
+    "It contains caffeine.".
+    """
+    words = plain_words(statement).split()
+    if not words or "free" in words:
+        return np.zeros(len(texts), dtype=bool)
+    free = re.compile(_FREE_OF.format(re.escape(words[-1][:_STEM])), re.IGNORECASE)
+    return np.array([free.search(text) is not None for text in texts], dtype=bool)
 
 
 def _takes_it_to_be(thing: str, plan: QuestionPlan, opinions: Opinions, index: ReviewIndex) -> Mask:
