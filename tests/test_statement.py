@@ -32,6 +32,7 @@ from rag.understanding.statement import as_statement
         ("Did it break?", "It did break."),
         ("Do they melt in the heat?", "They melt in the heat."),
         ("too sweet?", "It is too sweet."),
+        ("Is crowded?", "It is crowded."),
         ("good for children?", "It is good for children."),
         ("Can I bring my dog?", "I can bring my dog."),
         ("If I've got a good PC, will it run smoothly?", "It will run smoothly."),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rag.answering import headline
 from rag.answering.counting import Count, count, read
+from rag.answering.naming import without_places
 from rag.answering.opinions import Opinions, Rows
 from rag.answering.polar import NO, YES, read_polar
 from rag.answering.prompt import Group
@@ -138,7 +139,7 @@ def statement_of(plan: QuestionPlan) -> str:
     """What a question whether something is so asks the truth of; an item whose name was cut, and that
     is its subject, is "it": "Is (the Fox and Crown) quiet at night?".
     """
-    query = _ANYONE.sub(r"\1 we", plan.query)
+    query = without_places(plan, _ANYONE.sub(r"\1 we", plan.query))
     begin = plan.question[: plan.items[0].start] if plan.items else ""
     if asks := _ONLY_ASKS.fullmatch(begin):
         query = re.sub(rf"^(\W*{asks[1]})\b", r"\1 it", query, count=1, flags=re.IGNORECASE)

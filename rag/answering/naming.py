@@ -62,6 +62,12 @@ def places_asked(plan: QuestionPlan) -> list[str]:
     return found if len(found) < len(told) else []
 
 
+def without_places(plan: QuestionPlan, text: str) -> str:
+    """A text without "in Dubai", where just the reviews that name it are asked."""
+    places = set(places_asked(plan))
+    return _PLACE.sub(lambda found: "" if places.issuperset(found[1].split()) else found[0], text)
+
+
 def _name_asked(plan: QuestionPlan, index: ReviewIndex) -> tuple[str, ...]:
     """The words of the name that the question is about, if that is one of several words ("the Front
     Man") and nothing else: what is only near to its vector is of somebody else. What reviewers write

@@ -34,11 +34,21 @@ _DENIES = re.compile(
     r"\b(?:no|not|nor|never|without|lacks?|lacking|missing|wish|if)\b|n['’]t\b", re.IGNORECASE
 )
 _THERE_IS = re.compile(r"There (?:is|are|was|were) (.+)", re.IGNORECASE)
+_WISHES = re.compile(
+    r"\b(?:wish(?:ed|es|ing)?|if only|would (?:be|have been) (?:nice|great|good|better|lovely))\b",
+    re.IGNORECASE,
+)
+_HAS = re.compile(
+    r"There (?:is|are|was|were)\b|\w+ (?:contain|ha[sv]|include|use|come with)", re.IGNORECASE
+)
 _FREE_OF = (  # "X-free", "free of X", "no A, B or X"
     r"\b{0}\w*[ -]+free\b|\bfree (?:of|from) (?:\w+ ){{0,2}}{0}"
     r"|\bno (?:to )?[\"'“‘]?(?:(?:[\w-]+ ){{0,2}}[\w-]+, ?(?:or )?){{0,6}}(?:[\w-]+ or )?(?:any )?{0}"
 )
-_DEFINITE = r"\b(?:the|its|it['’]s|their|our|built[- ]in) (?:[\w-]+ ){{0,2}}{0}"
+_DEFINITE = (  # "the remote", "its own remote", "has a small remote", "Remote lost"
+    r"(?:\b(?:the|its|it['’]s|their|our|built[- ]in|(?:ha[sd]|have|with|offers?|includes?) an?)"
+    r" (?:[\w-]+ ){{0,3}}|^)\b{0}"
+)
 
 
 def read_polar(
@@ -69,7 +79,8 @@ def read_polar(
 def says_yes(statement: str, texts: Sequence[str], entailed: NDArray[np.float32]) -> Mask:
     """(sentences,) Which bear a statement out surely enough: those in other words must do so more
     surely, since the reader takes much for support that only is of the same kind of thing. What
-    denies something ("it works without Wi-Fi") is not said without naming that.
+    denies something ("it works without Wi-Fi") is not said without naming that, and what is wished
+    for is not there.
     """
     words = content_words(statement).casefold().split()
     stems = [word[:_STEM] for word in words if word not in _DEGREES]
@@ -77,7 +88,8 @@ def says_yes(statement: str, texts: Sequence[str], entailed: NDArray[np.float32]
     all_words = in_other_words > 1 or _THERE_IS.match(statement)  # half of "bed bugs" is a bed
     needed = 1.0 if all_words else _HALF
     floors = [YES if _share_told(stems, text) >= needed else in_other_words for text in texts]
-    return np.asarray(entailed >= np.array(floors))
+    wished = np.array([_WISHES.search(text) is not None for text in texts], dtype=bool)
+    return np.asarray((entailed >= np.array(floors)) & ~wished)
 
 
 def _share_told(stems: Sequence[str], text: str) -> float:
@@ -89,10 +101,12 @@ def _share_told(stems: Sequence[str], text: str) -> float:
 
 def _word_for_word(statement: str, text: str) -> bool:
     """Whether a text has the statement as it stands, and does not doubt or deny it: the reader takes
-    little notice of the first half of "The room was clean, but breakfast was cold."
+    little notice of the first half of "The room was clean, but breakfast was cold." Whatever "it" is
+    called in the text.
     """
-    before, found, _ = _plain(text).partition(_plain(statement))
-    return bool(found) and not _DOUBTS.search(before)
+    said = re.sub(r"^(?:It|They) ", "", statement)
+    before, found, _ = _plain(text).partition(_plain(said))
+    return bool(found) and not _DOUBTS.search(f"{before} ")
 
 
 def _plain(text: str) -> str:
@@ -104,7 +118,7 @@ def _said_to_be_free_of(statement: str, texts: Sequence[str]) -> Mask:
     "It contains caffeine.".
     """
     words = plain_words(statement).split()
-    if not words or "free" in words:
+    if not _HAS.match(statement) or "free" in words:
         return np.zeros(len(texts), dtype=bool)
     free = re.compile(_FREE_OF.format(re.escape(words[-1][:_STEM])), re.IGNORECASE)
     return np.array([free.search(text) is not None for text in texts], dtype=bool)

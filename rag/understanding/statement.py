@@ -68,6 +68,10 @@ def as_statement(question: str) -> str:
             return _sentence(f"{subject} {_with_its_verb(verb, negation, told)}")
         return _sentence(f"do not {rest}" if negation else rest)
     words = rest.split()
+    if len(words) == 1 or judges(
+        words[0]
+    ):  # its subject was cut: "Is (the lounge in Sydney) crowded?"
+        words = ["it", *words]
     end = _end_of_subject(words)
     return _sentence(" ".join([*words[:end], f"{verb}{negation}", *words[end:]]))
 
