@@ -108,16 +108,17 @@ def claim_of(
         statement = said[1] if said else ""
     if not statement or not len(opinions):
         return None
+    of_a_view = _is_a_view(statement, reader)
     if plan.intent == "count":
         reading = read(statement, plan.vectors[0], 0.0, opinions, reader, _PAIRS)
         counted, both = count(reading, opinions, of_asked=True), 0
     else:
-        reading = read_polar(statement, plan, opinions, index, reader)
+        reading = read_polar(statement, plan, opinions, index, reader, of_a_view=of_a_view)
         counted = count(reading, opinions, YES, NO, of_asked=True)
         both = len(_voices(reading.makes, YES, opinions) & _voices(reading.opposes, NO, opinions))
     surely = np.maximum(reading.makes, reading.opposes)
     differ = opinions.scaled(len(counted.opposed))
-    return Claim(counted, differ, opinions.scaled(both), _is_a_view(statement, reader), surely)
+    return Claim(counted, differ, opinions.scaled(both), of_a_view, surely)
 
 
 def _voices(values: NDArray[np.float32], floor: float, opinions: Opinions) -> set[int]:

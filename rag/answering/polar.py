@@ -33,6 +33,10 @@ _DOUBTS = re.compile(r" (?:if|whether|wish|hope|thought|not|never|nor|\w+n t) ")
 _DENIES = re.compile(
     r"\b(?:no|not|nor|never|without|lacks?|lacking|missing|wish|if)\b|n['’]t\b", re.IGNORECASE
 )
+_DENIES_A_FACT = re.compile(
+    rf"{_DENIES.pattern}|\b(?:none|nothing|cannot|neither|unable|hardly|barely|only|far)\b",
+    re.IGNORECASE,
+)
 _THERE_IS = re.compile(r"There (?:is|are|was|were) (.+)", re.IGNORECASE)
 _WISHES = re.compile(
     r"\b(?:wish(?:ed|es|ing)?|if only|would (?:be|have been) (?:nice|great|good|better|lovely))\b",
@@ -52,10 +56,16 @@ _DEFINITE = (  # "the remote", "its own remote", "has a small remote", "Remote l
 
 
 def read_polar(
-    statement: str, plan: QuestionPlan, opinions: Opinions, index: ReviewIndex, reader: Reader
+    statement: str,
+    plan: QuestionPlan,
+    opinions: Opinions,
+    index: ReviewIndex,
+    reader: Reader,
+    *,
+    of_a_view: bool,
 ) -> Reading:
-    """How surely each sentence says that the statement is so, or is not. What is in a language that the
-    reader does not read says neither.
+    """How surely each sentence says that the statement, a view or a fact, is so, or is not. What is in
+    a language that the reader does not read says neither.
     """
     makes = np.zeros(len(opinions), dtype=np.float32)
     opposes = np.zeros_like(makes)
@@ -64,6 +74,8 @@ def read_polar(
     supports = reader.support([((text,), statement) for text in texts])
     makes[places] = [support.entailed for support in supports]
     opposes[places] = [support.contradicted for support in supports]
+    if not of_a_view:  # "walking distance to the park" does not deny that it is to the museum
+        opposes[[_DENIES_A_FACT.search(text) is None for text in opinions.texts]] = 0
     makes[[_word_for_word(statement, text) for text in opinions.texts]] = 1
     yes = says_yes(statement, opinions.texts, makes)
     if thing := _THERE_IS.match(statement):

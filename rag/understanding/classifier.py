@@ -86,6 +86,14 @@ _RULES: tuple[tuple[Intent, re.Pattern[str]], ...] = (
 )
 
 
+_OVER_TIME = re.compile(
+    r"\b(?:since|over|time|lately|recent|now|still|any ?more|chang|g[eo]t|becom|became|worse|better|before|after|than|"
+    r"used to|new|old|ear(?:ly|lier)|late|trend|improv|declin|shr[iua]nk|grow|gr[eo]w|year|month|update|downhill|earl|"
+    r"stop|differen|evol|shift|drop|fall|fell|rise|ros|increas|decreas|progress|season|version|later|in (?:19|20)\d\d)",
+    re.IGNORECASE,
+)
+
+
 def rule_intent(question: str) -> Intent | None:
     """The intent by the question's words, where they leave no doubt (English)."""
     return next((intent for intent, pattern in _RULES if pattern.search(question)), None)
@@ -148,6 +156,8 @@ class QuestionClassifier:
         if by_rule is not None:
             return by_rule
         scores = self.intents.scores(inputs_of([question], vector[None, :])[0])
+        if _OVER_TIME.search(question) is None:  # "Are the servers laggy?" asks for no change
+            scores[INTENTS.index("change")] = -np.inf
         return INTENTS[int(scores.argmax())]
 
     def side(self, question: str, vector: Floats) -> Side:
