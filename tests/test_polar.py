@@ -55,6 +55,8 @@ def test_who_says_yes_stands_apart_from_who_says_no(tent: rag.Index) -> None:
     assert list(groups) == [SAYS_YES, SAYS_NO]
     assert all("easy to pitch" in quoted for quoted in groups[SAYS_YES])
     assert groups[SAYS_NO] == ["“It is not easy to pitch at all.”"]
+    for point in answer.points:  # nobody else makes it, and only who judges could
+        assert point.of == 4 and point.count <= 3
 
 
 def test_what_is_enough_is_not_turned_around(tent: rag.Index) -> None:

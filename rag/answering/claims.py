@@ -13,11 +13,11 @@ from rag.answering import headline
 from rag.answering.counting import Count, count, read
 from rag.answering.naming import without_places
 from rag.answering.opinions import Opinions, Rows
+from rag.answering.points import Members
 from rag.answering.polar import NO, YES, read_polar
 from rag.answering.prompt import Group
 from rag.answering.tally import Tally
 from rag.index import ReviewIndex
-from rag.index.vectors import Mask
 from rag.reader import Reader
 from rag.reader.stance import NEUTRAL_BAND
 from rag.understanding.plan import QuestionPlan
@@ -64,19 +64,24 @@ class Claim:
         tally = Tally.of(opinions)
         return plan.intent == "count" or self.told(tally) != headline.speaking(tally)
 
-    def who_says_what(self, places: Rows, *, others: bool = False) -> dict[Group, Mask]:
-        """Which of the sentences at these places may be quoted for a yes, and which for a no: the
-        surest; what more say first. With `others`, last which say neither.
+    @property
+    def judge(self) -> int:
+        """Who says yes, no, or both."""
+        return self.count.number + self.differ
+
+    def who_says_what(self, places: Rows, *, others: bool = False) -> dict[Group, Members]:
+        """Which of the sentences at these places say yes, and which no: the surest may be quoted; what
+        more say first. With `others`, last which say neither.
         """
         agree, differ = self.count.places, self.count.opposed
-        groups: dict[Group, Mask] = {
-            "agree": np.isin(places, self._surest(agree, differ)),
-            "differ": np.isin(places, self._surest(differ, agree)),
-        }
+        yes = Members(np.isin(places, agree), np.isin(places, self._surest(agree, differ)))
+        no = Members(np.isin(places, differ), np.isin(places, self._surest(differ, agree)))
+        groups: dict[Group, Members] = {"agree": yes, "differ": no}
         if len(differ) > len(agree):
             groups = dict(reversed(groups.items()))
         if others:
-            groups["neutral"] = ~np.isin(places, self.places_of_all)
+            neither = ~np.isin(places, self.places_of_all)
+            groups["neutral"] = Members(neither, neither)
         return groups
 
     def _surest(self, places: Sequence[int], others: Sequence[int]) -> Rows:

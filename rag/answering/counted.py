@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.answer import AnswerSentence, Breakdown
 from rag.answering import headline, prompt
@@ -18,7 +17,7 @@ from rag.answering.claims import Claim, asks_either, claim_of
 from rag.answering.extractive import ExtractiveAnswerer, shortened
 from rag.answering.fact_answer import FactAnswerer
 from rag.answering.opinions import Opinions, opinions_on
-from rag.answering.points import PointFinder
+from rag.answering.points import Members, PointFinder
 from rag.answering.rewording import in_plain_words
 from rag.answering.splits import breakdowns, of_best, told_apart
 from rag.answering.statements import Statements
@@ -98,7 +97,7 @@ class CountingAnswerer:
             yield Draft((prompt.REFUSED,), evidence.chunks)
             return
         spoken = counted = opinions
-        groups: dict[prompt.Group, NDArray[np.bool_]] | None = None
+        groups: dict[prompt.Group, Members] | None = None
         apart: tuple[Breakdown, ...] = ()
         if of_claim:  # whether something is so is told by those who say that it is or is not
             places = np.array(sorted(of_claim))
@@ -126,8 +125,9 @@ class CountingAnswerer:
         yield told + "\n"
         sentences = [AnswerSentence(told, supported=True, score=1.0, counted=True)]
         statements = Statements(self._index, spoken, evidence.chunks[0].number)
+        of = claim.judge if claim is not None and groups and of_claim else tally.speak
         sides: Sides = [
-            (side, [statements.of_point(p.place, p.side, p.count, tally.speak) for p in of_side])
+            (side, [statements.of_point(p.place, p.side, p.count, of) for p in of_side])
             for side, of_side in points
         ]
         # praise may be for the other, or tell nothing of whether it is so

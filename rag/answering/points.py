@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.answering.counting import Count, count, read
 from rag.answering.key_points import choose_points
@@ -16,6 +15,7 @@ from rag.answering.opinions import PROPOSED, Opinions
 from rag.answering.prompt import Group
 from rag.index import ReviewIndex
 from rag.index.catalogue import index_catalogue
+from rag.index.vectors import Mask
 from rag.reader import Reader
 from rag.reader.stance import NEUTRAL_BAND, side_of
 from rag.schema import Side
@@ -52,6 +52,14 @@ class Point:
         return {int(opinions.voices[place]) for place in (self.place, *self.count.places)}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Members:
+    """Which sentences are in a group, (sentences,), and which of these may be quoted."""
+
+    all: Mask
+    quotable: Mask
+
+
 class PointFinder:
     """Finds the points that opinions make. Safe to share between threads."""
 
@@ -64,11 +72,12 @@ class PointFinder:
         plan: QuestionPlan,
         opinions: Opinions,
         cancelled: Callable[[], bool],
-        groups: Mapping[Group, NDArray[np.bool_]] | None = None,
+        groups: Mapping[Group, Members] | None = None,
     ) -> list[tuple[Group, list[Point]]]:
         """The points of each side, the fuller side or that which was asked for first, each with the
         commonest first; fewer once `cancelled()` is true. Where `groups` of the sentences are given,
-        those of each of these, in their order, and not of each side.
+        those of each of these, in their order, and not of each side; a point is then made by members of
+        its group only.
         """
         chosen = (
             self._chosen(plan, opinions) if groups is None else _grouped(plan, opinions, groups)
@@ -83,7 +92,8 @@ class PointFinder:
                     break
                 left -= 1
                 pairs = max(_FEWEST_PAIRS, (PAIRS - spent) // (left + 1))
-                point, read_pairs = self._counted(place, opinions, pairs)
+                among = None if groups is None else groups[group].all
+                point, read_pairs = self._counted(place, opinions, pairs, among)
                 spent += read_pairs
                 counted.append(point)
             kept = _distinct(counted, opinions)[:most]
@@ -96,7 +106,7 @@ class PointFinder:
 
     def _chosen(self, plan: QuestionPlan, opinions: Opinions) -> list[tuple[Group, int, list[int]]]:
         """(side, points wanted, places of candidates)."""
-        members: dict[Side, NDArray[np.bool_]] = {
+        members: dict[Side, Mask] = {
             "praise": opinions.stances >= NEUTRAL_BAND,
             "criticism": opinions.stances <= -NEUTRAL_BAND,
             "neutral": np.abs(opinions.stances) < NEUTRAL_BAND,
@@ -151,7 +161,9 @@ class PointFinder:
             if not opinions.read_language[place] or _clearly(float(row[0] - row[1]), side)
         ]
 
-    def _counted(self, place: int, opinions: Opinions, pairs: int) -> tuple[Point, int]:
+    def _counted(
+        self, place: int, opinions: Opinions, pairs: int, among: Mask | None
+    ) -> tuple[Point, int]:
         """The point, and how many pairs were read for it."""
         reading = read(
             opinions.texts[place],
@@ -161,16 +173,22 @@ class PointFinder:
             self._reader,
             pairs,
         )
+        if among is not None:
+            reading = replace(reading, makes=np.where(among, reading.makes, 0))
         side = side_of(float(opinions.stances[place]))
         return Point(place, side, count(reading, opinions)), reading.pairs
 
 
 def _grouped(
-    plan: QuestionPlan, opinions: Opinions, groups: Mapping[Group, NDArray[np.bool_]]
+    plan: QuestionPlan, opinions: Opinions, groups: Mapping[Group, Members]
 ) -> list[tuple[Group, int, list[int]]]:
     """(group, points wanted, places of candidates)."""
     return [
-        (group, _A_SIDE, choose_points(opinions, members, _A_SIDE + _SPARE, naming_words(plan)))
+        (
+            group,
+            _A_SIDE,
+            choose_points(opinions, members.quotable, _A_SIDE + _SPARE, naming_words(plan)),
+        )
         for group, members in groups.items()
     ]
 
