@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,29 @@ def test_what_is_enough_is_not_turned_around(tent: rag.Index) -> None:
 )
 def test_what_few_tell(tent: rag.Index, question: str, begins: str) -> None:
     assert tent.ask(question).text.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("question", "no", "not_no"),
+    [
+        (
+            "Does it contain sugar?",
+            "No salt, sugar or oil.",
+            "No complaints, sugar is what I like.",
+        ),
+        ("Does it have a lid?", "There is no lid.", "No doubt the lid is the best part."),
+        ("Are there ads on it?", "It has no ads at all.", "No problem, it has ads but few."),
+    ],
+)
+def test_what_is_listed_as_missing_is_denied(
+    tmp_path: Path, question: str, no: str, not_no: str
+) -> None:
+    settings = rag.load_settings(
+        environ={}, overrides={"paths.indexes_dir": tmp_path, "generator.name": "extractive"}
+    )
+    for number, (text, denied) in enumerate(((no, True), (not_no, False))):
+        index = rag.build([{"text": text}], name=f"it{number}", settings=settings)
+        assert index.ask(question).text.startswith("It seems no: ") is denied
 
 
 def test_what_is_told_comes_of_how_many_say_so() -> None:

@@ -45,9 +45,11 @@ _WISHES = re.compile(
 _HAS = re.compile(
     r"There (?:is|are|was|were)\b|\w+ (?:contain|ha[sv]|include|use|come with)", re.IGNORECASE
 )
-_FREE_OF = (  # "X-free", "free of X", "no A, B or X"
-    r"\b{0}\w*[ -]+free\b|\bfree (?:of|from) (?:\w+ ){{0,2}}{0}"
-    r"|\bno (?:to )?[\"'“‘]?(?:(?:[\w-]+ ){{0,2}}[\w-]+, ?(?:or )?){{0,6}}(?:[\w-]+ or )?(?:any )?{0}"
+_LISTED = r"(?:(?:[\w-]+ ){{0,2}}[\w-]+, ?)"
+_FREE_OF = (  # "X-free", "free of X", "no X", "no A, B or X", "no A, X, B"
+    r"\b{0}\w*[ -]+free\b|\bfree (?:of|from) (?!charge)(?:\w+ ){{0,2}}{0}"
+    rf"|\bno (?:to )?[\"'“‘]?(?:(?:any )?{{0}}|{_LISTED}{{{{0,6}}}}(?:[\w-]+ ){{{{1,2}}}}n?or (?:any )?{{0}}"
+    rf"|{_LISTED}{{{{1,6}}}}{{0}}\w*(?:,| n?or\b))"
 )
 _DEFINITE = (  # "the remote", "its own remote", "has a small remote", "Remote lost"
     r"(?:\b(?:the|its|it['’]s|their|our|built[- ]in|(?:ha[sd]|have|with|offers?|includes?) an?)"
@@ -129,8 +131,8 @@ def _said_to_be_free_of(statement: str, texts: Sequence[str]) -> Mask:
     """(sentences,) Which deny what is asked as "caffeine-free" and "no sugar, caffeine or additives" deny
     "It contains caffeine.".
     """
-    words = plain_words(statement).split()
-    if not _HAS.match(statement) or "free" in words:
+    words = content_words(statement).casefold().split()
+    if not (words and _HAS.match(statement)) or "free" in words:
         return np.zeros(len(texts), dtype=bool)
     free = re.compile(_FREE_OF.format(re.escape(words[-1][:_STEM])), re.IGNORECASE)
     return np.array([free.search(text) is not None for text in texts], dtype=bool)
