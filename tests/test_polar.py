@@ -29,13 +29,17 @@ TENT = [
 ]
 
 
-@pytest.fixture(scope="module")
-def tent(tmp_path_factory: pytest.TempPathFactory) -> rag.Index:
-    folder = tmp_path_factory.mktemp("tent")
+def built(folder: Path, *texts: str) -> rag.Index:
+    """An index of so many reviews in an empty folder."""
     settings = rag.load_settings(
         environ={}, overrides={"paths.indexes_dir": folder, "generator.name": "extractive"}
     )
-    return rag.build([{"text": text} for text in TENT], name="tent", settings=settings)
+    return rag.build([{"text": text} for text in texts], name="reviews", settings=settings)
+
+
+@pytest.fixture(scope="module")
+def tent(tmp_path_factory: pytest.TempPathFactory) -> rag.Index:
+    return built(tmp_path_factory.mktemp("tent"), *TENT)
 
 
 def under(answer: Answer) -> dict[str, list[str]]:
@@ -99,12 +103,9 @@ def test_what_few_tell(tent: rag.Index, question: str, begins: str) -> None:
 def test_what_is_listed_as_missing_is_denied(
     tmp_path: Path, question: str, no: str, not_no: str
 ) -> None:
-    settings = rag.load_settings(
-        environ={}, overrides={"paths.indexes_dir": tmp_path, "generator.name": "extractive"}
-    )
-    for number, (text, denied) in enumerate(((no, True), (not_no, False))):
-        index = rag.build([{"text": text}], name=f"it{number}", settings=settings)
-        assert index.ask(question).text.startswith("It seems no: ") is denied
+    for folder, text, denied in (("no", no, True), ("not-no", not_no, False)):
+        answer = built(tmp_path / folder, text).ask(question)
+        assert answer.text.startswith("It seems no: ") is denied
 
 
 def test_what_is_told_comes_of_how_many_say_so() -> None:

@@ -19,7 +19,7 @@ from rag.answering.prompt import Group
 from rag.answering.tally import Tally
 from rag.index import ReviewIndex
 from rag.reader import Reader
-from rag.reader.stance import NEUTRAL_BAND
+from rag.reader.stance import side_of
 from rag.understanding.plan import QuestionPlan
 from rag.understanding.statement import as_statement
 
@@ -113,11 +113,11 @@ def claim_of(
         statement = said[1] if said else ""
     if not statement or not len(opinions):
         return None
-    of_a_view = _is_a_view(statement, reader)
     if plan.intent == "count":
         reading = read(statement, plan.vectors[0], 0.0, opinions, reader, _PAIRS)
-        counted, both = count(reading, opinions, of_asked=True), 0
+        counted, both, of_a_view = count(reading, opinions, of_asked=True), 0, False
     else:
+        of_a_view = _is_a_view(statement, reader)
         reading = read_polar(statement, plan, opinions, index, reader, of_a_view=of_a_view)
         counted = count(reading, opinions, YES, NO, of_asked=True)
         both = len(_voices(reading.makes, YES, opinions) & _voices(reading.opposes, NO, opinions))
@@ -133,7 +133,7 @@ def _voices(values: NDArray[np.float32], floor: float, opinions: Opinions) -> se
 def _is_a_view(statement: str, reader: Reader) -> bool:
     """Whether a statement is on a side: "the bar is loud" is a view, "there is a bar" a fact."""
     side = reader.stance([("", statement)])[0]
-    return abs(float(side[0] - side[1])) >= NEUTRAL_BAND
+    return side_of(float(side[0] - side[1])) != "neutral"
 
 
 def asks_either(plan: QuestionPlan) -> bool:

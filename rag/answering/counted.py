@@ -98,13 +98,14 @@ class CountingAnswerer:
             return
         spoken = counted = opinions
         groups: dict[prompt.Group, Members] | None = None
+        judge = 0
         apart: tuple[Breakdown, ...] = ()
         if of_claim:  # whether something is so is told by those who say that it is or is not
             places = np.array(sorted(of_claim))
             spoken = counted = opinions.only(places)
             if claim is not None and plan.intent == "yes_no" and not of_which:
                 spoken = replace(spoken, relevance=claim.surely[places])
-                groups = claim.who_says_what(places)
+                groups, judge = claim.who_says_what(places), claim.judge
         elif claim is not None and claim.places_of_all:  # a few do, and the others may matter
             groups = claim.who_says_what(np.arange(len(opinions)), others=True)
         elif plan.split is not None and plan.split.ranked:
@@ -125,7 +126,7 @@ class CountingAnswerer:
         yield told + "\n"
         sentences = [AnswerSentence(told, supported=True, score=1.0, counted=True)]
         statements = Statements(self._index, spoken, evidence.chunks[0].number)
-        of = claim.judge if claim is not None and groups and of_claim else tally.speak
+        of = judge or tally.speak
         sides: Sides = [
             (side, [statements.of_point(p.place, p.side, p.count, of) for p in of_side])
             for side, of_side in points

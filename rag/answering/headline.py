@@ -168,7 +168,7 @@ def yes_or_no(tally: Tally, agree: int, differ: int, both: int, *, of_a_view: bo
     most, least = max(agree, differ), min(agree, differ)
     if judge < _CLEARLY and not (least or both):
         if not judge or 2 * most < tally.speak:
-            return f"{_speak(tally)}."
+            return speaking(tally)
         word = "yes" if agree else "no"
         return f"It seems {word}: {reviews(most)} say{'s' if most == 1 else ''} {word}."
     if judge == both:
@@ -183,7 +183,7 @@ def yes_or_no(tally: Tally, agree: int, differ: int, both: int, *, of_a_view: bo
     for number, what in ((least, fewer), (both, "both")):
         counted += f", {number:,} {what}" if number else ""
     word = _yes_no_or_neither(agree, differ, judge)
-    return f"{word}: {counted}." if word else f"{counted[0].upper()}{counted[1:]}."
+    return f"{word}: {counted}." if word else f"{counted}."
 
 
 def _yes_no_or_neither(agree: int, differ: int, judge: int) -> str:

@@ -77,7 +77,7 @@ def read_polar(
     makes[places] = [support.entailed for support in supports]
     opposes[places] = [support.contradicted for support in supports]
     if not of_a_view:  # "walking distance to the park" does not deny that it is to the museum
-        opposes[[_DENIES_A_FACT.search(text) is None for text in opinions.texts]] = 0
+        opposes[~_having(_DENIES_A_FACT, opinions.texts)] = 0
     makes[[_word_for_word(statement, text) for text in opinions.texts]] = 1
     yes = says_yes(statement, opinions.texts, makes)
     if thing := _THERE_IS.match(statement):
@@ -102,8 +102,7 @@ def says_yes(statement: str, texts: Sequence[str], entailed: NDArray[np.float32]
     all_words = in_other_words > 1 or _THERE_IS.match(statement)  # half of "bed bugs" is a bed
     needed = 1.0 if all_words else _HALF
     floors = [YES if _share_told(stems, text) >= needed else in_other_words for text in texts]
-    wished = np.array([_WISHES.search(text) is not None for text in texts], dtype=bool)
-    return np.asarray((entailed >= np.array(floors)) & ~wished)
+    return np.asarray((entailed >= np.array(floors)) & ~_having(_WISHES, texts))
 
 
 def _share_told(stems: Sequence[str], text: str) -> float:
@@ -134,8 +133,8 @@ def _said_to_be_free_of(statement: str, texts: Sequence[str]) -> Mask:
     words = content_words(statement).casefold().split()
     if not (words and _HAS.match(statement)) or "free" in words:
         return np.zeros(len(texts), dtype=bool)
-    free = re.compile(_FREE_OF.format(re.escape(words[-1][:_STEM])), re.IGNORECASE)
-    return np.array([free.search(text) is not None for text in texts], dtype=bool)
+    free_of_it = re.compile(_FREE_OF.format(re.escape(words[-1][:_STEM])), re.IGNORECASE)
+    return _having(free_of_it, texts)
 
 
 def _takes_it_to_be(thing: str, plan: QuestionPlan, opinions: Opinions, index: ReviewIndex) -> Mask:
@@ -145,8 +144,12 @@ def _takes_it_to_be(thing: str, plan: QuestionPlan, opinions: Opinions, index: R
     """
     words = content_words(thing)
     speaks = words_told(words, plan, index, share=1.0)[opinions.rows]
-    denies = np.array([_DENIES.search(text) is not None for text in opinions.texts], dtype=bool)
     if re.match(r"an?\b", thing, re.IGNORECASE) and words:
-        definite = re.compile(_DEFINITE.format(re.escape(words.split()[-1][:5])), re.IGNORECASE)
-        speaks &= np.array([definite.search(text) is not None for text in opinions.texts], bool)
-    return np.asarray(speaks & ~denies)
+        stem = re.escape(words.split()[-1][:_STEM])
+        speaks &= _having(re.compile(_DEFINITE.format(stem), re.IGNORECASE), opinions.texts)
+    return np.asarray(speaks & ~_having(_DENIES, opinions.texts))
+
+
+def _having(pattern: re.Pattern[str], texts: Sequence[str]) -> Mask:
+    """(sentences,) Which have what the pattern finds."""
+    return np.array([pattern.search(text) is not None for text in texts], dtype=bool)

@@ -87,9 +87,9 @@ _RULES: tuple[tuple[Intent, re.Pattern[str]], ...] = (
 
 
 _OVER_TIME = re.compile(
-    r"\b(?:since|over|time|lately|recent|now|still|any ?more|chang|g[eo]t|becom|became|worse|better|before|after|than|"
-    r"used to|new|old|ear(?:ly|lier)|late|trend|improv|declin|shr[iua]nk|grow|gr[eo]w|year|month|update|downhill|earl|"
-    r"stop|differen|evol|shift|drop|fall|fell|rise|ros|increas|decreas|progress|season|version|later|in (?:19|20)\d\d)",
+    r"\b(?:since|over|time|late|recent|now|still|any ?more|chang|g[eo]t|bec[oa]m|worse|better|before|after|than|"
+    r"used to|new|old|earl|trend|improv|declin|shr[iua]nk|gr[eo]w|year|month|update|downhill|stop|differen|evol|"
+    r"shift|drop|fall|fell|rise|ros|increas|decreas|progress|season|version|in (?:19|20)\d\d)",
     re.IGNORECASE,
 )
 

@@ -32,7 +32,6 @@ _VERB = re.compile(  # after words that may stand before it
     r"(?P<before>(?:(?:actually|also|always|easily|ever|even|just|often|only|really|still|usually)\s+)*)(?P<verb>[a-z]+)",
     re.IGNORECASE,
 )
-_DEGREE = re.compile(r"^(?:too|very|really|quite|worth)$", re.IGNORECASE)
 _BE = re.compile(r"^(?:is|are|was|were)$", re.IGNORECASE)
 _CONSONANT_Y = re.compile(r"[^aeiou]y$", re.IGNORECASE)
 _SIBILANT = re.compile(r"(?:[sxzo]|[cs]h)$", re.IGNORECASE)
@@ -68,9 +67,8 @@ def as_statement(question: str) -> str:
             return _sentence(f"{subject} {_with_its_verb(verb, negation, told)}")
         return _sentence(f"do not {rest}" if negation else rest)
     words = rest.split()
-    if len(words) == 1 or judges(
-        words[0]
-    ):  # its subject was cut: "Is (the lounge in Sydney) crowded?"
+    subject_was_cut = len(words) == 1 or judges(words[0])  # "Is (the lounge in Sydney) crowded?"
+    if subject_was_cut:
         words = ["it", *words]
     end = _end_of_subject(words)
     return _sentence(" ".join([*words[:end], f"{verb}{negation}", *words[end:]]))
@@ -78,8 +76,7 @@ def as_statement(question: str) -> str:
 
 def _is_judgement(words: list[str]) -> bool:
     """Whether nothing but what something may be is asked: "too sweet?", "good for children?"."""
-    first = words[0] if words else ""
-    return bool(_DEGREE.match(first) or judges(first)) and not any(map(_BE.match, words))
+    return bool(words) and judges(words[0]) and not any(map(_BE.match, words))
 
 
 def _with_its_verb(auxiliary: str, negation: str, told: str) -> str:

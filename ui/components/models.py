@@ -129,6 +129,14 @@ def _make_room(model: str) -> None:
         _in_memory()["model"] = model
 
 
+def places() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    """Where "Stop", what is going on, and the words stand. "Stop" is above the words: below them it
+    would move away with each line that is written, also while it is pressed. What was written until
+    then stands where it was written, or it would be there twice until the run ends.
+    """
+    return st.empty(), st.empty(), st.empty()
+
+
 def stream_answer(
     pipeline: Pipeline,
     question: str,

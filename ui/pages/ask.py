@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -25,9 +24,6 @@ from ui.components import (
 from ui.components.navigation import ASK, Page, drawn
 from ui.render import answers as render
 from ui.render.words import as_markdown, plural
-
-if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
 
 ADDRESS = ("index", "q", "where")
 
@@ -157,7 +153,7 @@ def _answer_area(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen 
     elif chosen is None:
         pass  # what is wrong with the conditions stands above
     elif state.partial:
-        _, _, place = _places()
+        _, _, place = models.places()
         place.html(render.stopped_html(*state.partial))
     elif state.shown is not None:
         answered.show(settings, state.history[state.shown], pipeline.index, _ask)
@@ -168,7 +164,7 @@ def _answer(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen) -> N
     state = st.session_state
     previous = conversation.earlier(pipeline.index.name) if state.after is None else state.after
     question, state.to_ask, state.shown = state.to_ask, None, None
-    stop, said, place = _places()
+    stop, said, place = models.places()
     drawn("-asking")
 
     def draw(text: str, before: int) -> None:
@@ -209,14 +205,6 @@ def _answer(settings: Settings, pipeline: Pipeline, chosen: filters.Chosen) -> N
         if state.shown is not None:
             history_file.add(settings, state.history[state.shown])
     st.rerun()
-
-
-def _places() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
-    """Where "Stop", what is going on, and the words stand. "Stop" is above the words: below them it
-    would move away with each line that is written, also while it is pressed. What was written until
-    then stands where it was written, or it would be there twice until the run ends.
-    """
-    return st.empty(), st.empty(), st.empty()
 
 
 def _about(pipeline: Pipeline) -> None:

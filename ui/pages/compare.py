@@ -132,7 +132,7 @@ def _answer(
     question, state.compare_to_ask, state.compare_pair = state.compare_to_ask, None, None
     state.compare_asking = True
     state.compare_asked += 1
-    stop, said, place = st.empty(), st.empty(), st.empty()  # words come below, and "Stop" stays
+    stop, said, place = models.places()
     # a click on it ends this run; the next one finds `compare_asking`
     stop.button("Stop", key="compare-stop")
 
